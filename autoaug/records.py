@@ -1,0 +1,213 @@
+"""The record of a run: what was trained, on what, by which code, and what it got right on every test set.
+
+A run is a folder `results/runs/<run id>/` with
+
+    record.json                this record (record_schema.json)
+    history.csv                one row per epoch
+    checkpoints/               the newest two
+    predictions/<test set>.npz logits float32 [n, classes], labels int64 [n], overlap bool [n]
+
+The record is written when training starts, with status "unfinished", and again when the last test set is evaluated,
+with status "finished". Only finished runs are counted. Files are written under a temporary name and renamed.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+
+import jsonschema
+import pandas as pd
+
+from autoaug import recipes
+
+_ROOT = pathlib.Path(__file__).resolve().parents[1]
+_SCHEMA = json.loads((pathlib.Path(__file__).parent / "record_schema.json").read_text())
+_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "numba")
+_TEST_COLUMNS = ("total", "correct", "overlap", "clean_total", "clean_correct")
+COLUMNS = ("run_id", "folder", "kind", "preset", "model", "train_data", "seed", "epochs", "test_set", *_TEST_COLUMNS)
+
+
+class RecordError(ValueError):
+    """A record is unreadable, does not fit the schema, or belongs to another run."""
+
+
+def run_id(recipe, dataset, seed):
+    """Name of the run: `wrn-synthetic10-quick-seed0-1a2b3c4d`; the last part is a hash of all that defines it."""
+    identity = json.dumps([dataclasses.asdict(recipe), dataset.sha256, seed], sort_keys=True)
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
+    data_name = dataset.name.replace("_", "-")
+    return f"{recipes.SHORT_NAMES[recipe.model]}-{data_name}-{recipe.preset}-seed{seed}-{digest}"
+
+
+def start(folder, recipe, dataset, seed, parameters, kind="trained"):
+    """Write the unfinished record of a new run, or return that of the same run begun earlier.
+
+    Args:
+        folder: the run's folder, made if need be.
+        recipe: `recipes.Recipe`.
+        dataset: `datasets.Dataset`, the training set (for an imported model, the one that normalises its input).
+        seed: of all random choices.
+        parameters: number of the model's trainable parameters.
+        kind: "trained" here, or "imported" from a checkpoint.
+
+    Raises:
+        RecordError: if the folder holds the record of another recipe, data set or seed; the message says what differs.
+    """
+    folder = pathlib.Path(folder)
+    record = {
+        "format": 1,
+        "status": "unfinished",
+        "kind": kind,
+        "run_id": folder.name,
+        "recipe": dataclasses.asdict(recipe),
+        "seed": seed,
+        "workers": 1,
+        "train_data": {
+            "name": dataset.name,
+            "train_size": len(dataset.train_labels),
+            "num_classes": dataset.num_classes,
+            "mean": [float(value) for value in dataset.mean],
+            "std": [float(value) for value in dataset.std],
+            "sha256": dataset.sha256,
+        },
+        "code": code_version(),
+        "packages": package_versions(),
+        "machine": {"platform": platform.platform(), "python": platform.python_version(), "cpus": os.cpu_count()},
+        "parameters": parameters,
+        "started": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "wall_seconds": 0.0,
+        "tests": {},
+    }
+    if (folder / "record.json").exists():
+        earlier = read(folder)
+        _require_same_run(folder, earlier, record)
+        return earlier
+    write(folder, record)
+    return record
+
+
+def _require_same_run(folder, earlier, record):
+    """Raise unless both records are of one recipe, data set and seed."""
+    differences = []
+    for key in ("kind", "recipe", "seed", "train_data"):
+        old, new = earlier[key], json.loads(json.dumps(record[key]))
+        if not isinstance(old, dict):
+            old, new = {key: old}, {key: new}
+        differences += [f"{k}: {old.get(k)} there, {new.get(k)} now" for k in new if old.get(k) != new.get(k)]
+    if differences:
+        raise RecordError(f"{folder} belongs to another run. " + "; ".join(differences) + ". Use another folder.")
+
+
+def write(folder, record):
+    """Validate the record and write it to `folder/record.json`, whole or not at all."""
+    _validate(record, pathlib.Path(folder) / "record.json")
+    write_atomically(pathlib.Path(folder) / "record.json", (json.dumps(record, indent=2) + "\n").encode())
+
+
+def write_atomically(path, content):
+    """Write bytes under a temporary name in the same folder, then rename, so that no reader sees half a file."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read(folder):
+    """The record in a run's folder, checked against the schema and its own sums.
+
+    Raises:
+        RecordError: naming the file and what is wrong with it.
+    """
+    path = pathlib.Path(folder) / "record.json"
+    try:
+        record = json.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RecordError(f"{path}: expected a run's record. Received: {error}") from error
+    _validate(record, path)
+    return record
+
+
+def _validate(record, path):
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(_SCHEMA).iter_errors(record))
+    if error is not None:
+        raise RecordError(f"{path}: {error.json_path}: {error.message}")
+    for name, test in record["tests"].items():
+        consistent = (
+            test["clean_total"] == test["total"] - test["overlap"]
+            and test["clean_correct"] <= test["clean_total"]
+            and 0 <= test["correct"] - test["clean_correct"] <= test["overlap"]
+        )
+        if not consistent:
+            raise RecordError(f"{path}: $.tests.{name}: the counts contradict each other: {test}")
+
+
+def collect(results_dir):
+    """Table of the finished runs under `results_dir/runs`: one row per run and test set, columns COLUMNS.
+
+    Counts are integers. `overlap` images of the test set are among the run's training images: the accuracy to report
+    is `clean_correct / clean_total`. Unfinished runs are left out; `unfinished` lists them.
+    """
+    rows = []
+    for folder in _run_folders(results_dir):
+        if not _is_finished(folder):
+            continue
+        record = read(folder)
+        recipe = record["recipe"]
+        about = (record["run_id"], str(folder), record["kind"], recipe["preset"], recipe["model"])
+        about += (record["train_data"]["name"], record["seed"], recipe["epochs"])
+        rows += [(*about, name, *(test[c] for c in _TEST_COLUMNS)) for name, test in record["tests"].items()]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def unfinished(results_dir):
+    """Folders under `results_dir/runs` without a finished record, as a sorted list of paths."""
+    return [folder for folder in _run_folders(results_dir) if not _is_finished(folder)]
+
+
+def _run_folders(results_dir):
+    return sorted(path for path in (pathlib.Path(results_dir) / "runs").glob("*") if path.is_dir())
+
+
+def _is_finished(folder):
+    """Whether the folder has a record that says so; a record that is there but unreadable is an error, not unfinished."""
+    return (folder / "record.json").exists() and read(folder)["status"] == "finished"
+
+
+def code_version():
+    """The package's version, and, run from a git checkout, its commit and whether files differ from it (else None)."""
+    version = importlib.metadata.version("autoaug")
+    try:
+        commit = _git("rev-parse", "HEAD")
+        dirty = bool(_git("status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.CalledProcessError):
+        commit = dirty = None
+    return {"version": version, "commit": commit, "dirty": dirty}
+
+
+def _git(*arguments):
+    command = ["git", "-C", str(_ROOT), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def package_versions():
+    """Versions of the installed packages that the numbers depend on."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
