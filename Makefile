@@ -1,15 +1,40 @@
-# report · test · lab · lint · bench; each sets up what it needs.
+# report · test · lab · lint · bench · lock; each sets up what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: report test lab lint bench setup
+.PHONY: report test lab lint bench lock setup
+
+report: setup
+	$(BIN)/python -m autoaug.report
+
+test: setup
+	$(BIN)/python -m pytest
+
+lab: setup
+	$(BIN)/jupyter lab notebooks
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Prints its tables; torch and torchvision are compared where `pip install -e '.[bench]'` has put them.
+bench: setup
+	for topic in tests/benchmarks/*.py; do $(BIN)/python $$topic || exit 1; done
 
 setup: .venv/ready
 
 # Python 3.11 or 3.12 with pip. The file `ready` is written last, so an interrupted set-up is done again.
 .venv/ready: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else "Expected Python 3.11 or 3.12. Received: " + sys.version.split()[0] + ". Name another with: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else \
+	f"Expected Python 3.11 or 3.12. Received: {v}. Name another: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --no-compile --requirement requirements.lock
-	$(BIN)/pip install --quiet --no-compile --no-deps --editable .
+	$(BIN)/pip install --quiet --no-deps --editable .
 	touch $@
+
+# Both locks from one resolution, so that the versions they share are the same; needs uv.
+LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--no-annotate --no-header --extra cpu --extra test
+lock:
+	$(LOCK) --extra sagemaker --output-file requirements-sagemaker.lock
+	$(LOCK) --constraint requirements-sagemaker.lock --output-file requirements.lock
