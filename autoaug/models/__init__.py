@@ -1,0 +1,53 @@
+"""The five models of the research, by name."""
+
+import inspect
+import math
+
+import keras
+
+from autoaug.models.wide_resnet import wide_resnet
+from autoaug.recipes import long_name
+
+MODELS = {
+    "wrn": wide_resnet,
+}
+
+
+def build_model(name, num_classes=10, seed=0, **size):
+    """Build one of the five models, with its initial weights.
+
+    Args:
+        name: a model's long or short name.
+        num_classes: number of logits, at least 2.
+        seed: of the initial weights; the same seed gives the same weights on every run.
+        **size: arguments of the model's builder, each the published size by default: depth and widen_factor (wrn,
+            shake_shake_…), depth and alpha (pyramid_net).
+    Returns:
+        A keras.Model, normalised images float32 [n, 32, 32, 3] → logits float32 [n, num_classes]. Call it as
+        `model(images, training=True, noise_key=key)` in training, with an int32 tensor [2] of seed and step: models
+        without noise ignore it.
+    Raises:
+        ValueError: unknown name or size argument, a depth that the family does not have, fewer than two classes.
+    """
+    name = long_name(name)
+    builder = MODELS[name]
+    known = [argument for argument in inspect.signature(builder).parameters if argument not in ("num_classes", "seed")]
+    unknown = sorted(set(size) - set(known))
+    if unknown:
+        raise ValueError(f"Expected size arguments of {name}: {', '.join(known)}. Received: {', '.join(unknown)}")
+    if num_classes < 2:
+        raise ValueError(f"Expected num_classes of at least 2. Received: num_classes={num_classes}")
+    return builder(**size, num_classes=num_classes, seed=seed)
+
+
+def flops_per_image(model):
+    """Operations of one image's forward pass, in convolutions and dense layers; a multiply-add is two.
+
+    A training step costs three times this: the gradients of the weights and of the inputs take as much each.
+    """
+    flops = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+            _, *positions, _ = layer.output.shape
+            flops += 2 * math.prod(layer.kernel.shape) * math.prod(positions)
+    return flops

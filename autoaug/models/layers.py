@@ -1,0 +1,152 @@
+"""Pieces that the families share: convolution, fused batch normalisation, classifier, shortcuts, noise per image.
+
+A layer's name holds the path of its variables in the original checkpoints, with `__` where those have `/` (Keras allows
+no `/` in a name): `unit_1_0__sub1__conv1` keeps `model/unit_1_0/sub1/conv1/weights`.
+
+Initial weights, as in the original: convolutions normal with standard deviation √(2 / (k·k·out)), not truncated; the
+dense layer uniform in ±1/√classes with biases 0; batch normalisation with scale 1 and offset 0. Each weight has its own
+random stream, keyed by the model's seed and the layer's name.
+"""
+
+import zlib
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+DECAY = 0.9
+EPSILON = 1e-5
+
+
+def convolution(x, filters, kernel_size, stride, *, name, seed):
+    """conv k×k without bias, SAME padding: [n, h, w, in] → [n, ⌈h/stride⌉, ⌈w/stride⌉, filters]."""
+    stddev = (2 / (kernel_size * kernel_size * filters)) ** 0.5
+    return keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=stddev, seed=_stream(seed, name)),
+        name=name,
+    )(x)
+
+
+def batch_norm(x, *, name):
+    """BN: (x − mean) · γ / √(variance + 1e-5) + β, per channel."""
+    return FusedBatchNorm(name=name)(x)
+
+
+def batch_norm_relu(x, *, name):
+    """BN-ReLU."""
+    return ops.relu(batch_norm(x, name=name))
+
+
+def classifier(x, num_classes, *, name, seed):
+    """Global average pool, dense: [n, h, w, channels] → logits [n, num_classes], float32 in mixed precision too."""
+    bound = num_classes**-0.5
+    return keras.layers.Dense(
+        num_classes,
+        kernel_initializer=keras.initializers.RandomUniform(-bound, bound, seed=_stream(seed, name)),
+        dtype="float32",
+        name=name,
+    )(ops.mean(x, axis=(1, 2)))
+
+
+def average_pool(x, stride):
+    """Mean over stride×stride squares, SAME padding; the identity at stride 1."""
+    return x if stride == 1 else ops.average_pool(x, stride, stride, padding="same")
+
+
+def pad_channels(x, before, after):
+    """Zero channels before and after those of x."""
+    return ops.pad(x, [(0, 0), (0, 0), (0, 0), (before, after)]) if before + after else x
+
+
+def _stream(seed, name):
+    """The seed of one weight's random stream: the same on every run and platform."""
+    return zlib.crc32(f"{seed}/{name}".encode())
+
+
+@keras.saving.register_keras_serializable("autoaug")
+class FusedBatchNorm(keras.layers.Layer):
+    """Batch normalisation over NHWC in one fused operation, decay 0.9, epsilon 1e-5.
+
+    In training x is normalised by its batch's own mean and (biased) variance, and the moving averages become
+    0.9 · old + 0.1 · batch, where the variance that enters the average has Bessel's correction n / (n − 1), as in the
+    original's ten recorded steps. With several replicas each normalises by its own part of the batch, and the moving
+    averages are the mean over the replicas. Keras' own layer is un-fused and slower, and has no such correction.
+    """
+
+    def build(self, input_shape):
+        """Create scale and offset, and the moving averages, float32 [channels] each."""
+        shape = input_shape[-1:]
+        self.beta = self.add_weight(shape=shape, initializer="zeros", autocast=False, name="beta")
+        self.gamma = self.add_weight(shape=shape, initializer="ones", autocast=False, name="gamma")
+        moving = {"trainable": False, "autocast": False, "aggregation": "mean"}
+        self.moving_mean = self.add_weight(shape=shape, initializer="zeros", name="moving_mean", **moving)
+        self.moving_variance = self.add_weight(shape=shape, initializer="ones", name="moving_variance", **moving)
+
+    def call(self, x, training=False):
+        """Normalise x, float [n, h, w, channels]; in training, update the moving averages."""
+        training = bool(training)
+        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=self.gamma,
+            offset=self.beta,
+            mean=self.moving_mean,
+            variance=self.moving_variance,
+            epsilon=EPSILON,
+            exponential_avg_factor=1 - DECAY,
+            is_training=training,
+        )
+        if training:
+            self.moving_mean.assign(mean)
+            self.moving_variance.assign(variance)
+        return y
+
+    def compute_output_shape(self, input_shape):
+        """The input's shape."""
+        return input_shape
+
+
+class NoiseLayer(keras.layers.Layer):
+    """A layer whose training noise is a function of `noise_key` and of its own index: no generator, no state.
+
+    Args:
+        index: the layer's position among the model's noise layers; each index has noise of its own.
+    """
+
+    def __init__(self, index, **kwargs):
+        super().__init__(**kwargs)
+        self.index = index
+        self._register_call_context_args("noise_key")
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {**super().get_config(), "index": self.index}
+
+    def uniforms(self, noise_key, count, batch_size):
+        """`count` tensors float32 [batch_size, 1, 1, 1], uniform in (0, 1]: a number for each image.
+
+        Raises:
+            ValueError: there is no noise key.
+        """
+        if noise_key is None:
+            raise ValueError(
+                f"Expected noise_key, an int32 tensor [2] of seed and step, where {self.name} trains: "
+                "model(images, training=True, noise_key=key). Received: noise_key=None"
+            )
+        key = tf.random.fold_in(noise_key, self.index)
+        # 1 − u excludes 0, so that u₁ / (u₁ + u₂) is defined for every draw.
+        return tf.unstack(1 - tf.random.stateless_uniform([count, batch_size, 1, 1, 1], key))
+
+
+@tf.custom_gradient
+def scale(x, forward, backward):
+    """forward · x; its gradient is backward · dy. The factors are float32 [n, 1, 1, 1] and get no gradient."""
+
+    def gradient(dy):
+        return tf.cast(backward, dy.dtype) * dy, None, None
+
+    return tf.cast(forward, x.dtype) * x, gradient

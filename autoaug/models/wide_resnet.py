@@ -1,0 +1,69 @@
+"""Wide-ResNet-28-10 (Zagoruyko and Komodakis, 2016, arXiv:1605.07146), as in the AutoAugment code.
+
+conv3×3 to 16 channels, three groups of (depth − 4) / 6 blocks with 16k, 32k and 64k channels at strides 1, 2, 2,
+BN-ReLU, global average pool, dense; k is the widen factor. Initial weights: see `layers`.
+
+Deviations from the paper, all of the original code:
+- Shortcuts across a change of channels have no weights: average pool, then zero channels on both sides. The paper has
+  1×1 convolutions: 36.22 million parameters here, 36.48 there.
+- Each group's input is added to its output, and the first convolution's output to the last group's: shorter ways for
+  the gradient to the first layers, without parameters.
+- No dropout.
+- Only the first block's shortcut starts after BN-ReLU; in the paper's code every shortcut with a convolution does.
+"""
+
+import keras
+
+from autoaug.models.layers import average_pool, batch_norm_relu, classifier, convolution, pad_channels
+
+BASE_CHANNELS = 16
+
+
+def wide_resnet(depth=28, widen_factor=10, *, num_classes=10, seed=0):
+    """conv3×3(16), 3 groups, BN-ReLU, global average pool, dense: float32 [n, 32, 32, 3] → logits [n, num_classes].
+
+    Args:
+        depth: layers with weights along the longest path, 6·blocks + 4, where blocks is a group's number of blocks.
+        widen_factor: k ≥ 1; the groups have 16k, 32k and 64k channels.
+        num_classes: number of logits.
+        seed: of the initial weights.
+    Raises:
+        ValueError: the depth is not 6·blocks + 4.
+    """
+    blocks, rest = divmod(depth - 4, 6)
+    if blocks < 1 or rest:
+        raise ValueError(f"Expected depth = 6·blocks + 4, that is 10, 16, 22, 28 …. Received: depth={depth}")
+    images = keras.Input((32, 32, 3), name="images")
+    x = stem = convolution(images, BASE_CHANNELS, 3, 1, name="init__init_conv", seed=seed)
+    for i, stride in enumerate((1, 2, 2)):
+        x = _group(x, BASE_CHANNELS * widen_factor * 2**i, blocks, stride, index=i + 1, seed=seed)
+    x = x + _shortcut(stem, x.shape[-1], stride=4)
+    x = batch_norm_relu(x, name="unit_last__final_bn")
+    logits = classifier(x, num_classes, name="unit_last__FC", seed=seed)
+    return keras.Model(images, logits, name="wide_resnet")
+
+
+def _group(x, channels, blocks, stride, *, index, seed):
+    """Blocks, then plus the group's own input."""
+    group_input = x
+    for i in range(blocks):
+        x = _block(x, channels, stride if i == 0 else 1, name=f"unit_{index}_{i}", seed=seed)
+    return x + _shortcut(group_input, channels, stride)
+
+
+def _block(x, channels, stride, *, name, seed):
+    """BN-ReLU-conv3×3(stride)-BN-ReLU-conv3×3, plus the shortcut."""
+    first = name == "unit_1_0"
+    activation = "shared_activation" if first else "residual_only_activation"
+    y = batch_norm_relu(x, name=f"{name}__{activation}__init_bn")
+    shortcut = _shortcut(y if first else x, channels, stride)
+    y = convolution(y, channels, 3, stride, name=f"{name}__sub1__conv1", seed=seed)
+    y = batch_norm_relu(y, name=f"{name}__sub2__bn2")
+    y = convolution(y, channels, 3, 1, name=f"{name}__sub2__conv2", seed=seed)
+    return y + shortcut
+
+
+def _shortcut(x, channels, stride):
+    """Average pool by the stride, as many zero channels before as after; the identity where the channels agree."""
+    missing = channels - x.shape[-1]
+    return pad_channels(average_pool(x, stride), missing // 2, missing // 2) if missing else x

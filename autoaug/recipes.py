@@ -1,0 +1,182 @@
+"""What one published row, or its quick version, trains: model, size, epochs, batch, learning rate, weight decay.
+
+The paper recipes are those of the original AutoAugment code (Cubuk et al., 2019, arXiv:1805.09501; tensorflow/models,
+research/autoaugment). The quick ones train the same architectures made small. For a variant use `dataclasses.replace`.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+SHORT_NAMES = {
+    "wrn": "wrn",
+    "shake_shake_32": "ss32",
+    "shake_shake_96": "ss96",
+    "shake_shake_112": "ss112",
+    "pyramid_net": "pyramid",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a training run depends on, besides its data, seed and workers.
+
+    Args:
+        model: long name of the model.
+        size: arguments of the model's builder; empty for the published size.
+        epochs: passes over the training set.
+        batch_size: images in a step of one worker.
+        learning_rate: base of the cosine schedule.
+        weight_decay: λ of λ · Σ ½‖w‖² over every trainable variable.
+        preset: "paper" or "quick".
+        augmentation: "autoaugment" (a sub-policy, crop, flip, cutout) or "crop_flip_cutout".
+        momentum: of Nesterov's method.
+        clip_norm: largest global norm of the gradient, decay included.
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    model: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    preset: str
+    size: dict = field(default_factory=dict)
+    augmentation: str = "autoaugment"
+    momentum: float = 0.9
+    clip_norm: float = 5.0
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"Expected {name}, a positive integer. Received: {name}={value!r}")
+        for name, known in (
+            ("model", tuple(SHORT_NAMES)),
+            ("preset", ("quick", "paper")),
+            ("augmentation", ("autoaugment", "crop_flip_cutout")),
+        ):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"Expected {name}, one of {', '.join(known)}. Received: {name}={getattr(self, name)!r}"
+                )
+
+    def steps_per_epoch(self, train_size, workers=1):
+        """Steps of one worker in an epoch: train_size // batch // workers, the last incomplete batch dropped.
+
+        Raises:
+            ValueError: the training set has no full batch for each worker.
+        """
+        steps = train_size // self.batch_size // workers
+        if steps < 1:
+            raise ValueError(
+                f"Expected at least {self.batch_size * workers} training images, a batch for each worker. "
+                f"Received: train_size={train_size}, batch_size={self.batch_size}, workers={workers}"
+            )
+        return steps
+
+    def total_steps(self, train_size, workers=1):
+        """Steps of one worker in the whole training, the T of the schedule."""
+        return self.epochs * self.steps_per_epoch(train_size, workers)
+
+
+def learning_rate_at(base, step, total_steps):
+    """Cosine schedule ½ · base · (1 + cos(π · step / total_steps)), step counted from 1: exactly 0 at the last step."""
+    return 0.5 * base * (1 + math.cos(math.pi * step / total_steps))
+
+
+def long_name(model_name):
+    """The long name of a model, from either name.
+
+    Raises:
+        ValueError: there is no such model; the message lists those there are.
+    """
+    for long, short in SHORT_NAMES.items():
+        if model_name in (long, short):
+            return long
+    known = ", ".join(long if long == short else f"{long} ({short})" for long, short in SHORT_NAMES.items())
+    raise ValueError(f"Expected the name of a model: {known}. Received: {model_name!r}")
+
+
+def get(model_name, preset="quick"):
+    """The recipe of a model, by its long or short name.
+
+    Raises:
+        ValueError: there is no such model or preset; the message lists those there are.
+    """
+    name = long_name(model_name)
+    if preset not in ("quick", "paper"):
+        raise ValueError(f"Expected preset quick or paper. Received: preset={preset!r}")
+    return next(recipe for recipe in RECIPES if (recipe.model, recipe.preset) == (name, preset))
+
+
+WRN = Recipe("wrn", epochs=200, batch_size=128, learning_rate=0.1, weight_decay=5e-4, preset="paper")
+SHAKE_SHAKE_32 = Recipe(
+    "shake_shake_32", epochs=1800, batch_size=128, learning_rate=0.01, weight_decay=1e-3, preset="paper"
+)
+SHAKE_SHAKE_96 = Recipe(
+    "shake_shake_96", epochs=1800, batch_size=128, learning_rate=0.01, weight_decay=1e-3, preset="paper"
+)
+SHAKE_SHAKE_112 = Recipe(
+    "shake_shake_112", epochs=1800, batch_size=128, learning_rate=0.01, weight_decay=1e-3, preset="paper"
+)
+PYRAMID_NET = Recipe("pyramid_net", epochs=1800, batch_size=64, learning_rate=0.05, weight_decay=5e-5, preset="paper")
+
+WRN_QUICK = Recipe(
+    "wrn",
+    size={"depth": 10, "widen_factor": 1},
+    epochs=10,
+    batch_size=128,
+    learning_rate=0.1,
+    weight_decay=5e-4,
+    preset="quick",
+)
+SHAKE_SHAKE_32_QUICK = Recipe(
+    "shake_shake_32",
+    size={"depth": 8, "widen_factor": 1},
+    epochs=8,
+    batch_size=128,
+    learning_rate=0.1,
+    weight_decay=1e-3,
+    preset="quick",
+)
+SHAKE_SHAKE_96_QUICK = Recipe(
+    "shake_shake_96",
+    size={"depth": 8, "widen_factor": 1},
+    epochs=8,
+    batch_size=128,
+    learning_rate=0.1,
+    weight_decay=1e-3,
+    preset="quick",
+)
+SHAKE_SHAKE_112_QUICK = Recipe(
+    "shake_shake_112",
+    size={"depth": 8, "widen_factor": 1},
+    epochs=8,
+    batch_size=128,
+    learning_rate=0.1,
+    weight_decay=1e-3,
+    preset="quick",
+)
+PYRAMID_NET_QUICK = Recipe(
+    "pyramid_net",
+    size={"depth": 11, "alpha": 24},
+    epochs=8,
+    batch_size=64,
+    learning_rate=0.1,
+    weight_decay=5e-5,
+    preset="quick",
+)
+
+RECIPES = (
+    WRN,
+    SHAKE_SHAKE_32,
+    SHAKE_SHAKE_96,
+    SHAKE_SHAKE_112,
+    PYRAMID_NET,
+    WRN_QUICK,
+    SHAKE_SHAKE_32_QUICK,
+    SHAKE_SHAKE_96_QUICK,
+    SHAKE_SHAKE_112_QUICK,
+    PYRAMID_NET_QUICK,
+)
