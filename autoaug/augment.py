@@ -1,0 +1,190 @@
+"""AutoAugment on 32×32 images: all random choices drawn first, as a plan, then applied by a compiled kernel.
+
+Per image, in this order: one sub-policy of two operations, zero padding by 4 and a crop, a left-right flip, a 16×16
+cutout. Padding, cutout and transparent pixels are zero after normalisation, that is the channel mean.
+"""
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from autoaug import pillow_operations, policies
+from autoaug.pillow_geometry import geometric_sources
+from autoaug.pillow_operations import AREA, PADDING, SIDE, STEP
+
+# The choices for one image.
+PLAN = np.dtype(
+    [
+        ("sub_policy", np.int16),  # its index; −1 without a policy
+        ("steps", STEP, 2),  # the sub-policy's two operations
+        ("crop_row", np.int8),  # 0…7; 4 is the centre
+        ("crop_column", np.int8),
+        ("flip", np.bool_),
+        ("cutout_row", np.int8),  # the centre of the final cutout, 0…31
+        ("cutout_column", np.int8),
+    ]
+)
+
+_geometric_sources = functools.cache(geometric_sources)
+
+
+def epoch_generator(seed, epoch):
+    """The random generator of one epoch's plan: Philox, keyed by two integers ≥ 0."""
+    for name, value in (("seed", seed), ("epoch", epoch)):
+        if not 0 <= value < 2**64:
+            raise ValueError(f"Expected {name} in 0…2⁶⁴−1. Received: {name}={value}")
+    return np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
+
+
+def sample_plan(rng, n, policy=policies.CIFAR10):
+    """Draws every random choice for n images.
+
+    Args:
+        rng: numpy.random.Generator, such as `epoch_generator(seed, epoch)`.
+        n: number of images.
+        policy: sub-policies, each two `(operation, probability, level)`; `()` for crop, flip and cutout only, which
+            are drawn first and so are the same with and without a policy.
+
+    Returns: structured array PLAN [n].
+    """
+    plan = np.zeros(n, PLAN)
+    plan["crop_row"], plan["crop_column"] = rng.integers(0, 2 * PADDING, (2, n))  # 8, the last offset, is never drawn
+    plan["flip"] = rng.integers(0, 2, n)
+    plan["cutout_row"], plan["cutout_column"] = rng.integers(0, SIDE, (2, n))
+    plan["sub_policy"] = -1
+    if policy:
+        table, probability = _policy_arrays(policy)
+        plan["sub_policy"] = sub_policy = rng.integers(0, len(policy), n)
+        steps = table[sub_policy]
+        steps["acts"] = rng.random((n, 2)) < probability[sub_policy]
+        steps["negate"] = rng.integers(0, 2, (n, 2))
+        steps["center_column"], steps["center_row"] = rng.integers(0, SIDE, (2, n, 2))
+        plan["steps"] = steps
+    return plan
+
+
+def _policy_arrays(policy):
+    """The operations and levels, STEP [sub-policies, 2], and the probabilities, float64 [sub-policies, 2]."""
+    steps = np.zeros((len(policy), 2), STEP)
+    probability = np.empty((len(policy), 2))
+    for index, sub_policy in enumerate(policy):
+        for position, (name, chance, level) in enumerate(sub_policy):
+            steps[index, position]["operation"] = _operation_number(name)
+            steps[index, position]["level"] = _checked("level", level, 0, policies.LEVELS - 1)
+            probability[index, position] = _checked("probability", chance, 0, 1)
+    return steps, probability
+
+
+def augment_batch(images, plan, mean, std, out=None, threads=1):
+    """Augments and normalises images: the same plan gives the same bits, in any batch split and with any thread count.
+
+    Args:
+        images: uint8 [n, 32, 32, 3].
+        plan: PLAN [n], from `sample_plan`.
+        mean, std: float [3], the training set's, as fractions of 255.
+        out: float32 [n, 32, 32, 3], C-contiguous, to write to; a new array if None.
+        threads: Python threads that share the batch; the kernel holds no lock.
+
+    Returns: float32 [n, 32, 32, 3].
+    Raises: ValueError where an argument is not as described.
+    """
+    images = _checked_images(images)
+    n = len(images)
+    steps = _checked_steps(plan, n)
+    if out is None:
+        out = np.empty((n, SIDE, SIDE, 3), np.float32)
+    elif out.shape != images.shape or out.dtype != np.float32 or not out.flags.c_contiguous:
+        raise ValueError(f"Expected out: C-contiguous float32 {images.shape}. Received: {out.dtype} {out.shape}")
+    normalization = np.ascontiguousarray(_normalization(mean, std).T)
+    pixels = np.require(images, requirements=["C", "W"]).reshape(n, AREA, 3)
+
+    def augment(part):
+        pillow_operations.augment_images(
+            pixels[part], steps[part], plan[part], normalization, _geometric_sources(), out[part]
+        )
+
+    if threads == 1:
+        augment(slice(None))
+        return out
+    bounds = np.linspace(0, n, threads + 1).astype(int)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(augment, map(slice, bounds[:-1], bounds[1:])))
+    return out
+
+
+def normalize(images, mean, std):
+    """uint8 [n, 32, 32, 3] to float32: (value/255 − mean)/std, the same numbers as `augment_batch` writes."""
+    return _normalization(mean, std)[_checked_images(images), np.arange(3)]
+
+
+def apply_operations(image, operations):
+    """Applies operations to one image, with the code that `augment_batch` runs.
+
+    Args:
+        image: uint8 [32, 32, 3].
+        operations: dicts with `op` (a name in `policies.OPERATIONS`), `level` (0…9), for the geometric operations
+            `negate` (bool, default False), for Cutout `center` (column, row; each 0…31).
+
+    Returns: the image, uint8 [32, 32, 3], and bool [32, 32]: where it is opaque. The rest is zero after normalisation.
+    """
+    image = _checked_images(np.asarray(image)[None])[0]
+    steps = np.zeros(len(operations), STEP)
+    for step, operation in zip(steps, operations, strict=True):
+        _fill_step(step, **operation)
+    pixels = np.empty(AREA, np.uint32)
+    table = np.empty((3, 256), np.uint8)
+    pillow_operations.pack(np.require(image, requirements=["C", "W"]).reshape(AREA, 3), pixels)
+    if pillow_operations.apply_steps(pixels, table, steps, _geometric_sources()):
+        pillow_operations.apply_table(pixels, table)
+    red_green_blue_alpha = pixels.astype("<u4").view(np.uint8).reshape(SIDE, SIDE, 4)
+    return red_green_blue_alpha[..., :3].copy(), red_green_blue_alpha[..., 3] == 255
+
+
+def _fill_step(step, op, level, negate=False, center=None):
+    if op == "Cutout" and center is None:
+        raise ValueError("Expected a center (column, row) for Cutout. Received: center=None")
+    column, row = (0, 0) if center is None else center
+    step["operation"] = _operation_number(op)
+    step["level"] = _checked("level", level, 0, policies.LEVELS - 1)
+    step["acts"], step["negate"] = True, negate
+    step["center_column"] = _checked("center column", column, 0, SIDE - 1)
+    step["center_row"] = _checked("center row", row, 0, SIDE - 1)
+
+
+def _normalization(mean, std):
+    """float32 [256, 3]: (value/255 − mean)/std, computed in float64 and rounded once."""
+    mean, std = np.asarray(mean, np.float64), np.asarray(std, np.float64)
+    if mean.shape != (3,) or std.shape != (3,) or not (std > 0).all():
+        raise ValueError(f"Expected mean and std > 0 of 3 channels. Received: mean={mean}, std={std}")
+    return ((np.arange(256)[:, None] / 255 - mean) / std).astype(np.float32)
+
+
+def _operation_number(name):
+    if name not in policies.OPERATIONS:
+        raise ValueError(f"Expected an operation of {', '.join(policies.OPERATIONS)}. Received: {name!r}")
+    return policies.OPERATIONS.index(name)
+
+
+def _checked(name, value, low, high):
+    if not low <= value <= high:
+        raise ValueError(f"Expected {name} in {low}…{high}. Received: {name}={value}")
+    return value
+
+
+def _checked_images(images):
+    if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE, 3):
+        raise ValueError(f"Expected images: uint8 [n, 32, 32, 3]. Received: {images.dtype} {images.shape}")
+    return images
+
+
+def _checked_steps(plan, n):
+    """The plan's steps, after a check of every number that the kernel uses as an index."""
+    if plan.dtype != PLAN or plan.shape != (n,):
+        raise ValueError(f"Expected a plan from sample_plan for {n} images. Received: {plan.dtype} {plan.shape}")
+    steps = np.ascontiguousarray(plan["steps"])
+    if n:
+        for name, limit in (("operation", len(policies.OPERATIONS)), ("level", policies.LEVELS)):
+            _checked(f"{name} in the plan", steps[name].min(), 0, limit - 1)
+            _checked(f"{name} in the plan", steps[name].max(), 0, limit - 1)
+    return steps
