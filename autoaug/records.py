@@ -161,10 +161,9 @@ def collect(results_dir):
     is `clean_correct / clean_total`. Unfinished runs are left out; `unfinished` lists them.
     """
     rows = []
-    for folder in _run_folders(results_dir):
-        if not _is_finished(folder):
+    for folder, record in _runs(results_dir):
+        if not _is_finished(record):
             continue
-        record = read(folder)
         recipe = record["recipe"]
         about = (record["run_id"], str(folder), record["kind"], recipe["preset"], recipe["model"])
         about += (record["train_data"]["name"], record["seed"], recipe["epochs"])
@@ -174,22 +173,24 @@ def collect(results_dir):
 
 def unfinished(results_dir):
     """Folders under `results_dir/runs` without a finished record, as a sorted list of paths."""
-    return [folder for folder in _run_folders(results_dir) if not _is_finished(folder)]
+    return [folder for folder, record in _runs(results_dir) if not _is_finished(record)]
 
 
-def _run_folders(results_dir):
-    return sorted(path for path in (pathlib.Path(results_dir) / "runs").glob("*") if path.is_dir())
+def _runs(results_dir):
+    """Each run's folder with its record, or None where there is none; an unreadable record is an error."""
+    for folder in sorted(path for path in (pathlib.Path(results_dir) / "runs").glob("*") if path.is_dir()):
+        yield folder, read(folder) if (folder / "record.json").exists() else None
 
 
-def _is_finished(folder):
-    """Whether the folder has a record that says so; a record that is there but unreadable is an error, not unfinished."""
-    return (folder / "record.json").exists() and read(folder)["status"] == "finished"
+def _is_finished(record):
+    return record is not None and record["status"] == "finished"
 
 
 def code_version():
     """The package's version, and, run from a git checkout, its commit and whether files differ from it (else None)."""
     version = importlib.metadata.version("autoaug")
     try:
+        _git("ls-files", "--error-unmatch", "autoaug/records.py")  # not the repository of somebody who installed us
         commit = _git("rev-parse", "HEAD")
         dirty = bool(_git("status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.CalledProcessError):

@@ -1,0 +1,93 @@
+"""Progress of a training run, readable in a terminal, in a notebook and in a log file."""
+
+import datetime
+import sys
+import time
+
+import tqdm
+
+_LOG_LINES = 20  # at most, for a whole run
+_REDRAW_SECONDS = 0.5
+_ESTIMATE_AFTER = 10  # steps, the first of them compiles
+
+
+class Progress:
+    """A bar in a terminal; elsewhere at most 20 lines, and in a notebook a status line kept up to date as well.
+
+    Call `advance` after every step, and `show` whenever that returned True.
+
+    Args:
+        total: steps of the whole run.
+        done: of these, steps done before (a resumed run).
+        batch_size: images a step.
+    """
+
+    def __init__(self, total, done, batch_size):
+        self._total, self._done, self._begun, self._batch_size = total, done, done, batch_size
+        self._clock = self._drawn = time.perf_counter()
+        self._line_due = False
+        self._bar = self._status = None
+        if sys.stderr.isatty():
+            self._bar = tqdm.tqdm(total=total, initial=done, unit="step", dynamic_ncols=True)
+        elif _in_notebook():
+            from IPython.display import display
+
+            self._status = display({"text/plain": "compiling"}, raw=True, display_id=True)
+
+    def advance(self):
+        """Count one step. Returns whether it is time to `show`."""
+        now = time.perf_counter()
+        self._done += 1
+        if self._done == self._begun + 1:
+            self._clock = now  # the first step includes compiling, and tells nothing about speed
+        elif self._done == self._begun + _ESTIMATE_AFTER:
+            self._announce_estimate()
+        self._line_due |= self._done * _LOG_LINES // self._total > (self._done - 1) * _LOG_LINES // self._total
+        return self._line_due or now - self._drawn > _REDRAW_SECONDS
+
+    def show(self, metrics):
+        """Show where the run is, with `metrics`: name → number."""
+        self._drawn = time.perf_counter()
+        shown = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{shown}  {self._images_per_second():.0f} images/s", refresh=False)
+            self._bar.update(self._done - self._bar.n)
+            return
+        line = (
+            f"step {self._done}/{self._total}  {shown}  {self._images_per_second():.0f} images/s  {self._left()} left"
+        )
+        if self._line_due:
+            self._line_due = False
+            print(line, flush=True)
+        if self._status is not None:
+            self._status.update({"text/plain": line}, raw=True)
+
+    def close(self):
+        if self._bar is not None:
+            self._bar.close()
+        if self._status is not None:
+            self._status.update({"text/plain": f"step {self._done}/{self._total}"}, raw=True)
+
+    def _announce_estimate(self):
+        text = (
+            f"Estimated duration: {self._left()} for the {self._total - self._done:,} steps to come, "
+            f"at {self._images_per_second():.0f} images/s on this machine."
+        )
+        if self._bar is not None:
+            self._bar.write(text, file=sys.stderr)
+        else:
+            print(text, flush=True)
+
+    def _seconds_per_step(self):
+        return (time.perf_counter() - self._clock) / max(1, self._done - self._begun - 1)
+
+    def _images_per_second(self):
+        return self._batch_size / self._seconds_per_step()
+
+    def _left(self):
+        return datetime.timedelta(seconds=round((self._total - self._done) * self._seconds_per_step()))
+
+
+def _in_notebook():
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython.get_ipython(), "kernel") if ipython else False

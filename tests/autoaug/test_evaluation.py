@@ -1,0 +1,59 @@
+"""Predictions in order, counts that leave out training images, a record that is finished once."""
+
+import numpy as np
+import pytest
+
+from autoaug import augment, datasets, evaluation, models, records, training
+from data_prep import synthetic
+
+
+def test_counts_leave_out_the_images_trained_on():
+    logits = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0]]
+    counts = evaluation.count_correct(logits, np.array([0, 1, 2, 0, 0]), np.array([True, False, False, False, True]))
+    assert counts == {"total": 5, "correct": 4, "overlap": 2, "clean_total": 3, "clean_correct": 2}
+
+
+def test_logits_are_in_order_whatever_the_batch(tiny_dataset, monkeypatch):
+    model = models.build_model("wrn", depth=10, widen_factor=1)
+    images, mean, std = tiny_dataset.test_images, tiny_dataset.mean, tiny_dataset.std
+    expected = model(augment.normalize(images, mean, std), training=False).numpy()
+    monkeypatch.setattr(evaluation, "_BATCH_SIZE", 7)
+    np.testing.assert_allclose(evaluation.predict_logits(model, images, mean, std), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data")
+    synthetic.build(path, names=["synthetic10", "synthetic10_harder"])
+    return path
+
+
+def test_a_run_is_evaluated_on_every_set_of_its_family(tiny_dataset, tiny_recipe, data_dir, tmp_path):
+    run_dir = tmp_path / "runs" / "a"
+    model = training.train(tiny_recipe, tiny_dataset, run_dir)
+    record = evaluation.evaluate_run(model, tiny_dataset, run_dir, evaluation.load_test_sets(tiny_dataset, data_dir))
+    assert record == records.read(run_dir)
+    assert record["status"] == "finished" and record["wall_seconds"] > 0
+    assert set(record["tests"]) == {"synthetic10", "synthetic10_harder"}
+    for name, counts in record["tests"].items():
+        test = datasets.load_test(name, data_dir)
+        with np.load(run_dir / "predictions" / f"{name}.npz", allow_pickle=False) as saved:
+            assert {key: saved[key].dtype.str for key in saved} == {"logits": "<f4", "labels": "<i8", "overlap": "|b1"}
+            np.testing.assert_array_equal(saved["labels"], test.labels)
+            assert counts == {**evaluation.count_correct(**saved), "sha256": test.sha256}
+    assert len(records.collect(tmp_path)) == 2
+
+    synthetic.build(data_dir, names=["synthetic10_different"])
+    written = (run_dir / "predictions" / "synthetic10.npz").stat().st_mtime_ns
+    later = evaluation.evaluate_run(model, tiny_dataset, run_dir, evaluation.load_test_sets(tiny_dataset, data_dir))
+    assert set(later["tests"]) == {"synthetic10", "synthetic10_harder", "synthetic10_different"}
+    assert later["wall_seconds"] == record["wall_seconds"]
+    assert (run_dir / "predictions" / "synthetic10.npz").stat().st_mtime_ns == written
+
+
+def test_a_run_that_is_not_trained_to_its_end_is_not_finished(tiny_dataset, tiny_recipe, tmp_path):
+    model = models.build_model("wrn", **tiny_recipe.size)
+    records.start(tmp_path, tiny_recipe, tiny_dataset, seed=0, parameters=1)
+    with pytest.raises(records.RecordError, match="has trained 0 of 3 epochs"):
+        evaluation.evaluate_run(model, tiny_dataset, tmp_path, [])
+    assert records.read(tmp_path)["status"] == "unfinished"

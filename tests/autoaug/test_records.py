@@ -1,0 +1,134 @@
+"""The record of a run: written whole, read with suspicion, counted only when finished."""
+
+import dataclasses
+import json
+import types
+
+import pytest
+
+from autoaug import recipes, records
+
+RECIPE = recipes.get("wrn")
+DATASET = types.SimpleNamespace(
+    name="synthetic10", train_labels=range(512), num_classes=10, mean=[0.5] * 3, std=[0.25] * 3, sha256="a" * 64
+)
+TEST = {"total": 100, "correct": 60, "overlap": 10, "clean_total": 90, "clean_correct": 53, "sha256": "b" * 64}
+
+
+def finished(folder, **tests):
+    record = records.start(folder, RECIPE, DATASET, seed=0, parameters=123)
+    record |= {"status": "finished", "tests": tests or {"synthetic10": TEST}}
+    records.write(folder, record)
+    return record
+
+
+def test_what_is_written_is_read(tmp_path):
+    written = finished(tmp_path / "runs" / "a")
+    assert records.read(tmp_path / "runs" / "a") == written
+    assert [path.name for path in (tmp_path / "runs" / "a").iterdir()] == ["record.json"]  # no temporary file left
+
+
+def test_only_finished_runs_are_collected(tmp_path):
+    finished(tmp_path / "runs" / "done", synthetic10=TEST, other={**TEST, "correct": 61, "clean_correct": 54})
+    records.start(tmp_path / "runs" / "begun", RECIPE, DATASET, seed=0, parameters=123)
+    (tmp_path / "runs" / "empty").mkdir()
+    table = records.collect(tmp_path)
+    assert list(table.columns) == list(records.COLUMNS)
+    assert table.run_id.tolist() == ["done", "done"]
+    assert table.test_set.tolist() == ["synthetic10", "other"]
+    assert table.clean_correct.tolist() == [53, 54]
+    assert [folder.name for folder in records.unfinished(tmp_path)] == ["begun", "empty"]
+
+
+def test_nothing_to_collect(tmp_path):
+    assert records.collect(tmp_path).empty
+    assert records.unfinished(tmp_path) == []
+
+
+def test_starting_again_returns_the_record_begun(tmp_path):
+    first = records.start(tmp_path, RECIPE, DATASET, seed=0, parameters=123)
+    first["wall_seconds"] = 7.0
+    records.write(tmp_path, first)
+    assert records.start(tmp_path, RECIPE, DATASET, seed=0, parameters=123) == first
+
+
+@pytest.mark.parametrize(
+    ("recipe", "dataset", "seed", "difference"),
+    [
+        (dataclasses.replace(RECIPE, epochs=99), DATASET, 0, f"epochs: {RECIPE.epochs} there, 99 now"),
+        (RECIPE, DATASET, 1, "seed: 0 there, 1 now"),
+        (RECIPE, types.SimpleNamespace(**{**vars(DATASET), "sha256": "c" * 64}), 0, "sha256: "),
+    ],
+)
+def test_a_folder_belongs_to_one_run(tmp_path, recipe, dataset, seed, difference):
+    records.start(tmp_path, RECIPE, DATASET, seed=0, parameters=123)
+    before = (tmp_path / "record.json").read_bytes()
+    with pytest.raises(records.RecordError, match="belongs to another run") as error:
+        records.start(tmp_path, recipe, dataset, seed, parameters=123)
+    assert difference in str(error.value)
+    assert (tmp_path / "record.json").read_bytes() == before
+
+
+def test_run_id_tells_runs_apart():
+    ids = {
+        records.run_id(RECIPE, DATASET, 0),
+        records.run_id(RECIPE, DATASET, 1),
+        records.run_id(dataclasses.replace(RECIPE, epochs=99), DATASET, 0),
+        records.run_id(RECIPE, types.SimpleNamespace(**{**vars(DATASET), "sha256": "c" * 64}), 0),
+    }
+    assert len(ids) == 4
+    assert records.run_id(RECIPE, DATASET, 0).startswith("wrn-synthetic10-quick-seed0-")
+    assert records.run_id(RECIPE, DATASET, 0) == records.run_id(RECIPE, DATASET, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"status": "done"}, r"\$.status: 'done' is not one of"),
+        ({"parameters": "many"}, r"\$.parameters: 'many' is not of type 'integer'"),
+        ({"surprise": 1}, r"\$: Additional properties are not allowed \('surprise'"),
+        ({"tests": {"a": {**TEST, "clean_total": 91}}}, r"\$.tests.a: the counts contradict each other"),
+        ({"tests": {"a": {**TEST, "clean_correct": 49}}}, r"\$.tests.a: the counts contradict each other"),
+        ({"tests": {"a": {**TEST, "correct": 101, "clean_correct": 91}}}, r"\$.tests.a: the counts contradict"),
+    ],
+)
+def test_what_does_not_fit_the_schema_is_refused_on_reading_and_on_writing(tmp_path, change, message):
+    record = finished(tmp_path)
+    with pytest.raises(records.RecordError, match=message):
+        records.write(tmp_path, record | change)
+    assert records.read(tmp_path) == record
+    (tmp_path / "record.json").write_text(json.dumps(record | change))
+    with pytest.raises(records.RecordError, match=message):
+        records.read(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe"])
+def test_a_damaged_record_is_named_and_never_counted(tmp_path, content):
+    finished(tmp_path / "runs" / "a")
+    (tmp_path / "runs" / "a" / "record.json").write_bytes(content)
+    with pytest.raises(records.RecordError, match=r"runs/a/record\.json"):
+        records.collect(tmp_path)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    records.write_atomically(tmp_path / "a", b"old")
+
+    def fail(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(records.os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        records.write_atomically(tmp_path / "a", b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
+
+
+def test_the_code_version_names_the_commit():
+    version = records.code_version()
+    assert version["version"]
+    assert version["commit"] is None or len(version["commit"]) == 40
+
+
+def test_the_versions_of_what_computes_are_recorded():
+    versions = records.package_versions()
+    assert {"keras", "numpy", "numba"} <= set(versions)
+    assert any(name.startswith("tensorflow") for name in versions)
