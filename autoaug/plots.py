@@ -4,15 +4,17 @@ Colours are Paul Tol's "medium contrast" scheme (SRON technical note SRON/EPS/TN
 colour-blind readers and in grey print; every series also differs in its marker and its line.
 """
 
-import cycler
+import itertools
+
 import matplotlib
 import matplotlib.pyplot as plt
+import matplotlib.ticker
 import numpy as np
 
 COLOURS = ("#004488", "#994455", "#997700", "#6699cc", "#ee99aa", "#eecc66")
 MARKERS = ("o", "s", "^", "D", "v", "P")
-LINES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (8, 2)))
-INK, FAINT = "#222222", "#cccccc"
+DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (8, 2)))
+INK = "#222222"
 
 STYLE = {
     "figure.dpi": 100,
@@ -27,7 +29,6 @@ STYLE = {
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.linewidth": 0.8,
-    "axes.prop_cycle": cycler.cycler(color=COLOURS) + cycler.cycler(marker=MARKERS) + cycler.cycler(linestyle=LINES),
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.8,
     "lines.linewidth": 1.6,
@@ -76,3 +77,85 @@ def image_grid(images, labels=None, ax=None, columns=10):
     ax.imshow(canvas, interpolation="none")  # "none": vector files hold the pixels as they are
     ax.set_axis_off()
     return ax
+
+
+def accuracy_intervals(accuracies, ax=None):
+    """Accuracy in percent with its interval: a line per model, a mark per test set.
+
+    Args:
+        accuracies: DataFrame with the columns `label` (of the model), `test_set`, and `accuracy`, `low`, `high`,
+            fractions; at least one row.
+        ax: the Axes to draw on; a new figure if None.
+    """
+    ax = _interval_rows(accuracies, "accuracy", ax)
+    ax.set_xlabel("accuracy, %")
+    return ax
+
+
+def gaps(differences, ax=None):
+    """Points of accuracy lost from a model's own test set to others, with intervals, and a line at no loss.
+
+    Args:
+        differences: DataFrame with the columns `label` (of the model), `test_set` (the other one), and `gap`, `low`,
+            `high`, fractions; at least one row.
+        ax: the Axes to draw on; a new figure if None.
+    """
+    ax = _interval_rows(differences, "gap", ax)
+    ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
+    ax.set_xlabel("accuracy lost, percentage points")
+    return ax
+
+
+@styled
+def _interval_rows(table, value, ax):
+    """A row per `label`, in order, from the top; in it a mark per `test_set`, slightly apart, with its interval."""
+    rows, test_sets = list(dict.fromkeys(table["label"])), sorted(set(table["test_set"]))
+    spread = 0.14 * min(1, 4 / len(test_sets))  # between the marks of one row, whose rows are 1 apart
+    ax = _axes(ax, 7, 0.9 + len(rows) * (0.15 + 0.1 * len(test_sets)))
+    for index, (test_set, line) in enumerate(zip(test_sets, _lines(), strict=False)):
+        part = table[table["test_set"] == test_set]
+        middle = 100 * part[value]
+        ax.errorbar(
+            middle,
+            [rows.index(label) + spread * (index - (len(test_sets) - 1) / 2) for label in part["label"]],
+            xerr=[middle - 100 * part["low"], 100 * part["high"] - middle],
+            **line | {"linestyle": "none"},
+            elinewidth=1.2,
+            label=test_set,
+        )
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.grid(axis="x")
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=min(len(test_sets), 4), borderaxespad=0.2)
+    return ax
+
+
+@styled
+def training_curves(histories, quantity="accuracy", ax=None):
+    """A quantity of the training, epoch by epoch, a line per run.
+
+    Args:
+        histories: label → DataFrame of a run's history.csv, with the columns `epoch` and `quantity`.
+        quantity: "accuracy" (of the augmented training images, drawn in percent), "loss" or another column.
+        ax: the Axes to draw on; a new figure if None.
+    """
+    ax = _axes(ax, 5, 3)
+    for (label, history), line in zip(histories.items(), _lines(), strict=False):
+        scale = 100 if quantity == "accuracy" else 1
+        ax.plot(history["epoch"], scale * history[quantity], label=label, **line)
+    ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("training accuracy, %" if quantity == "accuracy" else quantity.replace("_", " "))
+    ax.grid(axis="y")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    return ax
+
+
+def _lines():
+    """The looks of the first line, the second, …: colour, marker and dashes, without end."""
+    return itertools.cycle(
+        {"color": colour, "marker": marker, "linestyle": dashes}
+        for colour, marker, dashes in zip(COLOURS, MARKERS, DASHES, strict=True)
+    )
