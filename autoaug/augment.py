@@ -11,7 +11,19 @@ import numpy as np
 
 from autoaug import pillow_operations, policies
 from autoaug.pillow_geometry import geometric_sources
-from autoaug.pillow_operations import AREA, PADDING, SIDE, STEP
+from autoaug.pillow_operations import AREA, PADDING, SIDE
+
+# One operation on one image. `negate` is read by the five geometric operations, the centre by Cutout.
+STEP = np.dtype(
+    [
+        ("operation", np.int8),  # number in policies.Operation
+        ("level", np.int8),
+        ("acts", np.bool_),
+        ("negate", np.bool_),
+        ("center_column", np.int8),
+        ("center_row", np.int8),
+    ]
+)
 
 # The choices for one image.
 PLAN = np.dtype(
@@ -69,10 +81,14 @@ def _policy_arrays(policy):
     steps = np.zeros((len(policy), 2), STEP)
     probability = np.empty((len(policy), 2))
     for index, sub_policy in enumerate(policy):
+        if len(sub_policy) != 2:
+            raise ValueError(f"Expected two operations in each sub-policy. Received: {sub_policy}")
         for position, (name, chance, level) in enumerate(sub_policy):
             steps[index, position]["operation"] = _operation_number(name)
-            steps[index, position]["level"] = _checked("level", level, 0, policies.LEVELS - 1)
-            probability[index, position] = _checked("probability", chance, 0, 1)
+            steps[index, position]["level"] = _checked_integer("level", level, policies.LEVELS)
+            if not 0 <= chance <= 1:
+                raise ValueError(f"Expected a probability in 0…1. Received: {name} with probability {chance}")
+            probability[index, position] = chance
     return steps, probability
 
 
@@ -92,12 +108,17 @@ def augment_batch(images, plan, mean, std, out=None, threads=1):
     images = _checked_images(images)
     n = len(images)
     steps = _checked_steps(plan, n)
+    if threads < 1:
+        raise ValueError(f"Expected threads ≥ 1. Received: threads={threads}")
     if out is None:
         out = np.empty((n, SIDE, SIDE, 3), np.float32)
-    elif out.shape != images.shape or out.dtype != np.float32 or not out.flags.c_contiguous:
-        raise ValueError(f"Expected out: C-contiguous float32 {images.shape}. Received: {out.dtype} {out.shape}")
+    elif out.shape != images.shape or out.dtype != np.float32 or not out.flags.carray:
+        raise ValueError(
+            f"Expected out: writable C-contiguous float32 {images.shape}. Received: {out.dtype} {out.shape}"
+        )
     normalization = np.ascontiguousarray(_normalization(mean, std).T)
     pixels = np.require(images, requirements=["C", "W"]).reshape(n, AREA, 3)
+    plan = np.require(plan, requirements=["C", "W"])  # one memory layout for all calls: the kernel is compiled once
 
     def augment(part):
         pillow_operations.augment_images(
@@ -106,10 +127,10 @@ def augment_batch(images, plan, mean, std, out=None, threads=1):
 
     if threads == 1:
         augment(slice(None))
-        return out
-    bounds = np.linspace(0, n, threads + 1).astype(int)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(augment, map(slice, bounds[:-1], bounds[1:])))
+    else:
+        bounds = np.linspace(0, n, threads + 1).astype(int)
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(augment, map(slice, bounds[:-1], bounds[1:])))
     return out
 
 
@@ -123,15 +144,16 @@ def apply_operations(image, operations):
 
     Args:
         image: uint8 [32, 32, 3].
-        operations: dicts with `op` (a name in `policies.OPERATIONS`), `level` (0…9), for the geometric operations
+        operations: dicts with `op` (a name in `policies.Operation`), `level` (0…9), for the geometric operations
             `negate` (bool, default False), for Cutout `center` (column, row; each 0…31).
 
     Returns: the image, uint8 [32, 32, 3], and bool [32, 32]: where it is opaque. The rest is zero after normalisation.
     """
-    image = _checked_images(np.asarray(image)[None])[0]
+    if image.dtype != np.uint8 or image.shape != (SIDE, SIDE, 3):
+        raise ValueError(f"Expected image: uint8 [32, 32, 3]. Received: {image.dtype} {image.shape}")
     steps = np.zeros(len(operations), STEP)
     for step, operation in zip(steps, operations, strict=True):
-        _fill_step(step, **operation)
+        _fill_step(step, operation)
     pixels = np.empty(AREA, np.uint32)
     table = np.empty((3, 256), np.uint8)
     pillow_operations.pack(np.require(image, requirements=["C", "W"]).reshape(AREA, 3), pixels)
@@ -141,15 +163,19 @@ def apply_operations(image, operations):
     return red_green_blue_alpha[..., :3].copy(), red_green_blue_alpha[..., 3] == 255
 
 
-def _fill_step(step, op, level, negate=False, center=None):
-    if op == "Cutout" and center is None:
+def _fill_step(step, operation):
+    if not {"op", "level"} <= operation.keys() <= {"op", "level", "negate", "center"}:
+        raise ValueError(f"Expected 'op' and 'level', perhaps 'negate' and 'center'. Received: {operation}")
+    center = operation.get("center")
+    if operation["op"] == "Cutout" and center is None:
         raise ValueError("Expected a center (column, row) for Cutout. Received: center=None")
-    column, row = (0, 0) if center is None else center
-    step["operation"] = _operation_number(op)
-    step["level"] = _checked("level", level, 0, policies.LEVELS - 1)
-    step["acts"], step["negate"] = True, negate
-    step["center_column"] = _checked("center column", column, 0, SIDE - 1)
-    step["center_row"] = _checked("center row", row, 0, SIDE - 1)
+    step["operation"] = _operation_number(operation["op"])
+    step["level"] = _checked_integer("level", operation["level"], policies.LEVELS)
+    step["acts"] = True
+    step["negate"] = operation.get("negate", False)
+    if center is not None:
+        step["center_column"] = _checked_integer("center column", center[0], SIDE)
+        step["center_row"] = _checked_integer("center row", center[1], SIDE)
 
 
 def _normalization(mean, std):
@@ -161,14 +187,16 @@ def _normalization(mean, std):
 
 
 def _operation_number(name):
-    if name not in policies.OPERATIONS:
-        raise ValueError(f"Expected an operation of {', '.join(policies.OPERATIONS)}. Received: {name!r}")
-    return policies.OPERATIONS.index(name)
+    if name not in policies.Operation.__members__:
+        raise ValueError(f"Expected op to be one of {', '.join(policies.Operation.__members__)}. Received: op={name!r}")
+    return policies.Operation[name]
 
 
-def _checked(name, value, low, high):
-    if not low <= value <= high:
-        raise ValueError(f"Expected {name} in {low}…{high}. Received: {name}={value}")
+def _checked_integer(name, value, end):
+    if value != int(value):
+        raise ValueError(f"Expected an integer {name}. Received: {name}={value}")
+    if not 0 <= value < end:
+        raise ValueError(f"Expected {name} in 0…{end - 1}. Received: {name}={value}")
     return value
 
 
@@ -179,12 +207,11 @@ def _checked_images(images):
 
 
 def _checked_steps(plan, n):
-    """The plan's steps, after a check of every number that the kernel uses as an index."""
+    """The plan's steps, after a check of the numbers that the kernel uses as indices."""
     if plan.dtype != PLAN or plan.shape != (n,):
         raise ValueError(f"Expected a plan from sample_plan for {n} images. Received: {plan.dtype} {plan.shape}")
     steps = np.ascontiguousarray(plan["steps"])
-    if n:
-        for name, limit in (("operation", len(policies.OPERATIONS)), ("level", policies.LEVELS)):
-            _checked(f"{name} in the plan", steps[name].min(), 0, limit - 1)
-            _checked(f"{name} in the plan", steps[name].max(), 0, limit - 1)
+    for name, end in (("operation", len(policies.Operation)), ("level", policies.LEVELS)):
+        for extreme in (np.min, np.max):
+            _checked_integer(f"{name} in the plan", extreme(steps[name], initial=0), end)
     return steps

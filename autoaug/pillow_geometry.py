@@ -33,7 +33,7 @@ def _rotation(degrees):
 
 
 def geometric_sources():
-    """Source indices, int16 [5 operations, 10 levels, negated or not, 1024], in the order of `policies.OPERATIONS`."""
+    """Source indices, int16 [5 operations, 10 levels, negated or not, 1024], in the order of `policies.Operation`."""
     sources = np.empty((5, LEVELS, 2, AREA), np.int16)
     for level in range(LEVELS):
         for negate, sign in enumerate((1, -1)):

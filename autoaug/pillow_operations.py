@@ -10,45 +10,16 @@ it compiled and in no other.
 import numba
 import numpy as np
 
-from autoaug.policies import LEVELS, OPERATIONS
+from autoaug.policies import LEVELS, Operation
 
 SIDE = 32
 AREA = SIDE * SIDE
 PADDING = 4  # pixels on each side before the crop
 FINAL_CUTOUT = 16  # side of the square cut out last, in pixels
 
-(
-    _SHEAR_X,
-    _SHEAR_Y,
-    _TRANSLATE_X,
-    _TRANSLATE_Y,
-    _ROTATE,
-    _AUTO_CONTRAST,
-    _EQUALIZE,
-    _INVERT,
-    _POSTERIZE,
-    _SOLARIZE,
-    _COLOR,
-    _CONTRAST,
-    _BRIGHTNESS,
-    _SHARPNESS,
-    _CUTOUT,
-) = range(len(OPERATIONS))
-
-# One operation on one image. `negate` is read by the five geometric operations, the centre by Cutout.
-STEP = np.dtype(
-    [
-        ("operation", np.int8),  # index in policies.OPERATIONS
-        ("level", np.int8),
-        ("acts", np.bool_),
-        ("negate", np.bool_),
-        ("center_column", np.int8),
-        ("center_row", np.int8),
-    ]
-)
-
 _OPAQUE = np.uint32(0xFF000000)
 _CUTOUT_COLOR = np.uint32(125 | 122 << 8 | 113 << 16)  # alpha 0
+_WITHOUT_PIXELS = (Operation.Invert, Operation.Posterize, Operation.Solarize, Operation.Brightness)
 _ENHANCE_FACTORS = np.array([level * 1.8 / 10 + 0.1 for level in range(LEVELS)]).astype(np.float32)
 
 _compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -58,7 +29,8 @@ _compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
 def geometric(pixels, sources):
     """Image.transform(AFFINE, nearest) and Image.rotate: what comes from outside is transparent black."""
     original = np.empty(AREA + 1, np.uint32)
-    original[:AREA] = pixels
+    for i in range(AREA):
+        original[i] = pixels[i]
     original[AREA] = 0
     for i in range(AREA):
         pixels[i] = original[sources[i]]
@@ -215,13 +187,12 @@ def apply_table(pixels, table):
 def apply_steps(pixels, table, steps, sources):
     """Applies the steps that act, in order; returns whether `table` then holds something still to be applied.
 
-    Args: pixels uint32 [1024]; table uint8 [3, 256]; steps STEP [k]; sources as from `geometric_sources`.
+    Args: pixels uint32 [1024]; table uint8 [3, 256]; steps augment.STEP [k]; sources as from `geometric_sources`.
     """
     pending = False
     for step in steps:
         if step.acts:
-            by_value = step.operation in (_INVERT, _POSTERIZE, _SOLARIZE, _BRIGHTNESS)
-            if pending and not by_value:
+            if pending and step.operation not in _WITHOUT_PIXELS:
                 apply_table(pixels, table)
                 pending = False
             if not pending:
@@ -234,24 +205,25 @@ def apply_steps(pixels, table, steps, sources):
 
 @_compiled
 def _apply_step(pixels, table, step, sources):
-    """Applies one step to the pixels, or to the table and returns True."""
+    """Applies one step, either to the pixels or, and then returns True, to the table."""
     operation, level = step.operation, step.level
     factor = _ENHANCE_FACTORS[level]
-    if operation <= _ROTATE:
+    if operation <= Operation.Rotate:
         geometric(pixels, sources[operation, level, np.int64(step.negate)])
-    elif operation == _COLOR:
+    elif operation == Operation.Color:
         color(pixels, factor)
-    elif operation == _SHARPNESS:
+    elif operation == Operation.Sharpness:
         sharpness(pixels, factor)
-    elif operation == _CUTOUT:
+    elif operation == Operation.Cutout:
         cutout(pixels, level, step.center_column, step.center_row)
+    elif operation == Operation.Contrast:
+        contrast(pixels, table, factor)
+        return True
+    elif operation == Operation.Brightness:
+        brightness(table, factor)
+        return True
     else:
-        if operation == _CONTRAST:
-            contrast(pixels, table, factor)
-        elif operation == _BRIGHTNESS:
-            brightness(table, factor)
-        else:
-            _apply_on_rgb(pixels, table, operation, level)
+        _apply_on_rgb(pixels, table, operation, level)
         return True
     return False
 
@@ -259,13 +231,13 @@ def _apply_step(pixels, table, step, sources):
 @_compiled
 def _apply_on_rgb(pixels, table, operation, level):
     """The operations for which the image is converted to RGB and back: every pixel becomes opaque."""
-    if operation == _AUTO_CONTRAST:
+    if operation == Operation.AutoContrast:
         auto_contrast(pixels, table)
-    elif operation == _EQUALIZE:
+    elif operation == Operation.Equalize:
         equalize(pixels, table)
-    elif operation == _INVERT:
+    elif operation == Operation.Invert:
         invert(table)
-    elif operation == _POSTERIZE:
+    elif operation == Operation.Posterize:
         posterize(table, level)
     else:
         solarize(table, level)
@@ -283,15 +255,14 @@ def pack(image, pixels):
 
 @_compiled
 def write(pixels, values, plan, output):
-    """Pads with zeros, crops, flips and cuts out as planned; writes the pixels' `values`, float32 [3, 256], to `output`."""
+    """Crops, flips and cuts out as planned; writes the `values`, float32 [3, 256], of opaque pixels and 0 elsewhere."""
     half = FINAL_CUTOUT // 2
     cut_left, cut_right = plan.cutout_column - half, plan.cutout_column + half
     for row in range(SIDE):
         source_row = row + plan.crop_row - PADDING
         cut_row = plan.cutout_row - half <= row < plan.cutout_row + half
         for column in range(SIDE):
-            unflipped = SIDE - 1 - column if plan.flip else column
-            source_column = unflipped + plan.crop_column - PADDING
+            source_column = (SIDE - 1 - column if plan.flip else column) + plan.crop_column - PADDING
             inside = 0 <= source_row < SIDE and 0 <= source_column < SIDE
             if inside and not (cut_row and cut_left <= column < cut_right):
                 pixel = pixels[source_row * SIDE + source_column]

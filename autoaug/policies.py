@@ -4,23 +4,14 @@ Source: Cubuk et al., "AutoAugment: Learning Augmentation Policies from Data", C
 of the authors' published code, in its order. A sub-policy is two `(operation, probability, level)`, applied in turn.
 """
 
-# The index of a name is its number in plans; the compiled kernel depends on this order.
-OPERATIONS = (
-    "ShearX",
-    "ShearY",
-    "TranslateX",
-    "TranslateY",
-    "Rotate",
-    "AutoContrast",
-    "Equalize",
-    "Invert",
-    "Posterize",
-    "Solarize",
-    "Color",
-    "Contrast",
-    "Brightness",
-    "Sharpness",
-    "Cutout",
+import enum
+
+# An operation's number in plans is its place in this list; the compiled kernel relies on the order.
+Operation = enum.IntEnum(
+    "Operation",
+    "ShearX ShearY TranslateX TranslateY Rotate AutoContrast Equalize Invert Posterize Solarize "
+    "Color Contrast Brightness Sharpness Cutout",
+    start=0,
 )
 
 # The operations whose magnitude gets a random sign.
