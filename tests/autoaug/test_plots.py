@@ -67,7 +67,7 @@ def test_accuracy_intervals_draws_percent_with_both_ends_in_the_row_of_the_model
     marks, _, (bars,) = drawn["old"]
     np.testing.assert_allclose(marks.get_xdata(orig=False), [90, 60])
     np.testing.assert_allclose([segment[:, 0] for segment in bars.get_segments()], [[88, 91], [50, 70]])
-    assert np.round(marks.get_ydata()).tolist() == [0, 1]
+    assert np.round(marks.get_ydata(orig=False)).tolist() == [0, 1]
     assert len(drawn["newer"][0].get_xdata()) == 1
     assert [text.get_text() for text in ax.get_yticklabels()] == ["wide", "narrow"]
     assert ax.yaxis_inverted() and "%" in ax.get_xlabel()
