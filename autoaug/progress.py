@@ -40,7 +40,8 @@ class Progress:
         self._done += 1
         if self._done == self._begun + 1:
             self._clock = now  # the first step includes compiling, and tells nothing about speed
-        elif self._done == self._begun + _ESTIMATE_AFTER:
+            return False
+        if self._done == self._begun + _ESTIMATE_AFTER:
             self._announce_estimate()
         self._line_due |= self._done * _LOG_LINES // self._total > (self._done - 1) * _LOG_LINES // self._total
         return self._line_due or now - self._drawn > _REDRAW_SECONDS
