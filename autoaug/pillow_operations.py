@@ -206,32 +206,10 @@ def apply_steps(pixels, table, steps, sources):
 @_compiled
 def _apply_step(pixels, table, step, sources):
     """Applies one step, either to the pixels or, and then returns True, to the table."""
-    operation, level = step.operation, step.level
-    factor = _ENHANCE_FACTORS[level]
+    operation, level, factor = step.operation, step.level, _ENHANCE_FACTORS[step.level]
     if operation <= Operation.Rotate:
         geometric(pixels, sources[operation, level, np.int64(step.negate)])
-    elif operation == Operation.Color:
-        color(pixels, factor)
-    elif operation == Operation.Sharpness:
-        sharpness(pixels, factor)
-    elif operation == Operation.Cutout:
-        cutout(pixels, level, step.center_column, step.center_row)
-    elif operation == Operation.Contrast:
-        contrast(pixels, table, factor)
-        return True
-    elif operation == Operation.Brightness:
-        brightness(table, factor)
-        return True
-    else:
-        _apply_on_rgb(pixels, table, operation, level)
-        return True
-    return False
-
-
-@_compiled
-def _apply_on_rgb(pixels, table, operation, level):
-    """The operations for which the image is converted to RGB and back: every pixel becomes opaque."""
-    if operation == Operation.AutoContrast:
+    elif operation == Operation.AutoContrast:
         auto_contrast(pixels, table)
     elif operation == Operation.Equalize:
         equalize(pixels, table)
@@ -239,10 +217,23 @@ def _apply_on_rgb(pixels, table, operation, level):
         invert(table)
     elif operation == Operation.Posterize:
         posterize(table, level)
-    else:
+    elif operation == Operation.Solarize:
         solarize(table, level)
-    for i in range(AREA):
-        pixels[i] |= _OPAQUE
+    elif operation == Operation.Color:
+        color(pixels, factor)
+    elif operation == Operation.Contrast:
+        contrast(pixels, table, factor)
+    elif operation == Operation.Brightness:
+        brightness(table, factor)
+    elif operation == Operation.Sharpness:
+        sharpness(pixels, factor)
+    else:
+        cutout(pixels, level, step.center_column, step.center_row)
+    on_rgb = Operation.AutoContrast <= operation <= Operation.Solarize
+    if on_rgb:  # the way to RGB and back makes every pixel opaque
+        for i in range(AREA):
+            pixels[i] |= _OPAQUE
+    return on_rgb or operation == Operation.Contrast or operation == Operation.Brightness
 
 
 @_compiled
