@@ -5,6 +5,7 @@ cutout. Padding, cutout and transparent pixels are zero after normalisation, tha
 """
 
 import functools
+import numbers
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -110,12 +111,7 @@ def augment_batch(images, plan, mean, std, out=None, threads=1):
     steps = _checked_steps(plan, n)
     if threads < 1:
         raise ValueError(f"Expected threads ≥ 1. Received: threads={threads}")
-    if out is None:
-        out = np.empty((n, SIDE, SIDE, 3), np.float32)
-    elif out.shape != images.shape or out.dtype != np.float32 or not out.flags.carray:
-        raise ValueError(
-            f"Expected out: writable C-contiguous float32 {images.shape}. Received: {out.dtype} {out.shape}"
-        )
+    out = _checked_out(np.empty(images.shape, np.float32) if out is None else out, images.shape)
     normalization = np.ascontiguousarray(_normalization(mean, std).T)
     pixels = np.require(images, requirements=["C", "W"]).reshape(n, AREA, 3)
     plan = np.require(plan, requirements=["C", "W"])  # one memory layout for all calls: the kernel is compiled once
@@ -149,6 +145,7 @@ def apply_operations(image, operations):
 
     Returns: the image, uint8 [32, 32, 3], and bool [32, 32]: where it is opaque. The rest is zero after normalisation.
     """
+    image = np.asarray(image)
     if image.dtype != np.uint8 or image.shape != (SIDE, SIDE, 3):
         raise ValueError(f"Expected image: uint8 [32, 32, 3]. Received: {image.dtype} {image.shape}")
     steps = np.zeros(len(operations), STEP)
@@ -193,7 +190,7 @@ def _operation_number(name):
 
 
 def _checked_integer(name, value, end):
-    if value != int(value):
+    if not isinstance(value, numbers.Integral):
         raise ValueError(f"Expected an integer {name}. Received: {name}={value}")
     if not 0 <= value < end:
         raise ValueError(f"Expected {name} in 0…{end - 1}. Received: {name}={value}")
@@ -201,13 +198,21 @@ def _checked_integer(name, value, end):
 
 
 def _checked_images(images):
+    images = np.asarray(images)
     if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE, 3):
         raise ValueError(f"Expected images: uint8 [n, 32, 32, 3]. Received: {images.dtype} {images.shape}")
     return images
 
 
+def _checked_out(out, shape):
+    if out.shape != shape or out.dtype != np.float32 or not out.flags.carray:
+        raise ValueError(f"Expected out: writable, C-contiguous, float32 {shape}. Received: {out.dtype} {out.shape}")
+    return out
+
+
 def _checked_steps(plan, n):
     """The plan's steps, after a check of the numbers that the kernel uses as indices."""
+    plan = np.asarray(plan)
     if plan.dtype != PLAN or plan.shape != (n,):
         raise ValueError(f"Expected a plan from sample_plan for {n} images. Received: {plan.dtype} {plan.shape}")
     steps = np.ascontiguousarray(plan["steps"])

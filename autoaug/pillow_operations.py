@@ -2,9 +2,11 @@
 
 An image is uint32 [1024], row by row, a pixel being red | green << 8 | blue << 16 | alpha << 24, alpha 0 or 255. An
 operation that maps each value by itself changes a table, uint8 [3, 256], which is applied once, as late as possible.
+Pillow 9.5.0, 11.3.0 and 12.3.0 gave the same pictures as 13.0.0 for every operation, level and sign on 20 images.
 
 All that is compiled stands in this file, because numba's cache on disk notices changes in the file of the function that
-it compiled and in no other.
+it compiled and in no other. It compiles at the first call, and keeps the result beside this file or, where that folder
+is read-only, in the user's cache folder (the environment variable NUMBA_CACHE_DIR names another).
 """
 
 import numba
