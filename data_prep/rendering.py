@@ -1,13 +1,23 @@
 """Draws the embedded images: a coloured shape in a cluttered 32×32 scene, from an image's latent variables.
 
-All arrays have one row per image. Lengths are pixels, angles radians, colours and luminances fractions of 255.
+Arrays have one row per image. Lengths are pixels, angles radians, colours and luminances fractions of 255. A shape is a
+function of coordinates (right, down) in units of its radius: approximately the signed distance to its outline, negative
+inside.
 """
 
 import numpy as np
 
 SIZE = 32
-_Y, _X = np.meshgrid(np.arange(SIZE) - 15.5, np.arange(SIZE) - 15.5, indexing="ij")
-_X, _Y = _X.astype(np.float32), _Y.astype(np.float32)
+LATENTS = np.dtype(
+    [
+        ("difficulty", "f4"),  # 0…1
+        ("polarity", "f4"),  # 1: light on dark, -1: dark on light
+        ("orientation", "f4"),  # of the shape, radians
+        ("hue", "f4"),  # of the scene, radians on the colour circle
+        ("stripes", "f4"),  # 0…1: from a cloudy to a striped background
+    ]
+)
+_Y, _X = (axis.astype(np.float32) - (SIZE - 1) / 2 for axis in np.indices((SIZE, SIZE)))
 
 
 def _box(x, y, half_width, half_height):
@@ -38,7 +48,7 @@ def _square(x, y):
 
 
 def _triangle(x, y):
-    return _polygon(x, y - 0.2, 3, 1.0) * 1.0
+    return _polygon(x, y - 0.2, 3, 1)
 
 
 def _cross(x, y):
@@ -68,77 +78,92 @@ def _dumbbell(x, y):
 SHAPES = (_disc, _ring, _square, _triangle, _cross, _star, _crescent, _bar, _chevron, _dumbbell)
 
 
-def shape_coverage(labels, center_x, center_y, radius, angle):
-    """Antialiased coverage float32 [n, 32, 32] in 0…1 of each image's shape; `labels` index SHAPES."""
+def shape_coverage(labels, center, radius, angle):
+    """Antialiased coverage float32 [n, 32, 32], 0…1, of each image's shape.
+
+    Args:
+        labels: int [n], indices of SHAPES.
+        center: float32 [2, n, 1, 1], to the right of and below the image's centre.
+        radius: float32 [n, 1, 1].
+        angle: float32 [n, 1, 1], clockwise.
+    """
     coverage = np.empty((len(labels), SIZE, SIZE), np.float32)
     for label, shape in enumerate(SHAPES):
         rows = np.flatnonzero(labels == label)
-        x = _X - center_x[rows, None, None]
-        y = _Y - center_y[rows, None, None]
-        cosine, sine = (np.float32(f(angle[rows, None, None])) for f in (np.cos, np.sin))
-        size = radius[rows, None, None]
-        distance = shape((x * cosine + y * sine) / size, (y * cosine - x * sine) / size) * size
+        x, y = _X - center[0, rows], _Y - center[1, rows]
+        cosine, sine, size = np.cos(angle[rows]), np.sin(angle[rows]), radius[rows]
+        distance = size * shape((x * cosine + y * sine) / size, (y * cosine - x * sine) / size)
         coverage[rows] = np.clip(0.5 - distance, 0, 1)
     return coverage
 
 
-def render(labels, difficulty, appearance, rng):
+def render(labels, latents, rng):
     """Renders uint8 images [n, 32, 32, 3].
 
     Args:
         labels: int [n], the shapes.
-        difficulty: float [n] in 0…1: lowers the contrast, adds noise and widens what hides the shape.
-        appearance: structured array [n] with `polarity` (1: light on dark, -1: dark on light), `orientation`,
-            `hue` (angle on the colour circle) and `stripes` (0…1: from a cloudy to a striped background).
-        rng: np.random.Generator for everything that is neither.
+        latents: LATENTS [n]. Difficulty lowers the contrast between shape and background, adds noise and widens the
+            strip that hides a part of the shape; the others are the image's appearance.
+        rng: np.random.Generator, of everything that is neither class nor latent.
     """
     n = len(labels)
-    center_x, center_y = rng.uniform(-4, 4, (2, n)).astype(np.float32)
-    radius = rng.uniform(8, 10.5, n).astype(np.float32)
-    shape = shape_coverage(labels, center_x, center_y, radius, appearance["orientation"])
-    hidden = _strip(center_x, center_y, 4.5 * difficulty, rng)
-    contrast = (0.5 - 0.38 * difficulty).astype(np.float32)
-    luminance = _background(appearance["stripes"], rng)
-    luminance = _spots(luminance, rng)
-    luminance += (contrast[:, None, None] - luminance) * shape
-    luminance += (rng.uniform(-0.1, 0.1, (n, 1, 1)) - luminance) * hidden
-    luminance += rng.normal(size=luminance.shape).astype(np.float32) * (0.02 + 0.1 * difficulty)[:, None, None]
-    hue = appearance["hue"][:, None] + np.array([0, 2, 4]) * np.pi / 3
-    tint = 0.12 * np.cos(hue)[:, None, None, :]
-    colour = luminance[..., None] + tint * (2 * shape[..., None] - 1)
-    image = 0.5 + appearance["polarity"][:, None, None, None] * (colour - 0.2)
-    return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    difficulty, polarity, orientation, hue, stripes = (_column(latents[field]) for field in LATENTS.names)
+    center = rng.uniform(-4, 4, (2, n, 1, 1)).astype(np.float32)
+    radius = rng.uniform(8, 10.5, (n, 1, 1)).astype(np.float32)
+    shape = shape_coverage(labels, center, radius, orientation)
+    contrast = 0.5 - 0.42 * difficulty
+    luminance = _spots(_background(stripes, rng), rng)
+    luminance = _over(luminance, contrast, shape)
+    strip = _strip(center, 5 * difficulty, rng)
+    luminance = _over(luminance, _uniform(rng, -0.1, 0.1, n), strip)
+    luminance += (0.02 + 0.12 * difficulty) * rng.standard_normal(luminance.shape, np.float32)
+    share = 2 * contrast * shape  # the hue, too, tells less of a faint shape
+    third = np.float32(2 * np.pi / 3)
+    images = np.empty((n, SIZE, SIZE, 3), np.uint8)
+    for channel in range(3):
+        colour = luminance + 0.09 * np.cos(hue + channel * third) * (2 * share - 1)
+        images[..., channel] = np.round(255 * np.clip(0.5 + polarity * (colour - 0.2), 0, 1))
+    return images
+
+
+def _column(values):
+    """[n] as float32 [n, 1, 1], to go with images."""
+    return values.astype(np.float32)[:, None, None]
+
+
+def _uniform(rng, low, high, n):
+    return rng.uniform(low, high, (n, 1, 1)).astype(np.float32)
+
+
+def _over(background, colour, coverage):
+    return background + (colour - background) * coverage
 
 
 def _background(stripes, rng):
     """Luminance around 0: clouds, stripes, or a mixture of both."""
     n = len(stripes)
     knots = np.linspace(0, 4, SIZE)[:, None] - np.arange(5)
-    weights = np.maximum(0, 1 - np.abs(knots)).astype(np.float32)
+    weights = np.maximum(0, 1 - np.abs(knots)).astype(np.float32)  # linear interpolation between 5 × 5 knots
     clouds = weights @ rng.normal(0, 0.1, (n, 5, 5)).astype(np.float32) @ weights.T
-    angle, phase = rng.uniform(0, 2 * np.pi, (2, n, 1, 1)).astype(np.float32)
-    frequency = (2 * np.pi / rng.uniform(4, 8, (n, 1, 1))).astype(np.float32)
+    angle, phase = _uniform(rng, 0, np.pi, n), _uniform(rng, 0, 2 * np.pi, n)
+    frequency = 2 * np.pi / _uniform(rng, 4, 8, n)
     waves = 0.1 * np.sin((_X * np.cos(angle) + _Y * np.sin(angle)) * frequency + phase)
-    share = stripes[:, None, None].astype(np.float32)
-    return clouds * (1 - share) + waves * share
+    return _over(clouds, waves, stripes)
 
 
-def _spots(luminance, rng, count=4):
-    """Small discs in place of the background, so that brightness alone does not give the shape away."""
-    n = len(luminance)
+def _spots(background, rng, count=4):
+    """Small discs on the background, so that brightness alone does not give the shape away."""
+    n = len(background)
     for _ in range(count):
-        x, y = rng.uniform(-16, 16, (2, n, 1, 1)).astype(np.float32)
-        radius = rng.uniform(1, 2.5, (n, 1, 1)).astype(np.float32)
-        spot = np.clip(radius + 0.5 - np.hypot(_X - x, _Y - y), 0, 1)
-        luminance = luminance + (rng.uniform(-0.3, 0.4, (n, 1, 1)).astype(np.float32) - luminance) * spot
-    return luminance
+        x, y, radius = _uniform(rng, -16, 16, n), _uniform(rng, -16, 16, n), _uniform(rng, 1, 2.5, n)
+        coverage = np.clip(radius + 0.5 - np.hypot(_X - x, _Y - y), 0, 1)
+        background = _over(background, _uniform(rng, -0.3, 0.4, n), coverage)
+    return background
 
 
-def _strip(center_x, center_y, half_width, rng):
-    """Coverage [n, 32, 32] of a strip of any direction across the shape."""
-    n = len(center_x)
-    angle = rng.uniform(0, np.pi, (n, 1, 1)).astype(np.float32)
-    offset = rng.uniform(-6, 6, (n, 1, 1)).astype(np.float32)
-    x, y = _X - center_x[:, None, None], _Y - center_y[:, None, None]
-    distance = np.abs(x * np.cos(angle) + y * np.sin(angle) - offset)
-    return np.clip(half_width[:, None, None] - distance + 0.5, 0, 1) * np.minimum(1, half_width)[:, None, None]
+def _strip(center, half_width, rng):
+    """Coverage [n, 32, 32] of a strip in any direction across the shape; none where the half width is 0."""
+    n = len(half_width)
+    angle, offset = _uniform(rng, 0, np.pi, n), _uniform(rng, -6, 6, n)
+    distance = np.abs((_X - center[0]) * np.cos(angle) + (_Y - center[1]) * np.sin(angle) - offset)
+    return np.clip(half_width - distance + 0.5, 0, 1) * np.minimum(1, half_width)

@@ -1,86 +1,169 @@
-"""The embedded data sets: `synthetic10` and two reproductions whose shift is known by construction.
+"""The embedded data sets: `synthetic10` and two reproductions of it whose shift is known by construction.
 
-Every image has a latent difficulty and a latent appearance (`data_prep.rendering`). `synthetic10_harder` draws from
-the same generator and the same range of difficulty, more often from the harder end; `synthetic10_different` has the
-difficulties of the base and another appearance. Classes are shapes, so no appearance contradicts them.
+Ten classes of shapes in cluttered scenes (`data_prep.rendering`). Every image has a latent difficulty and a latent
+appearance. `synthetic10_harder` draws from the same generator and the same range of difficulty, only more often from
+the harder end: nothing in it is new. `synthetic10_different` has the difficulties of `synthetic10` in another
+appearance. The shape alone is the class, so no appearance makes classes contradictory.
 """
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import pathlib
 import shutil
-import tempfile
 
 import numpy as np
 
-from autoaug.batches import write_batch
-from autoaug.datasets import CLASS_NAMES, DATASETS, channel_statistics, content_hash
-from data_prep.rendering import render
+from autoaug.batches import DatasetError, read_batch, write_batch
+from autoaug.datasets import DATASETS, channel_statistics, content_hash
+from data_prep.rendering import LATENTS, SHAPES, render
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 1  # raise it with every change of pixels: sets of another version are built anew
 
 
 @dataclasses.dataclass(frozen=True)
-class Parameters:
-    """Of one set: the Beta distribution of the difficulty, and the range of each latent of the appearance.
+class Distribution:
+    """What the latents of one set are drawn from.
 
-    `polarity` is the share of light shapes on dark ground; angles are degrees.
+    Args:
+        difficulty: the two parameters of a Beta distribution.
+        light_share: the share of light shapes on dark ground.
+        orientation: range in degrees, uniform.
+        hue: range in degrees, uniform.
+        stripes: range in 0…1, uniform.
     """
 
     difficulty: tuple[float, float]
-    polarity: float = 0.85
-    orientation: tuple[float, float] = (-20, 20)
-    hue: tuple[float, float] = (0, 120)
-    stripes: tuple[float, float] = (0, 0.4)
+    light_share: float
+    orientation: tuple[float, float]
+    hue: tuple[float, float]
+    stripes: tuple[float, float]
+
+    def sample(self, size, rng):
+        """Draws LATENTS [size]."""
+        latents = np.empty(size, LATENTS)
+        latents["difficulty"] = rng.beta(*self.difficulty, size)
+        latents["polarity"] = np.where(rng.random(size) < self.light_share, 1, -1)
+        latents["orientation"] = np.radians(rng.uniform(*self.orientation, size))
+        latents["hue"] = np.radians(rng.uniform(*self.hue, size))
+        latents["stripes"] = rng.uniform(*self.stripes, size)
+        return latents
 
 
-_DIFFERENT = {"polarity": 0.15, "orientation": (90, 180), "hue": (180, 300), "stripes": (0.6, 1)}
+_BASE = Distribution(difficulty=(1, 3), light_share=0.75, orientation=(-20, 20), hue=(0, 180), stripes=(0, 0.4))
 SETS = {
-    "synthetic10": Parameters(difficulty=(1, 3)),
-    "synthetic10_harder": Parameters(difficulty=(3, 1.5)),
-    "synthetic10_different": Parameters(difficulty=(1, 3), **_DIFFERENT),
+    "synthetic10": _BASE,
+    "synthetic10_harder": dataclasses.replace(_BASE, difficulty=(3, 1.5)),
+    "synthetic10_different": dataclasses.replace(
+        _BASE, light_share=0.25, orientation=(160, 200), hue=(180, 360), stripes=(0.6, 1)
+    ),
 }
 
 
-def generate(parameters, size, rng):
-    """Returns images uint8 [size, 32, 32, 3], labels int64 [size] (balanced, shuffled) and the latents by name."""
-    labels = rng.permutation(np.arange(size) % len(CLASS_NAMES["synthetic10"]))
-    difficulty = rng.beta(*parameters.difficulty, size).astype(np.float32)
-    fields = [("polarity", "f4"), ("orientation", "f4"), ("hue", "f4"), ("stripes", "f4")]
-    appearance = np.empty(size, fields)
-    appearance["polarity"] = np.where(rng.random(size) < parameters.polarity, 1, -1)
-    appearance["orientation"] = np.radians(rng.uniform(*parameters.orientation, size))
-    appearance["hue"] = np.radians(rng.uniform(*parameters.hue, size))
-    appearance["stripes"] = rng.uniform(*parameters.stripes, size)
-    return render(labels, difficulty, appearance, rng), labels, {"difficulty": difficulty, "appearance": appearance}
+def generate(distribution, size, rng):
+    """Returns images uint8 [size, 32, 32, 3], labels int64 [size] (balanced, in random order), LATENTS [size]."""
+    labels = rng.permutation(np.arange(size) % len(SHAPES))
+    latents = distribution.sample(size, rng)
+    return render(labels, latents, rng), labels, latents
 
 
 def build(data_dir, names=tuple(SETS), seed=0):
-    """Writes `data_dir/<name>/training/` for each name; skips what is there and matches its manifest."""
-    for name in names:
-        folder = pathlib.Path(data_dir) / name / "training"
-        if not (folder / "manifest.json").is_file():
-            _build(name, folder, seed)
+    """Writes `data_dir/<name>/training/` for each name: training and test batch, their latents, manifest.json.
+
+    A folder that holds what it would write is left as it is; an older or damaged one that this function wrote is
+    replaced. Several processes may build at once: one writes, to a temporary folder, and the others wait.
+
+    Returns:
+        The names of the sets that were written.
+
+    Raises:
+        DatasetError: a name is unknown, or a folder holds files that this function did not write.
+        ValueError: seed is not a whole number from 0 up.
+    """
+    if unknown := [name for name in names if name not in SETS]:
+        raise DatasetError(f"Unknown embedded data set. Expected any of {', '.join(SETS)}. Received: {unknown}")
+    if not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"Expected seed, a whole number from 0 up. Received: {seed!r}")
+    return [name for name in names if _build(name, pathlib.Path(data_dir) / name / "training", seed)]
 
 
 def _build(name, folder, seed):
-    spec, parameters = DATASETS[name], SETS[name]
+    """Whether the set had to be written."""
+    recipe = {
+        "name": name,
+        "generator_version": GENERATOR_VERSION,
+        "seed": seed,
+        "distribution": dataclasses.asdict(SETS[name]),
+    }
+    recipe = json.loads(json.dumps(recipe))  # tuples become lists, as when it is read back
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = pathlib.Path(tempfile.mkdtemp(dir=folder.parent))
-    manifest = {"name": name, "seed": seed, "generator_version": GENERATOR_VERSION}
-    manifest |= {"parameters": dataclasses.asdict(parameters)}
-    for part, (file, size) in enumerate(((*spec.training_files, spec.train_size), (spec.test_file, spec.test_size))):
-        rng = np.random.default_rng([seed, list(SETS).index(name), part])
-        images, labels, latents = generate(parameters, size, rng)
-        write_batch(temporary / file, images, labels)
-        np.savez(temporary / f"{file}_latents.npz", **latents)
-        mean, std = channel_statistics(images)
-        manifest[file] = {
-            "images_per_class": np.bincount(labels).tolist(),
-            "mean": mean.tolist(),
-            "std": std.tolist(),
-            "sha256": content_hash(images, labels),
-        }
-    (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1))
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+    with _lock(folder.parent / ".lock"):
+        if folder.exists() and _matches(folder, recipe):
+            return False
+        partial, old = folder.with_name("training.partial"), folder.with_name("training.old")
+        for left_over in (partial, old):
+            shutil.rmtree(left_over, ignore_errors=True)
+        partial.mkdir()
+        manifest = recipe | {"files": _write_parts(name, partial, seed)}
+        (partial / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+        if folder.exists():
+            folder.rename(old)
+        partial.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    return True
+
+
+def _write_parts(name, folder, seed):
+    """Writes both batches and their latents; returns what the manifest says of each."""
+    described = {}
+    for file, size in _parts(name):
+        rng = np.random.default_rng([seed, *name.encode(), *file.encode()])
+        images, labels, latents = generate(SETS[name], size, rng)
+        write_batch(folder / file, images, labels)
+        np.save(folder / f"{file}_latents.npy", latents)
+        described[file] = _describe(images, labels)
+    return described
+
+
+def _describe(images, labels):
+    mean, std = channel_statistics(images)
+    counts = np.bincount(labels, minlength=len(SHAPES))
+    content = {"images_per_class": counts.tolist(), "mean": mean.tolist(), "std": std.tolist()}
+    return content | {"sha256": content_hash(images, labels)}
+
+
+def _parts(name):
+    spec = DATASETS[name]
+    return ((*spec.training_files, spec.train_size), (spec.test_file, spec.test_size))
+
+
+def _matches(folder, recipe):
+    """Whether the folder holds the set of this recipe, undamaged."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        ours = manifest["name"] == recipe["name"] and "generator_version" in manifest
+    except (OSError, ValueError, LookupError, TypeError):
+        ours = False
+    if not ours:
+        raise DatasetError(f"{folder}: Expected nothing, or what this builder wrote. Received: other files; move them.")
+    if any(manifest.get(key) != value for key, value in recipe.items()):
+        return False
+    try:
+        for file, size in _parts(recipe["name"]):
+            planes, labels = read_batch(folder / file, size, "labels", len(SHAPES))
+            latents = np.load(folder / f"{file}_latents.npy", allow_pickle=False)
+            found = _describe(planes.transpose(0, 2, 3, 1), labels)
+            if manifest["files"][file] != found or (latents.dtype, latents.shape) != (LATENTS, (size,)):
+                return False
+    except (OSError, ValueError, LookupError, TypeError, EOFError):
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _lock(path):
+    """Holds an exclusive lock on a file, which the system releases even if the process is killed."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
