@@ -1,15 +1,22 @@
 """The five models of the research, by name."""
 
+import functools
 import inspect
 import math
 
 import keras
 
+from autoaug.models.pyramid_net import pyramid_net
+from autoaug.models.shake_shake import shake_shake
 from autoaug.models.wide_resnet import wide_resnet
 from autoaug.recipes import long_name
 
 MODELS = {
     "wrn": wide_resnet,
+    "shake_shake_32": functools.partial(shake_shake, widen_factor=2),
+    "shake_shake_96": functools.partial(shake_shake, widen_factor=6),
+    "shake_shake_112": functools.partial(shake_shake, widen_factor=7),
+    "pyramid_net": pyramid_net,
 }
 
 
@@ -47,7 +54,9 @@ def flops_per_image(model):
     """
     flops = 0
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+        if isinstance(layer, keras.Model):
+            flops += flops_per_image(layer)
+        elif isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
             _, *positions, _ = layer.output.shape
             flops += 2 * math.prod(layer.kernel.shape) * math.prod(positions)
     return flops

@@ -1,0 +1,113 @@
+"""PyramidNet-272, alpha 200 (Han et al., arXiv:1610.02915), with ShakeDrop (Yamada et al., arXiv:1802.02375).
+
+conv3×3 to 16 channels, BN; three groups of (depth − 2) / 9 bottlenecks at strides 1, 2, 2; BN, ReLU, global average
+pool, dense. The width starts at 16 and grows by alpha / bottlenecks before each. Initial weights: see `layers`.
+
+ShakeDrop at bottleneck l of L has p = 1 − l / 2L. In training each image's branch is multiplied by b + α − bα, its
+gradient by b + β − bβ, with b ~ Bernoulli(p), α ~ U(−1, 1), β ~ U(0, 1); in evaluation by p, the forward mean.
+
+As in the AutoAugment code, names in checkpoints hold p as Python prints it: `bottleneck_0.9944444444444445`. No other
+deviation from the papers is known.
+"""
+
+import keras
+import tensorflow as tf
+
+from autoaug.models.layers import (
+    NoiseLayer,
+    average_pool,
+    batch_norm,
+    batch_norm_relu,
+    classifier,
+    convolution,
+    pad_channels,
+    scale,
+)
+
+BASE_CHANNELS = 16
+EXPANSION = 4
+LAST_SURVIVAL = 0.5
+
+
+def pyramid_net(depth=272, alpha=200, *, num_classes=10, seed=0):
+    """conv3×3(16)-BN, 3 groups, BN-ReLU, global average pool, dense: float32 [n, 32, 32, 3] → logits [n, num_classes].
+
+    Args:
+        depth: layers with weights along the longest path, 9·bottlenecks + 2, where bottlenecks is a group's number.
+        alpha: channels by which the width grows from the first bottleneck to the last, ≥ 0.
+        num_classes: number of logits.
+        seed: of the initial weights.
+    Raises:
+        ValueError: the depth is not 9·bottlenecks + 2.
+    """
+    per_group, rest = divmod(depth - 2, 9)
+    if per_group < 1 or rest:
+        raise ValueError(f"Expected depth = 9·bottlenecks + 2, that is 11, 20, 29, 38 …. Received: depth={depth}")
+    images = keras.Input((32, 32, 3), name="images")
+    x = batch_norm(convolution(images, BASE_CHANNELS, 3, 1, name="init_conv", seed=seed), name="init_bn")
+    for i, stride in enumerate((1, 2, 2)):
+        x = _group(x, alpha, per_group, stride, index=i, seed=seed)
+    logits = classifier(batch_norm_relu(x, name="final_bn"), num_classes, name="FC", seed=seed)
+    return keras.Model(images, logits, name="pyramid_net")
+
+
+def survival(layer, total):
+    """p = 1 − 0.5 · layer / total, the linear decay of ShakeDrop's equation 6 (layer counted from 1)."""
+    return 1 - (1 - LAST_SURVIVAL) * layer / total
+
+
+def _group(x, alpha, bottlenecks, stride, *, index, seed):
+    """Bottlenecks of growing width, as a model of its own: Keras walks one model's graph by recursion, 1,000 deep at most."""
+    total = 3 * bottlenecks
+    group_input = y = keras.Input(x.shape[1:])
+    for i in range(bottlenecks):
+        position = index * bottlenecks + i
+        channels = int(BASE_CHANNELS + alpha * (position + 1) / total + 0.5)
+        p = survival(position + 1, total)
+        y = _bottleneck(y, channels, stride if i == 0 else 1, index=position, survival=p, seed=seed)
+    return keras.Model(group_input, y, name=f"group_{index + 1}")(x)
+
+
+def _bottleneck(x, channels, stride, *, index, survival, seed):
+    """BN-conv1×1(n)-BN-ReLU-conv3×3(n, stride)-BN-ReLU-conv1×1(4n)-BN, ShakeDrop, plus the shortcut."""
+    name = f"bottleneck_{survival}"
+    y = batch_norm(x, name=f"{name}__bn_1_pre")
+    y = convolution(y, channels, 1, 1, name=f"{name}__1x1_conv_contract", seed=seed)
+    y = batch_norm_relu(y, name=f"{name}__bn_1_post")
+    y = convolution(y, channels, 3, stride, name=f"{name}__3x3", seed=seed)
+    y = batch_norm_relu(y, name=f"{name}__bn_2")
+    y = convolution(y, EXPANSION * channels, 1, 1, name=f"{name}__1x1_conv_expand", seed=seed)
+    y = batch_norm(y, name=f"{name}__bn_3")
+    y = ShakeDrop(index, survival, name=f"{name}__shake_drop")(y)
+    return y + pad_channels(average_pool(x, stride), 0, y.shape[-1] - x.shape[-1])
+
+
+@keras.saving.register_keras_serializable("autoaug")
+class ShakeDrop(NoiseLayer):
+    """(b + α − bα)·x for each image, backward b + β − bβ; p·x in evaluation.
+
+    Args:
+        index: the layer's position among the model's noise layers.
+        survival: p, the probability that b is 1.
+    """
+
+    def __init__(self, index, survival, **kwargs):
+        super().__init__(index, **kwargs)
+        self.survival = survival
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {**super().get_config(), "survival": self.survival}
+
+    def call(self, x, training=False, noise_key=None):
+        """Scale a branch, float [n, h, w, channels]."""
+        if not training:
+            return self.survival * x
+        u = self.uniforms(noise_key, 3, tf.shape(x)[0])
+        b = tf.cast(u[0] <= self.survival, tf.float32)
+        alpha, beta = 2 * u[1] - 1, u[2]
+        return scale(x, b + alpha - b * alpha, b + beta - b * beta)
+
+    def compute_output_shape(self, input_shape):
+        """The input's shape."""
+        return input_shape

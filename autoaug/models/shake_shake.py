@@ -1,0 +1,92 @@
+"""Shake-Shake 26 2×{32, 96, 112}d (Gastaldi, 2017, arXiv:1705.07485), as in the AutoAugment code.
+
+conv3×3 to 16 channels, BN; three stages of (depth − 2) / 6 blocks with 16k, 32k and 64k channels at strides 1, 2, 2;
+ReLU, global average pool, dense; k is the widen factor: 2, 6 or 7. Initial weights: see `layers`.
+
+Noise: in training each image weights its block's two branches by u₁ / (u₁ + u₂) and u₂ / (u₁ + u₂), two uniforms, and
+the backward pass by other ones drawn the same way.
+
+Deviations from the paper, both of the original code:
+- The coefficients are u₁ / (u₁ + u₂); the paper draws the first one uniformly. Both have mean ½; here they lie closer
+  to ½, so the noise is weaker.
+- 16k channels where the paper's 2×32d has 32: the same widths, written by a factor.
+"""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from autoaug.models.layers import NoiseLayer, batch_norm, batch_norm_relu, classifier, convolution, scale
+
+BASE_CHANNELS = 16
+
+
+def shake_shake(depth=26, widen_factor=2, *, num_classes=10, seed=0):
+    """conv3×3(16)-BN, 3 stages, ReLU, global average pool, dense: float32 [n, 32, 32, 3] → logits [n, num_classes].
+
+    Args:
+        depth: layers with weights along the longest path, 6·blocks + 2, where blocks is a stage's number of blocks.
+        widen_factor: k ≥ 1; the stages have 16k, 32k and 64k channels.
+        num_classes: number of logits.
+        seed: of the initial weights.
+    Raises:
+        ValueError: the depth is not 6·blocks + 2.
+    """
+    blocks, rest = divmod(depth - 2, 6)
+    if blocks < 1 or rest:
+        raise ValueError(f"Expected depth = 6·blocks + 2, that is 8, 14, 20, 26 …. Received: depth={depth}")
+    images = keras.Input((32, 32, 3), name="images")
+    x = batch_norm(convolution(images, BASE_CHANNELS, 3, 1, name="init_conv", seed=seed), name="init_bn")
+    for i, first_stride in enumerate((1, 2, 2)):
+        for j in range(blocks):
+            stride, name = first_stride if j == 0 else 1, f"L{i + 1}__layer_{j}"
+            x = _block(x, BASE_CHANNELS * widen_factor * 2**i, stride, index=i * blocks + j, name=name, seed=seed)
+    logits = classifier(ops.relu(x), num_classes, name="FC", seed=seed)
+    return keras.Model(images, logits, name="shake_shake")
+
+
+def _block(x, channels, stride, *, index, name, seed):
+    """Two branches, shaken, plus the shortcut."""
+    branches = [_branch(x, channels, stride, name=f"{name}__branch_{i}", seed=seed) for i in range(2)]
+    return ShakeShake(index, name=f"{name}__shake")(branches) + _shortcut(x, channels, stride, name=name, seed=seed)
+
+
+def _branch(x, channels, stride, *, name, seed):
+    """ReLU-conv3×3(stride)-BN-ReLU-conv3×3-BN."""
+    x = convolution(ops.relu(x), channels, 3, stride, name=f"{name}__conv1", seed=seed)
+    x = batch_norm_relu(x, name=f"{name}__bn1")
+    x = convolution(x, channels, 3, 1, name=f"{name}__conv2", seed=seed)
+    return batch_norm(x, name=f"{name}__bn2")
+
+
+def _shortcut(x, channels, stride, *, name, seed):
+    """The identity where channels agree; else two subsampled paths-conv1×1(channels / 2), concatenated, BN.
+
+    The second path takes the pixels one further down and right, zero beyond the edge, at stride 1 too.
+    """
+    if x.shape[-1] == channels:
+        return x
+    shifted = ops.pad(x, [(0, 0), (0, 1), (0, 1), (0, 0)])[:, 1:, 1:, :]
+    paths = [
+        convolution(path[:, ::stride, ::stride, :], channels // 2, 1, 1, name=f"{name}__path{i}_conv", seed=seed)
+        for i, path in enumerate((x, shifted), start=1)
+    ]
+    return batch_norm(ops.concatenate(paths, axis=-1), name=f"{name}__final_path_bn")
+
+
+@keras.saving.register_keras_serializable("autoaug")
+class ShakeShake(NoiseLayer):
+    """a·x₁ + (1 − a)·x₂ with a = u₁ / (u₁ + u₂) for each image, another a backward; ½ each in evaluation."""
+
+    def call(self, branches, training=False, noise_key=None):
+        """Mix two branches, float [n, h, w, channels] each."""
+        first, second = branches
+        if not training:
+            return 0.5 * (first + second)
+        u = self.uniforms(noise_key, 4, tf.shape(first)[0])
+        forward, backward = u[0] / (u[0] + u[1]), u[2] / (u[2] + u[3])
+        return scale(first, forward, backward) + scale(second, 1 - forward, 1 - backward)
+
+    def compute_output_shape(self, input_shapes):
+        """One branch's shape."""
+        return input_shapes[0]
