@@ -73,7 +73,7 @@ def image_grid(images, labels=None, ax=None, columns=10):
         top, left = index // columns * tile_height, index % columns * tile_width
         canvas[top : top + height, left : left + width] = image
         if labels is not None:
-            ax.text(left + width / 2, top + height + 1, labels[index], ha="center", va="top", fontsize=6)
+            ax.text(left + width / 2, top + height + 1, labels[index], ha="center", va="top", fontsize=7)
     ax.imshow(canvas, interpolation="none")  # "none": vector files hold the pixels as they are
     ax.set_axis_off()
     return ax
@@ -111,7 +111,8 @@ def _interval_rows(table, value, ax):
     """A row per `label`, in order, from the top; in it a mark per `test_set`, slightly apart, with its interval."""
     rows, test_sets = list(dict.fromkeys(table["label"])), sorted(set(table["test_set"]))
     spread = 0.14 * min(1, 4 / len(test_sets))  # between the marks of one row, whose rows are 1 apart
-    ax = _axes(ax, 7, 0.9 + len(rows) * (0.15 + 0.1 * len(test_sets)))
+    lines = max(label.count("\n") + 1 for label in rows)
+    ax = _axes(ax, 7, 0.9 + len(rows) * max(0.2 * lines, 0.1 * len(test_sets)))
     for index, (test_set, line) in enumerate(zip(test_sets, _lines(), strict=False)):
         part = table[table["test_set"] == test_set]
         middle = 100 * part[value]
