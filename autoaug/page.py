@@ -5,12 +5,13 @@ Here fractions become percent. Text is escaped unless it is `markupsafe.Markup`,
 
 import base64
 import io
+import re
 import urllib.parse
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import HTML
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 NOTHING = (
     "No finished run yet. Train one with `papermill notebooks/train.ipynb -p model wrn`, "
@@ -41,9 +42,8 @@ def table(frame, caption):
 
 
 def _cell(value):
-    text = escape(value)
-    number = text[:1].isdigit() or text[:1] in ("−", "+")
-    return Markup('<td class="number">{}</td>' if number else "<td>{}</td>").format(text)
+    number = re.fullmatch(r"−?[\d,.]+( \[.*\]| s)?", str(value))  # with its interval or unit: never broken over lines
+    return Markup('<td class="number">{}</td>' if number else "<td>{}</td>").format(value)
 
 
 def percent(value, low=None, high=None):

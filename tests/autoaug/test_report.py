@@ -86,7 +86,7 @@ def test_notebooks_run_in_order_with_parameters_in_the_root_and_show_what_they_p
         "[1/2] first:",
         "[2/2] second",
         f"x {ROOT}",
-        f"The report, {page}",
+        f": {page}",
     ]
     positions = [out.index(text) for text in expected]
     assert positions == sorted(positions)
