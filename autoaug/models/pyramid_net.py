@@ -57,7 +57,7 @@ def survival(layer, total):
 
 
 def _group(x, alpha, bottlenecks, stride, *, index, seed):
-    """Bottlenecks of growing width, as a model of its own: Keras walks one model's graph by recursion, 1,000 deep at most."""
+    """Bottlenecks whose width grows, the first with the stride."""
     total = 3 * bottlenecks
     group_input = y = keras.Input(x.shape[1:])
     for i in range(bottlenecks):
@@ -65,7 +65,7 @@ def _group(x, alpha, bottlenecks, stride, *, index, seed):
         channels = int(BASE_CHANNELS + alpha * (position + 1) / total + 0.5)
         p = survival(position + 1, total)
         y = _bottleneck(y, channels, stride if i == 0 else 1, index=position, survival=p, seed=seed)
-    return keras.Model(group_input, y, name=f"group_{index + 1}")(x)
+    return Group(group_input, y, name=f"group_{index + 1}")(x)
 
 
 def _bottleneck(x, channels, stride, *, index, survival, seed):
@@ -80,6 +80,18 @@ def _bottleneck(x, channels, stride, *, index, survival, seed):
     y = batch_norm(y, name=f"{name}__bn_3")
     y = ShakeDrop(index, survival, name=f"{name}__shake_drop")(y)
     return y + pad_channels(average_pool(x, stride), 0, y.shape[-1] - x.shape[-1])
+
+
+@keras.saving.register_keras_serializable("autoaug")
+class Group(keras.Model):
+    """A model of its own for each group: Keras walks a model's graph by recursion, and Python stops at 1,000 calls.
+
+    It hands `noise_key` on to its layers, which Keras does by itself for the outermost model only.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._register_call_context_args("noise_key")
 
 
 @keras.saving.register_keras_serializable("autoaug")
