@@ -56,7 +56,7 @@ SETS = {
     "synthetic10": _BASE,
     "synthetic10_harder": dataclasses.replace(_BASE, difficulty=(3, 1.5)),
     "synthetic10_different": dataclasses.replace(
-        _BASE, light_share=0.25, orientation=(160, 200), hue=(180, 360), stripes=(0.6, 1)
+        _BASE, light_share=0.25, orientation=(160, 200), hue=(90, 270), stripes=(0.6, 1)
     ),
 }
 

