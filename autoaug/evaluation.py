@@ -99,7 +99,9 @@ def _trained_seconds(run_dir, record):
     history, epochs = run_dir / "history.csv", record["recipe"]["epochs"]
     seconds = pd.read_csv(history)["seconds"] if history.exists() else []
     if len(seconds) != epochs:
-        raise records.RecordError(f"{run_dir} has trained {len(seconds)} of {epochs} epochs. Train it to its end first.")
+        raise records.RecordError(
+            f"{run_dir} has trained {len(seconds)} of {epochs} epochs. Train it to its end first."
+        )
     return float(sum(seconds))
 
 
