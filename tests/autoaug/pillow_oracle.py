@@ -73,9 +73,12 @@ def operations_of(steps):
 def augment_with_pillow(image, choices, mean, std):
     """One image by one row of a plan, float32 [32, 32, 3]."""
     picture = apply_with_pillow(image, operations_of(choices["steps"]))
+    normalized = picture[..., :3] / 255
+    normalized -= mean
+    normalized /= std
+    normalized[picture[..., 3] == 0] = 0
     padded = np.zeros((40, 40, 3), np.float32)
-    padded[4:36, 4:36] = (picture[..., :3] / 255 - mean) / std
-    padded[4:36, 4:36][picture[..., 3] == 0] = 0
+    padded[4:36, 4:36] = normalized
     top, left, row, column = (choices[name] for name in ("crop_row", "crop_column", "cutout_row", "cutout_column"))
     output = padded[top : top + 32, left : left + 32]
     if choices["flip"]:

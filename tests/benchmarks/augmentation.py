@@ -4,6 +4,7 @@ python tests/benchmarks/augmentation.py                 # about two minutes
 """
 
 import contextlib
+import functools
 import os
 import pathlib
 import platform
@@ -22,8 +23,8 @@ from autoaug import augment, policies
 ORACLE = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "autoaug" / "pillow_oracle.py"))
 MEAN, STD = np.array([0.4914, 0.4822, 0.4465]), np.array([0.2470, 0.2435, 0.2616])
 N = 4096  # images of the kernel's timings
-N_SLOW = 64  # images of the others' timings
-ROUNDS = 60  # contestants take turns, in short pieces, and the best of each counts: other programs disturb few of them
+N_SLOW = 256  # images of the others' timings
+ROUNDS = 40
 CHAINS = 150_000  # images of the comparison with Pillow
 
 COMPILATION = """
@@ -62,7 +63,7 @@ def compilation_seconds():
 
 
 def torchvision_loop(images):
-    """torchvision's AutoAugment, crop, flip, normalisation and erasing on Pillow pictures; None if not installed."""
+    """torchvision's AutoAugment, crop, flip, normalisation and erasing, as a contestant; None if not installed."""
     try:
         from torchvision import transforms
     except ImportError:
@@ -79,70 +80,77 @@ def torchvision_loop(images):
             transforms.RandomErasing(1.0, scale=(0.25, 0.25), ratio=(1, 1)),
         ]
     )
-    return lambda: [pipeline(Image.fromarray(image)) for image in images]
+    return len(images), [functools.partial(pipeline, Image.fromarray(image)) for image in images]
 
 
-def fastest(contestants):
-    """Images a second of each {name: (number of images, function)}, taking turns, the best of all rounds."""
-    seconds = dict.fromkeys(contestants, np.inf)
+def speeds(contestants):
+    """Images a second of each {name: (number of images, functions that each do a piece of the work)}.
+
+    All take turns, in pieces of a few milliseconds, and the best time of each piece counts: other programs on the
+    machine disturb little, and all contestants alike.
+    """
+    seconds = {name: np.full(len(pieces), np.inf) for name, (_, pieces) in contestants.items()}
     for _ in range(ROUNDS):
-        for name, (_, function) in contestants.items():
-            start = time.perf_counter()
-            function()
-            seconds[name] = min(seconds[name], time.perf_counter() - start)
-    return {name: n / seconds[name] for name, (n, _) in contestants.items()}
+        for name, (_, pieces) in contestants.items():
+            for index, piece in enumerate(pieces):
+                start = time.perf_counter()
+                piece()
+                seconds[name][index] = min(seconds[name][index], time.perf_counter() - start)
+    return {name: n / seconds[name].sum() for name, (n, _) in contestants.items()}
+
+
+def kernel(images, plan, piece, threads=1):
+    """The kernel on all images, `piece` at a time, as a contestant."""
+    out = np.empty(images.shape, np.float32)
+    parts = [slice(start, start + piece) for start in range(0, len(images), piece)]
+    return len(images), [
+        functools.partial(augment.augment_batch, images[part], plan[part], MEAN, STD, out[part], threads)
+        for part in parts
+    ]
+
+
+def pillow_loop(images, plan):
+    """The lean Pillow loop, 8 images at a time, as a contestant."""
+
+    def piece(rows):
+        return [ORACLE["augment_with_pillow"](*row, MEAN, STD) for row in rows]
+
+    rows = list(zip(images, plan, strict=True))
+    return len(rows), [functools.partial(piece, rows[start : start + 8]) for start in range(0, len(rows), 8)]
 
 
 def print_speed(images, plan):
-    out = np.empty(images.shape, np.float32)
-
-    def kernel(threads):
-        return lambda: augment.augment_batch(images, plan, MEAN, STD, out=out, threads=threads)
-
-    def batches_of_128():
-        for part in (slice(start, start + 128) for start in range(0, N, 128)):
-            augment.augment_batch(images[part], plan[part], MEAN, STD, out=out[part])
-
-    rows = list(zip(images[:N_SLOW], plan, strict=False))
     contestants = {
-        "lean Pillow loop": (N_SLOW, lambda: [ORACLE["augment_with_pillow"](*row, MEAN, STD) for row in rows]),
-        "this kernel, 1 thread": (N, kernel(1)),
-        "this kernel, 2 threads": (N, kernel(2)),
-        "this kernel, 1 thread, batches of 128": (N, batches_of_128),
-        "sampling the plan": (N, lambda: augment.sample_plan(augment.epoch_generator(0, 0), N)),
+        "lean Pillow loop": pillow_loop(images[:N_SLOW], plan[:N_SLOW]),
+        "this kernel, 1 thread": kernel(images, plan, 512),
+        "this kernel, 2 threads": kernel(images, plan, 2048, threads=2),
+        "this kernel, 1 thread, batches of 128": kernel(images, plan, 128),
+        "sampling the plan": (N, [lambda: augment.sample_plan(augment.epoch_generator(0, 0), N)]),
     }
-    if loop := torchvision_loop(images[:N_SLOW]):
-        contestants["torchvision's AutoAugment"] = (N_SLOW, loop)
+    if torchvision := torchvision_loop(images[:N_SLOW]):
+        contestants["torchvision's AutoAugment"] = torchvision
     else:
         print("torchvision is not installed (extra `bench`): left out")
-    speeds = fastest(contestants)
+    speed = speeds(contestants)
     print(f"\n{'images a second':40}{'':>12}{'× Pillow loop':>15}")
-    for name, speed in speeds.items():
-        print(f"{name:40}{speed:12,.0f}{speed / speeds['lean Pillow loop']:15.1f}")
-    print(f"two threads: {speeds['this kernel, 2 threads'] / speeds['this kernel, 1 thread']:.2f} × one")
+    for name, value in speed.items():
+        print(f"{name:40}{value:12,.0f}{value / speed['lean Pillow loop']:15.1f}")
+    print(f"two threads: {speed['this kernel, 2 threads'] / speed['this kernel, 1 thread']:.2f} × one")
 
 
 def print_operations(images, plan):
     """Time per operation: the plan with that one alone, less the plan with none, over the images on which it acts."""
     acts = plan["steps"]["acts"]
-    seconds = {}
+    nothing = plan.copy()
+    nothing["steps"]["acts"] = False
+    seconds = {"crop, flip, cutout, normalisation": (N, N / speeds({"": kernel(images, nothing, 512)})[""])}
     for operation in policies.Operation:
         chosen = acts & (plan["steps"]["operation"] == operation)
         rows = chosen.any(1)
-        alone, nothing = plan[rows], plan[rows]
-        alone["steps"]["acts"], nothing["steps"]["acts"] = chosen[rows], False
-        n, pictures = int(chosen.sum()), images[rows]
-        speeds = fastest(
-            {
-                name: (1, lambda some=some, pictures=pictures: augment.augment_batch(pictures, some, MEAN, STD))
-                for name, some in (("alone", alone), ("nothing", nothing))
-            }
-        )
-        seconds[operation.name] = n, 1 / speeds["alone"] - 1 / speeds["nothing"]
-    nothing = plan.copy()
-    nothing["steps"]["acts"] = False
-    speed = fastest({"nothing": (N, lambda: augment.augment_batch(images, nothing, MEAN, STD))})["nothing"]
-    seconds["crop, flip, cutout, normalisation"] = N, N / speed
+        alone = nothing[rows]
+        alone["steps"]["acts"] = chosen[rows]
+        speed = speeds({plan is alone: kernel(images[rows], plan, 512) for plan in (alone, nothing[rows])})
+        seconds[operation.name] = int(chosen.sum()), len(alone) * (1 / speed[True] - 1 / speed[False])
     total = sum(duration for _, duration in seconds.values())
     print(f"\n{'operation':40}{'acts on':>12}{'µs each':>12}{'share of time':>15}")
     for name, (n, duration) in sorted(seconds.items(), key=lambda row: -row[1][1]):
