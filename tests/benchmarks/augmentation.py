@@ -149,8 +149,9 @@ def print_operations(images, plan):
         rows = chosen.any(1)
         alone = nothing[rows]
         alone["steps"]["acts"] = chosen[rows]
-        speed = speeds({plan is alone: kernel(images[rows], plan, 512) for plan in (alone, nothing[rows])})
-        seconds[operation.name] = int(chosen.sum()), len(alone) * (1 / speed[True] - 1 / speed[False])
+        pictures = images[rows]
+        speed = speeds({"alone": kernel(pictures, alone, 512), "nothing": kernel(pictures, nothing[rows], 512)})
+        seconds[operation.name] = int(chosen.sum()), len(alone) * (1 / speed["alone"] - 1 / speed["nothing"])
     total = sum(duration for _, duration in seconds.values())
     print(f"\n{'operation':40}{'acts on':>12}{'µs each':>12}{'share of time':>15}")
     for name, (n, duration) in sorted(seconds.items(), key=lambda row: -row[1][1]):
