@@ -51,6 +51,10 @@ class Recipe:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"Expected {name}, a positive integer. Received: {name}={value!r}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"Expected learning_rate above 0. Received: learning_rate={self.learning_rate!r}")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"Expected weight_decay of at least 0. Received: weight_decay={self.weight_decay!r}")
         for name, known in (
             ("model", tuple(SHORT_NAMES)),
             ("preset", ("quick", "paper")),

@@ -73,9 +73,9 @@ class FusedBatchNorm(keras.layers.Layer):
     """Batch normalisation over NHWC in one fused operation, decay 0.9, epsilon 1e-5.
 
     In training x is normalised by its batch's own mean and (biased) variance, and the moving averages become
-    0.9 · old + 0.1 · batch, where the variance that enters the average has Bessel's correction n / (n − 1), as in the
-    original's ten recorded steps. With several replicas each normalises by its own part of the batch, and the moving
-    averages are the mean over the replicas. Keras' own layer is un-fused and slower, and has no such correction.
+    0.9 · old + 0.1 · batch, where the variance that enters the average has Bessel's correction n / (n − 1), as the
+    original's fused operation has it. With several replicas each normalises by its own part of the batch, and the
+    moving averages are the mean over the replicas. Keras' own layer is un-fused, and has no such correction.
     """
 
     def build(self, input_shape):

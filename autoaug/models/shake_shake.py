@@ -30,11 +30,13 @@ def shake_shake(depth=26, widen_factor=2, *, num_classes=10, seed=0):
         num_classes: number of logits.
         seed: of the initial weights.
     Raises:
-        ValueError: the depth is not 6·blocks + 2.
+        ValueError: widen_factor is too small, or the depth is not 6·blocks + 2.
     """
     blocks, rest = divmod(depth - 2, 6)
     if blocks < 1 or rest:
         raise ValueError(f"Expected depth = 6·blocks + 2, that is 8, 14, 20, 26 …. Received: depth={depth}")
+    if widen_factor < 1:
+        raise ValueError(f"Expected widen_factor of at least 1. Received: widen_factor={widen_factor}")
     images = keras.Input((32, 32, 3), name="images")
     x = batch_norm(convolution(images, BASE_CHANNELS, 3, 1, name="init_conv", seed=seed), name="init_bn")
     for i, first_stride in enumerate((1, 2, 2)):

@@ -28,11 +28,13 @@ def wide_resnet(depth=28, widen_factor=10, *, num_classes=10, seed=0):
         num_classes: number of logits.
         seed: of the initial weights.
     Raises:
-        ValueError: the depth is not 6·blocks + 4.
+        ValueError: widen_factor is too small, or the depth is not 6·blocks + 4.
     """
     blocks, rest = divmod(depth - 4, 6)
     if blocks < 1 or rest:
         raise ValueError(f"Expected depth = 6·blocks + 4, that is 10, 16, 22, 28 …. Received: depth={depth}")
+    if widen_factor < 1:
+        raise ValueError(f"Expected widen_factor of at least 1. Received: widen_factor={widen_factor}")
     images = keras.Input((32, 32, 3), name="images")
     x = stem = convolution(images, BASE_CHANNELS, 3, 1, name="init__init_conv", seed=seed)
     for i, stride in enumerate((1, 2, 2)):

@@ -1,0 +1,168 @@
+"""Checkpoints of the original TensorFlow 1 code into today's models.
+
+A checkpoint is a prefix like `model.ckpt-199` with the files `.index` and `.data-…` beside it. Its names follow from
+the layers' names (see `models.layers`). What the original stored for its training only is left out: the optimizer's
+slots (`…/Momentum`), `global_step` and the `lrn_rate` variables.
+"""
+
+import contextlib
+import pathlib
+import re
+import tarfile
+import tempfile
+
+import tensorflow as tf
+
+_LEAVES = {"kernel": "weights", "bias": "biases"}
+_TRAINING_ONLY = re.compile(r"(^|.*/)(Momentum|global_step|lrn_rate\w*)$")
+_CHECKPOINT_FILE = re.compile(r"checkpoint|[\w.-]+\.(index|data-\d{5}-of-\d{5})")
+_LARGEST_ARCHIVE = 4 * 2**30  # bytes unpacked; the largest of the five checkpoints has 0.3·2³⁰, slots included
+# Channels that enter the dense layer of each published model: no two are alike.
+_LAST_CHANNELS = {
+    640: "wrn",
+    128: "shake_shake_32",
+    384: "shake_shake_96",
+    448: "shake_shake_112",
+    864: "pyramid_net",
+}
+_MOST_LISTED = 20
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is not there, cannot be read or does not fit the model."""
+
+
+def tf1_names(model):
+    """The model's variables by their names in the original's checkpoints, as a dict.
+
+    `unit_1_0__sub1__conv1/kernel` is `model/unit_1_0/sub1/conv1/weights` there.
+    """
+    names = {}
+    for variable in model.weights:
+        layer, leaf = variable.path.split("/")[-2:]
+        names[f"model/{layer.replace('__', '/')}/{_LEAVES.get(leaf, leaf)}"] = variable
+    return names
+
+
+def load_tf1(model, path):
+    """Load a checkpoint of the original code into the model: every variable exactly, or an error and no change.
+
+    Args:
+        model: one of `build_model`, with the checkpoint's size and number of classes.
+        path: the checkpoint's prefix (`…/model.ckpt-199`), a folder with the file `checkpoint`, or a `.tar.gz` of
+            either, such as SageMaker's `model.tar.gz`.
+    Raises:
+        CheckpointError: there is no such checkpoint, it is damaged, or the names, shapes or types differ from the
+            model's; the message lists them.
+    """
+    variables = tf1_names(model)
+    with _open(pathlib.Path(path)) as prefix:
+        try:
+            reader = tf.train.load_checkpoint(str(prefix))
+            types = reader.get_variable_to_dtype_map()
+            stored = {
+                name: (tuple(shape), types[name].name)
+                for name, shape in reader.get_variable_to_shape_map().items()
+                if not _TRAINING_ONLY.match(name)
+            }
+            _require_fit(stored, {name: (tuple(v.shape), v.dtype) for name, v in variables.items()}, path)
+            values = {name: reader.get_tensor(name) for name in variables}
+        except (tf.errors.OpError, RuntimeError, IndexError) as error:
+            raise CheckpointError(f"Expected a whole checkpoint in {path}. Received: {error}") from error
+    for name, variable in variables.items():
+        variable.assign(values[name])
+
+
+def _require_fit(stored, wanted, path):
+    """Raise one error with all that differs between two dicts of name → (shape, type)."""
+    missing = [f"{name} {wanted[name]}" for name in sorted(wanted.keys() - stored.keys())]
+    left_over = [f"{name} {stored[name]}" for name in sorted(stored.keys() - wanted.keys())]
+    different = [
+        f"{name} {stored[name]}, in the model {wanted[name]}"
+        for name in sorted(wanted.keys() & stored.keys())
+        if stored[name] != wanted[name]
+    ]
+    if missing or left_over or different:
+        raise CheckpointError(
+            f"Expected in {path} the variables of the model. Received others.{_hint(stored, wanted)}"
+            + _listed("Only in the model", missing)
+            + _listed("Only in the checkpoint", left_over)
+            + _listed("Of another shape or type", different)
+        )
+
+
+def _listed(title, lines):
+    """A titled list, at most 20 lines of it."""
+    if not lines:
+        return ""
+    more = [f"… and {len(lines) - _MOST_LISTED} more"] if len(lines) > _MOST_LISTED else []
+    return "\n  ".join([f"\n{title} ({len(lines)}):", *lines[:_MOST_LISTED], *more])
+
+
+def _hint(stored, wanted):
+    """What the dense layers' shapes tell about the difference, or nothing."""
+    (have, have_classes), (want, want_classes) = (_dense_shape(shapes) for shapes in (stored, wanted))
+    if have != want and have in _LAST_CHANNELS:
+        return f' The checkpoint looks like one of build_model("{_LAST_CHANNELS[have]}", num_classes={have_classes}).'
+    if have == want and have_classes != want_classes:
+        return f" The checkpoint has {have_classes} classes, the model {want_classes}."
+    return ""
+
+
+def _dense_shape(variables):
+    """(channels, classes) of the dense layer, from a dict of name → (shape, type)."""
+    shapes = [shape for name, (shape, _) in variables.items() if name.endswith("FC/weights") and len(shape) == 2]
+    return shapes[0] if shapes else (None, None)
+
+
+@contextlib.contextmanager
+def _open(path):
+    """The prefix of the checkpoint at a path; an archive is unpacked for as long as the context lasts."""
+    if path.is_file() and path.name.endswith((".tar.gz", ".tgz")):
+        with tempfile.TemporaryDirectory() as folder:
+            _unpack(path, pathlib.Path(folder))
+            inner = [index.parent for index in pathlib.Path(folder).rglob("*.index")]
+            yield _newest(inner[0] if inner else pathlib.Path(folder), path)
+    elif path.is_dir():
+        yield _newest(path, path)
+    elif path.with_name(path.name + ".index").is_file():
+        yield path
+    else:
+        raise CheckpointError(
+            f"Expected a checkpoint's prefix, whose file {path.name}.index exists, a folder with a checkpoint, or a "
+            f".tar.gz of one. Received: {path}"
+        )
+
+
+def _newest(folder, path):
+    """The prefix that the file `checkpoint` of a folder names, or the folder's only one.
+
+    Of what that file says only the last part counts: it holds the path on the machine that wrote it.
+    """
+    state = tf.train.get_checkpoint_state(str(folder))
+    if state:
+        prefix = folder / pathlib.PurePosixPath(state.model_checkpoint_path).name
+        if prefix.with_name(prefix.name + ".index").is_file():
+            return prefix
+    prefixes = sorted(index.with_suffix("") for index in folder.glob("*.index"))
+    if len(prefixes) == 1:
+        return prefixes[0]
+    found = ", ".join(prefix.name for prefix in prefixes) or "no .index file"
+    raise CheckpointError(f"Expected in {path} a file `checkpoint` that names a checkpoint there. Received: {found}")
+
+
+def _unpack(path, folder):
+    """Unpack the checkpoint's files of an archive, and nothing else: no links, no path outside the folder."""
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            members = [tarfile.data_filter(member, str(folder)) for member in archive]
+            if any(not (member.isfile() or member.isdir()) for member in members):
+                raise CheckpointError(f"Expected only files and folders in {path}. Received: a link or device")
+            files = [
+                member for member in members if _CHECKPOINT_FILE.fullmatch(pathlib.PurePosixPath(member.name).name)
+            ]
+            if sum(member.size for member in files) > _LARGEST_ARCHIVE:
+                raise CheckpointError(f"Expected at most {_LARGEST_ARCHIVE} bytes unpacked in {path}. Received: more")
+            archive.extractall(folder, members=files, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise CheckpointError(f"Expected a .tar.gz of a checkpoint in {path}. Received: {error}") from error

@@ -1,0 +1,179 @@
+"""TF1 checkpoints written by a Saver: a prefix, a folder, an archive; damaged ones, and those of another model."""
+
+import io
+import tarfile
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from autoaug import checkpoints, models
+
+SIZE = {"depth": 10, "widen_factor": 1}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return models.build_model("wrn", seed=1, **SIZE)
+
+
+def weights_of(model):
+    return {name: variable.numpy() for name, variable in checkpoints.tf1_names(model).items()}
+
+
+def write(folder, values, step=3):
+    """Write a checkpoint as the original did, slots and training variables included; returns its prefix."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        variables = [tf.compat.v1.Variable(value, name=name, use_resource=False) for name, value in values.items()]
+        variables += [tf.compat.v1.Variable(v.initial_value, name=f"{v.op.name}/Momentum") for v in variables[:2]]
+        variables += [tf.compat.v1.Variable(np.int64(step), name="global_step")]
+        variables += [tf.compat.v1.Variable(0.1, name=name) for name in ("lrn_rate", "model/lrn_rate")]
+        session.run(tf.compat.v1.global_variables_initializer())
+        saver = tf.compat.v1.train.Saver(variables)
+        return saver.save(session, str(folder / "model.ckpt"), global_step=step)
+
+
+@pytest.fixture(scope="module")
+def stored(model, tmp_path_factory):
+    """Folder, prefix and weights of a checkpoint of random weights."""
+    rng = np.random.default_rng(0)
+    values = {name: rng.standard_normal(v.shape, np.float32) for name, v in weights_of(model).items()}
+    folder = tmp_path_factory.mktemp("checkpoint")
+    return folder, write(folder, values), values
+
+
+def assert_loaded(model, values):
+    for name, value in weights_of(model).items():
+        np.testing.assert_array_equal(value, values[name], err_msg=name)
+
+
+def assert_refused(path, message, model):
+    """Loading fails with the message, and the model stays as it was."""
+    before = weights_of(model)
+    with pytest.raises(checkpoints.CheckpointError, match=message) as error:
+        checkpoints.load_tf1(model, path)
+    assert_loaded(model, before)
+    return str(error.value)
+
+
+def archive(path, files):
+    """A .tar.gz of name → file, bytes or TarInfo."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in files.items():
+            if isinstance(content, tarfile.TarInfo):
+                tar.addfile(content)
+            elif isinstance(content, bytes):
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+            else:
+                tar.add(content, name)
+    return path
+
+
+def checkpoint_files(folder, under=""):
+    return {f"{under}{file.name}": file for file in folder.iterdir()}
+
+
+def test_a_prefix_restores_every_variable_exactly(stored):
+    model = models.build_model("wrn", **SIZE)
+    checkpoints.load_tf1(model, stored[1])
+    assert_loaded(model, stored[2])
+
+
+def test_a_folder_that_was_moved_names_its_newest_checkpoint(stored, tmp_path):
+    folder, _, values = stored
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    write(tmp_path, {"model/init/init_conv/weights": np.zeros((3, 3, 3, 16), np.float32)}, step=9)  # of no use
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "/home/elsewhere/2020/model.ckpt-3"\n')
+    model = models.build_model("wrn", **SIZE)
+    checkpoints.load_tf1(model, tmp_path)
+    assert_loaded(model, values)
+
+
+@pytest.mark.parametrize("under", ["", "./", "output/run/"])
+def test_an_archive_as_sagemaker_stores_it(under, stored, tmp_path):
+    files = checkpoint_files(stored[0], under) | {"code/train.py": b"print()"}
+    model = models.build_model("wrn", **SIZE)
+    checkpoints.load_tf1(model, archive(tmp_path / "model.tar.gz", files))
+    assert_loaded(model, stored[2])
+
+
+def member(name, kind, target=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"../model.ckpt-3.index": b"outside"},
+        {"model.ckpt-4.index": member("model.ckpt-4.index", tarfile.SYMTYPE, "/etc/passwd")},
+        {"model.ckpt-4.index": member("model.ckpt-4.index", tarfile.LNKTYPE, "../../etc/passwd")},
+        {"model.ckpt-4.index": member("model.ckpt-4.index", tarfile.SYMTYPE, "model.ckpt-3.index")},
+        {"fifo": member("fifo", tarfile.FIFOTYPE)},
+    ],
+    ids=["path outside", "absolute link", "hard link", "link inside", "device"],
+)
+def test_links_and_paths_outside_an_archive_are_refused(bad, model, stored, tmp_path):
+    path = archive(tmp_path / "model.tar.gz", checkpoint_files(stored[0]) | bad)
+    assert_refused(path, "model.tar.gz", model)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.tar.gz"]
+
+
+def test_an_archive_too_large_is_refused_before_it_is_unpacked(model, stored, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "_LARGEST_ARCHIVE", 1000)
+    assert_refused(archive(tmp_path / "model.tar.gz", checkpoint_files(stored[0])), "at most 1000 bytes", model)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("model.tar.gz", b"not an archive"), ("missing", None), ("folder", "folder")]
+)
+def test_what_is_no_checkpoint_is_named(name, content, model, tmp_path):
+    path = tmp_path / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        path.mkdir()
+    assert str(path) in assert_refused(path, "Expected", model)
+
+
+def test_a_damaged_checkpoint_changes_nothing(model, stored, tmp_path):
+    for file in stored[0].iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    data = next(tmp_path.glob("*.data-*"))
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 255
+    data.write_bytes(content)
+    assert_refused(tmp_path / "model.ckpt-3", "whole checkpoint", model)
+    data.write_bytes(content[:100])
+    assert_refused(tmp_path / "model.ckpt-3", "whole checkpoint", model)
+    (tmp_path / "model.ckpt-3.index").write_bytes(b"nothing")
+    assert_refused(tmp_path / "model.ckpt-3", "whole checkpoint", model)
+
+
+def test_all_that_differs_is_listed_with_its_shape(model, stored, tmp_path):
+    values = dict(stored[2])
+    values["model/extra/weights"] = values.pop("model/unit_2_0/sub1/conv1/weights")
+    values["model/unit_last/final_bn/beta"] = np.zeros(3, np.float32)
+    values["model/unit_last/final_bn/gamma"] = values["model/unit_last/final_bn/gamma"].astype(np.float64)
+    message = assert_refused(write(tmp_path, values), "variables of the model", model)
+    missing, left_over, different = message.split("\nO")[1:]
+    assert "model/unit_2_0/sub1/conv1/weights ((3, 3, 16, 32), 'float32')" in missing
+    assert "model/extra/weights ((3, 3, 16, 32), 'float32')" in left_over
+    assert "beta ((3,), 'float32'), in the model ((64,), 'float32')" in different
+    assert "gamma ((64,), 'float64'), in the model ((64,), 'float32')" in different
+
+
+def test_a_checkpoint_of_another_model_is_recognised(model, tmp_path):
+    other = {"model/FC/weights": np.zeros((384, 100), np.float32), "model/FC/biases": np.zeros(100, np.float32)}
+    message = assert_refused(write(tmp_path, other), "variables of the model", model)
+    assert 'build_model("shake_shake_96", num_classes=100)' in message
+    assert f"({len(weights_of(model))}):" in message and "more" in message
+
+
+def test_another_number_of_classes_is_recognised(stored):
+    model = models.build_model("wrn", num_classes=100, **SIZE)
+    assert_refused(stored[1], "The checkpoint has 10 classes, the model 100", model)
