@@ -3,6 +3,7 @@
 Every set lies in `data_dir/<name>/training/`, training and test batches together, in the format of `autoaug.batches`.
 """
 
+import concurrent.futures
 import dataclasses
 import functools
 import hashlib
@@ -136,16 +137,15 @@ def available(data_dir, family=None):
 def channel_statistics(images):
     """Mean and population standard deviation per channel, each float64 [3], of uint8 images [n, 32, 32, 3] as of 255.
 
-    Sums of integers below 2⁵³ in float64 are exact; chunks of images keep the float copy small.
+    Exact: 256 squares of at most 255 add up to less than 2²⁴, up to where float32 holds every integer.
     """
-    total, squares = np.zeros(images[0].size), np.zeros(images[0].size)
-    for start in range(0, len(images), 128):
-        chunk = images[start : start + 128].reshape(-1, images[0].size).astype(np.float64)
-        ones = np.ones(len(chunk))
-        total += ones @ chunk
-        squares += ones @ np.square(chunk, out=chunk)
+    total, squares = np.zeros(images[0].size, int), np.zeros(images[0].size, int)
+    for start in range(0, len(images), 256):
+        chunk = images[start : start + 256].reshape(-1, images[0].size).astype(np.float32)
+        total += chunk.sum(axis=0).astype(int)
+        squares += np.square(chunk, out=chunk).sum(axis=0).astype(int)
     pixels = len(images) * 32 * 32
-    total, squares = (np.round(sums.reshape(-1, 3).sum(axis=0)).astype(int).tolist() for sums in (total, squares))
+    total, squares = (sums.reshape(-1, 3).sum(axis=0).tolist() for sums in (total, squares))
     variance = [(pixels * square - linear**2) / pixels**2 for linear, square in zip(total, squares, strict=True)]
     return np.array(total) / pixels / 255, np.sqrt(variance) / 255
 
@@ -193,10 +193,16 @@ def _read(folder, files, size, spec):
     """Reads batches of equal size into one array: images uint8 [size, 32, 32, 3], labels int64 [size]."""
     images, labels = np.empty((size, 32, 32, 3), np.uint8), np.empty(size, np.int64)
     count = size // len(files)
-    for number, file in enumerate(files):
-        part = slice(number * count, (number + 1) * count)
-        planes, labels[part] = read_batch(folder / file, count, spec.label_key, spec.num_classes)
-        for channel in range(3):  # three strided copies are three times faster than one of the transposed array
-            images[part, :, :, channel] = planes[:, channel]
-        del planes  # before the next file is read
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:  # copies pixels while the next file is read
+        for number, file in enumerate(files):
+            part = slice(number * count, (number + 1) * count)
+            planes, labels[part] = read_batch(folder / file, count, spec.label_key, spec.num_classes)
+            pool.submit(_interleave, planes, images[part])
+            del planes  # or it would be held while the next file is read
     return images, labels
+
+
+def _interleave(planes, images):
+    """Copies uint8 [n, 3, 32, 32] to [n, 32, 32, 3]; three strided copies take a third of a transposed one's time."""
+    for channel in range(3):
+        images[..., channel] = planes[:, channel]

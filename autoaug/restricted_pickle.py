@@ -125,15 +125,7 @@ for _core in ("numpy.core", "numpy._core"):  # NumPy 1 and 2
     _NAMES[f"{_core}.numeric _frombuffer"] = _from_buffer
 
 
-_INTEGERS = {pickle.BININT1: 1, pickle.BININT2: 2, pickle.BININT: 4}  # opcode: bytes
-_PUTS = {pickle.BINPUT: 1, pickle.LONG_BINPUT: 4}
-_GETS = {pickle.BINGET: 1, pickle.LONG_BINGET: 4}
-_BYTES = {pickle.SHORT_BINSTRING: 1, pickle.BINSTRING: 4}  # opcode: bytes of the length; Python 2's str
-_BYTES |= {pickle.SHORT_BINBYTES: 1, pickle.BINBYTES: 4, pickle.BINBYTES8: 8, pickle.BYTEARRAY8: 8}
-_TEXTS = {pickle.SHORT_BINUNICODE: 1, pickle.BINUNICODE: 4, pickle.BINUNICODE8: 8}
-_CONSTANTS = {pickle.NONE: None, pickle.NEWTRUE: True, pickle.NEWFALSE: False}
-_EMPTY = {pickle.EMPTY_LIST: list, pickle.EMPTY_DICT: dict, pickle.EMPTY_TUPLE: tuple}
-_TUPLES = {pickle.TUPLE1: 1, pickle.TUPLE2: 2, pickle.TUPLE3: 3}
+_EARLY = "a file that ends early"
 
 
 class _Machine:
@@ -144,111 +136,131 @@ class _Machine:
         self.stack, self.marks, self.memo = [], [], {}
 
     def run(self, max_opcodes):
+        data, size = self.data, len(self.data)
         for _ in range(max_opcodes):
-            code = bytes(self.take(1))
-            if code == pickle.STOP:
+            code = data[self.position : self.position + 1]
+            if code not in _OPCODES:
+                raise ValueError(f"opcode {code!r}, which no batch file of protocol 2 to 5 needs" if code else _EARLY)
+            width, is_length, action = _OPCODES[code]
+            start = self.position + 1
+            end = start + width
+            operand = int.from_bytes(data[start:end], "little") if width else None
+            if is_length:
+                start, end = end, end + operand
+                operand = self.view[start:end]
+            if end > size:
+                raise ValueError(f"{_EARLY}: it needs {end:,} bytes and has {size:,}")
+            self.position = end
+            if action is None:
                 return self.stack.pop()
-            self.execute(code)
+            action(self, operand)
         raise ValueError("more opcodes than such a batch takes")
 
-    def take(self, size):
-        piece = self.view[self.position : self.position + size]
-        if len(piece) != size:
-            raise ValueError(
-                f"a file that ends early: {size:,} bytes wanted at {self.position:,} of {len(self.data):,}"
-            )
-        self.position += size
-        return piece
+    def push(self, value):
+        self.stack.append(value)
 
-    def number(self, size, signed=False):
-        return int.from_bytes(self.take(size), "little", signed=signed)
+    def push_signed(self, value):
+        self.stack.append(value - (value >> 31 << 32))
 
-    def execute(self, code):
-        push = self.stack.append
-        if code in _INTEGERS:
-            push(self.number(_INTEGERS[code], signed=code == pickle.BININT))
-        elif code in _TEXTS:
-            push(str(self.take(self.number(_TEXTS[code])), "utf-8"))
-        elif code in _PUTS:
-            self.memo[self.number(_PUTS[code])] = self.stack[-1]
-        elif code in _GETS:
-            push(self.memo[self.number(_GETS[code])])
-        elif code in _BYTES:
-            push(bytes(self.take(self.number(_BYTES[code]))))
-        elif code in _CONSTANTS:
-            push(_CONSTANTS[code])
-        elif code in _EMPTY:
-            push(_EMPTY[code]())
-        elif code in _TUPLES:
-            push(tuple([self.stack.pop() for _ in range(_TUPLES[code])][::-1]))
-        elif code in _ACTIONS:
-            _ACTIONS[code](self)
-        else:
-            raise ValueError(f"opcode {code!r}, which no batch file of protocol 2 to 5 needs")
+    def push_text(self, characters):
+        self.stack.append(str(characters, "utf-8"))
 
-    def protocol(self):
-        if self.number(1) > 5:
-            raise ValueError("a pickle of an unknown protocol")
+    def push_bytes(self, characters):
+        self.stack.append(bytes(characters))
 
-    def mark(self):
-        self.marks.append(len(self.stack))
-
-    def since_mark(self):
-        start = self.marks.pop()
-        items = self.stack[start:]
-        del self.stack[start:]
+    def pop(self, count):
+        if count > len(self.stack):
+            raise ValueError("a malformed pickle")
+        items = self.stack[len(self.stack) - count :]
+        del self.stack[len(self.stack) - count :]
         return items
 
-    def append(self, items):
+    def pop_to_mark(self):
+        return self.pop(max(0, len(self.stack) - self.marks.pop()))
+
+    def remember(self, index):
+        self.memo[index] = self.stack[-1]
+
+    def check_protocol(self, protocol):
+        if protocol > 5:
+            raise ValueError(f"a pickle of the unknown protocol {protocol}")
+
+    def extend_list(self, items):
         if type(self.stack[-1]) is not list:
             raise ValueError("a malformed list")
         self.stack[-1].extend(items)
 
     def set_items(self, items):
-        if type(self.stack[-1]) is not dict or len(items) % 2:
+        if type(self.stack[-1]) is not dict:
             raise ValueError("a malformed dictionary")
         self.stack[-1].update(zip(map(_text, items[::2]), items[1::2], strict=True))
 
-    def find(self, name):
-        if name not in _NAMES:
-            raise ValueError(f"the name {name[:80]!r}, which no batch file holds")
-        self.stack.append(_NAMES[name])
+    def push_name(self, module, name):
+        full_name = f"{_text(module)} {_text(name)}"
+        if full_name not in _NAMES:
+            raise ValueError(f"the name {full_name[:80]!r}, which no batch file holds")
+        self.stack.append(_NAMES[full_name])
 
-    def read_name(self):
-        parts = []
-        for _ in range(2):
-            end = self.data.index(b"\n", self.position, self.position + 100)
-            parts.append(str(self.take(end - self.position), "ascii"))
-            self.take(1)
-        self.find(" ".join(parts))
+    def push_name_on_two_lines(self):
+        lines = self.data[self.position : self.position + 100].split(b"\n", 2)[:2]
+        self.position += sum(len(line) + 1 for line in lines)
+        self.push_name(*lines)
 
     def call(self):
-        function, arguments = self.stack[-2:]
+        function, arguments = self.pop(2)
         if not callable(function) or type(arguments) is not tuple:
             raise ValueError("a call of what is no function")
-        self.stack[-2:] = [function(*arguments)]
+        self.stack.append(function(*arguments))
 
     def build(self):
-        state = self.stack.pop()
+        (state,) = self.pop(1)
         if not isinstance(self.stack[-1], PickledArray | _DType) or type(state) is not tuple:
             raise ValueError("an object with a state")
         self.stack[-1].set_state(state)
 
 
-_ACTIONS = {
-    pickle.PROTO: _Machine.protocol,
-    pickle.FRAME: lambda machine: machine.take(8),
-    pickle.MARK: _Machine.mark,
-    pickle.MEMOIZE: lambda machine: machine.memo.update({len(machine.memo): machine.stack[-1]}),
-    pickle.LONG1: lambda machine: machine.stack.append(machine.number(machine.number(1), signed=True)),
-    pickle.BINFLOAT: lambda machine: machine.stack.append(struct.unpack(">d", machine.take(8))[0]),
-    pickle.TUPLE: lambda machine: machine.stack.append(tuple(machine.since_mark())),
-    pickle.APPEND: lambda machine: machine.append([machine.stack.pop()]),
-    pickle.APPENDS: lambda machine: machine.append(machine.since_mark()),
-    pickle.SETITEM: lambda machine: machine.set_items([machine.stack.pop() for _ in range(2)][::-1]),
-    pickle.SETITEMS: lambda machine: machine.set_items(machine.since_mark()),
-    pickle.GLOBAL: _Machine.read_name,
-    pickle.STACK_GLOBAL: lambda machine: machine.find(" ".join([_text(machine.stack.pop()) for _ in range(2)][::-1])),
-    pickle.REDUCE: _Machine.call,
-    pickle.BUILD: _Machine.build,
+# Each opcode: the bytes of its operand, a little-endian integer; whether that is the length of what follows, which
+# then is the operand; and what the machine does with the operand.
+_OPCODES = {
+    pickle.STOP: (0, False, None),
+    pickle.PROTO: (1, False, _Machine.check_protocol),
+    pickle.FRAME: (8, False, lambda machine, _: None),
+    pickle.BININT1: (1, False, _Machine.push),
+    pickle.BININT2: (2, False, _Machine.push),
+    pickle.BININT: (4, False, _Machine.push_signed),
+    pickle.LONG1: (1, True, lambda machine, digits: machine.push(int.from_bytes(digits, "little", signed=True))),
+    pickle.BINFLOAT: (8, False, lambda machine, bits: machine.push(struct.unpack(">d", bits.to_bytes(8, "little"))[0])),
+    pickle.NONE: (0, False, lambda machine, _: machine.push(None)),
+    pickle.NEWTRUE: (0, False, lambda machine, _: machine.push(True)),
+    pickle.NEWFALSE: (0, False, lambda machine, _: machine.push(False)),
+    pickle.SHORT_BINUNICODE: (1, True, _Machine.push_text),
+    pickle.BINUNICODE: (4, True, _Machine.push_text),
+    pickle.BINUNICODE8: (8, True, _Machine.push_text),
+    pickle.SHORT_BINSTRING: (1, True, _Machine.push_bytes),
+    pickle.BINSTRING: (4, True, _Machine.push_bytes),
+    pickle.SHORT_BINBYTES: (1, True, _Machine.push_bytes),
+    pickle.BINBYTES: (4, True, _Machine.push_bytes),
+    pickle.BINBYTES8: (8, True, _Machine.push_bytes),
+    pickle.BYTEARRAY8: (8, True, _Machine.push_bytes),
+    pickle.BINPUT: (1, False, _Machine.remember),
+    pickle.LONG_BINPUT: (4, False, _Machine.remember),
+    pickle.MEMOIZE: (0, False, lambda machine, _: machine.remember(len(machine.memo))),
+    pickle.BINGET: (1, False, lambda machine, index: machine.push(machine.memo[index])),
+    pickle.LONG_BINGET: (4, False, lambda machine, index: machine.push(machine.memo[index])),
+    pickle.MARK: (0, False, lambda machine, _: machine.marks.append(len(machine.stack))),
+    pickle.EMPTY_TUPLE: (0, False, lambda machine, _: machine.push(())),
+    pickle.TUPLE1: (0, False, lambda machine, _: machine.push(tuple(machine.pop(1)))),
+    pickle.TUPLE2: (0, False, lambda machine, _: machine.push(tuple(machine.pop(2)))),
+    pickle.TUPLE3: (0, False, lambda machine, _: machine.push(tuple(machine.pop(3)))),
+    pickle.TUPLE: (0, False, lambda machine, _: machine.push(tuple(machine.pop_to_mark()))),
+    pickle.EMPTY_LIST: (0, False, lambda machine, _: machine.push([])),
+    pickle.APPEND: (0, False, lambda machine, _: machine.extend_list(machine.pop(1))),
+    pickle.APPENDS: (0, False, lambda machine, _: machine.extend_list(machine.pop_to_mark())),
+    pickle.EMPTY_DICT: (0, False, lambda machine, _: machine.push({})),
+    pickle.SETITEM: (0, False, lambda machine, _: machine.set_items(machine.pop(2))),
+    pickle.SETITEMS: (0, False, lambda machine, _: machine.set_items(machine.pop_to_mark())),
+    pickle.GLOBAL: (0, False, lambda machine, _: machine.push_name_on_two_lines()),
+    pickle.STACK_GLOBAL: (0, False, lambda machine, _: machine.push_name(*machine.pop(2))),
+    pickle.REDUCE: (0, False, lambda machine, _: machine.call()),
+    pickle.BUILD: (0, False, lambda machine, _: machine.build()),
 }
