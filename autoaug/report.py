@@ -7,6 +7,7 @@ Executed notebooks are kept under `<results>/report/notebooks/`; the one marked 
 """
 
 import argparse
+import os
 import pathlib
 import sys
 import time
@@ -134,6 +135,7 @@ def main(arguments=None):
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder of runs and report")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data", help="folder of the data sets")
     options = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no start-up messages of TensorFlow between the progress lines
     started, page = time.perf_counter(), options.results.resolve() / "report" / "index.html"
     try:
         render(execute(read_runs(options.runs), options.results, options.data), page)
