@@ -7,7 +7,7 @@ Executed notebooks are kept under `<results>/report/notebooks/`; the one marked 
 """
 
 import argparse
-import os
+import ast
 import pathlib
 import sys
 import time
@@ -66,11 +66,18 @@ def _read_entry(entry, where, folder):
         raise RunsError(
             f"{where}: Expected parameters, names with values, and render, true or false. Received: {entry!r}"
         )
-    known = set(papermill.inspect_notebook(notebooks[entry["notebook"]]))
+    known = _parameter_names(notebooks[entry["notebook"]])
     if unknown := set(parameters) - (known - {"data_dir", "results_dir"}):
         known_text = ", ".join(sorted(known - {"data_dir", "results_dir"}))
         raise RunsError(f"{where}: Expected parameters of {known_text}. Received: {', '.join(sorted(unknown))}")
     return {"notebook": notebooks[entry["notebook"]], "parameters": parameters, "known": known, "render": render}
+
+
+def _parameter_names(path):
+    """The annotated names of a notebook's cell `parameters`; papermill's own inspection overlooks `int | None`."""
+    cells = nbformat.read(path, as_version=4).cells
+    sources = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    return {node.target.id for node in ast.parse("\n".join(sources)).body if isinstance(node, ast.AnnAssign)}
 
 
 def execute(runs, results_dir, data_dir):
@@ -135,7 +142,6 @@ def main(arguments=None):
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder of runs and report")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data", help="folder of the data sets")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no start-up messages of TensorFlow between the progress lines
     started, page = time.perf_counter(), options.results.resolve() / "report" / "index.html"
     try:
         render(execute(read_runs(options.runs), options.results, options.data), page)
