@@ -113,8 +113,10 @@ def load(name, data_dir):
     """
     spec, folder = _find(name, data_dir)
     train_images, train_labels = _read(folder, spec.training_files, spec.train_size, spec)
-    test_images, test_labels = _read(folder, (spec.test_file,), spec.test_size, spec)
-    mean, std = channel_statistics(train_images)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        statistics = pool.submit(channel_statistics, train_images)  # while the test part is read
+        test_images, test_labels = _read(folder, (spec.test_file,), spec.test_size, spec)
+    mean, std = statistics.result()
     names = CLASS_NAMES[spec.family]
     return Dataset(name, train_images, train_labels, test_images, test_labels, names, mean, std)
 
