@@ -3,8 +3,6 @@
 import ast
 import os
 import pathlib
-import types
-import typing
 
 
 class ParameterError(ValueError):
@@ -34,14 +32,14 @@ def check_parameters(namespace):
         ParameterError: naming the parameter, what was expected and what was received.
     """
     annotations = namespace.get("__annotations__", {})
-    known = ", ".join(f"{name}: {_type_name(annotation)}" for name, annotation in annotations.items())
+    known = ", ".join(f"{name}: {annotation.__name__}" for name, annotation in annotations.items())
     for name in _passed_names(namespace.get("In", [])):
         if name not in annotations:
             raise ParameterError(f"Unknown parameter {name!r}. Expected one of: {known}.")
     for name, annotation in annotations.items():
         if not _is_a(namespace[name], annotation):
             raise ParameterError(
-                f"Parameter {name!r}: expected {_type_name(annotation)}. Received: {namespace[name]!r} "
+                f"Parameter {name!r}: expected {annotation.__name__}. Received: {namespace[name]!r} "
                 f"({type(namespace[name]).__name__}). The parameters are: {known}."
             )
 
@@ -55,12 +53,7 @@ def _passed_names(cells):
 
 
 def _is_a(value, annotation):
-    """Whether the value is of the type; an int passes as a float, a bool passes as nothing else."""
-    accepted = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    """Whether the value is of the type; an int passes as a float, a bool as nothing else."""
     if isinstance(value, bool):
-        return bool in accepted
-    return isinstance(value, accepted) or (float in accepted and isinstance(value, int))
-
-
-def _type_name(annotation):
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+        return annotation is bool
+    return isinstance(value, annotation) or (annotation is float and isinstance(value, int))

@@ -139,6 +139,8 @@ def sorts_of_runs(runs):
 def accuracy_rows(accuracies, published, confidence=0.95):
     """The headline table's texts: accuracies as measured, beside them what was published for that model and data.
 
+    A quick run is another model, trained otherwise: nothing was published for it.
+
     Args:
         accuracies: as for `headline`.
         published: DataFrame of results/published/autoaugment-accuracies.csv.
@@ -154,7 +156,7 @@ def accuracy_rows(accuracies, published, confidence=0.95):
             run.train_data,
             run.test_set,
             percent(run.accuracy, run.low, run.high),
-            "" if pd.isna(run.published) else percent(run.published),
+            "" if pd.isna(run.published) or sort_of_run(run) == "quick" else percent(run.published),
             f"{run.overlap:,} of {run.overlap + run.total:,} left out" if run.overlap else "none",
         )
         for run in both.itertuples()

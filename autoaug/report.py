@@ -7,7 +7,6 @@ Executed notebooks are kept under `<results>/report/notebooks/`; the one marked 
 """
 
 import argparse
-import ast
 import pathlib
 import sys
 import time
@@ -66,18 +65,11 @@ def _read_entry(entry, where, folder):
         raise RunsError(
             f"{where}: Expected parameters, names with values, and render, true or false. Received: {entry!r}"
         )
-    known = _parameter_names(notebooks[entry["notebook"]])
+    known = set(papermill.inspect_notebook(notebooks[entry["notebook"]]))
     if unknown := set(parameters) - (known - {"data_dir", "results_dir"}):
         known_text = ", ".join(sorted(known - {"data_dir", "results_dir"}))
         raise RunsError(f"{where}: Expected parameters of {known_text}. Received: {', '.join(sorted(unknown))}")
     return {"notebook": notebooks[entry["notebook"]], "parameters": parameters, "known": known, "render": render}
-
-
-def _parameter_names(path):
-    """The annotated names of a notebook's cell `parameters`; papermill's own inspection overlooks `int | None`."""
-    cells = nbformat.read(path, as_version=4).cells
-    sources = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
-    return {node.target.id for node in ast.parse("\n".join(sources)).body if isinstance(node, ast.AnnAssign)}
 
 
 def execute(runs, results_dir, data_dir):

@@ -4,8 +4,8 @@ import pytest
 
 from autoaug.notebook import ParameterError, check_parameters
 
-ANNOTATIONS = {"model": str, "epochs": int | None, "rate": float, "sets": list}
-DEFAULTS = {"model": "wrn", "epochs": None, "rate": 0.5, "sets": []}
+ANNOTATIONS = {"model": str, "epochs": int, "rate": float, "sets": list}
+DEFAULTS = {"model": "wrn", "epochs": 0, "rate": 0.5, "sets": []}
 
 
 def namespace(**passed):
@@ -15,7 +15,7 @@ def namespace(**passed):
 
 
 @pytest.mark.parametrize(
-    "passed", [{}, {"model": "ss32", "epochs": 3}, {"rate": 1}, {"sets": ["a"]}, {"epochs": None, "rate": 0.1}]
+    "passed", [{}, {"model": "ss32", "epochs": 3}, {"rate": 1}, {"sets": ["a"]}, {"epochs": 0, "rate": 0.1}]
 )
 def test_known_parameters_of_their_types_pass(passed):
     check_parameters(namespace(**passed))
@@ -26,15 +26,13 @@ def test_by_hand_there_is_no_cell_of_papermill():
 
 
 def test_unknown_parameter_names_the_known_ones():
-    with pytest.raises(
-        ParameterError, match=r"Unknown parameter 'modle'.*model: str, epochs: int \| None, rate: float"
-    ):
+    with pytest.raises(ParameterError, match=r"Unknown parameter 'modle'.*model: str, epochs: int, rate: float"):
         check_parameters(namespace(modle="wrn"))
 
 
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
-    [("epochs", "ten", "int | None"), ("epochs", 1.5, "int | None"), ("epochs", True, "int | None"),
+    [("epochs", "ten", "int"), ("epochs", 1.5, "int"), ("epochs", True, "int"),
      ("rate", "0.1", "float"), ("model", 32, "str"), ("sets", "cifar10", "list")],
 )  # fmt: skip
 def test_value_of_another_type(name, value, expected):

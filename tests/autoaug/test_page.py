@@ -61,7 +61,7 @@ def test_sorts_of_runs_counts_runs_not_rows():
 
 
 def test_accuracy_rows_keep_published_apart_and_mark_overlap_and_kind():
-    accuracies, _ = tables(("r", "quick", "cifar10", "cifar10", 900), ("r", "quick", "cifar10", "new", 500))
+    accuracies, _ = tables(("r", "paper", "cifar10", "cifar10", 900), ("r", "paper", "cifar10", "new", 500))
     accuracies.loc[1, ["overlap", "total"]] = [3, 997]
     published = pd.DataFrame(
         {"model": ["wrn"], "train_data": ["cifar10"], "test_set": ["cifar10"], "accuracy": [0.975]}
@@ -70,7 +70,9 @@ def test_accuracy_rows_keep_published_apart_and_mark_overlap_and_kind():
     assert first["Accuracy, % [95 %]"] == "90.0 [88.0, 91.8]"
     assert (first["Published, %"], second["Published, %"]) == ("97.5", "")
     assert (first["Overlap"], second["Overlap"]) == ("none", "3 of 1,000 left out")
-    assert first["Run"] == '<a href="../runs/r/">quick</a>'
+    assert first["Run"] == '<a href="../runs/r/">paper</a>'
+    quick = page.accuracy_rows(accuracies.assign(preset="quick"), published)
+    assert quick["Published, %"].tolist() == ["", ""]
 
 
 def test_gap_rows_show_a_proper_minus():

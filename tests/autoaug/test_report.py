@@ -31,7 +31,7 @@ def write_notebook(path, *sources):
 def folder(tmp_path):
     """A folder with two notebooks."""
     write_notebook(
-        tmp_path / "first.ipynb", 'results_dir: str = "r"\ncount: int | None = 1', "print(count, results_dir)"
+        tmp_path / "first.ipynb", 'results_dir: str = "r"\ncount: int = 1', "print(count, results_dir)"
     )
     write_notebook(tmp_path / "second.ipynb", 'title: str = "x"', "import os\nprint(title, os.getcwd())")
     return tmp_path

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autoaug import models, recipes, records, training
+from autoaug import checkpoints, models, recipes, records, training
 
 REFERENCE = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "reference"
 MEASURED = ["learning_rate", "loss", "cost", "accuracy", "gradient_norm", "clipped_share"]
@@ -26,7 +26,7 @@ def test_ten_steps_of_the_reference(monkeypatch):
     for name, variable in names.items():
         variable.assign(seeded(name, variable.shape, golden["gain"], golden["seed"]))
     recipe = dataclasses.replace(recipes.get("wrn", "paper"), epochs=golden["epochs"], batch_size=golden["batch_size"])
-    rng = np.random.RandomState(golden["seed"])  # noqa: NPY002, the reference's generator
+    rng = np.random.RandomState(golden["seed"])
     images, labels = rng.randn(160, 32, 32, 3).astype(np.float32), rng.randint(0, 10, 160)
     step = training.TrainingStep(model, recipe)
     rows = []
@@ -83,7 +83,9 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tiny_dataset, tiny_rec
     assert "going on after epoch 1 of 3" in capsys.readouterr().out
     for a, b in zip(weights(whole), weights(resumed), strict=True):
         np.testing.assert_array_equal(a, b)
-    histories = [pd.read_csv(folder / "history.csv")[MEASURED] for folder in (tmp_path / "whole", tmp_path / "runs/cut")]
+    histories = [
+        pd.read_csv(folder / "history.csv")[MEASURED] for folder in (tmp_path / "whole", tmp_path / "runs/cut")
+    ]
     pd.testing.assert_frame_equal(*histories)
     assert histories[0].learning_rate.iloc[-1] == 0.0
     assert len(list((tmp_path / "whole" / "checkpoints").glob("*.index"))) == 2

@@ -1,0 +1,98 @@
+"""Every notebook keeps the rules and runs from top to bottom."""
+
+import ast
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import nbformat
+import papermill
+import pytest
+
+from autoaug import records
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+class TestRules:
+    def test_is_valid_and_short_and_has_no_outputs(self, path):
+        notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+        nbformat.validate(notebook)
+        assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+        assert len(notebook.cells) <= 30
+        assert not [cell for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
+        assert notebook.metadata.kernelspec.name == "python3"
+
+    def test_has_narrative_and_calls_but_no_definitions(self, path):
+        notebook = nbformat.read(path, as_version=4)
+        assert notebook.cells[0].cell_type == "markdown" and notebook.cells[0].source.startswith("# ")
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                kinds = {type(node) for node in ast.walk(ast.parse(cell.source))}
+                assert not kinds & {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}, cell.source
+
+    def test_parameters_are_annotated_commented_and_checked_at_once(self, path):
+        code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        assert code[0].metadata.tags == ["parameters"]
+        assert not [cell for cell in code[1:] if "parameters" in cell.metadata.get("tags", [])]
+        for line in code[0].source.splitlines():
+            assert re.fullmatch(r"[a-z_]+: [a-z]+ = .+  # .+", line), line
+        assert code[1].source == "from autoaug.notebook import start\n\nstart(globals())"
+
+
+def execute(name, tmp_path, **parameters):
+    out = tmp_path / f"{name}.ipynb"
+    papermill.execute_notebook(ROOT / "notebooks" / f"{name}.ipynb", out, parameters, cwd=tmp_path, progress_bar=False)
+    return nbformat.read(out, as_version=4)
+
+
+def text_of(notebook):
+    return "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+
+
+def test_train_leaves_a_finished_run_and_goes_no_further_the_second_time(tmp_path):
+    first = text_of(execute("train", tmp_path, model="wrn", epochs=1))
+    (folder,) = (tmp_path / "results" / "runs").iterdir()
+    record = records.read(folder)
+    assert record["status"] == "finished"
+    assert record["recipe"]["model"] == "wrn" and record["recipe"]["epochs"] == 1
+    assert record["tests"]["synthetic10"]["total"] == 2_000
+    assert "Estimated duration" in first and "step 40/40" in first
+    assert first.count("\n") < 60
+    written = (folder / "history.csv").stat().st_mtime_ns
+    second = text_of(execute("train", tmp_path, model="wrn", epochs=1))
+    assert "Estimated duration" not in second
+    assert (folder / "history.csv").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"modle": "wrn"}, "Unknown parameter 'modle'. Expected one of: model: str, train_data: str"),
+        ({"epochs": "ten"}, "Parameter 'epochs': expected int. Received: 'ten' (str)"),
+        ({"model": "vgg"}, "Received: 'vgg'"),
+        ({"preset": "huge"}, "Received: preset='huge'"),
+        ({"epochs": -1}, "Received: epochs=-1"),
+        ({"train_data": "cifar10_10k"}, "cifar10_10k_train_py27"),
+        ({"train_data": "cifar11"}, "Received: 'cifar11'"),
+    ],
+)
+def test_wrong_parameters_of_train_stop_before_anything_is_written(tmp_path, parameters, message):
+    with pytest.raises(papermill.PapermillExecutionError) as error:
+        execute("train", tmp_path, **parameters)
+    assert message in str(error.value)
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_command_as_typed_writes_the_executed_notebook_to_standard_output(tmp_path):
+    notebook = ROOT / "notebooks" / "train.ipynb"
+    command = [sys.executable, "-m", "papermill", str(notebook), "-p", "model", "wrn", "-p", "epochs", "1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    executed = json.loads(done.stdout)
+    assert all(cell["execution_count"] for cell in executed["cells"] if cell["cell_type"] == "code")
+    assert len(list((tmp_path / "results" / "runs").iterdir())) == 1
