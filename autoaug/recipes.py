@@ -4,8 +4,8 @@ The paper recipes are those of the original AutoAugment code (Cubuk et al., 2019
 research/autoaugment). The quick ones train the same architectures made small. For a variant use `dataclasses.replace`.
 """
 
+import dataclasses
 import math
-from dataclasses import dataclass, field
 
 SHORT_NAMES = {
     "wrn": "wrn",
@@ -16,7 +16,7 @@ SHORT_NAMES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Recipe:
     """All that a training run depends on, besides its data, seed and workers.
 
@@ -41,7 +41,7 @@ class Recipe:
     learning_rate: float
     weight_decay: float
     preset: str
-    size: dict = field(default_factory=dict)
+    size: dict = dataclasses.field(default_factory=dict)
     augmentation: str = "autoaugment"
     momentum: float = 0.9
     clip_norm: float = 5.0
@@ -115,62 +115,40 @@ def get(model_name, preset="quick"):
 
 
 WRN = Recipe("wrn", epochs=200, batch_size=128, learning_rate=0.1, weight_decay=5e-4, preset="paper")
+"""Wide-ResNet-28-10: 36,220,634 parameters, 31.3 GFLOPs per training image; 97.5 % reported on CIFAR-10."""
+
 SHAKE_SHAKE_32 = Recipe(
     "shake_shake_32", epochs=1800, batch_size=128, learning_rate=0.01, weight_decay=1e-3, preset="paper"
 )
-SHAKE_SHAKE_96 = Recipe(
-    "shake_shake_96", epochs=1800, batch_size=128, learning_rate=0.01, weight_decay=1e-3, preset="paper"
-)
-SHAKE_SHAKE_112 = Recipe(
-    "shake_shake_112", epochs=1800, batch_size=128, learning_rate=0.01, weight_decay=1e-3, preset="paper"
-)
-PYRAMID_NET = Recipe("pyramid_net", epochs=1800, batch_size=64, learning_rate=0.05, weight_decay=5e-5, preset="paper")
+"""Shake-Shake 26 2×32d: 2,923,162 parameters, 2.6 GFLOPs per training image; 97.3 % reported on CIFAR-10."""
 
-WRN_QUICK = Recipe(
-    "wrn",
-    size={"depth": 10, "widen_factor": 1},
-    epochs=10,
-    batch_size=128,
-    learning_rate=0.1,
-    weight_decay=5e-4,
-    preset="quick",
-)
-SHAKE_SHAKE_32_QUICK = Recipe(
-    "shake_shake_32",
-    size={"depth": 8, "widen_factor": 1},
-    epochs=8,
-    batch_size=128,
-    learning_rate=0.1,
-    weight_decay=1e-3,
-    preset="quick",
-)
-SHAKE_SHAKE_96_QUICK = Recipe(
-    "shake_shake_96",
-    size={"depth": 8, "widen_factor": 1},
-    epochs=8,
-    batch_size=128,
-    learning_rate=0.1,
-    weight_decay=1e-3,
-    preset="quick",
-)
-SHAKE_SHAKE_112_QUICK = Recipe(
-    "shake_shake_112",
-    size={"depth": 8, "widen_factor": 1},
-    epochs=8,
-    batch_size=128,
-    learning_rate=0.1,
-    weight_decay=1e-3,
-    preset="quick",
-)
-PYRAMID_NET_QUICK = Recipe(
-    "pyramid_net",
-    size={"depth": 11, "alpha": 24},
-    epochs=8,
-    batch_size=64,
-    learning_rate=0.1,
-    weight_decay=5e-5,
-    preset="quick",
-)
+SHAKE_SHAKE_96 = dataclasses.replace(SHAKE_SHAKE_32, model="shake_shake_96")
+"""Shake-Shake 26 2×96d: 26,192,922 parameters, 22.7 GFLOPs per training image; 98.0 % reported on CIFAR-10."""
+
+SHAKE_SHAKE_112 = dataclasses.replace(SHAKE_SHAKE_32, model="shake_shake_112")
+"""Shake-Shake 26 2×112d: 35,640,442 parameters, 30.8 GFLOPs per training image; 98.1 % reported on CIFAR-10."""
+
+PYRAMID_NET = Recipe("pyramid_net", epochs=1800, batch_size=64, learning_rate=0.05, weight_decay=5e-5, preset="paper")
+"""PyramidNet-272 + ShakeDrop: 26,210,842 parameters, 26.9 GFLOPs per training image; 98.4 % reported on CIFAR-10."""
+
+WRN_QUICK = dataclasses.replace(WRN, size={"depth": 10, "widen_factor": 1}, epochs=10, preset="quick")
+"""One block a group, 16 to 64 channels: 0.07 GFLOPs per training image."""
+
+# Four epochs are too few for the learned policy on top of the shake noise: with it the accuracy on synthetic10 was 49 %
+# (Shake-Shake) and 31 % (PyramidNet) for one seed, without it 86 % and 49 %. Small batches make for more steps.
+_GENTLE = {"epochs": 4, "batch_size": 32, "learning_rate": 0.1, "augmentation": "crop_flip_cutout", "preset": "quick"}
+
+SHAKE_SHAKE_32_QUICK = dataclasses.replace(SHAKE_SHAKE_32, size={"depth": 8, "widen_factor": 1}, **_GENTLE)
+"""One block a stage, 16 to 64 channels: 0.15 GFLOPs per training image."""
+
+SHAKE_SHAKE_96_QUICK = dataclasses.replace(SHAKE_SHAKE_32_QUICK, model="shake_shake_96")
+"""The same network as `SHAKE_SHAKE_32_QUICK`: the three differ in width only, and a wider one takes over a minute."""
+
+SHAKE_SHAKE_112_QUICK = dataclasses.replace(SHAKE_SHAKE_32_QUICK, model="shake_shake_112")
+"""The same network as `SHAKE_SHAKE_32_QUICK`, for the same reason."""
+
+PYRAMID_NET_QUICK = dataclasses.replace(PYRAMID_NET, size={"depth": 11, "alpha": 12}, **_GENTLE)
+"""One bottleneck a group, widths 20, 24 and 28: 0.07 GFLOPs per training image."""
 
 RECIPES = (
     WRN,

@@ -1,14 +1,18 @@
 """TF1 checkpoints written by a Saver: a prefix, a folder, an archive; damaged ones, and those of another model."""
 
 import io
+import pathlib
 import tarfile
 
 import numpy as np
+import papermill
 import pytest
 import tensorflow as tf
 
-from autoaug import checkpoints, models
+from autoaug import checkpoints, models, records
+from data_prep import synthetic
 
+NOTEBOOK = pathlib.Path(__file__).resolve().parents[2] / "notebooks" / "import_checkpoint.ipynb"
 SIZE = {"depth": 10, "widen_factor": 1}
 
 
@@ -177,3 +181,12 @@ def test_a_checkpoint_of_another_model_is_recognised(model, tmp_path):
 def test_another_number_of_classes_is_recognised(stored):
     model = models.build_model("wrn", num_classes=100, **SIZE)
     assert_refused(stored[1], "The checkpoint has 10 classes, the model 100", model)
+
+
+def test_the_notebook_puts_an_old_model_among_the_runs(stored, tmp_path):
+    synthetic.build(tmp_path / "data", names=["synthetic10"])
+    path = archive(tmp_path / "model.tar.gz", checkpoint_files(stored[0]))
+    parameters = {"checkpoint": str(path), "train_data": "synthetic10", "size": SIZE}
+    papermill.execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters, cwd=tmp_path, progress_bar=False)
+    (run,) = records.collect(tmp_path / "results").itertuples()
+    assert (run.kind, run.model, run.test_set, run.total) == ("imported", "wrn", "synthetic10", 2000)
