@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras import ops
 
 DECAY = 0.9
-EPSILON = 1.001e-5  # what TensorFlow 1 makes of 1e-5: its fused operation admits no less; seen in the recorded steps
+EPSILON = 1e-5
 
 
 def convolution(x, filters, kernel_size, stride, *, name, seed):
@@ -70,7 +70,7 @@ def _stream(seed, name):
 
 @keras.saving.register_keras_serializable("autoaug")
 class FusedBatchNorm(keras.layers.Layer):
-    """Batch normalisation over NHWC in one fused operation, decay 0.9, epsilon 1.001e-5.
+    """Batch normalisation over NHWC in one fused operation, decay 0.9, epsilon 1e-5.
 
     In training x is normalised by its batch's own mean and (biased) variance, and the moving averages become
     0.9 · old + 0.1 · batch, where the variance that enters the average has Bessel's correction n / (n − 1), as the

@@ -35,9 +35,11 @@ def test_ten_steps_of_the_reference(monkeypatch):
         rate = recipes.learning_rate_at(recipe.learning_rate, number + 1, recipe.total_steps(160))
         loss, cost, _, norm, _ = step(images[part], labels[part], np.float32(rate), np.array([0, number], np.int32))
         rows.append([rate, cost, loss, norm])
-    # Rounding alone moves the later gradient norms: weights changed by one part in 10⁷ moved them by up to 1.3e-3.
-    np.testing.assert_allclose(rows, golden["rows"], rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(rows[0], golden["rows"][0], rtol=2e-5)
+    golden_rows, rows = np.array(golden["rows"]), np.array(rows)
+    np.testing.assert_allclose(rows[0], golden_rows[0], rtol=2e-5)
+    np.testing.assert_allclose(rows[:, :3], golden_rows[:, :3], rtol=1e-3, atol=1e-9)
+    # Rounding alone moves the later gradient norms: weights changed by one part in 10⁷ moved them by up to 3.9e-3.
+    np.testing.assert_allclose(rows[:, 3], golden_rows[:, 3], rtol=6e-3)
     for name, (norm, mean) in golden["final_norm_mean"].items():
         value = names[name].numpy()
         np.testing.assert_allclose([np.linalg.norm(value), value.mean()], [norm, mean], rtol=1e-3, atol=1e-3)
