@@ -111,17 +111,17 @@ def render(labels, latents, rng):
     center = rng.uniform(-4, 4, (2, n, 1, 1)).astype(np.float32)
     radius = rng.uniform(8, 10.5, (n, 1, 1)).astype(np.float32)
     shape = shape_coverage(labels, center, radius, orientation)
-    contrast = 0.5 - 0.38 * difficulty
+    contrast = 0.5 - 0.48 * difficulty**3  # steep, so that the hardest images are lost and the others teach
     luminance = _spots(_background(stripes, rng), rng)
     luminance = _over(luminance, contrast, shape)
-    strip = _strip(center, 4.5 * difficulty, rng)
+    strip = _strip(center, 6 * difficulty**2, rng)
     luminance = _over(luminance, _uniform(rng, -0.1, 0.1, n), strip)
-    luminance += (0.02 + 0.1 * difficulty) * rng.standard_normal(luminance.shape, np.float32)
+    luminance += (0.02 + 0.07 * difficulty) * rng.standard_normal(luminance.shape, np.float32)
     share = 2 * contrast * shape  # the hue, too, tells less of a faint shape
     third = np.float32(2 * np.pi / 3)
     images = np.empty((n, SIZE, SIZE, 3), np.uint8)
     for channel in range(3):
-        colour = luminance + 0.1 * np.cos(hue + channel * third) * (2 * share - 1)
+        colour = luminance + 0.11 * np.cos(hue + channel * third) * (2 * share - 1)
         images[..., channel] = np.round(255 * np.clip(0.5 + polarity * (colour - 0.2), 0, 1))
     return images
 

@@ -51,12 +51,12 @@ class Distribution:
         return latents
 
 
-_BASE = Distribution(difficulty=(1, 3), light_share=0.75, orientation=(-20, 20), hue=(0, 180), stripes=(0, 0.4))
+_BASE = Distribution(difficulty=(1, 3), light_share=0.8, orientation=(-20, 20), hue=(0, 150), stripes=(0, 0.4))
 SETS = {
     "synthetic10": _BASE,
-    "synthetic10_harder": dataclasses.replace(_BASE, difficulty=(3, 1.5)),
+    "synthetic10_harder": dataclasses.replace(_BASE, difficulty=(2, 1)),
     "synthetic10_different": dataclasses.replace(
-        _BASE, light_share=0.25, orientation=(160, 200), hue=(90, 270), stripes=(0.6, 1)
+        _BASE, light_share=0.2, orientation=(160, 200), hue=(75, 225), stripes=(0.6, 1)
     ),
 }
 

@@ -30,9 +30,7 @@ def write_notebook(path, *sources):
 @pytest.fixture
 def folder(tmp_path):
     """A folder with two notebooks."""
-    write_notebook(
-        tmp_path / "first.ipynb", 'results_dir: str = "r"\ncount: int = 1', "print(count, results_dir)"
-    )
+    write_notebook(tmp_path / "first.ipynb", 'results_dir: str = "r"\ncount: int = 1', "print(count, results_dir)")
     write_notebook(tmp_path / "second.ipynb", 'title: str = "x"', "import os\nprint(title, os.getcwd())")
     return tmp_path
 
