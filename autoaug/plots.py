@@ -37,6 +37,9 @@ STYLE = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
+# Choose the backend now: chosen inside a styled function, a notebook's interactive mode would end with the style, and
+# only the first figure would be shown.
+plt.switch_backend(matplotlib.get_backend())
 styled = matplotlib.rc_context(STYLE)  # a decorator: the style holds inside the function and nowhere else
 
 

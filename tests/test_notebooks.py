@@ -55,7 +55,10 @@ def text_of(notebook):
 
 
 def test_train_leaves_a_finished_run_and_goes_no_further_the_second_time(tmp_path):
-    first = text_of(execute("train", tmp_path, model="wrn", epochs=1))
+    executed = execute("train", tmp_path, model="wrn", epochs=1)
+    first = text_of(executed)
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2  # the data and the curves
     (folder,) = (tmp_path / "results" / "runs").iterdir()
     record = records.read(folder)
     assert record["status"] == "finished"
