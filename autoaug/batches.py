@@ -51,7 +51,7 @@ def read_batch(path, count, label_key, num_classes):
         raise DatasetError(f"{path}: Expected {expected}. Received: {error}") from error
 
 
-def write_batch(path, images, labels):
+def write_batch(path, images, labels, label_key="labels"):
     """Writes uint8 images [n, 32, 32, 3] and their labels [n] (0…255) as Python 2 pickled them, protocol 2.
 
     Byte-identical for the same input; Python 2 and 3 read it with any NumPy (Python 3: `encoding="bytes"`).
@@ -63,14 +63,16 @@ def write_batch(path, images, labels):
     dtype_state = pickle.MARK + _integer(3) + _string(b"|") + 3 * pickle.NONE + 2 * _integer(-1) + _integer(0)
     dtype = pickle.GLOBAL + b"numpy\ndtype\n" + arguments + pickle.REDUCE + dtype_state + pickle.TUPLE + pickle.BUILD
     shape = _integer(len(rows)) + _integer(PIXELS) + pickle.TUPLE2
-    raw = pickle.BINSTRING + struct.pack("<i", rows.nbytes) + rows.tobytes()
-    array_state = pickle.MARK + _integer(1) + shape + dtype + pickle.NEWFALSE + raw + pickle.TUPLE
-    array = empty + pickle.REDUCE + array_state + pickle.BUILD
+    array_state = pickle.MARK + _integer(1) + shape + dtype + pickle.NEWFALSE
+    raw = pickle.BINSTRING + struct.pack("<i", rows.nbytes)  # the pixels follow
     items = b"".join(pickle.BININT1 + struct.pack("B", label) for label in np.asarray(labels).tolist())
     label_list = pickle.EMPTY_LIST + pickle.MARK + items + pickle.APPENDS
-    pairs = _string(b"data") + array + _string(b"labels") + label_list
-    content = pickle.PROTO + b"\x02" + pickle.EMPTY_DICT + pickle.MARK + pairs + pickle.SETITEMS + pickle.STOP
-    pathlib.Path(path).write_bytes(content)
+    start = pickle.PROTO + b"\x02" + pickle.EMPTY_DICT + pickle.MARK + _string(b"data")
+    with pathlib.Path(path).open("wb") as file:
+        file.write(start + empty + pickle.REDUCE + array_state + raw)
+        file.write(rows)
+        file.write(pickle.TUPLE + pickle.BUILD + _string(label_key.encode()) + label_list)
+        file.write(pickle.SETITEMS + pickle.STOP)
 
 
 def _integer(value):

@@ -6,17 +6,15 @@ the harder end: nothing in it is new. `synthetic10_different` has the difficulti
 appearance. The shape alone is the class, so no appearance makes classes contradictory.
 """
 
-import contextlib
 import dataclasses
-import fcntl
 import json
 import pathlib
-import shutil
 
 import numpy as np
 
-from autoaug.batches import DatasetError, read_batch, write_batch
-from autoaug.datasets import DATASETS, channel_statistics, content_hash
+from autoaug.batches import DatasetError, write_batch
+from autoaug.datasets import DATASETS
+from data_prep import folders
 from data_prep.rendering import LATENTS, SHAPES, render
 
 GENERATOR_VERSION = 1  # raise it with every change of pixels: sets of another version are built anew
@@ -94,78 +92,31 @@ def _build(name, folder, seed):
     """Whether the set had to be written."""
     recipe = {
         "name": name,
+        "source": "embedded images",
         "generator_version": GENERATOR_VERSION,
         "seed": seed,
         "distribution": dataclasses.asdict(SETS[name]),
     }
     recipe = json.loads(json.dumps(recipe))  # tuples become lists, as when it is read back
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(folder.parent / ".lock"):
-        if folder.exists() and _matches(folder, recipe):
-            return False
-        partial, old = folder.with_name("training.partial"), folder.with_name("training.old")
-        for left_over in (partial, old):
-            shutil.rmtree(left_over, ignore_errors=True)
-        partial.mkdir()
-        manifest = recipe | {"files": _write_parts(name, partial, seed)}
-        (partial / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
-        if folder.exists():
-            folder.rename(old)
-        partial.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    return True
+    with folders.locked(folder.parent / ".lock"):
+        condition = folders.condition(folder, recipe)
+        if condition == "foreign":
+            raise DatasetError(f"{folder}: Expected nothing, or what was built here. Received: other files; move them.")
+        if condition != "whole":
+            folders.write(folder, recipe, lambda partial: _write_parts(name, partial, seed))
+    return condition != "whole"
 
 
 def _write_parts(name, folder, seed):
     """Writes both batches and their latents; returns what the manifest says of each."""
-    described = {}
-    for file, size in _parts(name):
+    spec, parts = DATASETS[name], {}
+    for part, file, size in (
+        ("training", *spec.training_files, spec.train_size),
+        ("test", spec.test_file, spec.test_size),
+    ):
         rng = np.random.default_rng([seed, *name.encode(), *file.encode()])
         images, labels, latents = generate(SETS[name], size, rng)
         write_batch(folder / file, images, labels)
         np.save(folder / f"{file}_latents.npy", latents)
-        described[file] = _describe(images, labels)
-    return described
-
-
-def _describe(images, labels):
-    mean, std = channel_statistics(images)
-    counts = np.bincount(labels, minlength=len(SHAPES))
-    content = {"images_per_class": counts.tolist(), "mean": mean.tolist(), "std": std.tolist()}
-    return content | {"sha256": content_hash(images, labels)}
-
-
-def _parts(name):
-    spec = DATASETS[name]
-    return ((*spec.training_files, spec.train_size), (spec.test_file, spec.test_size))
-
-
-def _matches(folder, recipe):
-    """Whether the folder holds the set of this recipe, undamaged."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        ours = manifest["name"] == recipe["name"] and "generator_version" in manifest
-    except (OSError, ValueError, LookupError, TypeError):
-        ours = False
-    if not ours:
-        raise DatasetError(f"{folder}: Expected nothing, or what this builder wrote. Received: other files; move them.")
-    if any(manifest.get(key) != value for key, value in recipe.items()):
-        return False
-    try:
-        for file, size in _parts(recipe["name"]):
-            planes, labels = read_batch(folder / file, size, "labels", len(SHAPES))
-            latents = np.load(folder / f"{file}_latents.npy", allow_pickle=False)
-            found = _describe(planes.transpose(0, 2, 3, 1), labels)
-            if manifest["files"][file] != found or (latents.dtype, latents.shape) != (LATENTS, (size,)):
-                return False
-    except (OSError, ValueError, LookupError, TypeError, EOFError):
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def _lock(path):
-    """Holds an exclusive lock on a file, which the system releases even if the process is killed."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        parts[part] = folders.describe(images, labels, len(SHAPES))
+    return {"parts": parts}

@@ -120,11 +120,11 @@ def test_build_writes_sets_that_load(small, tmp_path):
         dataset = datasets.load(name, tmp_path)
         manifest = json.loads((tmp_path / name / "training" / "manifest.json").read_text())
         assert (manifest["seed"], manifest["name"]) == (3, name)
-        described = manifest["files"]["train_batch"]
+        described = manifest["parts"]["training"]
         assert described["sha256"] == dataset.sha256
         assert described["images_per_class"] == [4] * 10
         assert (described["mean"], described["std"]) == (dataset.mean.tolist(), dataset.std.tolist())
-        assert manifest["files"]["test_batch"]["sha256"] == dataset.test_sha256
+        assert manifest["parts"]["test"]["sha256"] == dataset.test_sha256
         latents = np.load(tmp_path / name / "training" / "test_batch_latents.npy")
         assert (latents.dtype, latents.shape) == (rendering.LATENTS, (20,))
         assert not datasets.overlap(dataset.test_images, dataset.train_images).any()
@@ -163,7 +163,7 @@ def test_build_leaves_the_files_of_others(small, tmp_path):
     folder = tmp_path / "synthetic10" / "training"
     folder.mkdir(parents=True)
     (folder / "train_batch").write_bytes(b"mine")
-    with pytest.raises(datasets.DatasetError, match=rf"{folder}: Expected nothing, or .* Received: other files"):
+    with pytest.raises(datasets.DatasetError, match=rf"{folder}: Expected nothing, or what was built here. Received: other files"):
         synthetic.build(tmp_path)
     assert (folder / "train_batch").read_bytes() == b"mine"
 

@@ -1,0 +1,109 @@
+"""Folders of built data sets: written whole or not at all, described by a manifest, and compared with it."""
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import pathlib
+import shutil
+
+import numpy as np
+
+from autoaug.datasets import channel_statistics, content_hash
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Holds an exclusive lock on a file, which the system releases even if the process is killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def describe(images, labels, num_classes):
+    """What a manifest says of a part: counts, channel mean and deviation (of 255), hash of pixels and labels.
+
+    Args:
+        images: uint8 [n, 32, 32, 3].
+        labels: int [n], 0…num_classes - 1.
+    """
+    mean, std = channel_statistics(images)
+    return {
+        "images": len(labels),
+        "images_per_class": np.bincount(labels, minlength=num_classes).tolist(),
+        "mean": mean.tolist(),
+        "std": std.tolist(),
+        "sha256": content_hash(images, labels),
+    }
+
+
+def file_hashes(folder):
+    """SHA-256 in hexadecimal of every file in the folder but the manifest, by name."""
+    paths = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "manifest.json")
+    return {path.name: file_hash(path) for path in paths}
+
+
+def file_hash(path, kind="sha256"):
+    """The file's hash in hexadecimal: a kind of hashlib, or git-blob-sha1, the name that git gives its content."""
+    start = hashlib.new(kind)
+    if kind == "git-blob-sha1":
+        start = hashlib.sha1(f"blob {path.stat().st_size}\0".encode())
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: start).hexdigest()
+
+
+def condition(folder, recipe):
+    """How a folder stands to what would be written there.
+
+    Args:
+        folder: pathlib.Path of `data_dir/<name>/training/`.
+        recipe: dict, what the manifest must hold at least, with `name`.
+
+    Returns:
+        "missing"; "foreign": files without a manifest, or with that of another set; "damaged": files that are not
+        those of the manifest; "outdated": of another recipe; or "whole".
+    """
+    path = folder / "manifest.json"
+    if not folder.exists():
+        return "missing"
+    if not path.exists():
+        return "foreign"
+    try:
+        manifest = json.loads(path.read_text())
+        name = manifest["name"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return "damaged"
+    if name != recipe["name"]:
+        return "foreign"
+    if file_hashes(folder) != manifest.get("files"):
+        return "damaged"
+    return "whole" if all(manifest.get(key) == value for key, value in recipe.items()) else "outdated"
+
+
+def write(folder, recipe, write_files):
+    """Replaces a folder by what `write_files(partial)` writes into another one, and the manifest.
+
+    Args:
+        folder: pathlib.Path; whatever it holds is removed.
+        recipe: dict, the first part of the manifest.
+        write_files: function of a path, returns a dict, the second part of the manifest.
+    """
+    partial, old = folder.with_name(f"{folder.name}.partial"), folder.with_name(f"{folder.name}.old")
+    for left_over in (partial, old):
+        shutil.rmtree(left_over, ignore_errors=True)
+    partial.mkdir(parents=True)
+    write_manifest(partial, recipe | write_files(partial))
+    if folder.exists():
+        folder.rename(old)
+    partial.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_manifest(folder, content):
+    """Writes manifest.json: the content, the hashes of the folder's files, and this package's version."""
+    manifest = content | {"files": file_hashes(folder), "autoaug": importlib.metadata.version("autoaug")}
+    partial = pathlib.Path(folder) / ".manifest.json"
+    partial.write_text(json.dumps(manifest, indent=1) + "\n")
+    partial.replace(folder / "manifest.json")

@@ -1,0 +1,84 @@
+"""Reads the published files of a data set, nothing unpickled: batches, .npy and .npz."""
+
+import zipfile
+import zlib
+
+import numpy as np
+
+from autoaug import datasets
+from autoaug.batches import DatasetError
+
+
+def read_published(name, paths):
+    """The parts of a published data set.
+
+    Args:
+        name: of the set, as in `sources.FILES`.
+        paths: of its files or unpacked folders, in that order.
+
+    Returns:
+        dict: "training" (where there is one) and "test" → (images uint8 [n, 32, 32, 3], labels int64 [n]); and a list
+        of texts for the manifest: what in the files was not read, or is not as expected.
+
+    Raises:
+        DatasetError: naming the file, what was expected and what was received.
+    """
+    spec = datasets.DATASETS[name]
+    if paths[0].is_dir():
+        training = datasets.read_images(paths[0], spec.training_files, spec.train_size, spec)
+        return {
+            "training": training,
+            "test": datasets.read_images(paths[0], (spec.test_file,), spec.test_size, spec),
+        }, []
+    if paths[0].suffix == ".npy":
+        images, labels = (_arrays(path, lambda array: array) for path in paths)
+        return {"test": _checked(paths[0], images, labels, spec.test_size, spec.num_classes)}, []
+    parts, notes = {}, []
+    for part, path in zip(("training", "test")[-len(paths) :], paths, strict=True):
+        size = spec.train_size if part == "training" else spec.test_size
+        images, labels = _arrays(path, lambda arrays: (arrays["images"], arrays["labels"]))
+        parts[part] = _checked(path, images, labels, size, spec.num_classes)
+        notes += _label_names(path, datasets.CLASS_NAMES[spec.family])
+    return parts, notes
+
+
+def _arrays(path, choose):
+    """What `choose` takes from the file's array or arrays; object arrays, which are pickles, are refused."""
+    try:
+        with path.open("rb") as file:
+            return choose(np.load(file, allow_pickle=False))
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        EOFError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise DatasetError(f"{path}: Expected arrays of images and labels. Received: {error}") from error
+
+
+def _checked(path, images, labels, size, num_classes):
+    """The arrays, labels as int64, if they are `size` images with labels in 0…num_classes - 1."""
+    labels = np.ravel(labels)
+    if images.dtype != np.uint8 or images.shape != (size, 32, 32, 3):
+        raise DatasetError(
+            f"{path}: Expected images, uint8 {(size, 32, 32, 3)}. Received: {images.dtype} {images.shape}"
+        )
+    if labels.dtype.kind not in "iu" or labels.shape != (size,) or not 0 <= labels.min() <= labels.max() < num_classes:
+        raise DatasetError(
+            f"{path}: Expected {size} whole labels in 0…{num_classes - 1}. Received: {labels.dtype} {labels.shape}, "
+            f"{labels.min()}…{labels.max()}"
+        )
+    return images, labels.astype(np.int64)
+
+
+def _label_names(path, expected):
+    """A note unless the names of the classes are those expected, in their order."""
+    try:
+        found = _arrays(path, lambda arrays: [str(name) for name in arrays["label_names"].tolist()])
+    except DatasetError:
+        return [f"{path.name}: label_names could not be read without unpickling; taken to be in CIFAR-10's order"]
+    return [] if found == list(expected) else [f"{path.name}: label_names are {', '.join(found)[:200]}"]

@@ -1,0 +1,116 @@
+"""Where the public files come from: address, size where known, hash, terms and citation."""
+
+import dataclasses
+
+_TORONTO = "https://www.cs.toronto.edu/~kriz/"
+_CIFAR101 = (
+    "https://raw.githubusercontent.com/modestyachts/CIFAR-10.1/d9982abb0bfc4846b8d13a11e66b887d946205d0/datasets/"
+)
+_CIFAR102 = "https://raw.githubusercontent.com/modestyachts/cifar-10.2/521467a52ad494b78ff9c70051099c0d9ba74d40/"
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One file to download.
+
+    Args:
+        title: of the data that it holds, as a report writes it.
+        file: its name in the folder of sources.
+        url: where it is downloaded.
+        hashes: kind → value in hexadecimal, all to be met; the kinds are those of `download.file_hash`.
+        size: in bytes, None where unknown.
+        terms: the licence, or what the authors ask for.
+        citation: the paper that describes the data.
+        folder: where an archive is unpacked, beside it; also its only top folder. Empty for other files.
+        members: what is taken out of an archive: name → MD5.
+    """
+
+    title: str
+    file: str
+    url: str
+    hashes: dict[str, str]
+    size: int | None
+    terms: str
+    citation: str
+    folder: str = ""
+    members: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+_TINY_IMAGES = "No licence stated; the authors ask to cite the report. The images were collected from the web."
+_KRIZHEVSKY = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
+_RECHT = "Recht, Roelofs, Schmidt and Shankar, Do CIFAR-10 Classifiers Generalize to CIFAR-10?, arXiv:1806.00451, 2018"
+_LU = "Lu et al., Harder or Different? A Closer Look at Distribution Shift in Dataset Reproduction, 2020"
+
+CIFAR10 = Source(
+    "CIFAR-10",
+    "cifar-10-python.tar.gz",
+    _TORONTO + "cifar-10-python.tar.gz",
+    {
+        "sha256": "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+        "md5": "c58f30108f718f92721af3b95e74349a",
+    },
+    170_498_071,
+    _TINY_IMAGES,
+    _KRIZHEVSKY,
+    "cifar-10-batches-py",
+    {  # as torchvision lists them
+        "data_batch_1": "c99cafc152244af753f735de768cd75f",
+        "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+        "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+        "data_batch_4": "634d18415352ddfa80567beed471001a",
+        "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+        "test_batch": "40351d587109b95175f43aff81a1287e",
+    },
+)
+CIFAR100 = Source(
+    "CIFAR-100",
+    "cifar-100-python.tar.gz",
+    _TORONTO + "cifar-100-python.tar.gz",
+    {"sha256": "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7"},
+    169_001_437,
+    _TINY_IMAGES,
+    _KRIZHEVSKY,
+    "cifar-100-python",
+    {"train": "16019d7e3df5f24257cddd939b257f8d", "test": "f0ef6b0ae62326f3e7ffdfab6717acfc"},
+)
+
+
+def _cifar101(file, blob):
+    """A file of CIFAR-10.1; `blob` is the SHA-1 that git gives its content."""
+    return Source("CIFAR-10.1", file, _CIFAR101 + file, {"git-blob-sha1": blob}, None, "MIT licence", _RECHT)
+
+
+def _cifar102(file, blob):
+    terms = "No licence stated; the authors ask to cite the paper. The images come from 80 Million Tiny Images."
+    return Source("CIFAR-10.2", file, _CIFAR102 + file, {"git-blob-sha1": blob}, None, terms, _LU)
+
+
+CIFAR101_V4 = (
+    _cifar101("cifar10.1_v4_data.npy", "1094f59a54cf768f7b1ca5029eb4a94b8c635ebe"),
+    _cifar101("cifar10.1_v4_labels.npy", "64acdcc7ba98d0554f9c9fe00c5483d9247e61df"),
+)
+CIFAR101_V6 = (
+    _cifar101("cifar10.1_v6_data.npy", "24349cc5f3fb59648d75cd8015b5a184b1f5c250"),
+    _cifar101("cifar10.1_v6_labels.npy", "e713b09cecf2ecd933970001909fcdec7c907ab0"),
+)
+CIFAR102_TRAIN = _cifar102("cifar102_train.npz", "817ff5f62c570547b0bc84fbab178842eb999503")
+CIFAR102_TEST = _cifar102("cifar102_test.npz", "7a3829681be56af70ea80ec99cf3822e2f5edff3")
+
+# The files that each published set is made of; the others are drawn from these sets (data_prep/subsets.py).
+FILES = {
+    "cifar10": (CIFAR10,),
+    "cifar100": (CIFAR100,),
+    "cifar105": (CIFAR102_TRAIN, CIFAR102_TEST),
+    "cifar10.1-v4": CIFAR101_V4,
+    "cifar10.1-v6": CIFAR101_V6,
+    "cifar10.2": (CIFAR102_TEST,),
+}
+
+# Mean and standard deviation per channel of the training parts, as fractions of 255, as the research measured them on
+# its own files (the reference's page). Its subsets were drawn with seeds that were not published.
+REPORTED_STATISTICS = {
+    "cifar102": ((0.50332078, 0.48892964, 0.45191514), (0.25841826, 0.25530315, 0.26965219)),
+    "cifar10_10k": ((0.49341091, 0.48464332, 0.44945974), (0.24795955, 0.2443223, 0.26241769)),
+    "cifar10_30k": ((0.49197699, 0.48254069, 0.4467944), (0.2469906, 0.24341879, 0.26154817)),
+    "cifar102_30k": ((0.50125684, 0.48950628, 0.45377465), (0.25489271, 0.2515715, 0.26774696)),
+}

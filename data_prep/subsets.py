@@ -1,0 +1,243 @@
+"""Builds the data sets of the study from the published files: CIFAR-10 and -100, its subsamples, CIFAR-10.1 and 10.2.
+
+CIFAR-10, CIFAR-100, CIFAR-10.1 and CIFAR-10.2 (`cifar105`, and its test part `cifar10.2`) are rewritten as they are.
+The others are drawn, class by class, from the training part of `cifar10` on disk; `cifar102` and `cifar102_30k` from
+`cifar105`, too. The research published neither which images it drew nor in which proportion it mixed old and new ones:
+here `new_fraction` of each class is new, the same for both sets, so that they differ in size only. Its own files are
+recognised where they lie in place of a built set, and left untouched.
+"""
+
+import functools
+import pathlib
+
+import numpy as np
+
+from autoaug import datasets, manifests
+from autoaug.batches import DatasetError, write_batch
+from data_prep import download, drawing, folders
+from data_prep.reading import read_published
+from data_prep.sources import FILES, REPORTED_STATISTICS
+
+GENERATOR_VERSION = 1  # raise it with every change of what is written: sets of another version are built anew
+DRAWN_FROM = {
+    "cifar10_10k": ("cifar10",),
+    "cifar10_30k": ("cifar10",),
+    "cifar10_12k": ("cifar10",),
+    "cifar102": ("cifar10", "cifar105"),
+    "cifar102_30k": ("cifar10", "cifar105"),
+}
+SETS = (*FILES, *DRAWN_FROM)  # in the order of building
+_MIXED = [name for name, inputs in DRAWN_FROM.items() if "cifar105" in inputs]
+
+
+def build(data_dir, names, source_dir, seed=0, new_fraction=0.4, unverified="", rebuild=False):
+    """Writes `data_dir/<name>/training/` for each name, and for the sets that it is drawn from.
+
+    What is there already, undamaged and of the same seed and proportion, is left as it is. Several processes may build
+    at once: one writes, and the others wait.
+
+    Args:
+        data_dir: folder of the data sets.
+        names: of SETS.
+        source_dir: folder of the published files; what is not there is downloaded into it (`download.obtain`).
+        seed: of what is drawn.
+        new_fraction: share of CIFAR-10.2 in `cifar102` and `cifar102_30k`, 0…1.
+        unverified: a label such as "JPEG copy", to admit files that are not the published ones; every set built from
+            them is marked so.
+        rebuild: whether to write the named sets anew, whatever is there; never over files that were not built here.
+
+    Returns:
+        dict: name → "written", "there already" or "recognised" (original files), for the names and what they are drawn
+        from.
+
+    Raises:
+        DatasetError: an argument is wrong, a source is missing or differs, or a folder is damaged or holds other files.
+    """
+    _check_arguments(names, seed, new_fraction)
+    data_dir = pathlib.Path(data_dir)
+    wanted = [name for name in SETS if name in names or any(name in DRAWN_FROM.get(other, ()) for other in names)]
+    again = set(names) if rebuild else set()
+    with folders.locked(data_dir / ".lock"):
+        done = _examine(data_dir, wanted, again, unverified)
+
+        def must_be_written(name):
+            recipe = _recipe(name, data_dir, seed, new_fraction)
+            return name in again or not _is_current(_folder(name, data_dir), recipe)
+
+        published = [name for name in wanted if name in FILES and must_be_written(name)]
+        files = {source.file: source for name in published for source in FILES[name]}
+        obtained = download.obtain(list(files.values()), source_dir, unverified)
+        load = functools.cache(lambda name: datasets.load(name, data_dir))
+        for name in wanted:
+            if not must_be_written(name):
+                done.setdefault(name, "there already")
+                continue
+            recipe = _recipe(name, data_dir, seed, new_fraction)
+            if name in FILES:
+                write_files = functools.partial(_write_published, name, obtained, unverified)
+            else:
+                write_files = functools.partial(_write_drawn, name, recipe, load)
+            folders.write(_folder(name, data_dir), recipe, write_files)
+            done[name] = "written"
+    return done
+
+
+def _check_arguments(names, seed, new_fraction):
+    if unknown := [name for name in names if name not in SETS]:
+        raise DatasetError(f"Unknown data set. Expected any of {', '.join(SETS)}. Received: {unknown}")
+    if type(seed) is not int or seed < 0:
+        raise DatasetError(f"Expected seed, a whole number from 0 up. Received: {seed!r}")
+    if type(new_fraction) not in (int, float) or not 0 <= new_fraction <= 1:
+        raise DatasetError(f"Expected new_fraction, 0…1. Received: {new_fraction!r}")
+    new = datasets.DATASETS["cifar105"]
+    for name in names:
+        spec, limit = datasets.DATASETS[name], new.train_size + new.test_size
+        if name in _MIXED and (spec.train_size + spec.test_size) * new_fraction > limit:
+            limit /= spec.train_size + spec.test_size
+            raise DatasetError(f"{name}: Expected new_fraction of at most {limit:g}. Received: {new_fraction}")
+
+
+def _folder(name, data_dir):
+    return data_dir / name / "training"
+
+
+def _examine(data_dir, names, again, unverified):
+    """Recognises original files; raises one error about all folders that are damaged or hold anything else."""
+    done, problems = {}, []
+    for name in names:
+        folder = _folder(name, data_dir)
+        condition, recognised = folders.condition(folder, {"name": name}), _is_recognised(folder)
+        if name in again and (condition == "foreign" or recognised):
+            problems.append(f"{folder}: Expected what was built here. Received: other files; move them")
+        elif condition == "foreign":
+            _recognise(name, data_dir, unverified)
+            done[name] = "recognised"
+        elif condition == "damaged" and name not in again:
+            remedy = manifests.build_command(name, data_dir, rebuild=True)
+            remedy = "Restore or move them" if recognised else remedy
+            problems.append(
+                f"{folder}: Expected the files of its manifest. Received: damaged or changed ones. {remedy}"
+            )
+    if problems:
+        raise DatasetError("\n".join(problems))
+    return done
+
+
+def _is_recognised(folder):
+    """Whether the folder holds original files, by its manifest, which may be damaged."""
+    try:
+        return "recognised" in manifests.read(folder)
+    except (DatasetError, TypeError):
+        return False
+
+
+def _is_current(folder, recipe):
+    """Whether the folder's manifest is of this recipe, or of original files."""
+    manifest = manifests.read(folder) or {}
+    return "recognised" in manifest or all(manifest.get(key) == value for key, value in recipe.items())
+
+
+def _recognise(name, data_dir, unverified):
+    """Leaves a manifest beside original files.
+
+    They are those of CIFAR-10 or CIFAR-100 if their hashes are, the research's own if their channel statistics are, and
+    otherwise what the label says.
+    """
+    folder, spec, title = _folder(name, data_dir), datasets.DATASETS[name], _title(name)
+    test = datasets.load_test(name, data_dir)
+    parts = {"test": folders.describe(test.images, test.labels, spec.num_classes)}
+    if spec.training_files:
+        dataset = datasets.load(name, data_dir)
+        described = folders.describe(dataset.train_images, dataset.train_labels, spec.num_classes)
+        parts = {"training": described} | parts
+    members = FILES[name][0].members if name in FILES else {}
+    expected = REPORTED_STATISTICS.get(name)
+    if members and all(folders.file_hash(folder / file, "md5") == value for file, value in members.items()):
+        source = title
+    elif expected and np.allclose([described["mean"], described["std"]], expected, rtol=0, atol=1e-6):
+        source = f"{name}, the research's own files"
+    elif unverified:
+        source = f"{title} ({unverified})"
+    else:
+        statistics = f" with the channel mean and deviation {expected}" if expected else ""
+        raise DatasetError(
+            f"{folder}: Expected what was built here, or the original files{statistics}. Received: others. "
+            "Move them, or say what they are, for example: -p unverified 'JPEG copy'"
+        )
+    folders.write_manifest(folder, {"name": name, "source": source, "recognised": True, "parts": parts})
+
+
+def _title(name):
+    return FILES[name][0].title if name in FILES else name
+
+
+def _recipe(name, data_dir, seed, new_fraction):
+    """What decides the content of a set, as its manifest says it."""
+    recipe = {"name": name, "generator_version": GENERATOR_VERSION}
+    if name in FILES:
+        return recipe
+    inputs = {}
+    for source in DRAWN_FROM[name]:
+        manifest = manifests.read(_folder(source, data_dir)) or {"source": None, "parts": {}}
+        hashes = {part: described["sha256"] for part, described in manifest["parts"].items()}
+        inputs[source] = {"source": manifest["source"], "sha256": hashes}
+    recipe |= {"source": " and ".join(str(values["source"]) for values in inputs.values()), "seed": seed}
+    return recipe | ({"new_fraction": new_fraction} if name in _MIXED else {}) | {"inputs": inputs}
+
+
+def _write_published(name, obtained, unverified, folder):
+    """Writes a published set; returns what its manifest says of it."""
+    found = {source.file: obtained[source.file] for source in FILES[name]}
+    parts, notes = read_published(name, [item.path for item in found.values()])
+    verified = all(item.verified for item in found.values())
+    return {
+        "source": _title(name) if verified else f"{_title(name)} ({unverified})",
+        "inputs": {file: {"verified": item.verified, "hashes": item.hashes} for file, item in found.items()},
+        "notes": notes,
+        "parts": _write_parts(name, folder, parts),
+    }
+
+
+def _write_drawn(name, recipe, load, folder):
+    """Writes a subset and, per file, where each image comes from; returns what its manifest says of the parts."""
+    spec, old = datasets.DATASETS[name], load("cifar10")
+    images, labels = [old.train_images], [np.where(datasets.repeated(old.train_images), -1, old.train_labels)]
+    if name in _MIXED:
+        new = load("cifar105")
+        images += [new.train_images, new.test_images]
+        labels += [new.train_labels, new.test_labels]
+        for part in images[1:]:
+            labels[0][datasets.overlap(old.train_images, part)] = -1
+    labels += [np.empty(0, int)] * (len(drawing.POOLS) - len(labels))
+    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([recipe["seed"], *name.encode()])))
+    sizes = {"training": spec.train_size, "test": spec.test_size}
+    drawn = drawing.draw(labels, sizes, recipe.get("new_fraction", 0), spec.num_classes, rng)
+    parts = {part: _gather(images, labels, origins) for part, origins in drawn.items()}
+    described = _write_parts(name, folder, parts)
+    for part, file in (("training", *spec.training_files), ("test", spec.test_file)):
+        np.save(folder / f"{file}_origins.npy", drawn[part])
+        counts = np.bincount(drawn[part]["pool"], minlength=len(images)).tolist()
+        described[part]["origins"] = dict(zip(drawing.POOLS, counts, strict=False))
+    return {"parts": described}
+
+
+def _gather(images, labels, origins):
+    """Images uint8 [n, 32, 32, 3] and labels int64 [n] of origins [n], from the pools'."""
+    chosen, chosen_labels = np.empty((len(origins), 32, 32, 3), np.uint8), np.empty(len(origins), np.int64)
+    for pool in np.unique(origins["pool"]):
+        rows = origins["pool"] == pool
+        chosen[rows] = images[pool][origins["index"][rows]]
+        chosen_labels[rows] = labels[pool][origins["index"][rows]]
+    return chosen, chosen_labels
+
+
+def _write_parts(name, folder, parts):
+    """Writes the batch files of a set; returns for each part what the manifest says of it."""
+    spec = datasets.DATASETS[name]
+    for part, (images, labels) in parts.items():
+        files = spec.training_files if part == "training" else (spec.test_file,)
+        count = len(labels) // len(files)
+        for number, file in enumerate(files):
+            rows = slice(number * count, (number + 1) * count)
+            write_batch(folder / file, images[rows], labels[rows], spec.label_key)
+    return {part: folders.describe(images, labels, spec.num_classes) for part, (images, labels) in parts.items()}
