@@ -14,17 +14,22 @@ from autoaug import augment, datasets, records
 _BATCH_SIZE = 250
 
 
-def predict_logits(model, images, mean, std):
-    """Evaluation-mode logits, float32 [n, classes], of uint8 images [n, 32, 32, 3], in order.
+class Predictor:
+    """Evaluation-mode logits of a model, compiled once for all the images that it is called with.
 
     Args:
         model: `keras.Model` from normalised images to logits.
-        images: uint8 [n, 32, 32, 3].
         mean, std: float [3], channel statistics of the model's training set, as fractions of 255.
     """
-    predict = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
-    parts = [images[start : start + _BATCH_SIZE] for start in range(0, len(images), _BATCH_SIZE)]
-    return np.concatenate([predict(augment.normalize(part, mean, std)).numpy() for part in parts])
+
+    def __init__(self, model, mean, std):
+        self._predict = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+        self._mean, self._std = mean, std
+
+    def __call__(self, images):
+        """Logits, float32 [n, classes], of uint8 images [n, 32, 32, 3], in order."""
+        parts = [images[start : start + _BATCH_SIZE] for start in range(0, len(images), _BATCH_SIZE)]
+        return np.concatenate([self._predict(augment.normalize(part, self._mean, self._std)).numpy() for part in parts])
 
 
 def count_correct(logits, labels, overlap):
@@ -78,10 +83,11 @@ def evaluate_run(model, dataset, run_dir, test_sets):
     run_dir, started = pathlib.Path(run_dir), time.perf_counter()
     record = records.read(run_dir)
     trained_seconds = _trained_seconds(run_dir, record)
+    predict = Predictor(model, dataset.mean, dataset.std)
     for test in tqdm.tqdm(test_sets, desc="test sets", disable=None):
         if record["tests"].get(test.name, {}).get("sha256") == test.sha256:
             continue
-        logits = predict_logits(model, test.images, dataset.mean, dataset.std)
+        logits = predict(test.images)
         overlap = datasets.overlap(test.images, dataset.train_images)
         _write_predictions(run_dir / "predictions" / f"{test.name}.npz", logits, test.labels, overlap)
         record["tests"][test.name] = {**count_correct(logits, test.labels, overlap), "sha256": test.sha256}

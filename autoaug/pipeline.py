@@ -4,45 +4,57 @@ import collections
 import concurrent.futures
 import time
 
+import numpy as np
+
 from autoaug import augment, policies
 
 _POLICIES = {"autoaugment": policies.CIFAR10, "crop_flip_cutout": ()}
 _AHEAD = 4  # batches in memory beyond the one being trained on
+_SPLIT_EPOCH = 2**64 - 1  # the random stream that holds out the validation images; no run trains that epoch
+
+
+def split(dataset, recipe, seed):
+    """Indices of the training set to train on and to validate on, int64 [n − validation_size], [validation_size]."""
+    shuffled = augment.epoch_generator(seed, _SPLIT_EPOCH).permutation(len(dataset.train_labels))
+    return np.sort(shuffled[recipe.validation_size :]), np.sort(shuffled[: recipe.validation_size])
 
 
 class Batches:
     """One epoch's batches, in an order and with an augmentation fixed by (seed, epoch).
 
-    Iterating yields (images float32 [batch_size, 32, 32, 3], labels int64 [batch_size]). The training set is shuffled
-    anew each epoch and the last incomplete batch dropped. Close the iterator, or exhaust it, to end its threads.
+    Iterating yields (images float32 [batch_size, 32, 32, 3], labels int64 [batch_size]). The training set, less the
+    images held out for validation, is shuffled anew each epoch and the last incomplete batch dropped. Close the
+    iterator, or exhaust it, to end its threads.
 
     Args:
         dataset: `datasets.Dataset`, its training part is used.
-        recipe: `recipes.Recipe`, for batch_size and augmentation.
+        recipe: `recipes.Recipe`, for batch_size, augmentation and validation_size.
         seed: of all random choices of the run.
         epoch: counted from 0.
+        start: the first batch to yield, counted from 0; those before it are not prepared.
         threads: that augment, each a batch at a time.
 
     Attributes:
         wait_seconds: time that the consumer has waited for input so far.
     """
 
-    def __init__(self, dataset, recipe, seed, epoch, threads=2):
+    def __init__(self, dataset, recipe, seed, epoch, start=0, threads=2):
         self._dataset, self._batch_size, self._epoch, self._threads = dataset, recipe.batch_size, epoch, threads
-        rng = augment.epoch_generator(seed, epoch)
-        self._order = rng.permutation(len(dataset.train_labels))
-        self._plan = augment.sample_plan(rng, len(dataset.train_labels), policy=_POLICIES[recipe.augmentation])
+        self._start = start
+        rng, (trained_on, _) = augment.epoch_generator(seed, epoch), split(dataset, recipe, seed)
+        self._order = rng.permutation(trained_on)
+        self._plan = augment.sample_plan(rng, len(trained_on), policy=_POLICIES[recipe.augmentation])
         self.wait_seconds = 0.0
 
     def __len__(self):
-        return len(self._order) // self._batch_size
+        return len(self._order) // self._batch_size - self._start
 
     def __iter__(self):
         pending = collections.deque()
         with concurrent.futures.ThreadPoolExecutor(self._threads, thread_name_prefix="augment") as pool:
             try:
-                for index in range(len(self)):
-                    while len(pending) < _AHEAD and index + len(pending) < len(self):
+                for index in range(self._start, self._start + len(self)):
+                    while len(pending) < _AHEAD and index + len(pending) < self._start + len(self):
                         pending.append(pool.submit(self._prepare, index + len(pending)))
                     started = time.perf_counter()
                     batch = pending.popleft().result()

@@ -31,6 +31,10 @@ class Recipe:
         augmentation: "autoaugment" (a sub-policy, crop, flip, cutout) or "crop_flip_cutout".
         momentum: of Nesterov's method.
         clip_norm: largest global norm of the gradient, decay included.
+        validation_size: images held out of the training set, by the run's seed, and evaluated after each epoch.
+        precision: "float32" (as published), "mixed_float16" or "mixed_bfloat16": of activations and gradients inside
+            the model; weights, cost and update stay float32.
+        xla: whether XLA compiles the step.
     Raises:
         ValueError: an argument is out of range.
     """
@@ -45,12 +49,17 @@ class Recipe:
     augmentation: str = "autoaugment"
     momentum: float = 0.9
     clip_norm: float = 5.0
+    validation_size: int = 0
+    precision: str = "float32"
+    xla: bool = False
 
     def __post_init__(self):
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"Expected {name}, a positive integer. Received: {name}={value!r}")
+        if not isinstance(self.validation_size, int) or self.validation_size < 0:
+            raise ValueError(f"Expected validation_size, an integer of at least 0. Received: {self.validation_size!r}")
         if not self.learning_rate > 0:
             raise ValueError(f"Expected learning_rate above 0. Received: learning_rate={self.learning_rate!r}")
         if not self.weight_decay >= 0:
@@ -59,6 +68,7 @@ class Recipe:
             ("model", tuple(SHORT_NAMES)),
             ("preset", ("quick", "paper")),
             ("augmentation", ("autoaugment", "crop_flip_cutout")),
+            ("precision", ("float32", "mixed_float16", "mixed_bfloat16")),
         ):
             if getattr(self, name) not in known:
                 raise ValueError(

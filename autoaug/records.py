@@ -4,13 +4,15 @@ A run is a folder `results/runs/<run id>/` with
 
     record.json                this record (record_schema.json)
     history.csv                one row per epoch
-    checkpoints/               the newest two
+    checkpoints/               the newest two, and the newest at an epoch's end
+    tensorboard/               the history again, in TensorBoard's format
     predictions/<test set>.npz logits float32 [n, classes], labels int64 [n], overlap bool [n]
 
 The record is written when training starts, with status "unfinished", and again when the last test set is evaluated,
 with status "finished". Only finished runs are counted. Files are written under a temporary name and renamed.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -21,6 +23,7 @@ import pathlib
 import platform
 import subprocess
 
+import filelock
 import jsonschema
 import pandas as pd
 
@@ -35,6 +38,22 @@ COLUMNS = ("run_id", "folder", "kind", "preset", "model", "train_data", "seed", 
 
 class RecordError(ValueError):
     """A record is unreadable, does not fit the schema, or belongs to another run."""
+
+
+@contextlib.contextmanager
+def lock(folder):
+    """Hold a run's folder, made if need be, for this process; a crash lets go of it.
+
+    Raises:
+        RecordError: another process holds it.
+    """
+    path = pathlib.Path(folder) / ".lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(path, timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise RecordError(f"{folder}: another process is training this run. Wait for it, or stop it first.") from error
 
 
 def run_id(recipe, dataset, seed):
@@ -121,6 +140,9 @@ def write_atomically(path, content):
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        error.add_note(f"while writing {path}, which is as it was before")
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,14 +1,13 @@
-"""One training loop: a compiled step, the published loss, clipping, optimizer and schedule, and a checkpoint an epoch.
+"""The training loop, which no interruption changes.
 
-    cost = softmax cross-entropy + weight decay · Σ ½‖w‖², over every trainable variable
-    g = ∇cost, clipped to a global norm of 5
-    a ← 0.9·a + g;  w ← w − lr·(g + 0.9·a)
-
-Every random choice comes from (seed, epoch) for the data and (seed, step) for the noise inside the model, so a run that
-goes on from a checkpoint does what it would have done without the interruption.
+Every random choice comes from (seed, epoch) for the data and (seed, step) for the noise inside the model, and a
+checkpoint holds everything else, so a run that goes on from one does exactly what it would have done without the
+interruption. See `training_step` for what a step computes, and `run_checkpoints` for the files.
 """
 
+import contextlib
 import io
+import json
 import pathlib
 import time
 
@@ -16,155 +15,166 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from autoaug import models, pipeline, recipes, records
+from autoaug import evaluation, interruption, models, pipeline, recipes, records
 from autoaug.progress import Progress
-
-_MEASURES = ("loss", "cost", "accuracy", "gradient_norm", "clipped_share")
-
-
-class TrainingStep(tf.Module):
-    """The compiled step of one model: updates its weights, its momentum and the sums of what is measured.
-
-    Args:
-        model: `keras.Model` from normalised images to logits.
-        recipe: `recipes.Recipe`, for weight_decay, momentum and clip_norm.
-    """
-
-    def __init__(self, model, recipe):
-        super().__init__()
-        self.model, self.recipe = model, recipe
-        self.weights = [variable.value for variable in model.trainable_variables]
-        self.momenta = [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in self.weights]
-        self.sums = tf.Variable(tf.zeros(len(_MEASURES)), trainable=False)
-        self.steps = tf.Variable(0.0, trainable=False)
-
-    @tf.function
-    def __call__(self, images, labels, learning_rate, noise_key):
-        """One step.
-
-        Args:
-            images: float32 [batch_size, 32, 32, 3], normalised.
-            labels: int64 [batch_size].
-            learning_rate: float32 scalar.
-            noise_key: int32 [2], (seed, step), for the noise inside the model.
-
-        Returns:
-            float32 [5]: cross-entropy, cost, accuracy, gradient norm before clipping, 1 if it was clipped.
-        """
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self.weights)
-            logits = self.model(images, training=True, noise_key=noise_key)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-        decay, clip_norm = self.recipe.weight_decay, self.recipe.clip_norm
-        cost = loss + decay * tf.add_n([tf.nn.l2_loss(weight) for weight in self.weights])
-        gradients = tape.gradient(loss, self.weights)
-        gradients = [gradient + decay * weight for gradient, weight in zip(gradients, self.weights, strict=True)]
-        norm = tf.linalg.global_norm(gradients)
-        scale = clip_norm / tf.maximum(norm, clip_norm)
-        for weight, momentum, gradient in zip(self.weights, self.momenta, gradients, strict=True):
-            tf.raw_ops.ResourceApplyMomentum(
-                var=weight.handle, accum=momentum.handle, lr=learning_rate, grad=scale * gradient,
-                momentum=self.recipe.momentum, use_nesterov=True,
-            )  # fmt: skip
-        accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.float32))
-        measured = tf.stack([loss, cost, accuracy, norm, tf.cast(norm > clip_norm, tf.float32)])
-        self.sums.assign_add(measured)
-        self.steps.assign_add(1.0)
-        return measured
-
-    def take_means(self):
-        """Means of what was measured since the last `reset`, by name."""
-        return dict(zip(_MEASURES, (self.sums / self.steps).numpy().tolist(), strict=True))
-
-    def reset(self):
-        """Begin the means anew."""
-        self.sums.assign(tf.zeros_like(self.sums))
-        self.steps.assign(0.0)
+from autoaug.run_checkpoints import DamagedCheckpointError, RunCheckpoints
+from autoaug.training_step import TrainingStep, precision_scope
 
 
-def train(recipe, dataset, run_dir, seed=0):
-    """Train a model, or go on from the newest checkpoint of the same run.
+def train(recipe, dataset, run_dir, seed=0, checkpoint_epochs=1, checkpoint_minutes=10.0, on_epoch=None):
+    """Train a model, or go on from the newest good checkpoint of the same run.
 
-    Writes `record.json` (unfinished until the model is evaluated), `history.csv` and `checkpoints/` into `run_dir`.
+    Writes `record.json` (unfinished until the model is evaluated), `history.csv`, `tensorboard/` and `checkpoints/`
+    into `run_dir`. Ctrl-C and SIGTERM let the step end, write a checkpoint, and then act.
 
     Args:
         recipe: `recipes.Recipe`.
         dataset: `datasets.Dataset`; its training part is used.
         run_dir: the run's folder.
-        seed: of initial weights, order, augmentation and noise.
+        seed: of initial weights, order, augmentation, noise and the validation images.
+        checkpoint_epochs: a checkpoint after every so many epochs, and after the last, at least 1.
+        checkpoint_minutes: and, inside an epoch too, when the last one is so many minutes old, above 0.
+        on_epoch: called with the history, a DataFrame, after every epoch.
 
     Returns:
         The `keras.Model` after the last epoch.
 
     Raises:
-        ValueError: if the training set is smaller than one batch.
-        records.RecordError: if the folder belongs to another run.
-        FloatingPointError: if the cost is no longer finite; the last good checkpoint stays.
+        ValueError: an argument is out of range, or the training set is smaller than one batch.
+        records.RecordError: the folder belongs to another run, or another process is training it.
+        run_checkpoints.DamagedCheckpointError: there are checkpoints and none is whole.
+        FloatingPointError: a cost was not finite; the last good checkpoint stays.
+        OSError: a file cannot be written, such as on a full disk; going on works once there is space.
     """
-    run_dir, train_size = pathlib.Path(run_dir), len(dataset.train_labels)
-    steps_per_epoch, total_steps = recipe.steps_per_epoch(train_size), recipe.total_steps(train_size)
-    model = models.build_model(recipe.model, dataset.num_classes, seed=seed, **recipe.size)
-    step = TrainingStep(model, recipe)
-    records.start(run_dir, recipe, dataset, seed, parameters=sum(w.shape.num_elements() for w in step.weights))
-    checkpoint = tf.train.Checkpoint(model=model, momenta=step.momenta, epoch=tf.Variable(0, dtype=tf.int64))
-    manager = tf.train.CheckpointManager(checkpoint, run_dir / "checkpoints", max_to_keep=2)
-    history = _restore(checkpoint, manager, run_dir)
-    done = len(history)
-    if done:
-        print(f"{run_dir}: going on after epoch {done} of {recipe.epochs}.")
-    progress = Progress(total_steps, done * steps_per_epoch, recipe.batch_size) if done < recipe.epochs else None
-    for epoch in range(done, recipe.epochs):
-        batches = pipeline.Batches(dataset, recipe, seed, epoch)
-        rates = [
-            recipes.learning_rate_at(recipe.learning_rate, epoch * steps_per_epoch + i + 1, total_steps)
-            for i in range(steps_per_epoch)
-        ]
-        history.append({"epoch": epoch + 1, **_train_epoch(step, batches, rates, (seed, epoch), progress)})
-        _write_history(run_dir, history)
-        checkpoint.epoch.assign(epoch + 1)
-        manager.save(checkpoint_number=epoch + 1)
-    if progress:
-        progress.close()
-    return model
+    if checkpoint_epochs < 1 or not checkpoint_minutes > 0:
+        raise ValueError(
+            "Expected checkpoint_epochs of at least 1 and checkpoint_minutes above 0. "
+            f"Received: checkpoint_epochs={checkpoint_epochs}, checkpoint_minutes={checkpoint_minutes}"
+        )
+    recipe.total_steps(len(dataset.train_labels) - recipe.validation_size)  # an error, if that is no full batch
+    with records.lock(run_dir), interruption.held_back() as signals:
+        run = _Run(recipe, dataset, pathlib.Path(run_dir), seed)
+        run.train(checkpoint_epochs, 60 * checkpoint_minutes, signals, on_epoch)
+    if signals:
+        interruption.act_on(signals[0])
+    return run.model
 
 
-def _train_epoch(step, batches, rates, key, progress):
-    """Train one epoch; returns its row of the history."""
-    started = time.perf_counter()
-    seed, epoch = key
-    step.reset()
-    for i, (images, labels) in enumerate(batches):
-        noise_key = np.array([seed, epoch * len(batches) + i], np.int32)
-        step(images, labels, np.float32(rates[i]), noise_key)
-        if progress.advance():
-            means = step.take_means()
-            progress.show({"loss": means["loss"], "accuracy": means["accuracy"]})
-    means, seconds = step.take_means(), time.perf_counter() - started
-    if not np.isfinite(means["cost"]):
-        raise FloatingPointError(f"The cost of epoch {epoch + 1} is {means['cost']}. Its checkpoint was not written.")
-    return {
-        "learning_rate": rates[-1],
-        **means,
-        "images_per_second": len(labels) * len(batches) / seconds,
-        "input_wait_share": batches.wait_seconds / seconds,
-        "seconds": seconds,
-    }
+class _Run:
+    """A run's model and state: `done` steps of `total`, and the history, one row per epoch."""
 
+    def __init__(self, recipe, dataset, run_dir, seed):
+        self.recipe, self.dataset, self.run_dir, self.seed = recipe, dataset, run_dir, seed
+        trained_on, self.held_out = pipeline.split(dataset, recipe, seed)
+        self.steps_per_epoch = recipe.steps_per_epoch(len(trained_on))
+        self.total = recipe.total_steps(len(trained_on))
+        with precision_scope(recipe):
+            self.model = models.build_model(recipe.model, dataset.num_classes, seed=seed, **recipe.size)
+        self.step = TrainingStep(self.model, recipe)
+        self.predict = evaluation.Predictor(self.model, dataset.mean, dataset.std)
+        parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
+        records.start(run_dir, recipe, dataset, seed, parameters=parameters)
+        self._history = tf.Variable("[]")  # JSON; in the checkpoint, so that both are of one moment
+        self._clock = tf.Variable([0.0, 0.0], dtype=tf.float64)  # seconds of this epoch: all, and waiting for input
+        self.checkpoints = RunCheckpoints(
+            run_dir / "checkpoints", self.steps_per_epoch,
+            model=self.model, history=self._history, clock=self._clock, **self.step.state,
+        )  # fmt: skip
+        self.done = self.checkpoints.restore()
+        self.history = json.loads(self._history.numpy())
+        if not self.done and (run_dir / "history.csv").exists():
+            raise DamagedCheckpointError(
+                f"{run_dir}: expected a checkpoint, since history.csv says that epochs were trained. Received: none in "
+                "checkpoints/. Restore it from a copy; or, to train from the beginning, remove the folder."
+            )
 
-def _restore(checkpoint, manager, run_dir):
-    """Restore the newest checkpoint, if there is one. Returns the history up to it, a list of rows."""
-    if manager.latest_checkpoint is None:
-        return []
-    checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-    path = run_dir / "history.csv"
-    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
-    done = int(checkpoint.epoch)
-    if [row["epoch"] for row in rows[:done]] != list(range(1, done + 1)):
-        raise ValueError(f"{path}: expected a row for each of epochs 1 to {done}. Received: {len(rows)} rows.")
-    return rows[:done]
+    def train(self, checkpoint_epochs, checkpoint_seconds, signals, on_epoch):
+        """Train what is left to do, or until a signal is noted, writing checkpoints as often as asked for."""
+        if self.done:
+            print(f"{self.run_dir}: going on after step {self.done:,} of {self.total:,}.")
+            self._write_history(self.history)
+        saved, written = time.monotonic(), len(self.history)
+        progress = Progress(self.total, self.done, self.recipe.batch_size) if self.done < self.total else None
+        while self.done < self.total and not signals:
+            with contextlib.closing(self._epoch(progress)) as steps:
+                for epoch_ended in steps:
+                    if epoch_ended and on_epoch:
+                        on_epoch(pd.DataFrame(self.history))
+                    due = epoch_ended and (len(self.history) % checkpoint_epochs == 0 or self.done == self.total)
+                    if due or signals or time.monotonic() - saved > checkpoint_seconds:
+                        self._require_finite()
+                        self.checkpoints.save(self.done)
+                        self._write_history(self.history[written:])
+                        saved, written = time.monotonic(), len(self.history)
+                    if signals:
+                        print(f"{signals[0].name}: stopped after step {self.done:,} of {self.total:,}. "
+                              "The same command goes on from there.", flush=True)  # fmt: skip
+                        break
+        if progress:
+            progress.close()
 
+    def _epoch(self, progress):
+        """Train to the end of the epoch; yields after each step whether it was the last, the state being whole."""
+        epoch, start = divmod(self.done, self.steps_per_epoch)
+        batches = pipeline.Batches(self.dataset, self.recipe, self.seed, epoch, start)
+        before, begun = self._clock.numpy(), time.perf_counter()
+        for images, labels in batches:
+            rate = recipes.learning_rate_at(self.recipe.learning_rate, self.done + 1, self.total)
+            self.step(images, labels, np.float32(rate), np.array([self.seed, self.done], np.int32))
+            self.done += 1
+            self._clock.assign(before + np.array([time.perf_counter() - begun, batches.wait_seconds]))
+            if progress.advance():
+                self._require_finite()
+                means = self.step.take_means()
+                progress.show({"loss": means["loss"], "accuracy": means["accuracy"]})
+            epoch_ended = self.done % self.steps_per_epoch == 0
+            if epoch_ended:
+                self._require_finite()
+                self._end_epoch(epoch, rate)
+            yield epoch_ended
 
-def _write_history(run_dir, history):
-    buffer = io.StringIO()
-    pd.DataFrame(history).to_csv(buffer, index=False)
-    records.write_atomically(run_dir / "history.csv", buffer.getvalue().encode())
+    def _end_epoch(self, epoch, rate):
+        """Add the epoch's row to the history, and begin the sums anew."""
+        row = {"epoch": epoch + 1, "learning_rate": rate, **self.step.take_means()}
+        if len(self.held_out):
+            logits = self.predict(self.dataset.train_images[self.held_out])
+            row["validation_accuracy"] = float(np.mean(logits.argmax(1) == self.dataset.train_labels[self.held_out]))
+        seconds, waiting = self._clock.numpy()
+        row["images_per_second"] = self.recipe.batch_size * self.steps_per_epoch / seconds
+        self.history.append({**row, "input_wait_share": waiting / seconds, "seconds": seconds})
+        self._history.assign(json.dumps(self.history))
+        self._clock.assign([0.0, 0.0])
+        self.step.reset()
+
+    def _require_finite(self):
+        """Stop at a cost that is not finite, leaving the batch of its step in `failed_step.npz`."""
+        failed = int(self.step.failed_step)
+        if failed < 0:
+            return
+        epoch, start = divmod(failed, self.steps_per_epoch)
+        images, labels = next(iter(pipeline.Batches(self.dataset, self.recipe, self.seed, epoch, start)))
+        rate = recipes.learning_rate_at(self.recipe.learning_rate, failed + 1, self.total)
+        buffer = io.BytesIO()
+        np.savez(buffer, images=images, labels=labels, learning_rate=np.float32(rate), noise_key=[self.seed, failed])
+        records.write_atomically(self.run_dir / "failed_step.npz", buffer.getvalue())
+        good = self.checkpoints.steps()
+        raise FloatingPointError(
+            f"{self.run_dir}: the cost of step {failed + 1:,} (epoch {epoch + 1}, batch {start + 1}) is not finite. "
+            f"Its input is in failed_step.npz; the same command trains from the last good checkpoint "
+            f"({f'step {good[-1]:,}' if good else 'none yet: from the beginning'}) to that step again."
+        )
+
+    def _write_history(self, new_rows):
+        """Write history.csv, and the new rows as TensorBoard's events; in the place of all others, if they are all."""
+        if not new_rows:
+            return
+        records.write_atomically(self.run_dir / "history.csv", pd.DataFrame(self.history).to_csv(index=False).encode())
+        folder = self.run_dir / "tensorboard"
+        if new_rows == self.history:
+            for path in folder.glob("events.out.tfevents.*"):
+                path.unlink()
+        with tf.summary.create_file_writer(str(folder)).as_default():
+            for row in new_rows:
+                for name, value in row.items():
+                    if name != "epoch":
+                        tf.summary.scalar(name, value, step=row["epoch"])

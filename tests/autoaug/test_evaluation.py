@@ -18,7 +18,7 @@ def test_logits_are_in_order_whatever_the_batch(tiny_dataset, monkeypatch):
     images, mean, std = tiny_dataset.test_images, tiny_dataset.mean, tiny_dataset.std
     expected = model(augment.normalize(images, mean, std), training=False).numpy()
     monkeypatch.setattr(evaluation, "_BATCH_SIZE", 7)
-    np.testing.assert_allclose(evaluation.predict_logits(model, images, mean, std), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(evaluation.Predictor(model, mean, std)(images), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,12 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
+from tensorflow.core.util import event_pb2
 
-from autoaug import checkpoints, models, recipes, records, training
+from autoaug import checkpoints, evaluation, models, pipeline, recipes, training, training_step
 
 REFERENCE = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "reference"
-MEASURED = ["learning_rate", "loss", "cost", "accuracy", "gradient_norm", "clipped_share"]
 
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="needs ../shared/reference")
@@ -28,7 +29,7 @@ def test_ten_steps_of_the_reference(monkeypatch):
     recipe = dataclasses.replace(recipes.get("wrn", "paper"), epochs=golden["epochs"], batch_size=golden["batch_size"])
     rng = np.random.RandomState(golden["seed"])
     images, labels = rng.randn(160, 32, 32, 3).astype(np.float32), rng.randint(0, 10, 160)
-    step = training.TrainingStep(model, recipe)
+    step = training_step.TrainingStep(model, recipe)
     rows = []
     for number in range(10):
         part = slice(number % 5 * 32, number % 5 * 32 + 32)
@@ -36,9 +37,11 @@ def test_ten_steps_of_the_reference(monkeypatch):
         loss, cost, _, norm, _ = step(images[part], labels[part], np.float32(rate), np.array([0, number], np.int32))
         rows.append([rate, cost, loss, norm])
     golden_rows, rows = np.array(golden["rows"]), np.array(rows)
-    np.testing.assert_allclose(rows[0], golden_rows[0], rtol=2e-5)
     np.testing.assert_allclose(rows[:, :3], golden_rows[:, :3], rtol=1e-3, atol=1e-9)
-    # Rounding alone moves the later gradient norms: weights changed by one part in 10⁷ moved them by up to 3.9e-3.
+    # The norm of later gradients hangs on rounding: the original's own operations as a TensorFlow 1 graph, on the
+    # machine of these tests, deviated by up to 4.6e-3 from the recorded ones, depending on threads and graph rewriting.
+    np.testing.assert_allclose(rows[0, 3], golden_rows[0, 3], rtol=2e-5)
+    np.testing.assert_allclose(rows[1, 3], golden_rows[1, 3], rtol=1e-3)
     np.testing.assert_allclose(rows[:, 3], golden_rows[:, 3], rtol=6e-3)
     for name, (norm, mean) in golden["final_norm_mean"].items():
         value = names[name].numpy()
@@ -50,7 +53,7 @@ def test_clipping_acts_on_the_gradient_of_the_whole_cost():
     model = models.build_model("wrn", depth=10, widen_factor=1)
     recipe = dataclasses.replace(recipes.get("wrn"), weight_decay=10.0)
     before = [weight.numpy() for weight in model.trainable_variables]
-    step = training.TrainingStep(model, recipe)
+    step = training_step.TrainingStep(model, recipe)
     images = np.random.default_rng(0).standard_normal((8, 32, 32, 3), np.float32)
     _, _, _, norm, clipped = step(images, np.arange(8), np.float32(0.1), np.array([0, 0], np.int32)).numpy()
     moved = np.concatenate([(b - w.numpy()).ravel() for b, w in zip(before, model.trainable_variables, strict=True)])
@@ -60,50 +63,80 @@ def test_clipping_acts_on_the_gradient_of_the_whole_cost():
     assert np.dot(moved, decayed) / np.linalg.norm(moved) / np.linalg.norm(decayed) > 0.99  # every variable decays
 
 
-def weights(model):
-    return [variable.numpy() for variable in model.variables]
+@pytest.mark.parametrize("variant", [{"precision": "mixed_float16"}, {"precision": "mixed_bfloat16"}, {"xla": True}])
+def test_precisions_and_xla_agree_with_float32(variant, tiny_dataset, tiny_recipe, tmp_path):
+    tolerance = {"mixed_float16": 2e-2, "mixed_bfloat16": 5e-2}.get(variant.get("precision"), 1e-2)
+    histories = []
+    for recipe in (tiny_recipe, dataclasses.replace(tiny_recipe, **variant)):
+        model = training.train(recipe, tiny_dataset, tmp_path / str(len(histories)))
+        histories.append(pd.read_csv(tmp_path / str(len(histories)) / "history.csv"))
+    assert model.compute_dtype == ("float32" if "xla" in variant else variant["precision"].removeprefix("mixed_"))
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    for column in ("loss", "cost", "gradient_norm"):
+        np.testing.assert_allclose(histories[1][column], histories[0][column], rtol=tolerance)
+        assert (histories[1][column] != histories[0][column]).any()  # it did compute otherwise
 
 
-def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tiny_dataset, tiny_recipe, tmp_path, monkeypatch, capsys):
-    whole = training.train(tiny_recipe, tiny_dataset, tmp_path / "whole", seed=3)
-    advance = training.Progress.advance
+def test_a_gradient_that_overflows_in_float16_is_left_out():
+    recipe = dataclasses.replace(recipes.get("wrn"), precision="mixed_float16")
+    with training_step.precision_scope(recipe):
+        model = models.build_model("wrn", **recipe.size)
+    step = training_step.TrainingStep(model, recipe)
+    images, labels = np.random.default_rng(0).standard_normal((8, 32, 32, 3), np.float32), np.arange(8)
+    arguments = images, labels, np.float32(0.1), np.array([0, 0], np.int32)
+    before = [weight.numpy() for weight in model.trainable_variables]
+    step.loss_scale.assign(2.0**30)
+    step.good_steps.assign(7)
+    step(*arguments)
+    assert (step.loss_scale.numpy(), step.good_steps.numpy(), step.failed_step.numpy()) == (2.0**29, 0, -1)
+    for old, new in zip(before, model.trainable_variables, strict=True):
+        np.testing.assert_array_equal(old, new)
+    step.loss_scale.assign(2.0**10)
+    step.good_steps.assign(1999)
+    step(*arguments)
+    assert (step.loss_scale.numpy(), step.good_steps.numpy()) == (2.0**11, 0)
+    assert any((old != new.numpy()).any() for old, new in zip(before, model.trainable_variables, strict=True))
 
-    def interrupt(progress):
-        if progress._done == 6:  # in the second epoch of three
-            raise KeyboardInterrupt
-        return advance(progress)
 
-    monkeypatch.setattr(training.Progress, "advance", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        training.train(tiny_recipe, tiny_dataset, tmp_path / "runs" / "cut", seed=3)
-    assert records.collect(tmp_path).empty
-    assert records.unfinished(tmp_path) == [tmp_path / "runs" / "cut"]
-    assert len(pd.read_csv(tmp_path / "runs" / "cut" / "history.csv")) == 1
-    monkeypatch.undo()
-    capsys.readouterr()
-    resumed = training.train(tiny_recipe, tiny_dataset, tmp_path / "runs" / "cut", seed=3)
-    assert "going on after epoch 1 of 3" in capsys.readouterr().out
-    for a, b in zip(weights(whole), weights(resumed), strict=True):
-        np.testing.assert_array_equal(a, b)
-    histories = [
-        pd.read_csv(folder / "history.csv")[MEASURED] for folder in (tmp_path / "whole", tmp_path / "runs/cut")
+def test_validation_images_are_held_out_and_evaluated(tiny_dataset, tiny_recipe, tmp_path):
+    recipe = dataclasses.replace(tiny_recipe, validation_size=50, epochs=2)
+    seen = []
+    model = training.train(recipe, tiny_dataset, tmp_path, seed=5, on_epoch=lambda history: seen.append(len(history)))
+    trained_on, held_out = pipeline.split(tiny_dataset, recipe, 5)
+    assert sorted([*trained_on, *held_out]) == list(range(128)) and len(held_out) == 50
+    assert not np.array_equal(held_out, pipeline.split(tiny_dataset, recipe, 6)[1])
+    batches = np.concatenate([labels for _, labels in pipeline.Batches(tiny_dataset, recipe, 5, 0)])
+    assert len(batches) == 64  # two batches of the 78 images trained on
+    predict = evaluation.Predictor(model, tiny_dataset.mean, tiny_dataset.std)
+    correct = predict(tiny_dataset.train_images[held_out]).argmax(1) == tiny_dataset.train_labels[held_out]
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history.validation_accuracy.iloc[-1] == correct.mean()
+    assert seen == [1, 2]
+
+
+def test_the_history_is_written_for_tensorboard_too(tiny_dataset, tiny_recipe, tmp_path):
+    for _ in range(2):  # the second time, nothing is left to train, and nothing is doubled
+        training.train(tiny_recipe, tiny_dataset, tmp_path)
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert "validation_accuracy" not in history
+    events = [
+        event_pb2.Event.FromString(record.numpy())
+        for path in sorted((tmp_path / "tensorboard").iterdir())
+        for record in tf.data.TFRecordDataset(str(path))
     ]
-    pd.testing.assert_frame_equal(*histories)
-    assert histories[0].learning_rate.iloc[-1] == 0.0
-    assert len(list((tmp_path / "whole" / "checkpoints").glob("*.index"))) == 2
-
-    again = training.train(tiny_recipe, tiny_dataset, tmp_path / "whole", seed=3)  # finished: nothing left to train
-    for a, b in zip(weights(whole), weights(again), strict=True):
-        np.testing.assert_array_equal(a, b)
-    with pytest.raises(records.RecordError, match="seed: 3 there, 4 now"):
-        training.train(tiny_recipe, tiny_dataset, tmp_path / "whole", seed=4)
-
-
-def test_a_cost_that_is_not_finite_ends_the_run(tiny_dataset, tiny_recipe, tmp_path):
-    recipe = dataclasses.replace(tiny_recipe, learning_rate=1e30, epochs=1)
-    with pytest.raises(FloatingPointError, match="The cost of epoch 1 is"):
-        training.train(recipe, tiny_dataset, tmp_path)
-    assert not list((tmp_path / "checkpoints").glob("*.index"))
+    written = [
+        (event.step, value.tag, tf.make_ndarray(value.tensor).item())
+        for event in events
+        for value in event.summary.value
+    ]
+    expected = [
+        (row["epoch"], name, value)
+        for row in history.to_dict("records")
+        for name, value in row.items()
+        if name != "epoch"
+    ]
+    assert [row[:2] for row in written] == [row[:2] for row in expected]
+    np.testing.assert_allclose([row[2] for row in written], [row[2] for row in expected], rtol=1e-6)
 
 
 def test_a_training_set_smaller_than_a_batch(tiny_dataset, tiny_recipe, tmp_path):

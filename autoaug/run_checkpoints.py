@@ -1,0 +1,91 @@
+"""The checkpoints of a run: written while it trains, found again after any end, damaged ones passed over.
+
+Format and checksums are TensorFlow's: `step-000000390.index` and `.data-…` for each. The index is renamed into place
+last, so a checkpoint whose writing was cut off has none.
+"""
+
+import pathlib
+import shutil
+import warnings
+
+import tensorflow as tf
+
+_KEPT = 2
+
+
+class DamagedCheckpointError(ValueError):
+    """A run has checkpoints, and none of them can be read."""
+
+
+class RunCheckpoints:
+    """Saves and restores one run's state.
+
+    The two newest are kept, and the newest at an epoch's end.
+
+    Args:
+        folder: of the checkpoints; one process at a time may use it.
+        steps_per_epoch: tells which checkpoints are at an epoch's end.
+        **state: the trackable objects that hold the state, by name.
+    """
+
+    def __init__(self, folder, steps_per_epoch, **state):
+        self._folder, self._steps_per_epoch = pathlib.Path(folder), steps_per_epoch
+        self._checkpoint = tf.train.Checkpoint(**state)
+
+    def steps(self):
+        """Steps after which there is a checkpoint, damaged or not, in ascending order."""
+        return sorted(int(path.stem.removeprefix("step-")) for path in self._folder.glob("step-*.index"))
+
+    def save(self, step):
+        """Write the state after `step` steps, then remove what is no longer kept.
+
+        Raises:
+            OSError: it cannot be written, such as on a full disk; earlier checkpoints are untouched.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._remove_all_but(self.steps())
+        try:
+            self._checkpoint.write(str(self._prefix(step)))
+        except tf.errors.OpError as error:
+            self._remove_all_but([other for other in self.steps() if other != step])
+            free = shutil.disk_usage(self._folder).free
+            raise OSError(
+                f"{self._prefix(step)}: the checkpoint could not be written; {free / 1e6:.1f} MB are free there. "
+                f"Nothing before it is lost: make space, and the same command goes on. TensorFlow says: {error.message}"
+            ) from error
+        steps = self.steps()
+        at_epoch_ends = [other for other in steps if other % self._steps_per_epoch == 0]
+        self._remove_all_but({*steps[-_KEPT:], *at_epoch_ends[-1:]})
+
+    def restore(self):
+        """Restore the newest checkpoint that is whole. Returns its step, or 0 if the folder has none.
+
+        Warns, naming the file, of each damaged one that is passed over.
+
+        Raises:
+            DamagedCheckpointError: there are checkpoints, and none is whole.
+        """
+        steps = self.steps()
+        for step in reversed(steps):
+            try:
+                self._checkpoint.read(str(self._prefix(step))).assert_consumed()
+                return step
+            except (tf.errors.OpError, AssertionError, IndexError, RuntimeError, ValueError) as error:
+                reason = str(error).splitlines()[0]
+                warnings.warn(f"{self._prefix(step)}: this checkpoint is damaged: {reason}", stacklevel=2)
+        if steps:
+            raise DamagedCheckpointError(
+                f"{self._folder}: all {len(steps)} checkpoints are damaged. Restore them from a copy; or, to train "
+                "from the beginning, remove the run's folder."
+            )
+        return 0
+
+    def _prefix(self, step):
+        return self._folder / f"step-{step:09d}"
+
+    def _remove_all_but(self, kept):
+        """Remove other checkpoints, index first, and what an interrupted writing has left."""
+        names = {self._prefix(step).name for step in kept}
+        for path in sorted(self._folder.iterdir(), key=lambda path: path.suffix != ".index"):
+            if path.name.split(".")[0] not in names or "temp" in path.name:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,124 @@
+"""The compiled training step: the published cost, clipping and optimizer.
+
+cost = softmax cross-entropy + weight decay · Σ ½‖w‖², over every trainable variable
+g = ∇cost, clipped to a global norm of 5
+a ← 0.9·a + g;  w ← w − lr·(g + 0.9·a)
+"""
+
+import contextlib
+
+import keras
+import tensorflow as tf
+
+MEASURES = ("loss", "cost", "accuracy", "gradient_norm", "clipped_share")
+_FIRST_LOSS_SCALE = 2.0**15
+_DOUBLE_AFTER = 2000  # steps in a row with a finite gradient
+
+
+@contextlib.contextmanager
+def precision_scope(recipe):
+    """The context in which a model is built to compute in the recipe's precision."""
+    earlier = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(earlier)
+
+
+class TrainingStep(tf.Module):
+    """The compiled step of one model: updates its weights, its momentum and the sums of what is measured.
+
+    With mixed_float16 the loss is multiplied before the backward pass, lest small gradients vanish, and the gradients
+    are divided again. Where one overflows the update is left out and the factor halved; after 2,000 steps without it
+    is doubled (Micikevicius et al., 2018, arXiv:1710.03740, section 3.2).
+
+    Args:
+        model: `keras.Model` from normalised images to logits.
+        recipe: `recipes.Recipe`, for weight_decay, momentum, clip_norm, precision and xla.
+
+    Attributes:
+        state: all that changes beside the model's variables, as trackable objects by name.
+    """
+
+    def __init__(self, model, recipe):
+        super().__init__()
+        self.model, self.recipe = model, recipe
+        self.weights = [variable.value for variable in model.trainable_variables]
+        self.momenta = [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in self.weights]
+        self.sums = tf.Variable(tf.zeros(len(MEASURES)), trainable=False)
+        self.steps = tf.Variable(0.0, trainable=False)
+        self.failed_step = tf.Variable(-1, dtype=tf.int64, trainable=False)
+        self.state = {"momenta": self.momenta, "sums": self.sums, "steps": self.steps}
+        self.loss_scale = self.good_steps = None
+        if recipe.precision == "mixed_float16":
+            self.loss_scale = tf.Variable(_FIRST_LOSS_SCALE, trainable=False)
+            self.good_steps = tf.Variable(0, trainable=False)
+            self.state |= {"loss_scale": self.loss_scale, "good_steps": self.good_steps}
+        self._compiled = tf.function(self._step, jit_compile=recipe.xla)
+
+    def __call__(self, images, labels, learning_rate, noise_key):
+        """One step.
+
+        Args:
+            images: float32 [batch_size, 32, 32, 3], normalised.
+            labels: int64 [batch_size].
+            learning_rate: float32 scalar.
+            noise_key: int32 [2], (seed, step), for the noise inside the model.
+
+        Returns:
+            float32 [5]: cross-entropy, cost, accuracy, gradient norm before clipping, 1 if it was clipped.
+        """
+        return self._compiled(images, labels, learning_rate, noise_key)
+
+    def _step(self, images, labels, learning_rate, noise_key):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(self.weights)
+            logits = self.model(images, training=True, noise_key=noise_key)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+            scaled_loss = loss if self.loss_scale is None else loss * self.loss_scale
+        gradients = tape.gradient(scaled_loss, self.weights)
+        if self.loss_scale is not None:
+            gradients = [gradient / self.loss_scale for gradient in gradients]
+        values, decay = [tf.convert_to_tensor(weight) for weight in self.weights], self.recipe.weight_decay
+        cost = loss + decay * tf.add_n([tf.nn.l2_loss(value) for value in values])
+        gradients = [gradient + decay * value for gradient, value in zip(gradients, values, strict=True)]
+        norm = tf.linalg.global_norm(gradients)
+        if self.loss_scale is None:
+            self._update(gradients, norm, learning_rate)
+        elif tf.math.is_finite(norm):
+            self._update(gradients, norm, learning_rate)
+            self._rescale(overflow=False)
+        else:
+            self._rescale(overflow=True)
+        accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.float32))
+        measured = tf.stack([loss, cost, accuracy, norm, tf.cast(norm > self.recipe.clip_norm, tf.float32)])
+        self.sums.assign_add(measured)
+        self.steps.assign_add(1.0)
+        first_failure = (self.failed_step < 0) & ~tf.math.is_finite(cost)
+        self.failed_step.assign(tf.where(first_failure, tf.cast(noise_key[1], tf.int64), self.failed_step))
+        return measured
+
+    def _update(self, gradients, norm, learning_rate):
+        scale = self.recipe.clip_norm / tf.maximum(norm, self.recipe.clip_norm)
+        for weight, momentum, gradient in zip(self.weights, self.momenta, gradients, strict=True):
+            tf.raw_ops.ResourceApplyMomentum(
+                var=weight.handle, accum=momentum.handle, lr=learning_rate, grad=scale * gradient,
+                momentum=self.recipe.momentum, use_nesterov=True,
+            )  # fmt: skip
+
+    def _rescale(self, overflow):
+        """The loss scale after a step: halved on overflow, doubled after many steps without."""
+        good_steps = tf.constant(0) if overflow else self.good_steps + 1
+        double = good_steps == _DOUBLE_AFTER
+        self.loss_scale.assign(self.loss_scale * (0.5 if overflow else tf.where(double, 2.0, 1.0)))
+        self.good_steps.assign(tf.where(double, 0, good_steps))
+
+    def take_means(self):
+        """Means of what was measured since the last `reset`, by name."""
+        return dict(zip(MEASURES, (self.sums / self.steps).numpy().tolist(), strict=True))
+
+    def reset(self):
+        """Begin the means anew."""
+        self.sums.assign(tf.zeros_like(self.sums))
+        self.steps.assign(0.0)
