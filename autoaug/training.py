@@ -90,9 +90,9 @@ class _Run:
 
     def train(self, checkpoint_epochs, checkpoint_seconds, signals, on_epoch):
         """Train what is left to do, or until a signal is noted, writing checkpoints as often as asked for."""
-        if self.done:
+        if 0 < self.done < self.total:
             print(f"{self.run_dir}: going on after step {self.done:,} of {self.total:,}.")
-            self._write_history(self.history)
+        self._write_history(self.history)
         saved, written = time.monotonic(), len(self.history)
         progress = Progress(self.total, self.done, self.recipe.batch_size) if self.done < self.total else None
         while self.done < self.total and not signals:
@@ -165,16 +165,17 @@ class _Run:
         )
 
     def _write_history(self, new_rows):
-        """Write history.csv, and the new rows as TensorBoard's events; in the place of all others, if they are all."""
-        if not new_rows:
+        """Write the new rows as TensorBoard's events, in the place of all others if they are all, and history.csv."""
+        path, content = self.run_dir / "history.csv", pd.DataFrame(self.history).to_csv(index=False).encode()
+        if not new_rows or (path.exists() and path.read_bytes() == content):
             return
-        records.write_atomically(self.run_dir / "history.csv", pd.DataFrame(self.history).to_csv(index=False).encode())
         folder = self.run_dir / "tensorboard"
         if new_rows == self.history:
-            for path in folder.glob("events.out.tfevents.*"):
-                path.unlink()
+            for events in folder.glob("events.out.tfevents.*"):
+                events.unlink()
         with tf.summary.create_file_writer(str(folder)).as_default():
             for row in new_rows:
                 for name, value in row.items():
                     if name != "epoch":
                         tf.summary.scalar(name, value, step=row["epoch"])
+        records.write_atomically(path, content)

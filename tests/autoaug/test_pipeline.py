@@ -26,12 +26,21 @@ def test_an_epoch_is_the_plan_applied_in_order(tiny_dataset, tiny_recipe):
 
 def test_seed_and_epoch_change_the_order_and_threads_do_not(tiny_dataset, tiny_recipe):
     def first(seed, epoch, threads):
-        images, _ = next(iter(pipeline.Batches(tiny_dataset, tiny_recipe, seed, epoch, threads)))
+        images, _ = next(iter(pipeline.Batches(tiny_dataset, tiny_recipe, seed, epoch, threads=threads)))
         return images
 
     np.testing.assert_array_equal(first(0, 0, 1), first(0, 0, 3))
     assert not np.array_equal(first(0, 0, 1), first(0, 1, 1))
     assert not np.array_equal(first(0, 0, 1), first(1, 0, 1))
+
+
+def test_an_epoch_can_be_gone_on_with(tiny_dataset, tiny_recipe):
+    whole = list(pipeline.Batches(tiny_dataset, tiny_recipe, 1, 2))
+    rest = pipeline.Batches(tiny_dataset, tiny_recipe, 1, 2, start=3)
+    assert len(rest) == 1
+    for (images, labels), (images_then, labels_then) in zip(rest, whole[3:], strict=True):
+        np.testing.assert_array_equal(images, images_then)
+        np.testing.assert_array_equal(labels, labels_then)
 
 
 def test_memory_is_bounded_and_an_early_end_leaves_no_thread(tiny_dataset, tiny_recipe, monkeypatch):
