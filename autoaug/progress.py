@@ -89,6 +89,31 @@ class Progress:
         return datetime.timedelta(seconds=round((self._total - self._done) * self._seconds_per_step()))
 
 
+class LiveCurves:
+    """Training curves of a run in a notebook: each call with a history draws them anew, in the same place.
+
+    Args:
+        label: of the run.
+    """
+
+    def __init__(self, label):
+        self._label, self._display = label, None
+
+    def __call__(self, history):
+        """Draw the curves of `history`, a DataFrame with a row per epoch."""
+        import matplotlib.pyplot as plt
+        from IPython.display import display
+
+        from autoaug import plots
+
+        figure = plots.training_curves({self._label: history}).figure
+        if self._display is None:
+            self._display = display(figure, display_id=True)
+        else:
+            self._display.update(figure)
+        plt.close(figure)
+
+
 def _in_notebook():
     ipython = sys.modules.get("IPython")
     return hasattr(ipython.get_ipython(), "kernel") if ipython else False

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from autoaug import evaluation, interruption, models, pipeline, recipes, records
+from autoaug import estimate, evaluation, interruption, models, pipeline, recipes, records
 from autoaug.progress import Progress
 from autoaug.run_checkpoints import DamagedCheckpointError, RunCheckpoints
 from autoaug.training_step import TrainingStep, precision_scope
@@ -90,11 +90,9 @@ class _Run:
 
     def train(self, checkpoint_epochs, checkpoint_seconds, signals, on_epoch):
         """Train what is left to do, or until a signal is noted, writing checkpoints as often as asked for."""
-        if 0 < self.done < self.total:
-            print(f"{self.run_dir}: going on after step {self.done:,} of {self.total:,}.")
+        progress = self._begin() if self.done < self.total else None
         self._write_history(self.history)
         saved, written = time.monotonic(), len(self.history)
-        progress = Progress(self.total, self.done, self.recipe.batch_size) if self.done < self.total else None
         while self.done < self.total and not signals:
             with contextlib.closing(self._epoch(progress)) as steps:
                 for epoch_ended in steps:
@@ -112,6 +110,14 @@ class _Run:
                         break
         if progress:
             progress.close()
+
+    def _begin(self):
+        """Say what is to come; returns the progress display."""
+        if self.done:
+            print(f"{self.run_dir}: going on after step {self.done:,} of {self.total:,}.")
+        images = (self.total - self.done) * self.recipe.batch_size
+        print(estimate.describe(3 * models.flops_per_image(self.model) * images))
+        return Progress(self.total, self.done, self.recipe.batch_size)
 
     def _epoch(self, progress):
         """Train to the end of the epoch; yields after each step whether it was the last, the state being whole."""

@@ -1,0 +1,32 @@
+"""How long a training might take on other hardware: its operations over a share of a published peak rate.
+
+A guess for planning, not a measurement: nothing here has been run on these devices.
+"""
+
+import datetime
+
+# Peak float32 rates without tensor cores, in operations per second, from NVIDIA's data sheets of the products.
+PEAK_RATES = {
+    "NVIDIA T4": 8.1e12,
+    "NVIDIA V100 SXM2": 15.7e12,
+    "NVIDIA A10": 31.2e12,
+    "NVIDIA A100": 19.5e12,
+    "NVIDIA H100 SXM": 67e12,
+}
+UTILISATION = 0.4  # assumed share of the peak that a training reaches
+
+
+def durations(flops):
+    """Device → estimated datetime.timedelta, in whole seconds, of `flops` operations at 40 % of its peak rate."""
+    return {
+        device: datetime.timedelta(seconds=round(flops / (UTILISATION * rate))) for device, rate in PEAK_RATES.items()
+    }
+
+
+def describe(flops):
+    """The estimates in a line."""
+    listed = ", ".join(f"{device} {duration}" for device, duration in durations(flops).items())
+    return (
+        f"To compute: {flops:.3g} floating-point operations. Estimates for other hardware, not measured, at "
+        f"{UTILISATION:.0%} of its published float32 rate: {listed}."
+    )
