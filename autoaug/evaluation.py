@@ -90,7 +90,10 @@ def evaluate_run(model, dataset, run_dir, test_sets):
         logits = predict(test.images)
         overlap = datasets.overlap(test.images, dataset.train_images)
         _write_predictions(run_dir / "predictions" / f"{test.name}.npz", logits, test.labels, overlap)
-        record["tests"][test.name] = {**count_correct(logits, test.labels, overlap), "sha256": test.sha256}
+        record["tests"][test.name] = count_correct(logits, test.labels, overlap) | {
+            "source": test.source,
+            "sha256": test.sha256,
+        }
     if record["status"] == "unfinished":
         seconds = trained_seconds + time.perf_counter() - started
         record |= {"status": "finished", "wall_seconds": seconds}

@@ -33,7 +33,10 @@ _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _SCHEMA = json.loads((pathlib.Path(__file__).parent / "record_schema.json").read_text())
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "numba")
 _TEST_COLUMNS = ("total", "correct", "overlap", "clean_total", "clean_correct")
-COLUMNS = ("run_id", "folder", "kind", "preset", "model", "train_data", "seed", "epochs", "test_set", *_TEST_COLUMNS)
+COLUMNS = (
+    *("run_id", "folder", "kind", "preset", "model", "train_data", "train_source", "seed", "epochs"),
+    *("test_set", "test_source", *_TEST_COLUMNS),
+)
 
 
 class RecordError(ValueError):
@@ -93,6 +96,7 @@ def start(folder, recipe, dataset, seed, parameters, kind="trained"):
             "num_classes": dataset.num_classes,
             "mean": [float(value) for value in dataset.mean],
             "std": [float(value) for value in dataset.std],
+            "source": dataset.source,
             "sha256": dataset.sha256,
         },
         "code": code_version(),
@@ -179,6 +183,8 @@ def _validate(record, path):
 def collect(results_dir):
     """Table of the finished runs under `results_dir/runs`: one row per run and test set, columns COLUMNS.
 
+    `train_source` and `test_source` say where the images come from, such as "CIFAR-10 (JPEG copy)".
+
     Counts are integers. `overlap` images of the test set are among the run's training images: the accuracy to report
     is `clean_correct / clean_total`. Unfinished runs are left out; `unfinished` lists them.
     """
@@ -188,8 +194,14 @@ def collect(results_dir):
             continue
         recipe = record["recipe"]
         about = (record["run_id"], str(folder), record["kind"], recipe["preset"], recipe["model"])
-        about += (record["train_data"]["name"], record["seed"], recipe["epochs"])
-        rows += [(*about, name, *(test[c] for c in _TEST_COLUMNS)) for name, test in record["tests"].items()]
+        about += (
+            record["train_data"]["name"],
+            record["train_data"].get("source", ""),
+            record["seed"],
+            recipe["epochs"],
+        )
+        tests = record["tests"].items()
+        rows += [(*about, name, test.get("source", ""), *(test[c] for c in _TEST_COLUMNS)) for name, test in tests]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -40,7 +40,7 @@ def test_a_run_is_evaluated_on_every_set_of_its_family(tiny_dataset, tiny_recipe
         with np.load(run_dir / "predictions" / f"{name}.npz", allow_pickle=False) as saved:
             assert {key: saved[key].dtype.str for key in saved} == {"logits": "<f4", "labels": "<i8", "overlap": "|b1"}
             np.testing.assert_array_equal(saved["labels"], test.labels)
-            assert counts == {**evaluation.count_correct(**saved), "sha256": test.sha256}
+            assert counts == {**evaluation.count_correct(**saved), "source": test.source, "sha256": test.sha256}
     assert len(records.collect(tmp_path)) == 2
 
     synthetic.build(data_dir, names=["synthetic10_different"])

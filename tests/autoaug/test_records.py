@@ -10,9 +10,13 @@ from autoaug import recipes, records
 
 RECIPE = recipes.get("wrn")
 DATASET = types.SimpleNamespace(
-    name="synthetic10", train_labels=range(512), num_classes=10, mean=[0.5] * 3, std=[0.25] * 3, sha256="a" * 64
-)
-TEST = {"total": 100, "correct": 60, "overlap": 10, "clean_total": 90, "clean_correct": 53, "sha256": "b" * 64}
+    name="synthetic10", train_labels=range(512), num_classes=10, mean=[0.5] * 3, std=[0.25] * 3, source="drawn",
+    sha256="a" * 64,
+)  # fmt: skip
+TEST = {"total": 100, "correct": 60, "overlap": 10, "clean_total": 90, "clean_correct": 53} | {
+    "source": "CIFAR-10 (JPEG copy)",
+    "sha256": "b" * 64,
+}
 
 
 def finished(folder, **tests):
@@ -37,6 +41,8 @@ def test_only_finished_runs_are_collected(tmp_path):
     assert table.run_id.tolist() == ["done", "done"]
     assert table.test_set.tolist() == ["synthetic10", "other"]
     assert table.clean_correct.tolist() == [53, 54]
+    assert table.train_source.tolist() == ["drawn"] * 2
+    assert table.test_source.tolist() == ["CIFAR-10 (JPEG copy)"] * 2
     assert [folder.name for folder in records.unfinished(tmp_path)] == ["begun", "empty"]
 
 
