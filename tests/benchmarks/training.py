@@ -1,0 +1,221 @@
+"""The training step's speed beside plain Keras and PyTorch, its memory, the start-up, and twenty random kills.
+
+python tests/benchmarks/training.py                        # half an hour on two slow cores
+python tests/benchmarks/training.py widths memory          # some parts only: widths families memory startup kills
+"""
+
+import dataclasses
+import importlib.util
+import pathlib
+import random
+import resource
+import runpy
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from unittest import mock
+
+import keras
+import nbformat
+import numpy as np
+import pandas as pd
+import papermill
+
+from autoaug import models, recipes, training, training_step
+from autoaug.models import wide_resnet
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROUNDS = 5  # of each contender, taking turns; the median counts
+ROUND_SECONDS = 3.0
+
+
+def batch(size):
+    """Random images and labels."""
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((size, 32, 32, 3), np.float32), rng.integers(0, 10, size)
+
+
+def our_step(recipe):
+    """A function that trains one step of the recipe."""
+    images, labels = batch(recipe.batch_size)
+    step = training.TrainingStep(models.build_model(recipe.model, **recipe.size), recipe)
+    return lambda: step(images, labels, np.float32(0.1), np.array([0, 0], np.int32)).numpy()
+
+
+def keras_step(recipe):
+    """The same from Keras' own layers, optimizer and compiled training."""
+    images, labels = batch(recipe.batch_size)
+
+    def batch_norm_relu(x, *, name):
+        return keras.ops.relu(keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x))
+
+    with mock.patch.object(wide_resnet, "batch_norm_relu", batch_norm_relu):
+        model = models.build_model(recipe.model, **recipe.size)
+    optimizer = keras.optimizers.SGD(0.1, 0.9, nesterov=True, weight_decay=5e-4, global_clipnorm=5.0)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return lambda: model.train_on_batch(images, labels)
+
+
+def torch_step(recipe):
+    """The same in PyTorch."""
+    step = runpy.run_path(str(HERE / "torch_wide_resnet.py"))["training_step"]
+    return step(recipe.size.get("depth", 28), recipe.size["widen_factor"], *batch(recipe.batch_size))
+
+
+def seconds_per_step(steps):
+    """Seconds per step of each function: the median of rounds taken in turns, or of one step where that is long."""
+    for step in steps:
+        step()  # compiles
+    single = [step_once(step) for step in steps]
+    if max(single) > ROUND_SECONDS:
+        return single
+    measured = [[] for _ in steps]
+    for _ in range(ROUNDS):
+        for step, times in zip(steps, measured, strict=True):
+            count, started = 0, time.perf_counter()
+            while (passed := time.perf_counter() - started) < ROUND_SECONDS:
+                step()
+                count += 1
+            times.append(passed / count)
+    return [statistics.median(times) for times in measured]
+
+
+def step_once(step):
+    """Seconds of one step."""
+    started = time.perf_counter()
+    step()
+    return time.perf_counter() - started
+
+
+def widths():
+    """Images a second of the Wide-ResNet-28 at three widths."""
+    contenders = {"ours": our_step, "plain Keras": keras_step}
+    if importlib.util.find_spec("torch"):
+        contenders["PyTorch"] = torch_step
+    else:
+        print("PyTorch is left out: it is not installed.")
+    print("Wide-ResNet-28, batch 128, images/s".ljust(40), *(f"{name:>12}" for name in contenders))
+    for width in (16, 32, 160):
+        recipe = dataclasses.replace(recipes.get("wrn", "paper"), size={"widen_factor": width // 16})
+        seconds = seconds_per_step([make(recipe) for make in contenders.values()])
+        print(f"width {width}".ljust(40), *(f"{128 / value:12.1f}" for value in seconds), flush=True)
+
+
+def families():
+    """Images a second of the other four models, full and quick."""
+    print("images/s".ljust(40), f"{'quick':>12}{'full':>12}")
+    for name in list(models.MODELS)[1:]:
+        row = []
+        for preset in ("quick", "paper"):
+            recipe = recipes.get(name, preset)
+            (seconds,) = seconds_per_step([our_step(recipe)])
+            row.append(f"{recipe.batch_size / seconds:12.1f}")
+        print(name.ljust(40), *row, flush=True)
+
+
+def train_on(train_size):
+    """Peak megabytes after two steps of the Wide-ResNet of width 16 on as many random images."""
+    tiny = runpy.run_path(str(HERE.parent / "autoaug" / "tiny.py"))["dataset"]()
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (train_size, 32, 32, 3), np.uint8)
+    dataset = dataclasses.replace(tiny, train_images=images, train_labels=rng.integers(0, 10, train_size))
+    recipe = dataclasses.replace(recipes.get("wrn"), epochs=1, batch_size=128, size={"widen_factor": 1})
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(training.TrainingStep, "__call__", two_steps()):
+        try:
+            training.train(recipe, dataset, folder)
+        except StopIteration:
+            print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}")
+
+
+def two_steps():
+    """A step that is done twice and then ends the run."""
+    step, left = training.TrainingStep.__call__, [2]
+
+    def call(self, *arguments):
+        if not left[0]:
+            raise StopIteration
+        left[0] -= 1
+        return step(self, *arguments)
+
+    return call
+
+
+def memory():
+    """Peak memory of a training process, with 512 images and with 50,000."""
+    peaks = []
+    for size in (512, 50_000):
+        command = [sys.executable, __file__, "train_on", str(size)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        peaks.append(float(output.split("peak ")[1]))
+    print(f"peak memory of training width 16: {peaks[0]:.0f} MB with 512 images, {peaks[1]:.0f} MB with 50,000")
+
+
+STARTUP = """
+import time
+clock = [time.perf_counter()]
+from autoaug import models, training
+clock.append(time.perf_counter())
+import numpy as np
+from autoaug import recipes
+recipe = recipes.get("wrn")
+model = models.build_model("wrn", **recipe.size)
+clock.append(time.perf_counter())
+step = training.TrainingStep(model, recipe)
+for _ in range(2):
+    step(np.zeros((128, 32, 32, 3), np.float32), np.zeros(128, int), np.float32(0), np.zeros(2, np.int32)).numpy()
+    clock.append(time.perf_counter())
+print(*np.diff(clock).round(2))
+"""
+
+
+def startup():
+    """Seconds until the quick run's first step, by part, and of its notebook, cell by cell, with one epoch."""
+    output = subprocess.run([sys.executable, "-c", STARTUP], check=True, capture_output=True, text=True).stdout
+    print("quick run, s: imports, building, first step, second step:", *output.split())
+    notebook = HERE.parents[1] / "notebooks" / "train.ipynb"
+    with tempfile.TemporaryDirectory() as folder:
+        for which in ("first", "second"):
+            out = pathlib.Path(folder) / "out.ipynb"
+            parameters = {"epochs": 1, "data_dir": f"{folder}/data", "results_dir": f"{folder}/{which}"}
+            started = pd.Timestamp.now(tz="UTC")
+            papermill.execute_notebook(notebook, out, parameters, cwd=notebook.parents[1], progress_bar=False)
+            print(f"train.ipynb, one epoch, {which} run (the data are built in the first), s: begun, taken")
+            for cell in nbformat.read(out, as_version=4).cells:
+                if cell.cell_type == "code":
+                    times = (cell.metadata.papermill[key] for key in ("start_time", "end_time"))
+                    begun, ended = ((pd.Timestamp(time, tz="UTC") - started).total_seconds() for time in times)
+                    print(f"  {begun:6.1f}  {ended - begun:6.1f}  {cell.source.strip().splitlines()[-1][:60]}")
+
+
+def kills():
+    """Twenty kills at random moments, then the comparison with the run that was let be."""
+    script, rng = HERE.parent / "autoaug" / "train_and_die.py", random.Random(0)
+    command = [sys.executable, str(script)]
+    with tempfile.TemporaryDirectory() as folder:
+        whole, killed = pathlib.Path(folder) / "whole", pathlib.Path(folder) / "killed"
+        started = time.perf_counter()
+        subprocess.run([*command, str(whole), "SIGKILL", "after", "99"], check=True, capture_output=True)
+        length = time.perf_counter() - started
+        for _ in range(20):
+            process = subprocess.Popen([*command, str(killed), "SIGKILL", "after", "99"], stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)  # fmt: skip
+            time.sleep(length * rng.uniform(0.5, 1.0))  # the first half is start-up
+            process.kill()
+            process.wait()
+        subprocess.run([*command, str(killed), "SIGKILL", "after", "99"], check=True, capture_output=True)
+        logits = [np.load(run / "predictions" / "synthetic10.npz")["logits"] for run in (whole, killed)]
+        columns = ["epoch", "learning_rate", *training_step.MEASURES]
+        histories = [pd.read_csv(run / "history.csv")[columns] for run in (whole, killed)]
+        print(f"20 kills: same logits: {np.array_equal(*logits)}; same history: {histories[0].equals(histories[1])}")
+
+
+PARTS = {part.__name__: part for part in (widths, families, memory, startup, kills)}
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["train_on"]:
+        train_on(int(sys.argv[2]))
+    else:
+        for part in sys.argv[1:] or PARTS:
+            PARTS[part]()
