@@ -23,14 +23,14 @@ import pathlib
 import platform
 import subprocess
 
+import fastjsonschema  # jsonschema compiles a grammar at its import, for three seconds
 import filelock
-import jsonschema
 import pandas as pd
 
 from autoaug import recipes
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
-_SCHEMA = json.loads((pathlib.Path(__file__).parent / "record_schema.json").read_text())
+_check_schema = fastjsonschema.compile(json.loads((pathlib.Path(__file__).parent / "record_schema.json").read_text()))
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "numba")
 _TEST_COLUMNS = ("total", "correct", "overlap", "clean_total", "clean_correct")
 COLUMNS = (
@@ -167,9 +167,12 @@ def read(folder):
 
 
 def _validate(record, path):
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(_SCHEMA).iter_errors(record))
-    if error is not None:
-        raise RecordError(f"{path}: {error.json_path}: {error.message}")
+    try:
+        _check_schema(record)
+    except fastjsonschema.JsonSchemaException as error:
+        raise RecordError(
+            f"{path}: {error.message.replace(error.name, '.'.join(['$', *error.path[1:]]), 1)}"
+        ) from error
     for name, test in record["tests"].items():
         consistent = (
             test["clean_total"] == test["total"] - test["overlap"]
