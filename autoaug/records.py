@@ -22,6 +22,7 @@ import os
 import pathlib
 import platform
 import subprocess
+import textwrap
 
 import fastjsonschema  # jsonschema compiles a grammar at its import, for three seconds
 import filelock
@@ -170,9 +171,8 @@ def _validate(record, path):
     try:
         _check_schema(record)
     except fastjsonschema.JsonSchemaException as error:
-        raise RecordError(
-            f"{path}: {error.message.replace(error.name, '.'.join(['$', *error.path[1:]]), 1)}"
-        ) from error
+        message = error.message.replace(error.name, ".".join(["$", *error.path[1:]]), 1)
+        raise RecordError(f"{path}: {message}. Received: {textwrap.shorten(repr(error.value), 80)}") from error
     for name, test in record["tests"].items():
         consistent = (
             test["clean_total"] == test["total"] - test["overlap"]

@@ -90,9 +90,9 @@ def test_run_id_tells_runs_apart():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"status": "done"}, r"\$.status: 'done' is not one of"),
-        ({"parameters": "many"}, r"\$.parameters: 'many' is not of type 'integer'"),
-        ({"surprise": 1}, r"\$: Additional properties are not allowed \('surprise'"),
+        ({"status": "done"}, r"\$.status must be one of .* Received: 'done'"),
+        ({"parameters": "many"}, r"\$.parameters must be integer. Received: 'many'"),
+        ({"surprise": 1}, r"\$ must not contain {'surprise'} properties"),
         ({"tests": {"a": {**TEST, "clean_total": 91}}}, r"\$.tests.a: the counts contradict each other"),
         ({"tests": {"a": {**TEST, "clean_correct": 49}}}, r"\$.tests.a: the counts contradict each other"),
         ({"tests": {"a": {**TEST, "correct": 101, "clean_correct": 91}}}, r"\$.tests.a: the counts contradict"),
