@@ -19,6 +19,12 @@ def split(dataset, recipe, seed):
     return np.sort(shuffled[recipe.validation_size :]), np.sort(shuffled[: recipe.validation_size])
 
 
+def load_kernel():
+    """Load the augmentation's kernel; the first time on a machine it is compiled, for some seconds."""
+    no_images, no_plan = np.zeros((0, 32, 32, 3), np.uint8), augment.sample_plan(augment.epoch_generator(0, 0), 0)
+    augment.augment_batch(no_images, no_plan, mean=np.zeros(3), std=np.ones(3))
+
+
 class Batches:
     """One epoch's batches, in an order and with an augmentation fixed by (seed, epoch).
 

@@ -81,7 +81,7 @@ class _Run:
             model=self.model, history=self._history, clock=self._clock, **self.step.state,
         )  # fmt: skip
         self.done = self.checkpoints.restore()
-        self.history = json.loads(self._history.numpy())
+        self.history, self.clock = json.loads(self._history.numpy()), self._clock.numpy()
         if not self.done and (run_dir / "history.csv").exists():
             raise DamagedCheckpointError(
                 f"{run_dir}: expected a checkpoint, since history.csv says that epochs were trained. Received: none in "
@@ -100,8 +100,7 @@ class _Run:
                         on_epoch(pd.DataFrame(self.history))
                     due = epoch_ended and (len(self.history) % checkpoint_epochs == 0 or self.done == self.total)
                     if due or signals or time.monotonic() - saved > checkpoint_seconds:
-                        self._require_finite()
-                        self.checkpoints.save(self.done)
+                        self._save()
                         self._write_history(self.history[written:])
                         saved, written = time.monotonic(), len(self.history)
                     if signals:
@@ -117,18 +116,19 @@ class _Run:
             print(f"{self.run_dir}: going on after step {self.done:,} of {self.total:,}.")
         images = (self.total - self.done) * self.recipe.batch_size
         print(estimate.describe(3 * models.flops_per_image(self.model) * images))
+        pipeline.load_kernel()  # now, and not while an epoch's first step waits for its batch
         return Progress(self.total, self.done, self.recipe.batch_size)
 
     def _epoch(self, progress):
         """Train to the end of the epoch; yields after each step whether it was the last, the state being whole."""
         epoch, start = divmod(self.done, self.steps_per_epoch)
         batches = pipeline.Batches(self.dataset, self.recipe, self.seed, epoch, start)
-        before, begun = self._clock.numpy(), time.perf_counter()
+        before, begun = self.clock, time.perf_counter()
         for images, labels in batches:
             rate = recipes.learning_rate_at(self.recipe.learning_rate, self.done + 1, self.total)
             self.step(images, labels, np.float32(rate), np.array([self.seed, self.done], np.int32))
             self.done += 1
-            self._clock.assign(before + np.array([time.perf_counter() - begun, batches.wait_seconds]))
+            self.clock = before + np.array([time.perf_counter() - begun, batches.wait_seconds])
             if progress.advance():
                 self._require_finite()
                 means = self.step.take_means()
@@ -145,12 +145,17 @@ class _Run:
         if len(self.held_out):
             logits = self.predict(self.dataset.train_images[self.held_out])
             row["validation_accuracy"] = float(np.mean(logits.argmax(1) == self.dataset.train_labels[self.held_out]))
-        seconds, waiting = self._clock.numpy()
+        seconds, waiting = self.clock.tolist()
         row["images_per_second"] = self.recipe.batch_size * self.steps_per_epoch / seconds
         self.history.append({**row, "input_wait_share": waiting / seconds, "seconds": seconds})
-        self._history.assign(json.dumps(self.history))
-        self._clock.assign([0.0, 0.0])
+        self.clock = np.zeros(2)
         self.step.reset()
+
+    def _save(self):
+        self._require_finite()
+        self._history.assign(json.dumps(self.history))
+        self._clock.assign(self.clock)
+        self.checkpoints.save(self.done)
 
     def _require_finite(self):
         """Stop at a cost that is not finite, leaving the batch of its step in `failed_step.npz`."""

@@ -98,6 +98,14 @@ def test_a_gradient_that_overflows_in_float16_is_left_out():
     assert any((old != new.numpy()).any() for old, new in zip(before, model.trainable_variables, strict=True))
 
 
+def test_the_step_is_traced_once(tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
+    steps = []
+    keep = training.TrainingStep.__init__
+    monkeypatch.setattr(training.TrainingStep, "__init__", lambda self, *a: steps.append(self) or keep(self, *a))
+    training.train(dataclasses.replace(tiny_recipe, epochs=2), tiny_dataset, tmp_path)
+    assert [step._compiled.experimental_get_tracing_count() for step in steps] == [1]
+
+
 def test_validation_images_are_held_out_and_evaluated(tiny_dataset, tiny_recipe, tmp_path):
     recipe = dataclasses.replace(tiny_recipe, validation_size=50, epochs=2)
     seen = []

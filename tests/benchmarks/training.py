@@ -1,7 +1,7 @@
 """The training step's speed beside plain Keras and PyTorch, its memory, the start-up, and twenty random kills.
 
 python tests/benchmarks/training.py                        # half an hour on two slow cores
-python tests/benchmarks/training.py widths memory          # some parts only: widths families memory startup kills
+python tests/benchmarks/training.py widths memory          # some parts only; the others: families saving startup kills
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import papermill
 
-from autoaug import models, recipes, training, training_step
+from autoaug import models, recipes, run_checkpoints, training, training_step
 from autoaug.models import wide_resnet
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -189,6 +189,22 @@ def startup():
                     print(f"  {begun:6.1f}  {ended - begun:6.1f}  {cell.source.strip().splitlines()[-1][:60]}")
 
 
+def saving():
+    """Seconds to write a checkpoint of the full Wide-ResNet, momentum included."""
+    recipe = recipes.get("wrn", "paper")
+    model = models.build_model("wrn")
+    state = training_step.TrainingStep(model, recipe).state
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints = run_checkpoints.RunCheckpoints(folder, 390, model=model, **state)
+        seconds = []
+        for step in range(1, 4):
+            started = time.perf_counter()
+            checkpoints.save(step)
+            seconds.append(time.perf_counter() - started)
+        size = sum(path.stat().st_size for path in pathlib.Path(folder).glob("step-000000003*")) / 1e6
+    print(f"checkpoint of the full Wide-ResNet, {size:.0f} MB: {statistics.median(seconds):.2f} s")
+
+
 def kills():
     """Twenty kills at random moments, then the comparison with the run that was let be."""
     script, rng = HERE.parent / "autoaug" / "train_and_die.py", random.Random(0)
@@ -211,7 +227,7 @@ def kills():
         print(f"20 kills: same logits: {np.array_equal(*logits)}; same history: {histories[0].equals(histories[1])}")
 
 
-PARTS = {part.__name__: part for part in (widths, families, memory, startup, kills)}
+PARTS = {part.__name__: part for part in (widths, families, memory, saving, startup, kills)}
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["train_on"]:
