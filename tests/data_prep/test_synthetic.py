@@ -163,7 +163,9 @@ def test_build_leaves_the_files_of_others(small, tmp_path):
     folder = tmp_path / "synthetic10" / "training"
     folder.mkdir(parents=True)
     (folder / "train_batch").write_bytes(b"mine")
-    with pytest.raises(datasets.DatasetError, match=rf"{folder}: Expected nothing, or what was built here. Received: other files"):
+    with pytest.raises(
+        datasets.DatasetError, match=rf"{folder}: Expected nothing, or what was built here. Received: other files"
+    ):
         synthetic.build(tmp_path)
     assert (folder / "train_batch").read_bytes() == b"mine"
 
