@@ -152,7 +152,7 @@ def _continue(source, part, session):
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
     with session.get(source.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         if response.status_code == 416:  # the partial file is no beginning of this one
-            part.unlink()
+            part.unlink(missing_ok=True)
         response.raise_for_status()
         if not response.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
             done = 0

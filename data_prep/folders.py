@@ -47,11 +47,9 @@ def file_hashes(folder):
 
 def file_hash(path, kind="sha256"):
     """The file's hash in hexadecimal: a kind of hashlib, or git-blob-sha1, the name that git gives its content."""
-    start = hashlib.new(kind)
-    if kind == "git-blob-sha1":
-        start = hashlib.sha1(f"blob {path.stat().st_size}\0".encode())
+    kind, prefix = ("sha1", f"blob {path.stat().st_size}\0") if kind == "git-blob-sha1" else (kind, "")
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: start).hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.new(kind, prefix.encode())).hexdigest()
 
 
 def condition(folder, recipe):
