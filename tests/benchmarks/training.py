@@ -5,6 +5,7 @@ python tests/benchmarks/training.py widths memory          # some parts only; th
 """
 
 import dataclasses
+import functools
 import importlib.util
 import pathlib
 import random
@@ -22,9 +23,10 @@ import nbformat
 import numpy as np
 import pandas as pd
 import papermill
+import tensorflow as tf
 
 from autoaug import models, recipes, run_checkpoints, training, training_step
-from autoaug.models import wide_resnet
+from autoaug.models import layers
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROUNDS = 5  # of each contender, taking turns; the median counts
@@ -45,23 +47,31 @@ def our_step(recipe):
 
 
 def keras_step(recipe):
-    """The same from Keras' own layers, optimizer and compiled training."""
+    """The same with Keras' own batch normalisation and optimizer, trained as in Keras' guides.
+
+    Shake-Shake and ShakeDrop have no layer in Keras: theirs stay.
+    """
     images, labels = batch(recipe.batch_size)
-
-    def batch_norm_relu(x, *, name):
-        return keras.ops.relu(keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x))
-
-    with mock.patch.object(wide_resnet, "batch_norm_relu", batch_norm_relu):
+    plain = functools.partial(keras.layers.BatchNormalization, momentum=0.9, epsilon=1e-5)
+    with mock.patch.object(layers, "FusedBatchNorm", plain):
         model = models.build_model(recipe.model, **recipe.size)
-    optimizer = keras.optimizers.SGD(0.1, 0.9, nesterov=True, weight_decay=5e-4, global_clipnorm=5.0)
-    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    return lambda: model.train_on_batch(images, labels)
+    optimizer = keras.optimizers.SGD(0.1, 0.9, nesterov=True, weight_decay=recipe.weight_decay, global_clipnorm=5.0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            cost = loss(labels, model(images, training=True, noise_key=tf.constant([0, 0])))
+        optimizer.apply(tape.gradient(cost, model.trainable_weights), model.trainable_weights)
+        return cost
+
+    return lambda: step().numpy()
 
 
 def torch_step(recipe):
     """The same in PyTorch."""
-    step = runpy.run_path(str(HERE / "torch_wide_resnet.py"))["training_step"]
-    return step(recipe.size.get("depth", 28), recipe.size["widen_factor"], *batch(recipe.batch_size))
+    step = runpy.run_path(str(HERE / "torch_models.py"))["training_step"]
+    return step(recipe.model, recipe.size, recipe.weight_decay, *batch(recipe.batch_size))
 
 
 def seconds_per_step(steps):
@@ -89,30 +99,30 @@ def step_once(step):
     return time.perf_counter() - started
 
 
-def widths():
-    """Images a second of the Wide-ResNet-28 at three widths."""
+def compare(recipes_by_name):
+    """Print images a second of each recipe's step, ours and others', which take turns."""
     contenders = {"ours": our_step, "plain Keras": keras_step}
     if importlib.util.find_spec("torch"):
         contenders["PyTorch"] = torch_step
     else:
         print("PyTorch is left out: it is not installed.")
-    print("Wide-ResNet-28, batch 128, images/s".ljust(40), *(f"{name:>12}" for name in contenders))
-    for width in (16, 32, 160):
-        recipe = dataclasses.replace(recipes.get("wrn", "paper"), size={"widen_factor": width // 16})
+    print("training step, images/s".ljust(40), *(f"{name:>12}" for name in contenders))
+    for name, recipe in recipes_by_name.items():
         seconds = seconds_per_step([make(recipe) for make in contenders.values()])
-        print(f"width {width}".ljust(40), *(f"{128 / value:12.1f}" for value in seconds), flush=True)
+        print(name.ljust(40), *(f"{recipe.batch_size / value:12.1f}" for value in seconds), flush=True)
+
+
+def widths():
+    """The Wide-ResNet-28 at three widths."""
+    paper = recipes.get("wrn", "paper")
+    sizes = {width: dataclasses.replace(paper, size={"widen_factor": width // 16}) for width in (16, 32, 160)}
+    compare({f"Wide-ResNet-28, width {width}": recipe for width, recipe in sizes.items()})
 
 
 def families():
-    """Images a second of the other four models, full and quick."""
-    print("images/s".ljust(40), f"{'quick':>12}{'full':>12}")
-    for name in list(models.MODELS)[1:]:
-        row = []
-        for preset in ("quick", "paper"):
-            recipe = recipes.get(name, preset)
-            (seconds,) = seconds_per_step([our_step(recipe)])
-            row.append(f"{recipe.batch_size / seconds:12.1f}")
-        print(name.ljust(40), *row, flush=True)
+    """The other four models, quick and full."""
+    names = list(models.MODELS)[1:]
+    compare({f"{name}, {preset}": recipes.get(name, preset) for preset in ("quick", "paper") for name in names})
 
 
 def train_on(train_size):
