@@ -7,6 +7,8 @@ Numbers are fractions in [0, 1]; percent is for display. A table of counts is a 
 import numpy as np
 import scipy.stats
 
+from autoaug.bootstrap import require_confidence
+
 
 def accuracy_interval(correct, total, confidence=0.95):
     """Exact interval of a binomial proportion: Clopper & Pearson, Biometrika 26 (1934), 404–413.
@@ -55,6 +57,25 @@ def gap(correct, total, other_correct, other_total, confidence=0.95):
     return p - q, p - q - below, p - q + above
 
 
+def class_gaps(correct, labels, other_correct, other_labels, confidence=0.95):
+    """`gap` for the images of each class: a dict from class to (gap, low, high), of the classes in both test sets.
+
+    Args:
+        correct, other_correct: bool [images], whether a model is right about each image of the two test sets.
+        labels, other_labels: int [images], their classes.
+        confidence: in (0, 1).
+    """
+    classes = np.intersect1d(labels, other_labels)
+    sides = ((correct, labels), (other_correct, other_labels))
+    right, total, other_right, other_total = (
+        [int(chosen[truth == label].sum()) for label in classes]
+        for answers, truth in sides
+        for chosen in (answers, np.ones_like(answers))
+    )
+    rows = zip(*gap(right, total, other_right, other_total, confidence), strict=True)
+    return {int(label): tuple(map(float, row)) for label, row in zip(classes, rows, strict=True)}
+
+
 def _wilson(correct, total, confidence):
     """Proportion and Wilson score interval (Journal of the American Statistical Association 22 (1927), 209–212)."""
     z = scipy.stats.norm.ppf((1 + confidence) / 2)
@@ -66,8 +87,7 @@ def _wilson(correct, total, confidence):
 
 def _check(correct, total, confidence):
     """Both counts as integer arrays."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"Expected confidence between 0 and 1, as in 0.95. Received: {confidence!r}")
+    require_confidence(confidence)
     correct, total = np.asarray(correct), np.asarray(total)
     integers = np.issubdtype(correct.dtype, np.integer) and np.issubdtype(total.dtype, np.integer)
     if not integers or np.any(total < 1) or np.any(correct < 0) or np.any(correct > total):

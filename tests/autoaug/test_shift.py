@@ -86,6 +86,13 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     assert 0.47 < np.mean((low <= 0.1) & (high >= 0.1)) < 0.53
 
 
+def test_class_gaps_are_the_gaps_of_each_class_on_its_own_images():
+    labels, other_labels = np.array([0, 0, 1, 1, 2]), np.array([0, 1, 1, 1])
+    correct, other_correct = np.array([1, 0, 1, 1, 1], bool), np.array([0, 1, 0, 0], bool)
+    found = shift.class_gaps(correct, labels, other_correct, other_labels, 0.9)
+    assert found == {0: pytest.approx(shift.gap(1, 2, 0, 1, 0.9)), 1: pytest.approx(shift.gap(2, 2, 1, 3, 0.9))}
+
+
 @pytest.fixture
 def runs():
     """Three runs: one complete, one with overlap, one without its own test set."""

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 from autoaug import recipes, shift
 from data_prep import published
@@ -14,6 +15,38 @@ from data_prep import published
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PREDICTIONS = ROOT.parent / "shared" / "data" / "cifar10.1-predictions.npz"
 COUNTS = ROOT / "results" / "published" / "cifar10.1-counts.csv"
+PUBLISHED = {  # accuracy on CIFAR-10 and CIFAR-10.1 v4, in percent: Recht et al. (2018), table of all models
+    "shake_shake_26_2x64d_SSI_cutout16": (97.1, 93.0),
+    "shake_shake_26_2x96d_SSI": (97.1, 91.9),
+    "shake_shake_26_2x64d_SSI": (97.0, 91.4),
+    "wrn_28_10_cutout16": (97.0, 92.0),
+    "shake_drop": (96.9, 92.3),
+    "shake_shake_26_2x32d_SSI": (96.6, 89.8),
+    "darc": (96.6, 89.5),
+    "resnext_29_4x64d": (96.4, 89.6),
+    "pyramidnet_basic_110_270": (96.3, 90.5),
+    "resnext_29_8x64d": (96.2, 90.0),
+    "wrn_28_10": (95.9, 89.7),
+    "pyramidnet_basic_110_84": (95.7, 89.3),
+    "densenet_BC_100_12": (95.5, 87.6),
+    "nas": (95.4, 88.8),
+    "wide_resnet_tf": (95.0, 88.5),
+    "resnet_preact_bottleneck_164": (94.2, 85.9),
+    "vgg16_keras": (93.6, 85.3),
+    "resnet_basic_110": (93.5, 85.2),
+    "resnet_preact_basic_110": (93.4, 86.5),
+    "resnet_basic_56": (93.3, 85.0),
+    "resnet_basic_44": (93.0, 84.2),
+    "vgg_15_BN_64": (93.0, 84.9),
+    "resnetv2_tf": (92.7, 84.4),
+    "resnet_basic_32": (92.5, 84.9),
+    "cudaconvnet": (88.5, 77.5),
+    "random_features_256k_aug": (85.6, 73.1),
+    "random_features_32k_aug": (85.0, 71.9),
+    "random_features_256k_no_aug": (84.2, 69.9),
+    "random_features_32k_no_aug": (83.3, 67.9),
+    "alexnet_tf_ben": (82.0, 68.9),
+}
 with_predictions = pytest.mark.skipif(
     not PREDICTIONS.exists(), reason="../shared/data/cifar10.1-predictions.npz is absent"
 )
@@ -67,9 +100,22 @@ def test_the_published_table_is_reproduced_to_a_tenth_of_a_point():
         "cifar10.1-v6": {"size": 30, "min": 2_000, "max": 2_000},
     }
     table = shift.accuracy_table(counts).set_index(["model", "test_set"])[["accuracy", "low", "high"]]
-    percent = (100 * table).round(1).loc["shake_shake_26_2x64d_SSI_cutout16"]
-    assert percent.loc["cifar10"].tolist() == [97.1, 96.8, 97.4]
-    assert percent.loc["cifar10.1-v4", "accuracy"] == 93.0
+    percent = (100 * table).round(1)
+    assert percent["accuracy"].unstack()[["cifar10", "cifar10.1-v4"]].apply(tuple, axis=1).to_dict() == PUBLISHED
+    best = percent.loc["shake_shake_26_2x64d_SSI_cutout16"]
+    assert best.loc["cifar10"].tolist() == [97.1, 96.8, 97.4]
+    assert best.loc["cifar10.1-v4"].tolist() == [93.0, 91.8, 94.0]
+
+
+@with_predictions
+def test_intervals_of_all_published_models_are_the_exact_test_inverted():
+    with np.load(PREDICTIONS, allow_pickle=False) as arrays:
+        for name in published.TEST_SETS:
+            right = (arrays[f"predictions/{name}"] == arrays[f"labels/{name}"]).sum(axis=1)
+            total = len(arrays[f"labels/{name}"])
+            expected = [scipy.stats.binomtest(int(count), total).proportion_ci(0.95, "exact") for count in right]
+            low, high = shift.accuracy_interval(right, np.full(30, total))
+            np.testing.assert_allclose(np.stack([low, high], axis=1), expected, atol=1e-12)
 
 
 def test_the_reported_accuracies_are_of_the_five_models():
