@@ -92,10 +92,13 @@ def write(folder, recipe, write_files):
     for left_over in (partial, old):
         shutil.rmtree(left_over, ignore_errors=True)
     partial.mkdir(parents=True)
-    write_manifest(partial, recipe | write_files(partial))
-    if folder.exists():
-        folder.rename(old)
-    partial.rename(folder)
+    try:
+        write_manifest(partial, recipe | write_files(partial))
+        if folder.exists():
+            folder.rename(old)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
 
 
