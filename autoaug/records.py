@@ -35,7 +35,7 @@ _check_schema = fastjsonschema.compile(json.loads((pathlib.Path(__file__).parent
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "numba")
 _TEST_COLUMNS = ("total", "correct", "overlap", "clean_total", "clean_correct")
 COLUMNS = (
-    *("run_id", "folder", "kind", "preset", "model", "train_data", "train_source", "seed", "epochs"),
+    *("run_id", "folder", "kind", "preset", "model", "recipe", "train_data", "train_source", "seed"),
     *("test_set", "test_source", *_TEST_COLUMNS),
 )
 
@@ -186,7 +186,8 @@ def _validate(record, path):
 def collect(results_dir):
     """Table of the finished runs under `results_dir/runs`: one row per run and test set, columns COLUMNS.
 
-    `train_source` and `test_source` say where the images come from, such as "CIFAR-10 (JPEG copy)".
+    `recipe` is the whole recipe as JSON: runs of one recipe and training set differ in their seed only. `train_source`
+    and `test_source` say where the images come from, such as "CIFAR-10 (JPEG copy)".
 
     Counts are integers. `overlap` images of the test set are among the run's training images: the accuracy to report
     is `clean_correct / clean_total`. Unfinished runs are left out; `unfinished` lists them.
@@ -195,16 +196,11 @@ def collect(results_dir):
     for folder, record in _runs(results_dir):
         if not _is_finished(record):
             continue
-        recipe = record["recipe"]
+        recipe, train_data = record["recipe"], record["train_data"]
         about = (record["run_id"], str(folder), record["kind"], recipe["preset"], recipe["model"])
-        about += (
-            record["train_data"]["name"],
-            record["train_data"].get("source", ""),
-            record["seed"],
-            recipe["epochs"],
-        )
+        about += (json.dumps(recipe, sort_keys=True), train_data["name"], train_data["source"], record["seed"])
         tests = record["tests"].items()
-        rows += [(*about, name, test.get("source", ""), *(test[c] for c in _TEST_COLUMNS)) for name, test in tests]
+        rows += [(*about, name, test["source"], *(test[c] for c in _TEST_COLUMNS)) for name, test in tests]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

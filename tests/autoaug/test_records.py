@@ -41,6 +41,7 @@ def test_only_finished_runs_are_collected(tmp_path):
     assert table.run_id.tolist() == ["done", "done"]
     assert table.test_set.tolist() == ["synthetic10", "other"]
     assert table.clean_correct.tolist() == [53, 54]
+    assert [json.loads(recipe) for recipe in table.recipe] == [dataclasses.asdict(RECIPE)] * 2
     assert table.train_source.tolist() == ["drawn"] * 2
     assert table.test_source.tolist() == ["CIFAR-10 (JPEG copy)"] * 2
     assert [folder.name for folder in records.unfinished(tmp_path)] == ["begun", "empty"]
@@ -92,6 +93,7 @@ def test_run_id_tells_runs_apart():
     [
         ({"status": "done"}, r"\$.status must be one of .* Received: 'done'"),
         ({"parameters": "many"}, r"\$.parameters must be integer. Received: 'many'"),
+        ({"tests": {"a": {key: TEST[key] for key in TEST if key != "source"}}}, r"\$.tests.a must contain .*'source'"),
         ({"surprise": 1}, r"\$ must not contain {'surprise'} properties"),
         ({"tests": {"a": {**TEST, "clean_total": 91}}}, r"\$.tests.a: the counts contradict each other"),
         ({"tests": {"a": {**TEST, "clean_correct": 49}}}, r"\$.tests.a: the counts contradict each other"),

@@ -141,7 +141,7 @@ class Page(html.parser.HTMLParser):
 def write_run(results, train_data, accuracies, status="finished"):
     """A run of the quick Wide-ResNet with the given accuracies on 2,000 images of each test set."""
     run_id = f"wrn-{train_data}-quick-seed0-00000000"
-    test = {"total": 2000, "overlap": 0, "clean_total": 2000, "sha256": "cd" * 32}
+    test = {"total": 2000, "overlap": 0, "clean_total": 2000, "source": "embedded images", "sha256": "cd" * 32}
     record = {
         "format": 1,
         "status": status,
@@ -156,6 +156,7 @@ def write_run(results, train_data, accuracies, status="finished"):
             "num_classes": 10,
             "mean": [0.5] * 3,
             "std": [0.2] * 3,
+            "source": "embedded images",
             "sha256": "ab" * 32,
         },
         "code": {"version": "0.1.0", "commit": "f" * 40, "dirty": False},
