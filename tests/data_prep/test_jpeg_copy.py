@@ -1,0 +1,42 @@
+"""Sets of the published sizes from real photographs, through the way for files whose hashes are not the published."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import pytest
+
+from autoaug import datasets
+from autoaug.batches import DatasetError
+from data_prep import sources, subsets
+
+SCRIPT = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "data" / "make_batches.py"
+
+
+@pytest.fixture
+def folder():
+    """Removed at once, unlike `tmp_path`: the files take 400 MB."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield pathlib.Path(folder)
+
+
+@pytest.mark.skipif(not SCRIPT.exists(), reason="needs ../shared/data, the JPEG copy of CIFAR-10")
+def test_a_subsample_of_the_jpeg_copy(folder):
+    """Its channel statistics are near those of the research's subsample, which was drawn with another seed."""
+    subprocess.run([sys.executable, SCRIPT, folder / "sources"], check=True)
+    name, arguments = "cifar10_10k", (folder / "data", ["cifar10_10k"], folder / "sources")
+    with pytest.raises(DatasetError, match=r"Expected md5 c99cafc152244af753f735de768cd75f\. Found: "):
+        subsets.build(*arguments)
+    assert not (folder / "data" / "cifar10").exists()
+    assert subsets.build(*arguments, unverified="JPEG copy") == dict.fromkeys(("cifar10", name), "written")
+    dataset = datasets.load(name, folder / "data")
+    assert dataset.source == "CIFAR-10 (JPEG copy)"
+    np.testing.assert_array_equal(np.bincount(dataset.train_labels), [800] * 10)
+    np.testing.assert_array_equal(np.bincount(dataset.test_labels), [200] * 10)
+    np.testing.assert_allclose([dataset.mean, dataset.std], sources.REPORTED_STATISTICS[name], atol=0.005)
+    manifest = json.loads((folder / "data" / "cifar10" / "training" / "manifest.json").read_text())
+    assert manifest["inputs"]["cifar-10-python.tar.gz"]["verified"] is False
+    assert manifest["parts"]["training"]["images_per_class"] == [5_000] * 10

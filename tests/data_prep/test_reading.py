@@ -1,0 +1,126 @@
+"""CIFAR-10.1's and 10.2's files at their published sizes: nothing is unpickled, and what differs is named."""
+
+import numpy as np
+import pytest
+
+from autoaug import datasets
+from autoaug.batches import DatasetError
+from data_prep.reading import read_published
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (2_021, 32, 32, 3), dtype=np.uint8)
+LABELS = np.arange(2_021) % 10
+NAMES = np.array(datasets.CLASS_NAMES["cifar10"])
+
+
+def npy_files(folder, images=IMAGES, labels=LABELS):
+    paths = folder / "data.npy", folder / "labels.npy"
+    for path, array in zip(paths, (images, labels), strict=True):
+        np.save(path, array)
+    return paths
+
+
+def npz_file(folder, **changed):
+    """The test part of CIFAR-10.2."""
+    members = {"images": IMAGES[:2_000], "labels": LABELS[:2_000], "label_names": NAMES}
+    path = folder / "test.npz"
+    np.savez(path, **members | {"keywords": np.array(["a", None], object), "ti_indices": np.arange(2_000)} | changed)
+    return [path]
+
+
+@pytest.mark.parametrize(("name", "size"), [("cifar10.1-v4", 2_021), ("cifar10.1-v6", 2_000)])
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8])
+def test_reads_cifar101(name, size, dtype, tmp_path):
+    parts, notes = read_published(name, npy_files(tmp_path, IMAGES[:size], LABELS[:size].astype(dtype)))
+    images, labels = parts.pop("test")
+    np.testing.assert_array_equal(images, IMAGES[:size])
+    np.testing.assert_array_equal(labels, LABELS[:size])
+    assert (parts, notes, labels.dtype) == ({}, [], np.int64)
+
+
+def test_reads_cifar102_and_leaves_object_arrays_alone(tmp_path):
+    parts, notes = read_published("cifar10.2", npz_file(tmp_path))
+    np.testing.assert_array_equal(parts["test"][0], IMAGES[:2_000])
+    np.testing.assert_array_equal(parts["test"][1], LABELS[:2_000])
+    assert (list(parts), notes) == (["test"], [])
+
+
+def test_says_what_it_could_not_read_and_what_is_other_than_expected(tmp_path):
+    notes = read_published("cifar10.2", npz_file(tmp_path, label_names=NAMES.astype(object)))[1]
+    assert notes == ["test.npz: label_names could not be read without unpickling; taken to be in CIFAR-10's order"]
+    notes = read_published("cifar10.2", npz_file(tmp_path, label_names=NAMES[::-1]))[1]
+    assert notes == [f"test.npz: label_names are {', '.join(NAMES[::-1])}"]
+
+
+class Call:
+    """Pickles as a call."""
+
+    def __reduce__(self):
+        return pytest.fail, ("ran",)
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({"images": IMAGES[:1_999]}, r"uint8 \(1999, 32, 32, 3\)"),
+        ({"images": IMAGES[:2_000].astype(float)}, r"float64 \(2000, 32, 32, 3\)"),
+        ({"images": np.array([Call()] * 3, object)}, "Object arrays cannot be loaded"),
+        ({"labels": np.array([Call()] * 2_000, object)}, "Object arrays cannot be loaded"),
+        ({"labels": LABELS[:1_999]}, r"int64 \(1999,\)"),
+        ({"labels": LABELS[:2_000] + 1}, "1…10"),
+        ({"labels": LABELS[:2_000] - 1}, "-1…8"),
+        ({"labels": LABELS[:2_000] / 2}, r"float64 \(2000,\)"),
+        ({"labels": LABELS[:0]}, r"int64 \(0,\)"),
+        ({"labels": NAMES[LABELS[:2_000]]}, r"<U10 \(2000,\)"),
+    ],
+)
+def test_other_arrays_are_refused(changed, found, tmp_path):
+    with pytest.raises(DatasetError, match=rf"test\.npz: Expected .* Received: {found}"):
+        read_published("cifar10.2", npz_file(tmp_path, **changed))
+
+
+@pytest.mark.parametrize("size", [0, 100, 5_000_000])
+def test_cut_files_are_refused(size, tmp_path):
+    for name, paths in (("cifar10.2", npz_file(tmp_path)), ("cifar10.1-v4", npy_files(tmp_path))):
+        paths[0].write_bytes(paths[0].read_bytes()[:size])
+        with pytest.raises(DatasetError, match=rf"{paths[0]}: Expected arrays of images and labels\. Received: "):
+            read_published(name, paths)
+
+
+def test_an_archive_in_place_of_an_array_is_refused(tmp_path):
+    paths = npy_files(tmp_path)
+    npz_file(tmp_path)[0].rename(paths[0])
+    with pytest.raises(DatasetError, match=r"data\.npy: Expected arrays of images and labels\. Received: "):
+        read_published("cifar10.1-v4", paths)
+
+
+def test_files_without_the_arrays_are_refused(tmp_path):
+    path = tmp_path / "test.npz"
+    np.savez(path, pictures=IMAGES[:1])
+    with pytest.raises(DatasetError, match=r"test\.npz: Expected arrays of images and labels\. Received: .*images"):
+        read_published("cifar10.2", [path])
+    with path.open("wb") as file:  # not an archive
+        np.save(file, IMAGES[:1])
+    with pytest.raises(DatasetError, match=r"test\.npz: Expected arrays of images and labels\. Received: "):
+        read_published("cifar10.2", [path])
+
+
+def test_mutated_files_are_refused_or_valid(tmp_path, monkeypatch):
+    """Headers of arrays and of the archive, mostly."""
+    monkeypatch.setitem(datasets.DATASETS, "cifar10.2", datasets.Spec((), "test", 0, 1))
+    path, rng = tmp_path / "test.npz", np.random.default_rng(1)
+    np.savez(path, images=IMAGES[:1], labels=LABELS[:1], label_names=NAMES)
+    whole, refused = path.read_bytes(), 0
+    headers = np.setdiff1d(np.arange(len(whole)), whole.index(IMAGES[:1].tobytes()) + np.arange(3072))
+    for _ in range(1_000):
+        content = bytearray(whole)
+        for position in rng.choice(headers, rng.integers(1, 5)):
+            content[position] = rng.integers(0, 256)
+        path.write_bytes(content)
+        try:
+            images, labels = read_published("cifar10.2", [path])[0]["test"]
+        except DatasetError:
+            refused += 1
+        else:
+            np.testing.assert_array_equal(images, IMAGES[:1])
+            assert labels == LABELS[:1]  # checksums of the archive leave nothing else
+    assert 500 < refused < 1_000
