@@ -1,0 +1,115 @@
+"""Runs on disk → families, comparisons and means over seeds."""
+
+import dataclasses
+import pathlib
+import runpy
+
+import numpy as np
+import pytest
+
+from autoaug import page, recipes, records, shift, study
+
+RUNS = runpy.run_path(str(pathlib.Path(__file__).with_name("run_files.py")))
+LABELS = np.arange(200) % 10
+QUICK = recipes.get("wrn")
+
+
+def write(results, train_data, accuracies, seed=0, overlap=(), labels=LABELS, **options):
+    rng = np.random.default_rng([seed, *train_data.encode()])
+    tests = {
+        name: RUNS["predictions"](rng, labels, accuracy, overlap if name != train_data else ())
+        for name, accuracy in accuracies.items()
+    }
+    return RUNS["write"](results, train_data, tests, seed, **options)
+
+
+def collect(results):
+    runs = records.collect(results)
+    return runs.assign(sort=[page.sort_of_run(run) for run in runs.itertuples()], family=study.family_names(runs))
+
+
+BOTH = {"synthetic10": 0.9, "synthetic10_harder": 0.5}
+
+
+def test_a_comparison_holds_the_right_answers_of_every_family_and_seed(tmp_path):
+    for train_data in BOTH:
+        for seed in range(3):
+            write(tmp_path, train_data, BOTH, seed)
+        write(tmp_path, train_data, BOTH, recipe=recipes.get("ss32"))
+    write(tmp_path, "synthetic10", BOTH, recipe=recipes.get("pyramid"))  # not on the other set: in no comparison
+    write(tmp_path, "synthetic10", {"synthetic10": 0.9}, seed=9)  # not tested on the other
+    runs = collect(tmp_path)
+    (found,) = study.comparisons(runs)
+    assert (found.original, found.reproduction, found.kind) == ("synthetic10", "synthetic10_harder", "quick")
+    assert {name: [len(cell) for cell in cells] for name, cells in found.families.items()} == {
+        "shake_shake_32": [1] * 4,
+        "wrn": [3] * 4,
+    }
+    counts = runs.set_index(["family", "train_data", "test_set", "seed"])["correct"]
+    ab = counts.sort_index().loc["wrn", "synthetic10", "synthetic10_harder"]
+    assert found.families["wrn"][1].sum(axis=1).tolist() == ab.tolist()
+    np.testing.assert_array_equal(found.other_labels, LABELS)
+    assert found.left_out == (0, 0)
+
+
+def test_test_images_that_any_model_was_trained_on_are_left_out(tmp_path):
+    write(tmp_path, "synthetic10", BOTH, overlap=[0, 1])
+    write(tmp_path, "synthetic10_harder", BOTH, overlap=[5])
+    (found,) = study.comparisons(collect(tmp_path))
+    assert found.left_out == (1, 2)
+    assert [cell.shape for cell in found.families["wrn"]] == [(1, 199), (1, 198)] * 2
+    np.testing.assert_array_equal(found.labels, np.delete(LABELS, 5))
+    np.testing.assert_array_equal(found.other_labels, LABELS[2:])
+
+
+def test_runs_without_predictions_or_on_other_images_are_not_compared(tmp_path):
+    for train_data in BOTH:
+        run_id = write(tmp_path, train_data, BOTH)
+        write(tmp_path, train_data, BOTH, recipe=recipes.get("ss32"), labels=LABELS[::-1].copy())
+    assert len(study.comparisons(collect(tmp_path))[0].families) == 1
+    (tmp_path / "runs" / run_id / "predictions" / "synthetic10.npz").unlink()
+    (found,) = study.comparisons(collect(tmp_path))
+    assert list(found.families) == ["shake_shake_32"]
+    assert study.comparisons(collect(tmp_path)[:0]) == []
+
+
+def test_predictions_that_are_damaged_or_not_those_of_the_record_are_refused(tmp_path):
+    run_id = write(tmp_path, "synthetic10", BOTH)
+    path = tmp_path / "runs" / run_id / "predictions" / "synthetic10.npz"
+    row = next(collect(tmp_path).itertuples())
+    with np.load(path) as arrays:
+        np.savez(path, **{**arrays, "labels": (arrays["labels"] + 1) % 10})
+    with pytest.raises(records.RecordError, match=r"synthetic10.npz: expected images, right.*Received: \(200, "):
+        study.read_predictions(row)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(records.RecordError, match=r"synthetic10.npz: expected logits, labels and overlap"):
+        study.read_predictions(row)
+
+
+def test_families_of_one_model_are_told_apart_by_what_differs(tmp_path):
+    write(tmp_path, "synthetic10", BOTH)
+    write(tmp_path, "synthetic10", BOTH, recipe=dataclasses.replace(QUICK, epochs=3, augmentation="crop_flip_cutout"))
+    write(tmp_path, "synthetic10", BOTH, recipe=recipes.get("ss32"))
+    assert sorted(set(collect(tmp_path)["family"])) == [
+        "shake_shake_32",
+        "wrn, augmentation autoaugment, epochs 10",
+        "wrn, augmentation crop_flip_cutout, epochs 3",
+    ]
+
+
+def test_the_mean_over_seeds_keeps_their_spread(tmp_path):
+    for seed in range(3):
+        write(tmp_path, "synthetic10", BOTH, seed)
+    write(tmp_path, "synthetic10_harder", {"synthetic10": 0.5})
+    counts = shift.clean_counts(collect(tmp_path))
+    means = study.mean_over_seeds(counts).set_index(["train_data", "test_set"])
+    assert means["seeds"].to_dict() == {
+        ("synthetic10", "synthetic10"): 3,
+        ("synthetic10", "synthetic10_harder"): 3,
+        ("synthetic10_harder", "synthetic10"): 1,
+    }
+    correct = counts.query("train_data == 'synthetic10' and test_set == 'synthetic10'")["correct"]
+    first = means.loc[("synthetic10", "synthetic10")]
+    assert first["correct"] == round(correct.mean())
+    assert (first["lowest"], first["highest"]) == (correct.min() / 200, correct.max() / 200)
+    assert study.mean_over_seeds(counts[:0]).empty
