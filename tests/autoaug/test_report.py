@@ -46,7 +46,7 @@ def write_runs(folder, entries):
         ("- [", "Expected a list of notebooks in YAML"),
         ("{}", r"Expected a list of notebooks. Received: {}"),
         ([{"notebok": "first"}], "entry 1: Expected the key notebook"),
-        ([{"notebook": "first", "parametres": {}}], "notebook, parameters, render only.*parametres"),
+        ([{"notebook": "first", "parametres": {}}], "each, notebook, parameters, render only.*parametres"),
         (
             [{"notebook": "third", "render": True}],
             "entry 1: Expected notebook, one of first, second. Received: 'third'",
@@ -54,6 +54,9 @@ def write_runs(folder, entries):
         ([{"notebook": "../first", "render": True}], "Expected notebook, one of first, second"),
         ([{"notebook": "first", "parameters": {"cuont": 1}}], "entry 1: Expected parameters of count. Received: cuont"),
         ([{"notebook": "first", "parameters": {"results_dir": "x"}}], "Received: results_dir"),
+        ([{"notebook": "first", "each": {"cuont": [1]}}], "Expected parameters of count. Received: cuont"),
+        ([{"notebook": "first", "each": {"count": 1}}], "Expected each, names with lists of values"),
+        ([{"notebook": "first", "each": {"count": []}}], "Expected each, names with lists of values"),
         ([{"notebook": "first", "parameters": [1]}], "Expected parameters, names with values"),
         ([{"notebook": "first", "render": "yes"}], "render, true or false"),
         ([{"notebook": "first"}], "Expected one entry with render: true. Received: 0"),
@@ -73,17 +76,17 @@ def test_the_committed_list_is_right():
     assert runs[-1]["notebook"].stem == "distribution_shift" and runs[-1]["render"]
 
 
-def test_notebooks_run_in_order_with_parameters_in_the_root_and_show_what_they_print(folder, capsys):
+def test_notebooks_run_in_order_with_parameters_in_the_root_and_show_what_they_print(folder, capfd):
     path = write_runs(
         folder, [{"notebook": "first", "parameters": {"count": 7}}, {"notebook": "second", "render": True}]
     )
     results, page = folder / "results", folder / "results" / "report" / "index.html"
     assert report.main(["--runs", str(path), "--results", str(results)]) == 0
-    out = capsys.readouterr().out
+    out = capfd.readouterr().out
     expected = [
         "[1/2] first count=7",
         f"7 {results}",
-        "[1/2] first:",
+        "[1/2] first count=7: ",
         "[2/2] second",
         f"x {ROOT}",
         f": {page}",
@@ -91,7 +94,10 @@ def test_notebooks_run_in_order_with_parameters_in_the_root_and_show_what_they_p
     positions = [out.index(text) for text in expected]
     assert positions == sorted(positions)
     assert f"x {ROOT}" in page.read_text()
-    assert sorted(path.name for path in (page.parent / "notebooks").iterdir()) == ["01-first.ipynb", "02-second.ipynb"]
+    assert sorted(path.name for path in (page.parent / "notebooks").iterdir()) == [
+        "first-count=7.ipynb",
+        "second.ipynb",
+    ]
 
 
 def test_a_failing_notebook_stops_the_report_with_its_error_and_names_the_copy(folder, capsys):
@@ -99,7 +105,7 @@ def test_a_failing_notebook_stops_the_report_with_its_error_and_names_the_copy(f
     path = write_runs(folder, [{"notebook": "third"}, {"notebook": "second", "render": True}])
     assert report.main(["--runs", str(path), "--results", str(folder / "results")]) == 1
     out, err = capsys.readouterr()
-    assert "ValueError: no such thing" in err and "01-third.ipynb" in err
+    assert "ValueError: no such thing" in err and "third.ipynb" in err
     assert "[2/2]" not in out and not (folder / "results" / "report" / "index.html").exists()
 
 
