@@ -43,7 +43,7 @@ plt.switch_backend(matplotlib.get_backend())
 styled = matplotlib.rc_context(STYLE)  # a decorator: the style holds inside the function and nowhere else
 
 
-def _axes(ax, width, height):
+def axes(ax, width, height):
     """`ax`, or the Axes of a new figure of the given size in inches."""
     return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
 
@@ -69,9 +69,10 @@ def image_grid(images, labels=None, ax=None, columns=10):
     count, height, width, _ = images.shape
     columns = min(columns, count)
     rows = -(-count // columns)
-    tile_height, tile_width = height + (2 if labels is None else height // 3), width + 2
+    lines = 0 if labels is None else max(label.count("\n") + 1 for label in labels)
+    tile_height, tile_width = height + 2 + lines * height // 4, width + 2
     canvas = np.full((rows * tile_height, columns * tile_width, 3), 255, np.uint8)
-    ax = _axes(ax, 0.75 * columns, 0.75 * rows * tile_height / tile_width)
+    ax = axes(ax, 0.75 * columns, 0.75 * rows * tile_height / tile_width)
     for index, image in enumerate(images):
         top, left = index // columns * tile_height, index % columns * tile_width
         canvas[top : top + height, left : left + width] = image
@@ -115,8 +116,8 @@ def _interval_rows(table, value, ax):
     rows, test_sets = list(dict.fromkeys(table["label"])), sorted(set(table["test_set"]))
     spread = 0.14 * min(1, 4 / len(test_sets))  # between the marks of one row, whose rows are 1 apart
     lines = max(label.count("\n") + 1 for label in rows)
-    ax = _axes(ax, 7, 0.9 + len(rows) * max(0.2 * lines, 0.1 * len(test_sets)))
-    for index, (test_set, line) in enumerate(zip(test_sets, _lines(), strict=False)):
+    ax = axes(ax, 7, 0.9 + len(rows) * max(0.2 * lines, 0.1 * len(test_sets)))
+    for index, (test_set, line) in enumerate(zip(test_sets, looks(), strict=False)):
         part = table[table["test_set"] == test_set]
         middle = 100 * part[value]
         ax.errorbar(
@@ -145,8 +146,8 @@ def training_curves(histories, quantity="accuracy", ax=None):
         quantity: "accuracy" (of the augmented training images, drawn in percent), "loss" or another column.
         ax: the Axes to draw on; a new figure if None.
     """
-    ax = _axes(ax, 5, 3)
-    for (label, history), line in zip(histories.items(), _lines(), strict=False):
+    ax = axes(ax, 5, 3)
+    for (label, history), line in zip(histories.items(), looks(), strict=False):
         scale = 100 if quantity == "accuracy" else 1
         ax.plot(history["epoch"], scale * history[quantity], label=label, **line)
     ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
@@ -157,7 +158,7 @@ def training_curves(histories, quantity="accuracy", ax=None):
     return ax
 
 
-def _lines():
+def looks():
     """The looks of the first line, the second, …: colour, marker and dashes, without end."""
     return itertools.cycle(
         {"color": colour, "marker": marker, "linestyle": dashes}

@@ -23,10 +23,10 @@ def test_image_grid_draws_every_image_in_its_place_with_its_label():
     images = np.random.default_rng(0).integers(0, 256, (7, 6, 6, 3), np.uint8)
     ax = plots.image_grid(images, labels=list("abcdefg"), columns=3)
     canvas = ax.images[0].get_array()
-    assert canvas.shape == (3 * 8, 3 * 8, 3)
-    np.testing.assert_array_equal(canvas[8:14, 16:22], images[5])  # second row, third column
+    assert canvas.shape == (3 * 9, 3 * 8, 3)
+    np.testing.assert_array_equal(canvas[9:15, 16:22], images[5])  # second row, third column
     assert [text.get_text() for text in ax.texts] == list("abcdefg")
-    assert ax.texts[5].get_position() == (16 + 3, 8 + 6 + 1)
+    assert ax.texts[5].get_position() == (16 + 3, 9 + 6 + 1)
 
 
 def test_image_grid_draws_on_the_axes_it_is_given():
