@@ -38,15 +38,16 @@ class Batches:
         seed: of all random choices of the run.
         epoch: counted from 0.
         start: the first batch to yield, counted from 0; those before it are not prepared.
+        share: (i, n): of every batch, yield the i-th of n equal parts.
         threads: that augment, each a batch at a time.
 
     Attributes:
         wait_seconds: time that the consumer has waited for input so far.
     """
 
-    def __init__(self, dataset, recipe, seed, epoch, start=0, threads=2):
+    def __init__(self, dataset, recipe, seed, epoch, start=0, share=(0, 1), threads=2):
         self._dataset, self._batch_size, self._epoch, self._threads = dataset, recipe.batch_size, epoch, threads
-        self._start = start
+        self._start, self._share = start, share
         rng, (trained_on, _) = augment.epoch_generator(seed, epoch), split(dataset, recipe, seed)
         self._order = rng.permutation(trained_on)
         self._plan = augment.sample_plan(rng, len(trained_on), policy=_POLICIES[recipe.augmentation])
@@ -70,7 +71,8 @@ class Batches:
                 pool.shutdown(cancel_futures=True)
 
     def _prepare(self, index):
-        part = slice(index * self._batch_size, (index + 1) * self._batch_size)
+        (number, parts), first = self._share, index * self._batch_size
+        part = slice(first + number * self._batch_size // parts, first + (number + 1) * self._batch_size // parts)
         chosen = self._order[part]
         images, plan = self._dataset.train_images[chosen], self._plan[part]
         try:

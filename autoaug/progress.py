@@ -1,6 +1,7 @@
 """Progress of a training run, readable in a terminal, in a notebook and in a log file."""
 
 import datetime
+import json
 import sys
 import time
 
@@ -34,16 +35,16 @@ class Progress:
 
             self._status = display({"text/plain": "compiling"}, raw=True, display_id=True)
 
-    def advance(self):
-        """Count one step. Returns whether it is time to `show`."""
-        now = time.perf_counter()
-        self._done += 1
+    def advance(self, steps=1):
+        """Count steps, of which the first is always counted alone. Returns whether it is time to `show`."""
+        now, before = time.perf_counter(), self._done
+        self._done += steps
         if self._done == self._begun + 1:
             self._clock = now  # the first step includes compiling, and tells nothing about speed
             return False
-        if self._done == self._begun + _ESTIMATE_AFTER:
+        if before < self._begun + _ESTIMATE_AFTER <= self._done:
             self._announce_estimate()
-        self._line_due |= self._done * _LOG_LINES // self._total > (self._done - 1) * _LOG_LINES // self._total
+        self._line_due |= self._done * _LOG_LINES // self._total > before * _LOG_LINES // self._total
         return self._line_due or now - self._drawn > _REDRAW_SECONDS
 
     def show(self, metrics):
@@ -87,6 +88,34 @@ class Progress:
 
     def _left(self):
         return datetime.timedelta(seconds=round((self._total - self._done) * self._seconds_per_step()))
+
+
+class ProgressReport:
+    """A `Progress` that is shown by the process which reads this one's standard output, from `event`s."""
+
+    def __init__(self, total, done, batch_size):
+        self._total, self._done, self._sent = total, done, 0.0
+        event(begin=[total, done, batch_size])
+
+    def advance(self):
+        """Count one step. Returns whether to `show`: at the first and the last, and oftener than `Progress`."""
+        self._done += 1
+        due = self._sent == 0 or self._done == self._total or time.monotonic() - self._sent > _REDRAW_SECONDS / 2
+        if due:
+            self._sent = time.monotonic()
+        return due
+
+    def show(self, metrics):
+        """Report where the run is, with `metrics`: name → number."""
+        event(done=self._done, metrics=metrics)
+
+    def close(self):
+        """Nothing is open."""
+
+
+def event(**values):
+    """Tell the process that reads this one's standard output, in a line of JSON."""
+    print(json.dumps(values), flush=True)
 
 
 class LiveCurves:

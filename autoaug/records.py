@@ -60,15 +60,16 @@ def lock(folder):
         raise RecordError(f"{folder}: another process is training this run. Wait for it, or stop it first.") from error
 
 
-def run_id(recipe, dataset, seed):
+def run_id(recipe, dataset, seed, workers=1, update="async"):
     """Name of the run: `wrn-synthetic10-quick-seed0-1a2b3c4d`; the last part is a hash of all that defines it."""
-    identity = json.dumps([dataclasses.asdict(recipe), dataset.sha256, seed], sort_keys=True)
+    several = [workers, update] if workers > 1 else []
+    identity = json.dumps([dataclasses.asdict(recipe), dataset.sha256, seed, *several], sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
     data_name = dataset.name.replace("_", "-")
     return f"{recipes.SHORT_NAMES[recipe.model]}-{data_name}-{recipe.preset}-seed{seed}-{digest}"
 
 
-def start(folder, recipe, dataset, seed, parameters, kind="trained"):
+def start(folder, recipe, dataset, seed, parameters, kind="trained", workers=1, update="async"):
     """Write the unfinished record of a new run, or return that of the same run begun earlier.
 
     Args:
@@ -78,9 +79,10 @@ def start(folder, recipe, dataset, seed, parameters, kind="trained"):
         seed: of all random choices.
         parameters: number of the model's trainable parameters.
         kind: "trained" here, or "imported" from a checkpoint.
+        workers, update: how many, and how they update the model ("async" or "sync").
 
     Raises:
-        RecordError: if the folder holds the record of another recipe, data set or seed; the message says what differs.
+        RecordError: the folder holds the record of another recipe, data set, seed, workers or update; it says which.
     """
     folder = pathlib.Path(folder)
     record = {
@@ -90,7 +92,7 @@ def start(folder, recipe, dataset, seed, parameters, kind="trained"):
         "run_id": folder.name,
         "recipe": dataclasses.asdict(recipe),
         "seed": seed,
-        "workers": 1,
+        "workers": workers,
         "train_data": {
             "name": dataset.name,
             "train_size": len(dataset.train_labels),
@@ -108,6 +110,8 @@ def start(folder, recipe, dataset, seed, parameters, kind="trained"):
         "wall_seconds": 0.0,
         "tests": {},
     }
+    if workers > 1:
+        record["update"] = update
     if (folder / "record.json").exists():
         earlier = read(folder)
         _require_same_run(folder, earlier, record)
@@ -117,10 +121,10 @@ def start(folder, recipe, dataset, seed, parameters, kind="trained"):
 
 
 def _require_same_run(folder, earlier, record):
-    """Raise unless both records are of one recipe, data set and seed."""
+    """Raise unless both records are of one recipe, data set, seed, workers and update."""
     differences = []
-    for key in ("kind", "recipe", "seed", "train_data"):
-        old, new = earlier[key], json.loads(json.dumps(record[key]))
+    for key in ("kind", "recipe", "seed", "train_data", "workers", "update"):
+        old, new = earlier.get(key), json.loads(json.dumps(record.get(key)))
         if not isinstance(old, dict):
             old, new = {key: old}, {key: new}
         differences += [f"{k}: {old.get(k)} there, {new.get(k)} now" for k in new if old.get(k) != new.get(k)]

@@ -25,12 +25,14 @@ class RunCheckpoints:
     Args:
         folder: of the checkpoints; one process at a time may use it.
         steps_per_epoch: tells which checkpoints are at an epoch's end.
+        device: the TensorFlow device on whose machine the folder is; None: that of the variables.
         **state: the trackable objects that hold the state, by name.
     """
 
-    def __init__(self, folder, steps_per_epoch, **state):
+    def __init__(self, folder, steps_per_epoch, device=None, **state):
         self._folder, self._steps_per_epoch = pathlib.Path(folder), steps_per_epoch
         self._checkpoint = tf.train.Checkpoint(**state)
+        self._options = tf.train.CheckpointOptions(experimental_io_device=device)
 
     def steps(self):
         """Steps after which there is a checkpoint, damaged or not, in ascending order."""
@@ -45,7 +47,7 @@ class RunCheckpoints:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._remove_all_but(self.steps())
         try:
-            self._checkpoint.write(str(self._prefix(step)))
+            self._checkpoint.write(str(self._prefix(step)), options=self._options)
         except tf.errors.OpError as error:
             self._remove_all_but([other for other in self.steps() if other != step])
             free = shutil.disk_usage(self._folder).free
@@ -68,7 +70,7 @@ class RunCheckpoints:
         steps = self.steps()
         for step in reversed(steps):
             try:
-                self._checkpoint.read(str(self._prefix(step))).assert_consumed()
+                self._checkpoint.read(str(self._prefix(step)), options=self._options).assert_consumed()
                 return step
             except (tf.errors.OpError, AssertionError, IndexError, RuntimeError, ValueError) as error:
                 reason = str(error).splitlines()[0]

@@ -1,8 +1,9 @@
-"""The training loop, which no interruption changes.
+"""The training loop, which no interruption changes, for one process and for the chief of several workers.
 
 Every random choice comes from (seed, epoch) for the data and (seed, step) for the noise inside the model, and a
 checkpoint holds everything else, so a run that goes on from one does exactly what it would have done without the
-interruption. See `training_step` for what a step computes, and `run_checkpoints` for the files.
+interruption. See `training_step` for what a step computes, `run_checkpoints` for the files, and `cluster` for several
+workers, of which only synchronous ones repeat exactly.
 """
 
 import contextlib
@@ -15,13 +16,23 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from autoaug import estimate, evaluation, interruption, models, pipeline, recipes, records
+from autoaug import cluster, estimate, evaluation, interruption, models, pipeline, recipes, records
 from autoaug.progress import Progress
 from autoaug.run_checkpoints import DamagedCheckpointError, RunCheckpoints
 from autoaug.training_step import TrainingStep, precision_scope
 
 
-def train(recipe, dataset, run_dir, seed=0, checkpoint_epochs=1, checkpoint_minutes=10.0, on_epoch=None):
+def train(
+    recipe,
+    dataset,
+    run_dir,
+    seed=0,
+    checkpoint_epochs=1,
+    checkpoint_minutes=10.0,
+    on_epoch=None,
+    workers=1,
+    update="async",
+):
     """Train a model, or go on from the newest good checkpoint of the same run.
 
     Writes `record.json` (unfinished until the model is evaluated), `history.csv`, `tensorboard/` and `checkpoints/`
@@ -35,12 +46,15 @@ def train(recipe, dataset, run_dir, seed=0, checkpoint_epochs=1, checkpoint_minu
         checkpoint_epochs: a checkpoint after every so many epochs, and after the last, at least 1.
         checkpoint_minutes: and, inside an epoch too, when the last one is so many minutes old, above 0.
         on_epoch: called with the history, a DataFrame, after every epoch.
+        workers: how many train; above 1, processes of their own do, here or on SageMaker's hosts (see `cluster`).
+        update: how several workers update the model, "async" or "sync".
 
     Returns:
         The `keras.Model` after the last epoch.
 
     Raises:
-        ValueError: an argument is out of range, or the training set is smaller than one batch.
+        ValueError: an argument is out of range, or the training set is smaller than a batch for each worker.
+        cluster.ClusterError: a worker did not come up, or one ended without which the others cannot go on.
         records.RecordError: the folder belongs to another run, or another process is training it.
         run_checkpoints.DamagedCheckpointError: there are checkpoints and none is whole.
         FloatingPointError: a cost was not finite; the last good checkpoint stays.
@@ -51,33 +65,58 @@ def train(recipe, dataset, run_dir, seed=0, checkpoint_epochs=1, checkpoint_minu
             "Expected checkpoint_epochs of at least 1 and checkpoint_minutes above 0. "
             f"Received: checkpoint_epochs={checkpoint_epochs}, checkpoint_minutes={checkpoint_minutes}"
         )
-    recipe.total_steps(len(dataset.train_labels) - recipe.validation_size)  # an error, if that is no full batch
+    cluster.check(recipe, len(dataset.train_labels) - recipe.validation_size, workers, update)
+    arguments = recipe, dataset, pathlib.Path(run_dir), seed, checkpoint_epochs, checkpoint_minutes, on_epoch
+    if workers > 1:
+        cluster.train(*arguments, workers, update)
+    return train_here(*arguments, workers, update)
+
+
+def train_here(
+    recipe, dataset, run_dir, seed, checkpoint_epochs, checkpoint_minutes, on_epoch, workers, update, engine=None,
+    show=Progress,
+):  # fmt: skip
+    """Train in this process, the chief's where there are several workers, or restore what such processes have trained.
+
+    Args:
+        engine: what computes the steps of several workers, from `distributed`; None: this process does.
+        show: makes the progress display.
+    """
     with records.lock(run_dir), interruption.held_back() as signals:
-        run = _Run(recipe, dataset, pathlib.Path(run_dir), seed)
-        run.train(checkpoint_epochs, 60 * checkpoint_minutes, signals, on_epoch)
+        run = _Run(recipe, dataset, run_dir, seed, workers, update, engine)
+        if workers > 1 and not engine and run.done < run.total:
+            raise cluster.ClusterError(f"{run_dir}: the last checkpoint is damaged. The same command trains it again.")
+        run.train(checkpoint_epochs, 60 * checkpoint_minutes, signals, on_epoch, show)
     if signals:
         interruption.act_on(signals[0])
     return run.model
 
 
 class _Run:
-    """A run's model and state: `done` steps of `total`, and the history, one row per epoch."""
+    """A run's model and state: `done` steps of `total`, and the history, one row per epoch.
 
-    def __init__(self, recipe, dataset, run_dir, seed):
+    Args:
+        recipe, dataset, run_dir, seed, workers, update: as for `train`.
+        engine: what computes the steps of several workers, from `distributed`; None computes them here.
+    """
+
+    def __init__(self, recipe, dataset, run_dir, seed, workers=1, update="async", engine=None):
         self.recipe, self.dataset, self.run_dir, self.seed = recipe, dataset, run_dir, seed
+        self.engine = engine
         trained_on, self.held_out = pipeline.split(dataset, recipe, seed)
-        self.steps_per_epoch = recipe.steps_per_epoch(len(trained_on))
-        self.total = recipe.total_steps(len(trained_on))
-        with precision_scope(recipe):
+        self.turns = workers if update == "async" else 1  # updates, one after another, for a step of every worker
+        self.steps_per_epoch = self.turns * recipe.steps_per_epoch(len(trained_on), self.turns)
+        self.total = recipe.epochs * self.steps_per_epoch
+        with precision_scope(recipe), engine.scope() if engine else contextlib.nullcontext():
             self.model = models.build_model(recipe.model, dataset.num_classes, seed=seed, **recipe.size)
-        self.step = TrainingStep(self.model, recipe)
+            self.step = engine.step(self.model, recipe) if engine else TrainingStep(self.model, recipe)
         self.predict = evaluation.Predictor(self.model, dataset.mean, dataset.std)
         parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
-        records.start(run_dir, recipe, dataset, seed, parameters=parameters)
+        records.start(run_dir, recipe, dataset, seed, parameters=parameters, workers=workers, update=update)
         self._history = tf.Variable("[]")  # JSON; in the checkpoint, so that both are of one moment
         self._clock = tf.Variable([0.0, 0.0], dtype=tf.float64)  # seconds of this epoch: all, and waiting for input
         self.checkpoints = RunCheckpoints(
-            run_dir / "checkpoints", self.steps_per_epoch,
+            run_dir / "checkpoints", self.steps_per_epoch, engine.device if engine else None,
             model=self.model, history=self._history, clock=self._clock, **self.step.state,
         )  # fmt: skip
         self.done = self.checkpoints.restore()
@@ -88,9 +127,9 @@ class _Run:
                 "checkpoints/. Restore it from a copy; or, to train from the beginning, remove the folder."
             )
 
-    def train(self, checkpoint_epochs, checkpoint_seconds, signals, on_epoch):
+    def train(self, checkpoint_epochs, checkpoint_seconds, signals, on_epoch, show):
         """Train what is left to do, or until a signal is noted, writing checkpoints as often as asked for."""
-        progress = self._begin() if self.done < self.total else None
+        progress = self._begin(show) if self.done < self.total else None
         self._write_history(self.history)
         saved, written = time.monotonic(), len(self.history)
         while self.done < self.total and not signals:
@@ -110,34 +149,41 @@ class _Run:
         if progress:
             progress.close()
 
-    def _begin(self):
+    def _begin(self, show):
         """Say what is to come; returns the progress display."""
         if self.done:
             print(f"{self.run_dir}: going on after step {self.done:,} of {self.total:,}.")
         images = (self.total - self.done) * self.recipe.batch_size
         print(estimate.describe(3 * models.flops_per_image(self.model) * images))
         pipeline.load_kernel()  # now, and not while an epoch's first step waits for its batch
-        return Progress(self.total, self.done, self.recipe.batch_size)
+        return show(self.total, self.done, self.recipe.batch_size)
 
     def _epoch(self, progress):
         """Train to the end of the epoch; yields after each step whether it was the last, the state being whole."""
         epoch, start = divmod(self.done, self.steps_per_epoch)
-        batches = pipeline.Batches(self.dataset, self.recipe, self.seed, epoch, start)
+        share = self.engine.share if self.engine else (0, 1)
+        batches = pipeline.Batches(self.dataset, self.recipe, self.seed, epoch, start, share)
         before, begun = self.clock, time.perf_counter()
-        for images, labels in batches:
-            rate = recipes.learning_rate_at(self.recipe.learning_rate, self.done + 1, self.total)
+        for _, (images, labels) in zip(range(start, self.steps_per_epoch), batches, strict=False):
+            rate = self._learning_rate(self.done)
             self.step(images, labels, np.float32(rate), np.array([self.seed, self.done], np.int32))
             self.done += 1
+            epoch_ended = self.done % self.steps_per_epoch == 0
+            if epoch_ended:
+                self.step.wait()
             self.clock = before + np.array([time.perf_counter() - begun, batches.wait_seconds])
             if progress.advance():
                 self._require_finite()
                 means = self.step.take_means()
                 progress.show({"loss": means["loss"], "accuracy": means["accuracy"]})
-            epoch_ended = self.done % self.steps_per_epoch == 0
             if epoch_ended:
                 self._require_finite()
                 self._end_epoch(epoch, rate)
             yield epoch_ended
+
+    def _learning_rate(self, step):
+        """Of a step counted from 0; workers that take turns follow the schedule with their own steps each."""
+        return recipes.learning_rate_at(self.recipe.learning_rate, step // self.turns + 1, self.total // self.turns)
 
     def _end_epoch(self, epoch, rate):
         """Add the epoch's row to the history, and begin the sums anew."""
@@ -152,6 +198,7 @@ class _Run:
         self.step.reset()
 
     def _save(self):
+        self.step.wait()
         self._require_finite()
         self._history.assign(json.dumps(self.history))
         self._clock.assign(self.clock)
@@ -164,9 +211,9 @@ class _Run:
             return
         epoch, start = divmod(failed, self.steps_per_epoch)
         images, labels = next(iter(pipeline.Batches(self.dataset, self.recipe, self.seed, epoch, start)))
-        rate = recipes.learning_rate_at(self.recipe.learning_rate, failed + 1, self.total)
+        rate = np.float32(self._learning_rate(failed))
         buffer = io.BytesIO()
-        np.savez(buffer, images=images, labels=labels, learning_rate=np.float32(rate), noise_key=[self.seed, failed])
+        np.savez(buffer, images=images, labels=labels, learning_rate=rate, noise_key=[self.seed, failed])
         records.write_atomically(self.run_dir / "failed_step.npz", buffer.getvalue())
         good = self.checkpoints.steps()
         raise FloatingPointError(

@@ -80,6 +80,8 @@ class TrainingStep(tf.Module):
         gradients = tape.gradient(scaled_loss, self.weights)
         if self.loss_scale is not None:
             gradients = [gradient / self.loss_scale for gradient in gradients]
+        accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.float32))
+        gradients, loss, accuracy = self._average(gradients, loss, accuracy)
         values, decay = [tf.convert_to_tensor(weight) for weight in self.weights], self.recipe.weight_decay
         cost = loss + decay * tf.add_n([tf.nn.l2_loss(value) for value in values])
         gradients = [gradient + decay * value for gradient, value in zip(gradients, values, strict=True)]
@@ -91,20 +93,23 @@ class TrainingStep(tf.Module):
             self._rescale(overflow=False)
         else:
             self._rescale(overflow=True)
-        accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.float32))
         measured = tf.stack([loss, cost, accuracy, norm, tf.cast(norm > self.recipe.clip_norm, tf.float32)])
-        self.sums.assign_add(measured)
-        self.steps.assign_add(1.0)
+        with tf.control_dependencies([self.sums.assign_add(measured)]):  # lest another worker's step is counted without
+            self.steps.assign_add(1.0)
         first_failure = (self.failed_step < 0) & ~tf.math.is_finite(cost)
         self.failed_step.assign(tf.where(first_failure, tf.cast(noise_key[1], tf.int64), self.failed_step))
         return measured
+
+    def _average(self, gradients, loss, accuracy):
+        """The means over all that compute the step together: here, of one."""
+        return gradients, loss, accuracy
 
     def _update(self, gradients, norm, learning_rate):
         scale = self.recipe.clip_norm / tf.maximum(norm, self.recipe.clip_norm)
         for weight, momentum, gradient in zip(self.weights, self.momenta, gradients, strict=True):
             tf.raw_ops.ResourceApplyMomentum(
                 var=weight.handle, accum=momentum.handle, lr=learning_rate, grad=scale * gradient,
-                momentum=self.recipe.momentum, use_nesterov=True,
+                momentum=self.recipe.momentum, use_nesterov=True, use_locking=True,
             )  # fmt: skip
 
     def _rescale(self, overflow):
@@ -113,6 +118,9 @@ class TrainingStep(tf.Module):
         double = good_steps == _DOUBLE_AFTER
         self.loss_scale.assign(self.loss_scale * (0.5 if overflow else tf.where(double, 2.0, 1.0)))
         self.good_steps.assign(tf.where(double, 0, good_steps))
+
+    def wait(self):
+        """Return when every step called so far is done: here, at once."""
 
     def take_means(self):
         """Means of what was measured since the last `reset`, by name."""
