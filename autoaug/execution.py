@@ -99,7 +99,7 @@ class _Task:
 
 def _side_by_side(tasks, jobs, alone, bar):
     """Execute tasks, `jobs` at a time; stop all of them when one fails or at an interrupt."""
-    waiting, running, started = collections.deque(tasks), [], time.perf_counter()
+    waiting, running, durations = collections.deque(tasks), [], []
     if jobs > 1:
         bar.write(f"{tasks[0].name}: {len(tasks)} runs, {jobs} at a time")
     try:
@@ -111,11 +111,10 @@ def _side_by_side(tasks, jobs, alone, bar):
                 running[-1].start(max(1, os.cpu_count() // jobs), alone)
             for task in [task for task in running if task.process.poll() is not None]:
                 running.remove(task)
-                seconds = task.finish()
+                durations.append(task.finish())
                 bar.update()
-                done = len(tasks) - len(waiting) - len(running)
-                left = (time.perf_counter() - started) / done * (len(tasks) - done)
-                bar.write(f"{task.title}: {seconds:.0f} s" + f"; about {left / 60:.1f} min left" * (left > 0))
+                left = sum(durations) / len(durations) * (len(tasks) - len(durations)) / jobs
+                bar.write(f"{task.title}: {durations[-1]:.0f} s" + f"; about {left / 60:.1f} min left" * (left > 0))
             time.sleep(0.05)
     except BaseException:
         _stop([task.process for task in running if task.process])

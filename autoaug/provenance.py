@@ -9,12 +9,12 @@ def runs(records):
     """A row per run's record (`records.read`): link to its folder, recipe, seed, code, packages, wall time."""
     rows = [
         (
-            page.run_link(record["run_id"], record["run_id"]),
+            page.folder_link(record["run_id"]),
             recipe_text(record),
             record["seed"],
             code_text(record["code"]),
             ", ".join(f"{name} {version}" for name, version in record["packages"].items()),
-            f"{record['train_data']['name']} {record['train_data']['sha256'][:12]}",
+            f"{record['train_data']['name']}, {record['train_data']['source']}: {record['train_data']['sha256'][:12]}",
             f"{record['wall_seconds']:,.0f} s",
         )
         for record in records
@@ -47,7 +47,7 @@ def data(records):
     rows = {}  # an ordered set
     for record in records:
         train = record["train_data"]
-        rows[train["name"], "training", f"{train['train_size']:,}", train["sha256"]] = None
+        rows[train["name"], "training", train["source"], f"{train['train_size']:,}", train["sha256"]] = None
         for name, test in record["tests"].items():
-            rows[name, "test", f"{test['total']:,}", test["sha256"]] = None
-    return pd.DataFrame(sorted(rows), columns=["Data set", "Part", "Images", "SHA-256 of pixels and labels"])
+            rows[name, "test", test["source"], f"{test['total']:,}", test["sha256"]] = None
+    return pd.DataFrame(sorted(rows), columns=["Data set", "Part", "Source", "Images", "SHA-256 of pixels and labels"])

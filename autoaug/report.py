@@ -7,6 +7,7 @@ Executed notebooks are kept under `<results>/report/notebooks/`; the one marked 
 """
 
 import argparse
+import importlib.resources
 import itertools
 import os
 import pathlib
@@ -92,8 +93,14 @@ def render(notebook, page):
         exclude_input=True,
         exclude_input_prompt=True,
         exclude_output_prompt=True,
+        config={"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": {"interactive"}}},
     )
-    html, _ = exporter.from_notebook_node(nbformat.read(notebook, as_version=4))
+    bundle = importlib.resources.files("itables") / "html"
+    resources = {
+        "tables_script": (bundle / "dt_bundle.js").read_text(),
+        "tables_style": (bundle / "dt_bundle.css").read_text(),
+    }
+    html, _ = exporter.from_notebook_node(nbformat.read(notebook, as_version=4), resources)
     records.write_atomically(page, html.encode())
 
 

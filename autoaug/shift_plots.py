@@ -69,7 +69,7 @@ def decompositions(parts, ax=None):
     """
     ax = axes(ax, 7, 0.9 + 0.62 * len(parts))
     rows = np.arange(len(parts))
-    for offset, name, colour, hatch in ((-0.19, "hardness", COLOURS[0], ""), (0.19, "difference", COLOURS[5], "////")):
+    for offset, name, colour, hatch in ((-0.19, "hardness", COLOURS[3], ""), (0.19, "difference", COLOURS[5], "////")):
         estimates = 100 * np.array([getattr(part, name) for part in parts.values()])
         value, low, high = estimates.T
         ax.barh(rows + offset, value, 0.34, color=colour, hatch=hatch, label=name, **_EDGE)
@@ -222,7 +222,7 @@ def hardest_gallery(images, labels, answers, wrong, names, ax=None, columns=8):
     """
     common = [np.bincount(column).argmax() for column in answers.T]
     texts = [
-        f"{names[label]}?\n{names[answer]}: {count}/{len(answers)}"
+        f"{names[label]}\n→ {names[answer]}, {count}/{len(answers)}"
         for label, answer, count in zip(labels, common, wrong, strict=True)
     ]
     return image_grid(images, texts, ax=ax, columns=columns)

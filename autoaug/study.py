@@ -49,7 +49,29 @@ class Comparison:
     left_out: tuple[int, int]
 
 
-def family_names(runs):
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """Runs trained on one set, on the clean images of one test set: `answers` int and `right` bool [runs, images],
+    `labels` int [images], `indices` int [images] into the test set, `logits` float [images, classes] of the first run;
+    a family and a seed for each run, and how many images were left out."""
+
+    families: tuple[str, ...]
+    seeds: tuple[int, ...]
+    answers: np.ndarray
+    right: np.ndarray
+    labels: np.ndarray
+    indices: np.ndarray
+    logits: np.ndarray
+    left_out: int
+
+
+def named(runs):
+    """`records.collect`'s table with the columns `sort` (quick, paper or imported) and `family`."""
+    sorts = runs["preset"].mask(runs["kind"] == "imported", "imported")
+    return runs.assign(sort=sorts, family=_family_names(runs))
+
+
+def _family_names(runs):
     """Name of each row's family in `records.collect`'s table: its model and, where several recipes share one, what
     tells them apart, as in `wrn, epochs 6`."""
     recipes = {text: json.loads(text) for text in runs["recipe"].unique()}
@@ -149,6 +171,50 @@ def _same_images(answers):
     return all(np.array_equal(p.labels, side[0].labels) for side in _by_test_set(answers) for p in side)
 
 
+def pairs(runs):
+    """(original, other test set) for every original that has runs, in the order of the table."""
+    rows = runs[~runs["train_data"].isin(ORIGINALS) & ~runs["test_set"].isin(ORIGINALS.values())]
+    rows = rows[rows["test_set"] != rows["train_data"]]
+    return list(dict.fromkeys(zip(rows["train_data"], rows["test_set"], strict=True)))
+
+
+def panel(runs, train_data, test_set):
+    """The Panel of the runs trained on one set, of paper runs where there are any, then imported, then quick ones.
+
+    None where no run has its predictions. Runs on other images than the first are left out.
+    """
+    rows = runs[(runs["train_data"] == train_data) & (runs["test_set"] == test_set)]
+    for sort in ("paper", "imported", "quick"):
+        found = [(row, read_predictions(row)) for row in rows[rows["sort"] == sort].itertuples()]
+        found = [(row, p) for row, p in found if p is not None]
+        found = [(row, p) for row, p in found if np.array_equal(p.labels, found[0][1].labels)]
+        if found:
+            clean = ~np.any([p.overlap for _, p in found], axis=0)
+            answers = np.array([p.logits.argmax(axis=1) for _, p in found])[:, clean]
+            first, labels = found[0][1], found[0][1].labels[clean]
+            names = tuple(zip(*((row.family, row.seed) for row, _ in found), strict=True))
+            return Panel(
+                *names,
+                answers,
+                answers == labels,
+                labels,
+                np.flatnonzero(clean),
+                first.logits[clean],
+                int((~clean).sum()),
+            )
+    return None
+
+
+def histories(runs):
+    """`family, trained on …` → the mean of the seeds' history.csv, a DataFrame with a row per epoch."""
+    found = {}
+    for row in runs.drop_duplicates("run_id").itertuples():
+        path = pathlib.Path(row.folder) / "history.csv"
+        if path.exists():
+            found.setdefault(f"{row.family}, trained on {row.train_data}", []).append(pd.read_csv(path))
+    return {label: pd.concat(parts).groupby("epoch", as_index=False).mean() for label, parts in found.items()}
+
+
 def mean_over_seeds(runs):
     """A row per kind, family, training set and test set: counts of the mean model, and the spread over its seeds.
 
@@ -156,13 +222,17 @@ def mean_over_seeds(runs):
         runs: table of counts (`shift.clean_counts`) with the columns `sort` and `family`.
 
     Returns:
-        DataFrame of the first run's row each, with `correct` the rounded mean, and the columns `seeds`, how many,
-        `lowest` and `highest`, accuracies as fractions.
+        DataFrame of the first run's row each, with `correct` the rounded mean, and the columns `seeds`, a dict from
+        seed to run id, `lowest` and `highest`, accuracies as fractions.
     """
     keys = ["sort", "family", "train_data", "test_set", "train_source", "test_source", "total"]
     rows = []
     for _, group in runs.groupby(keys, sort=False):
         accuracies = group["correct"] / group["total"]
-        spread = {"seeds": len(group), "lowest": accuracies.min(), "highest": accuracies.max()}
+        spread = {
+            "seeds": dict(zip(group["seed"], group["run_id"], strict=True)),
+            "lowest": accuracies.min(),
+            "highest": accuracies.max(),
+        }
         rows.append(group.iloc[0].to_dict() | {"correct": round(group["correct"].mean())} | spread)
     return pd.DataFrame(rows, columns=[*runs.columns, "seeds", "lowest", "highest"])

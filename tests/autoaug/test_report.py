@@ -1,20 +1,19 @@
-"""The report's engine: what it refuses, how it fails, and the page it renders."""
+"""The report's engine: what it refuses, what it runs and passes over, how it fails."""
 
 import dataclasses
-import html.parser
+import os
 import pathlib
 import signal
 import subprocess
 import sys
-import urllib.parse
+import time
 
 import nbformat
-import numpy as np
-import pandas as pd
 import pytest
 import yaml
 
-from autoaug import recipes, records, report
+from autoaug import datasets, execution, recipes, records, report
+from data_prep import synthetic
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -121,93 +120,53 @@ def test_an_interrupt_ends_with_130_and_a_line(folder):
     assert err == "Interrupted. Run again to go on from the newest checkpoint.\n"
 
 
-class Page(html.parser.HTMLParser):
-    """What the tests look at: ids, links, sources, texts by element."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.ids, self.links, self.images, self.tags, self.texts, self._open = set(), [], [], [], {}, None
-        self.feed(path.read_text())
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self.tags.append(tag)
-        self._open = tag
-        self.ids.add(attrs.get("id"))
-        if tag == "a":
-            self.links.append(attrs["href"])
-        if tag == "img":
-            self.images.append(attrs)
-        self.requests = [*getattr(self, "requests", []), *(attrs[key] for key in ("src", "srcset") if key in attrs)]
-
-    def handle_data(self, data):
-        self.texts.setdefault(self._open, []).append(data)
+def test_every_combination_of_each_is_a_run(folder):
+    each = {"count": [1, 2], "results_dir": ["x"]}
+    entries = [{"notebook": "first", "parameters": {"count": 0}, "each": {"count": [1, 2]}}]
+    runs = report.read_runs(write_runs(folder, [*entries, {"notebook": "second", "render": True}]))
+    assert [run["parameters"] for run in runs] == [{"count": 1}, {"count": 2}, {}]
+    with pytest.raises(report.RunsError, match="Received: results_dir"):
+        report.read_runs(write_runs(folder, [{"notebook": "first", "each": each}]))
 
 
-def write_run(results, train_data, accuracies, status="finished"):
-    """A run of the quick Wide-ResNet with the given accuracies on 2,000 images of each test set."""
-    run_id = f"wrn-{train_data}-quick-seed0-00000000"
-    test = {"total": 2000, "overlap": 0, "clean_total": 2000, "source": "embedded images", "sha256": "cd" * 32}
-    record = {
-        "format": 1,
-        "status": status,
-        "kind": "trained",
-        "run_id": run_id,
-        "recipe": dataclasses.asdict(recipes.get("wrn")),
-        "seed": 0,
-        "workers": 1,
-        "train_data": {
-            "name": train_data,
-            "train_size": 5120,
-            "num_classes": 10,
-            "mean": [0.5] * 3,
-            "std": [0.2] * 3,
-            "source": "embedded images",
-            "sha256": "ab" * 32,
-        },
-        "code": {"version": "0.1.0", "commit": "f" * 40, "dirty": False},
-        "packages": {"numpy": "2.4.0"},
-        "machine": {},
-        "parameters": 174_058,
-        "started": "2026-01-01T00:00:00Z",
-        "wall_seconds": 61.2,
-        "tests": {name: test | {"correct": n, "clean_correct": n} for name, n in accuracies.items()},
-    }
-    records.write(results / "runs" / run_id, record)
-    epochs = np.arange(1, 4)
-    history = pd.DataFrame({"epoch": epochs, "loss": 1 / epochs, "accuracy": 1 - 1 / (1 + epochs)})
-    history.to_csv(results / "runs" / run_id / "history.csv", index=False)
+def test_notebooks_side_by_side_share_the_cores_and_one_failure_stops_them(folder, capfd):
+    """Each of two waits for the other's file, so they pass only if they run at the same time."""
+    wait = "import os, pathlib, time\nmine, other = (pathlib.Path(results_dir) / f'{n}' for n in (count, 3 - count))\n"
+    wait += "mine.write_text(os.environ['TF_NUM_INTRAOP_THREADS'])\nwhile not other.exists():\n    time.sleep(0.1)"
+    write_notebook(folder / "first.ipynb", 'results_dir: str = "r"\ncount: int = 1', wait)
+    entry = {"notebook": "first", "each": {"count": [1, 2]}}
+    path = write_runs(folder, [entry, {"notebook": "second", "render": True}])
+    arguments = ["--runs", str(path), "--results", str(folder / "results"), "--jobs", "2"]
+    assert report.main(arguments) == 0
+    out = capfd.readouterr().out
+    assert "first: 2 runs, 2 at a time" in out and out.count("min left") == 1
+    assert (folder / "results" / "1").read_text() == str(max(1, os.cpu_count() // 2))
+
+    sleep = "import time\nif count == 1:\n    raise ValueError('first of two')\ntime.sleep(300)"
+    write_notebook(folder / "first.ipynb", 'results_dir: str = "r"\ncount: int = 1', sleep)
+    started = time.monotonic()
+    assert report.main(arguments) == 1
+    assert time.monotonic() - started < 120
+    assert "ValueError: first of two" in capfd.readouterr().err
 
 
-def render_shift(results):
-    notebook, page = ROOT / "notebooks" / "distribution_shift.ipynb", results / "report" / "index.html"
-    run = {"notebook": notebook, "parameters": {}, "known": {"results_dir", "data_dir"}, "render": True}
-    report.render(report.execute([run], results, results / "data"), page)
-    return page
-
-
-def test_the_report_says_what_the_runs_say_and_needs_nothing_else(tmp_path):
-    write_run(tmp_path, "synthetic10", {"synthetic10": 1800, "synthetic10_harder": 1000})
-    write_run(tmp_path, "synthetic10_harder", {}, "unfinished")
-    path = render_shift(tmp_path)
-    page, text = Page(path), path.read_text()
-    assert path.stat().st_size < 10_000_000
-    assert {"h1", "h2", "table", "nav", "main"} <= set(page.tags)
-    assert not {"script", "link", "iframe", "pre"} & set(page.tags) and "@import" not in text and "url(" not in text
-    assert page.requests and all(source.startswith("data:") for source in page.requests)
-    assert len(page.images) == 4 and all(len(image["alt"]) > 20 for image in page.images)
-    targets = [urllib.parse.unquote(link[1:]) for link in page.links if link.startswith("#")]
-    assert {"Accuracy", "Gap", "Provenance"} <= set(targets) and set(targets) <= page.ids
-    assert "wrn, trained on synthetic10 (quick), gets 90.0 %" in text
-    assert "90.0 [88.6, 91.3]" in text and "40.0 [37.4, 42.5]" in text
-    assert "97.1 [96.8, 97.4]" in text  # of the published models
-    assert "<li>wrn-synthetic10_harder-quick-seed0-00000000</li>" in text
-    runs = {link for link in page.links if link.startswith("../runs/")}
-    assert runs and all((path.parent / link).is_dir() for link in runs)
-    assert "commit ffffffffff" in text and "ab" * 32 in text and "61 s" in text
-    assert str(tmp_path) not in text
-
-
-def test_a_report_of_nothing_says_what_to_run(tmp_path):
-    path = render_shift(tmp_path)
-    assert "No finished run yet" in path.read_text() and "make report" in path.read_text()
+def test_a_finished_run_is_passed_over_until_there_is_a_new_test_set(tmp_path):
+    results, data = tmp_path / "results", tmp_path / "data"
+    synthetic.build(data, ["synthetic10"])
+    parameters = {"model": "ss32", "epochs": 2, "size": {"depth": 14}, "seed": 3}
+    assert not execution.is_finished(parameters, results, data)
+    dataset = datasets.load("synthetic10", data)
+    recipe = recipes.get("ss32")
+    recipe = dataclasses.replace(recipe, epochs=2, size=recipe.size | {"depth": 14})
+    folder = results / "runs" / records.run_id(recipe, dataset, 3)
+    assert execution.run_folder(parameters, dataset, results) == folder
+    record = records.start(folder, recipe, dataset, seed=3, parameters=1)
+    assert not execution.is_finished(parameters, results, data)
+    counts = {"total": 2000, "correct": 1, "overlap": 0, "clean_total": 2000, "clean_correct": 1}
+    tests = {"synthetic10": counts | {"source": "embedded images", "sha256": dataset.test_sha256}}
+    records.write(folder, record | {"status": "finished", "tests": tests})
+    assert execution.is_finished(parameters, results, data)
+    assert not execution.is_finished(parameters | {"seed": 4}, results, data)
+    assert not execution.is_finished(parameters | {"train_data": "cifar10"}, results, data)
+    synthetic.build(data, ["synthetic10_harder"])
+    assert not execution.is_finished(parameters, results, data)

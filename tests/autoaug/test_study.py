@@ -7,7 +7,7 @@ import runpy
 import numpy as np
 import pytest
 
-from autoaug import page, recipes, records, shift, study
+from autoaug import recipes, records, shift, study
 
 RUNS = runpy.run_path(str(pathlib.Path(__file__).with_name("run_files.py")))
 LABELS = np.arange(200) % 10
@@ -24,8 +24,7 @@ def write(results, train_data, accuracies, seed=0, overlap=(), labels=LABELS, **
 
 
 def collect(results):
-    runs = records.collect(results)
-    return runs.assign(sort=[page.sort_of_run(run) for run in runs.itertuples()], family=study.family_names(runs))
+    return study.named(records.collect(results))
 
 
 BOTH = {"synthetic10": 0.9, "synthetic10_harder": 0.5}
@@ -103,13 +102,14 @@ def test_the_mean_over_seeds_keeps_their_spread(tmp_path):
     write(tmp_path, "synthetic10_harder", {"synthetic10": 0.5})
     counts = shift.clean_counts(collect(tmp_path))
     means = study.mean_over_seeds(counts).set_index(["train_data", "test_set"])
-    assert means["seeds"].to_dict() == {
+    assert means["seeds"].map(len).to_dict() == {
         ("synthetic10", "synthetic10"): 3,
         ("synthetic10", "synthetic10_harder"): 3,
         ("synthetic10_harder", "synthetic10"): 1,
     }
     correct = counts.query("train_data == 'synthetic10' and test_set == 'synthetic10'")["correct"]
     first = means.loc[("synthetic10", "synthetic10")]
+    assert first["seeds"] == dict(enumerate(correct.index.map(counts["run_id"])))
     assert first["correct"] == round(correct.mean())
     assert (first["lowest"], first["highest"]) == (correct.min() / 200, correct.max() / 200)
     assert study.mean_over_seeds(counts[:0]).empty

@@ -1,0 +1,174 @@
+"""The rendered report: what it says, that it needs nothing else, and how it behaves in a browser."""
+
+import base64
+import html.parser
+import pathlib
+import runpy
+import shutil
+import urllib.parse
+
+import numpy as np
+import pytest
+
+from autoaug import execution, recipes, report
+from data_prep import synthetic
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RUNS = runpy.run_path(str(pathlib.Path(__file__).with_name("run_files.py")))
+CHANCES = {  # of AA, AB, BA, BB: mostly hardness
+    "synthetic10": {"synthetic10": 0.9, "synthetic10_harder": 0.5},
+    "synthetic10_harder": {"synthetic10": 0.85, "synthetic10_harder": 0.5},
+}
+
+
+class Page(html.parser.HTMLParser):
+    """What the tests look at: ids, links, images, sources, names of elements."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.ids, self.links, self.images, self.tags, self.sources = set(), [], [], [], []
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append(tag)
+        self.ids.add(attrs.get("id"))
+        self.sources += [attrs[key] for key in ("src", "srcset") if key in attrs]
+        if tag == "a":
+            self.links.append(attrs["href"])
+        if tag == "img":
+            self.images.append(attrs)
+
+
+def render(results):
+    notebook, page = ROOT / "notebooks" / "distribution_shift.ipynb", results / "report" / "index.html"
+    run = {"notebook": notebook, "parameters": {}, "known": {"results_dir", "data_dir"}, "render": True}
+    report.render(execution.execute([run], results, results / "data", jobs=1), page)
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The report of two families, one with two seeds, and of an unfinished run; one data set is on disk."""
+    results = tmp_path_factory.mktemp("results")
+    synthetic.build(results / "data", ["synthetic10_harder"])
+    labels = np.arange(2_000) % 10
+    for train_data, chances in CHANCES.items():
+        for model, seed in (("wrn", 0), ("wrn", 1), ("ss32", 0)):
+            rng = np.random.default_rng([seed, *model.encode(), *train_data.encode()])
+            tests = {name: RUNS["predictions"](rng, labels, chance) for name, chance in chances.items()}
+            RUNS["write"](results, train_data, tests, seed, recipes.get(model))
+    RUNS["write"](results, "synthetic10_different", {}, status="unfinished")
+    return render(results)
+
+
+def test_the_report_says_what_the_runs_say(page):
+    text = page.read_text()
+    assert (
+        "No reproduction of CIFAR-10 has been compared yet." in text
+        and "% (" in text
+        and "is hardness.</strong>" in text
+    )
+    assert "Measured in 6 quick runs" in text and "not comparable with published" in text
+    assert "97.1 [96.8, 97.4]" in text and "slope 0.95" in text  # of the published models
+    assert "<li>wrn-synthetic10_different-quick-10-trained-seed0</li>" in text
+    assert "commit ffffffffff" in text and "ab" * 32 in text and "61 s" in text
+    assert str(page.parents[2]) not in text
+
+
+def test_the_report_needs_nothing_else_and_leads_from_numbers_to_runs(page):
+    found, text = Page(page), page.read_text()
+    assert page.stat().st_size < 10_000_000
+    assert {"h1", "h2", "table", "nav", "main"} <= set(found.tags) and not {"link", "iframe", "pre"} & set(found.tags)
+    assert "@import" not in text and all(source.startswith("data:") for source in found.sources)
+    assert len(found.images) >= 12 and all(len(image["alt"]) > 20 for image in found.images)
+    targets = {urllib.parse.unquote(link[1:]) for link in found.links if link.startswith("#")}
+    assert {"Method", "Provenance", "wrn-synthetic10-quick-10-trained-seed1"} <= targets <= found.ids
+    folders = {link for link in found.links if link.startswith("../runs/")}
+    assert len(folders) == 6 and all((page.parent / link).is_dir() for link in folders)
+
+
+def test_tables_and_figures_lie_beside_the_page(page):
+    tables, figures = ({path.name for path in (page.parent / name).iterdir()} for name in ("tables", "figures"))
+    assert {"headline.csv", "headline.tex", "decomposition.csv", "runs.csv"} <= tables
+    assert {"known-truth.svg", "published.svg", "hardest-synthetic10_harder.svg"} <= figures
+    assert "/" not in (page.parent / "tables" / "accuracy.csv").read_text().replace("\\/", "")
+
+
+def test_a_report_of_nothing_says_what_to_run(tmp_path):
+    text = render(tmp_path).read_text()
+    assert "No finished run yet" in text and "make report" in text
+
+
+@pytest.fixture(scope="module")
+def browser(page):
+    """Headless Chromium with the report opened from disk."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("there is no chromium and chromedriver to open the report in")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1280,900",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options=options, service=webdriver.ChromeService(driver)) as opened:
+        opened.get(page.as_uri())
+        wait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(opened, 60)
+        wait.until(lambda found: found.execute_script("return document.documentElement.dataset.tables") == "ready")
+        yield opened
+
+
+def test_the_page_opens_without_errors_or_requests(browser, page):
+    assert browser.get_log("browser") == []
+    requested = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
+    assert [address for address in requested if not address.startswith(("data:", "blob:"))] == []
+    assert browser.execute_script("return document.title") == "Harder, or different?"
+
+
+def test_every_picture_is_visible(browser):
+    sizes = browser.execute_script(
+        "return [...document.images].map(image => [image.complete, image.naturalWidth, image.offsetWidth])"
+    )
+    assert len(sizes) >= 12 and all(
+        complete and natural > 0 and 100 < shown <= 900 for complete, natural, shown in sizes
+    )
+
+
+def test_a_table_sorts_by_number_and_filters(browser):
+    table = (
+        "[...document.querySelectorAll('table')].find(one => one.caption.innerText.startsWith('Accuracy in percent'))"
+    )
+    column = f"return [...{table}.tBodies[0].rows].map(row => parseFloat(row.cells[3].textContent))"
+    before = browser.execute_script(column)
+    assert len(before) == 30 and before != sorted(before)
+    head = browser.execute_script(f"return {table}.tHead.rows[0].cells[3]")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", head)
+    head.click()
+    assert browser.execute_script(column) == sorted(before)
+    head.click()
+    assert browser.execute_script(column) == sorted(before, reverse=True)
+    search = browser.execute_script(f"return {table}.closest('.dt-container').querySelector('input')")
+    search.send_keys("shake_shake")
+    names = browser.execute_script(f"return [...{table}.tBodies[0].rows].map(row => row.cells[0].textContent)")
+    assert len(names) == 4 and all(name.startswith("shake_shake") for name in names)
+    search.clear()
+
+
+def test_the_page_is_no_wider_than_a_small_screen(browser):
+    browser.set_window_size(600, 900)
+    try:
+        assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    finally:
+        browser.set_window_size(1280, 900)
+
+
+def test_the_page_prints(browser):
+    pdf = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
+    assert pdf.startswith(b"%PDF") and 3 <= pdf.count(b"/Type /Page\n") <= 40
