@@ -124,7 +124,7 @@ def augment_batch(images, plan, mean, std, out=None, threads=1):
     if threads == 1:
         augment(slice(None))
     else:
-        bounds = np.linspace(0, n, threads + 1).astype(int)
+        bounds = np.linspace(0, n, 4 * threads + 1).astype(int)  # several a thread, since images differ in their work
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(augment, map(slice, bounds[:-1], bounds[1:])))
     return out
