@@ -18,6 +18,7 @@ from autoaug import datasets, recipes, records
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+_RECIPE = ("epochs", "augmentation", "validation_size", "precision", "xla")  # parameters that change the recipe
 _PATIENCE = 30  # seconds for a process to end by itself
 
 
@@ -117,23 +118,30 @@ def _side_by_side(tasks, jobs, alone, bar):
                 bar.write(f"{task.title}: {durations[-1]:.0f} s" + f"; about {left / 60:.1f} min left" * (left > 0))
             time.sleep(0.05)
     except BaseException:
-        _stop([task.process for task in running if task.process])
+        _stop([task for task in running if task.process])
         raise
 
 
-def _stop(processes):
+def _stop(tasks):
     """Interrupt the processes, which then end their kernels; kill those that do not."""
-    for process in processes:
-        process.send_signal(signal.SIGINT)
-    for process in processes:
+    for task in tasks:
+        task.process.send_signal(signal.SIGINT)
+    for task in tasks:
         try:
-            process.wait(_PATIENCE)
+            task.process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
-            process.kill()
+            task.process.kill()
+            task.process.wait()
+        task.errors.close()
 
 
 def is_finished(parameters, results_dir, data_dir):
-    """Whether train.ipynb with these parameters has nothing left to do: its run is finished, on every test set."""
+    """Whether train.ipynb with these parameters has nothing left to do: its run is finished, on every test set.
+
+    With parameters other than those that name a run here, the notebook itself finds out.
+    """
+    if parameters.keys() - {"model", "preset", "train_data", "size", "seed", *_RECIPE}:
+        return False
     try:
         dataset = datasets.load(parameters.get("train_data", "synthetic10"), data_dir)
         record = records.read(run_folder(parameters, dataset, results_dir))
@@ -148,7 +156,6 @@ def is_finished(parameters, results_dir, data_dir):
 def run_folder(parameters, dataset, results_dir):
     """The folder in which train.ipynb with these parameters leaves its run."""
     recipe = recipes.get(parameters.get("model", "wrn"), parameters.get("preset", "quick"))
-    fields = ("epochs", "augmentation", "validation_size", "precision", "xla")
-    changes = {name: parameters[name] for name in fields if parameters.get(name)}
+    changes = {name: parameters[name] for name in _RECIPE if parameters.get(name)}
     recipe = dataclasses.replace(recipe, size=recipe.size | parameters.get("size", {}), **changes)
     return pathlib.Path(results_dir) / "runs" / records.run_id(recipe, dataset, parameters.get("seed", 0))

@@ -190,7 +190,8 @@ def _validate(record, path):
 def collect(results_dir):
     """Table of the finished runs under `results_dir/runs`: one row per run and test set, columns COLUMNS.
 
-    `recipe` is the whole recipe as JSON: runs of one recipe and training set differ in their seed only. `train_source`
+    `recipe` is the whole recipe as JSON, of several workers with their number and kind of update: runs of one recipe
+    and training set differ in their seed only. `train_source`
     and `test_source` say where the images come from, such as "CIFAR-10 (JPEG copy)".
 
     Counts are integers. `overlap` images of the test set are among the run's training images: the accuracy to report
@@ -202,7 +203,13 @@ def collect(results_dir):
             continue
         recipe, train_data = record["recipe"], record["train_data"]
         about = (record["run_id"], str(folder), record["kind"], recipe["preset"], recipe["model"])
-        about += (json.dumps(recipe, sort_keys=True), train_data["name"], train_data["source"], record["seed"])
+        several = {key: record[key] for key in ("workers", "update") if record["workers"] > 1}
+        about += (
+            json.dumps(recipe | several, sort_keys=True),
+            train_data["name"],
+            train_data["source"],
+            record["seed"],
+        )
         tests = record["tests"].items()
         rows += [(*about, name, test["source"], *(test[c] for c in _TEST_COLUMNS)) for name, test in tests]
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -206,12 +206,12 @@ def panel(runs, train_data, test_set):
 
 
 def histories(runs):
-    """`family, trained on …` → the mean of the seeds' history.csv, a DataFrame with a row per epoch."""
+    """`family (kind), trained on …` → the mean of the seeds' history.csv, a DataFrame with a row per epoch."""
     found = {}
     for row in runs.drop_duplicates("run_id").itertuples():
         path = pathlib.Path(row.folder) / "history.csv"
         if path.exists():
-            found.setdefault(f"{row.family}, trained on {row.train_data}", []).append(pd.read_csv(path))
+            found.setdefault(f"{row.family} ({row.sort}), trained on {row.train_data}", []).append(pd.read_csv(path))
     return {label: pd.concat(parts).groupby("epoch", as_index=False).mean() for label, parts in found.items()}
 
 

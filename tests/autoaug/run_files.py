@@ -25,7 +25,7 @@ def counts(logits, labels, overlap):
     return {"total": len(labels), "correct": int(correct.sum()), "overlap": int(overlap.sum()), **clean}
 
 
-def write(results, train_data, tests, seed=0, recipe=None, kind="trained", status="finished", source="embedded images"):
+def write(results, train_data, tests, seed=0, recipe=None, kind="trained", status="finished", workers=1):
     """Write a run with its predictions, test set → arrays; returns its row-to-be's run id."""
     recipe = recipe or recipes.get("wrn")
     run_id = f"{recipe.model}-{train_data}-{recipe.preset}-{recipe.epochs}-{kind}-seed{seed}"
@@ -37,14 +37,15 @@ def write(results, train_data, tests, seed=0, recipe=None, kind="trained", statu
         "run_id": run_id,
         "recipe": json.loads(json.dumps(dataclasses.asdict(recipe))),
         "seed": seed,
-        "workers": 1,
+        "workers": workers,
+        **({"update": "async"} if workers > 1 else {}),
         "train_data": {
             "name": train_data,
             "train_size": 5120,
             "num_classes": 10,
             "mean": [0.5] * 3,
             "std": [0.2] * 3,
-            "source": source,
+            "source": "embedded images",
             "sha256": "ab" * 32,
         },
         "code": {"version": "0.1.0", "commit": "f" * 40, "dirty": False},
@@ -53,7 +54,10 @@ def write(results, train_data, tests, seed=0, recipe=None, kind="trained", statu
         "parameters": 174_058,
         "started": "2026-01-01T00:00:00Z",
         "wall_seconds": 61.2,
-        "tests": {name: counts(**arrays) | {"source": source, "sha256": "cd" * 32} for name, arrays in tests.items()},
+        "tests": {
+            name: counts(**arrays) | {"source": "embedded images", "sha256": "cd" * 32}
+            for name, arrays in tests.items()
+        },
     }
     records.write(folder, record)
     for name, arrays in tests.items():

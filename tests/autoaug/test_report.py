@@ -167,6 +167,7 @@ def test_a_finished_run_is_passed_over_until_there_is_a_new_test_set(tmp_path):
     records.write(folder, record | {"status": "finished", "tests": tests})
     assert execution.is_finished(parameters, results, data)
     assert not execution.is_finished(parameters | {"seed": 4}, results, data)
+    assert not execution.is_finished(parameters | {"workers": 2}, results, data)
     assert not execution.is_finished(parameters | {"train_data": "cifar10"}, results, data)
     synthetic.build(data, ["synthetic10_harder"])
     assert not execution.is_finished(parameters, results, data)

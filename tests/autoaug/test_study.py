@@ -89,9 +89,11 @@ def test_families_of_one_model_are_told_apart_by_what_differs(tmp_path):
     write(tmp_path, "synthetic10", BOTH)
     write(tmp_path, "synthetic10", BOTH, recipe=dataclasses.replace(QUICK, epochs=3, augmentation="crop_flip_cutout"))
     write(tmp_path, "synthetic10", BOTH, recipe=recipes.get("ss32"))
+    write(tmp_path, "synthetic10", BOTH, seed=1, workers=2)
     assert sorted(set(collect(tmp_path)["family"])) == [
         "shake_shake_32",
         "wrn, augmentation autoaugment, epochs 10",
+        "wrn, augmentation autoaugment, epochs 10, update async, workers 2",
         "wrn, augmentation crop_flip_cutout, epochs 3",
     ]
 
