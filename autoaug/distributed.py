@@ -21,6 +21,8 @@ import io
 import json
 import os
 import pathlib
+import re
+import signal
 import sys
 import traceback
 import warnings
@@ -69,7 +71,7 @@ def serve(layout, job, index):
 
 
 def run_chief(layout, job):
-    """Train what the file `job` holds, as the chief; a failure is reported as an event."""
+    """Train what the file `job` holds, as the chief; never returns. A failure is reported as an event."""
     warnings.showwarning = lambda message, *_: progress.event(warning=str(message))
     recipe, dataset, about = unpack(pathlib.Path(job).read_bytes())
     try:
@@ -83,11 +85,20 @@ def run_chief(layout, job):
             show=progress.ProgressReport,
             **{name: value for name, value in about.items() if name != "run_dir"},
         )
+    except SystemExit as stop:
+        _exit(stop.code)
     except Exception as error:
         traceback.print_exc()
         progress.event(error=[_kind(error), _message(error)])
-        sys.stderr.flush()
-        os._exit(1)  # at once: TensorFlow would wait for what is lost
+        _exit(1)
+    _exit(0)
+
+
+def _exit(status):
+    """End at once: TensorFlow would wait for what is lost, and the other workers see a connection closed too early."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _kind(error):
@@ -96,9 +107,10 @@ def _kind(error):
 
 
 def _message(error):
-    if isinstance(error, tf.errors.OpError):
-        return f"the chief has lost a task: {type(error).__name__}: {error.message.splitlines()[0]}"
-    return str(error)
+    if not isinstance(error, tf.errors.OpError):
+        return str(error)
+    task = re.search(r"/job:\w+/replica:0/task:\d+", error.message)
+    return f"the chief met an error{f' from {task[0]}' if task else ''}: {error.message.splitlines()[0]}"
 
 
 class Asynchronous:
@@ -139,6 +151,11 @@ class _AsynchronousStep(TrainingStep):
     def wait(self):
         while self._under_way:
             self._under_way.popleft().fetch()
+
+    def take_means(self):
+        if not self.steps.numpy():
+            self.wait()
+        return super().take_means()
 
 
 class Synchronous:
@@ -206,8 +223,10 @@ class _SynchronousStep(TrainingStep):
         """Set every worker's state to the chief's."""
         self._begun, is_chief = True, self._engine.share[0] == 0
         add_up = self._engine.replicate(lambda values: _all_reduce("SUM", values))
-        for variable in [*self.weights, *self._moving, *tf.nest.flatten(self.state)]:
-            variable.assign(add_up(tf.convert_to_tensor(variable) if is_chief else tf.zeros_like(variable)))
+        variables = [*self.weights, *self._moving, *tf.nest.flatten(self.state)]
+        values = add_up([tf.convert_to_tensor(each) if is_chief else tf.zeros_like(each) for each in variables])
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
     def _average(self, gradients, loss, accuracy):
         moving = [tf.convert_to_tensor(variable) for variable in self._moving]
@@ -218,7 +237,8 @@ class _SynchronousStep(TrainingStep):
 
 
 def _all_reduce(reduction, tensors):
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp[reduction], tensors)
+    here = tf.nest.map_structure(tf.identity, tensors)  # on the worker's device, where an argument is on none
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp[reduction], here)
 
 
 def follow(layout, index):
@@ -229,14 +249,15 @@ def follow(layout, index):
         model = models.build_model(recipe.model, dataset.num_classes, **recipe.size)
     step = engine.step(model, recipe)
     step.take_over()
-    trained_on, _ = pipeline.split(dataset, recipe, about["seed"])
-    done, steps_per_epoch = about["done"], recipe.steps_per_epoch(len(trained_on))
-    while True:
+    size = len(pipeline.split(dataset, recipe, about["seed"])[0])
+    done, total, steps_per_epoch = about["done"], recipe.total_steps(size), recipe.steps_per_epoch(size)
+    while done < total:
         epoch, start = divmod(done, steps_per_epoch)
         for images, labels in pipeline.Batches(dataset, recipe, about["seed"], epoch, start, engine.share):
-            rate = recipes.learning_rate_at(recipe.learning_rate, done + 1, recipe.total_steps(len(trained_on)))
+            rate = recipes.learning_rate_at(recipe.learning_rate, done + 1, total)
             step(images, labels, np.float32(rate), np.array([-about["seed"] - index, done], np.int32))
             done += 1
+    signal.pause()  # until the chief, which has yet to write its last files, ends
 
 
 def _threads(layout):

@@ -19,7 +19,6 @@ from autoaug.progress import event
 
 RESTARTS = 3  # of each worker, in an asynchronous run
 _POLL_SECONDS = 0.2
-_STOPPED = 128 + signal.SIGTERM
 
 
 def supervise(layout, host, startup_seconds, job=None):
@@ -77,6 +76,7 @@ class _Tasks:
         fork = multiprocessing.get_context("fork")
         self._processes[task] = fork.Process(target=self._run, args=(task,), daemon=True)
         self._processes[task].start()
+        print(f"{_name(task)}: process {self._processes[task].pid}", file=sys.stderr, flush=True)
 
     def _run(self, task):
         """In the task's process: do what it does."""
@@ -100,14 +100,19 @@ class _Tasks:
         Raises:
             _CannotGoOnError: without it the others cannot.
         """
-        ended = [(task, process) for task, process in self._processes.items() if process.exitcode is not None]
-        for task, process in sorted(ended, key=lambda each: each[0] == self._chief):
-            code, name = process.exitcode, _name(task)
+        ended = self._ended()
+        if ended.get(self._chief, 0) > 0 and not self._stopping:
+            time.sleep(1)  # what the chief has lost may take longer to end than it
+            ended = self._ended()
+        if ended.get(self._chief) == 0 or (self._stopping and self._chief in ended):
+            return abs(ended[self._chief])
+        for task in sorted(ended, key=lambda each: each == self._chief):  # others' ends before the chief's of them
+            code, name = ended[task], _name(task)
             how = f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
             if task == self._chief:
-                if code < 0 and not self._stopping:
+                if code < 0:
                     raise _CannotGoOnError(f"the chief ended ({how})")
-                return _STOPPED if code < 0 else code
+                return code
             if task[0] != "worker" or self._layout.update == "sync":
                 raise _CannotGoOnError(f"{name} ended ({how}), without which the others cannot go on")
             del self._processes[task]
@@ -120,6 +125,10 @@ class _Tasks:
                 if self._layout.hosts == 1 and not any(job == "worker" for job, _ in self._processes):
                     raise _CannotGoOnError("no worker is left")
         return None
+
+    def _ended(self):
+        """Exit statuses of the processes that have ended, by task."""
+        return {task: process.exitcode for task, process in self._processes.items() if process.exitcode is not None}
 
     def stop_chief(self):
         """Let the chief end its step and write a checkpoint."""

@@ -45,7 +45,7 @@ class TrainingStep(tf.Module):
         super().__init__()
         self.model, self.recipe = model, recipe
         self.weights = [variable.value for variable in model.trainable_variables]
-        self.momenta = [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in self.weights]
+        self.momenta = [_zeros_beside(weight) for weight in self.weights]
         self.sums = tf.Variable(tf.zeros(len(MEASURES)), trainable=False)
         self.steps = tf.Variable(0.0, trainable=False)
         self.failed_step = tf.Variable(-1, dtype=tf.int64, trainable=False)
@@ -130,3 +130,9 @@ class TrainingStep(tf.Module):
         """Begin the means anew."""
         self.sums.assign(tf.zeros_like(self.sums))
         self.steps.assign(0.0)
+
+
+def _zeros_beside(weight):
+    """A variable of zeros where the weight is: the update needs both on one parameter server."""
+    with tf.distribute.get_strategy().extended.colocate_vars_with(weight):
+        return tf.Variable(tf.zeros_like(weight), trainable=False)

@@ -1,0 +1,152 @@
+"""Processes that are killed, or never come up: the run goes on, or ends and says why, and leaves no process behind."""
+
+import dataclasses
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from autoaug import cluster, training
+
+SCRIPT = pathlib.Path(__file__).with_name("train_cluster.py")
+A_FEW_STEPS = 0.7  # seconds of a processor's time, above what a worker that only waits has used
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_imports():
+    """Every cluster imports TensorFlow anew, which takes three times as long where bytecode is not kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
+def processes(run_dir):
+    """Process ids by task, the newest of each."""
+    log = run_dir / "cluster.log"
+    found = re.findall(r"^(.+ \d): process (\d+)$", log.read_text() if log.exists() else "", re.MULTILINE)
+    return {name: int(process) for name, process in found}
+
+
+def cpu_seconds(process):
+    """That the process has used; 0 where there is none."""
+    try:
+        fields = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def assert_no_process_is_left(run_dir):
+    """Within ten seconds: none of this run's log, as the supervisor and all of its tasks are."""
+    log, deadline = str(run_dir / "cluster.log"), time.monotonic() + 10
+    while left := [path for path in pathlib.Path("/proc").glob("[0-9]*/fd/2") if points_to(path, log)]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def points_to(link, target):
+    try:
+        return str(link.readlink()) == target
+    except OSError:
+        return False
+
+
+def test_a_killed_worker_is_done_without_and_taken_back(tiny_dataset, tiny_recipe, tmp_path):
+    """Killed first, then once it has worked again, then at once until it is given up."""
+    recipe, killed = dataclasses.replace(tiny_recipe, epochs=20), []
+
+    def kill_again(history):
+        process = processes(tmp_path)["worker 1"]
+        if process not in killed and (len(killed) != 1 or cpu_seconds(process) > A_FEW_STEPS):
+            killed.append(process)
+            os.kill(process, signal.SIGKILL)
+
+    with pytest.warns(UserWarning) as warned:
+        training.train(recipe, tiny_dataset, tmp_path, workers=2, on_epoch=kill_again)
+    again = "worker 1 ended (killed by SIGKILL). It is started again; meanwhile the others go on."
+    for_good = "worker 1 ended (killed by SIGKILL), for the 4th time. The others go on without it."
+    assert [str(warning.message) for warning in warned] == [again] * 3 + [for_good]
+    assert len(pd.read_csv(tmp_path / "history.csv")) == 20
+    assert_no_process_is_left(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "update, task, message",
+    [
+        ("async", "parameter server 0", r"parameter server 0 ended \(killed by SIGKILL\), without which"),
+        ("async", "chief 0", r"the chief ended \(killed by SIGKILL\)"),
+        ("sync", "worker 1", r"worker 1 ended \(killed by SIGKILL\), without which"),
+    ],
+)
+def test_a_run_ends_with_what_it_cannot_do_without_and_goes_on_later(
+    update, task, message, tiny_dataset, tiny_recipe, tmp_path
+):
+    killed = []
+
+    def kill(history):
+        if len(history) == 2:
+            os.kill(processes(tmp_path)[task], signal.SIGKILL)
+            killed.append(time.monotonic())
+
+    recipe, arguments = dataclasses.replace(tiny_recipe, epochs=5), {"workers": 2, "update": update}
+    with pytest.raises(cluster.ClusterError, match=message + r".* goes on from the checkpoint of step (4|8|12)\."):
+        training.train(recipe, tiny_dataset, tmp_path, **arguments, on_epoch=kill)
+    assert time.monotonic() - killed[0] < 60
+    assert_no_process_is_left(tmp_path)
+    earlier = pd.read_csv(tmp_path / "history.csv")
+    training.train(recipe, tiny_dataset, tmp_path, **arguments)
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert list(history.epoch) == [1, 2, 3, 4, 5]
+    pd.testing.assert_frame_equal(history[: len(earlier)], earlier)
+
+
+@pytest.mark.parametrize("update", ["async", "sync"])
+def test_ctrl_c_and_kill_leave_no_process(update, tmp_path):
+    command = [sys.executable, str(SCRIPT), str(tmp_path), update]
+    for number, code in ((signal.SIGINT, -2), (signal.SIGKILL, -9)):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            next(line for line in process.stdout if "Estimated duration" in line)
+            process.send_signal(number)
+            said = process.stdout.read()
+        assert process.returncode == code, said
+        assert_no_process_is_left(tmp_path)
+        if number == signal.SIGINT:
+            stopped = re.search(r"SIGTERM: stopped after step (\d+) of 4,000. The same command", said)
+            assert (tmp_path / "checkpoints" / f"step-{int(stopped[1]):09d}.index").exists()
+
+
+def test_a_worker_that_never_comes_up(tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
+    """The second host of two is never started."""
+    monkeypatch.setenv("SM_HOSTS", '["127.0.0.1", "127.0.0.2"]')
+    monkeypatch.setenv("SM_CURRENT_HOST", "127.0.0.1")
+    monkeypatch.setattr(cluster, "STARTUP_SECONDS", 3)
+    message = (
+        r"expected an answer within 3 s. Received: none from parameter server 1 at 127\.0\.0\.2:22224, worker 1 at "
+    )
+    with pytest.raises(cluster.ClusterError, match=message):
+        training.train(tiny_recipe, tiny_dataset, tmp_path, workers=2)
+    assert_no_process_is_left(tmp_path)
+
+
+@pytest.mark.parametrize("update", ["async", "sync"])
+def test_two_hosts_of_a_job(update, tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
+    """Each with its own environment, and the chief's notebook replaced by this process."""
+    monkeypatch.setenv("SM_HOSTS", '["127.0.0.1", "127.0.0.2"]')
+    environment = os.environ | {"SM_CURRENT_HOST": "127.0.0.2"}
+    command = [sys.executable, "-m", "autoaug.cluster", "--update", update]
+    monkeypatch.setenv("SM_CURRENT_HOST", "127.0.0.1")
+    log = subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as other:
+        try:
+            training.train(tiny_recipe, tiny_dataset, tmp_path, workers=2, update=update)
+            assert (other.communicate(timeout=30)[0], other.returncode) == ("The chief has ended.\n", 0)
+        finally:
+            other.kill()
+    assert list(pd.read_csv(tmp_path / "history.csv").epoch) == [1, 2, 3]
+    assert_no_process_is_left(tmp_path)
