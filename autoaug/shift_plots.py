@@ -49,9 +49,8 @@ def old_against_new(old, new, line=None, highlighted=(), scale="linear", names=(
 def _points(ax, old, new, labels, colour, marker, legend):
     if not labels:
         return
-    x, y = 100 * old.loc[labels], 100 * new.loc[labels]
-    errors = ([part["accuracy"] - part["low"], part["high"] - part["accuracy"]] for part in (x, y))
-    xerr, yerr = errors
+    x, y = (100 * table.loc[labels, ["accuracy", "low", "high"]] for table in (old, new))
+    xerr, yerr = ([part["accuracy"] - part["low"], part["high"] - part["accuracy"]] for part in (x, y))
     ax.errorbar(
         x["accuracy"], y["accuracy"], xerr=xerr, yerr=yerr,
         color=colour, marker=marker, linestyle="none", markersize=4, elinewidth=0.8, label=legend,

@@ -100,6 +100,23 @@ def test_a_report_of_nothing_says_what_to_run(tmp_path):
     assert "No finished run yet" in text and "make report" in text
 
 
+def test_a_report_of_an_imported_model_without_predictions_and_of_one_without_its_own_test_set(tmp_path):
+    rng, labels = np.random.default_rng(0), np.arange(2_000) % 10
+    tests = {name: RUNS["predictions"](rng, labels, 0.95) for name in ("cifar10", "cifar10.1-v6")}
+    tests["cifar10.1-v6"]["overlap"][:7] = True
+    run_id = RUNS["write"](tmp_path, "cifar10", tests, recipe=recipes.get("wrn", "paper"), kind="imported")
+    shutil.rmtree(tmp_path / "runs" / run_id / "predictions")
+    (tmp_path / "runs" / run_id / "history.csv").unlink()
+    RUNS["write"](tmp_path, "cifar102", {"cifar10": tests["cifar10"]}, recipe=recipes.get("ss32", "paper"))
+    text = render(tmp_path).read_text()
+    assert "wrn, trained on cifar10 (imported), gets 9" in text
+    assert "1 paper run (the published recipe), 1 imported run" in text
+    assert ">97.5</td>" in text and "cifar10.1-v6* (7 of 2,000 left out)" in text
+    assert "This needs models trained on an original and on its reproduction" in text
+    figure = (tmp_path / "report" / "figures" / "published.svg").read_text()
+    assert "wrn, imported" in figure and "Not on this machine: cifar10, cifar10.1-v6, cifar102." in text
+
+
 @pytest.fixture(scope="module")
 def browser(page):
     """Headless Chromium with the report opened from disk."""
