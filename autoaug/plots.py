@@ -1,4 +1,5 @@
-"""Every figure: each function takes data and `ax=None`, draws, and returns the Axes; none reads, saves or shows.
+"""Figures of data, accuracies and training, and the style of all: each function takes data and `ax=None`, draws, and
+returns the Axes; none reads, saves or shows.
 
 Colours are Paul Tol's "medium contrast" scheme (SRON technical note SRON/EPS/TN/09-002), made to stay apart for
 colour-blind readers and in grey print; every series also differs in its marker and its line.

@@ -221,7 +221,7 @@ def hardest_gallery(images, labels, answers, wrong, names, ax=None, columns=8):
     """
     common = [np.bincount(column).argmax() for column in answers.T]
     texts = [
-        f"{names[label]}\n→ {names[answer]}, {count}/{len(answers)}"
+        f"{names[label]}\n→ {names[answer]}\n{count} of {len(answers)}"
         for label, answer, count in zip(labels, common, wrong, strict=True)
     ]
     return image_grid(images, texts, ax=ax, columns=columns)

@@ -56,7 +56,7 @@ def test_the_widgets_offer_what_there_is_and_draw_what_is_chosen(runs, data_dir,
     scale.value = "linear"
     assert drawn[-1].get_xscale() == "linear" and chart.get_xscale() == "function"
     models.value = ("wrn",)
-    assert len(drawn[-2].containers) == 2 and drawn[-1].texts[0].get_text().endswith("2/2")
+    assert len(drawn[-2].containers) == 2 and drawn[-1].texts[0].get_text().endswith("2 of 2")
 
 
 def test_the_hardest_image_is_the_one_most_models_fail_on(runs, data_dir):

@@ -132,7 +132,7 @@ def test_the_hardest_images_carry_class_usual_answer_and_count():
     images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
     answers = np.array([[1, 0], [1, 0], [0, 1]])
     ax = shift_plots.hardest_gallery(images, np.array([0, 1]), answers, np.array([2, 2]), ["cat", "dog"])
-    assert texts(ax.texts) == ["cat\n→ dog, 2/3", "dog\n→ cat, 2/3"]
+    assert texts(ax.texts) == ["cat\n→ dog\n2 of 3", "dog\n→ cat\n2 of 3"]
     np.testing.assert_array_equal(ax.images[0].get_array()[:8, 10:18], images[1])
 
 
