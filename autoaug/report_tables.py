@@ -114,14 +114,12 @@ def gap_rows(gaps, confidence=0.95):
     )
 
 
-def decomposition_rows(parts, confidence=0.95):
+def decomposition_rows(parts):
     """A row per decomposition: accuracies AA, AB, BA, BB, gap, hardness, difference, in points, and the share.
 
     Args:
         parts: list of (reproduction, models, Decomposition).
-        confidence: of the intervals.
     """
-    interval = f"[{100 * confidence:g} %]"
     rows = [
         (
             *(name, models),
@@ -132,14 +130,7 @@ def decomposition_rows(parts, confidence=0.95):
         for name, models, part in parts
     ]
     names = ["Reproduction", "Models", "AA, %", "AB, %", "BA, %", "BB, %"]
-    names += [
-        f"Gap {interval}",
-        f"Hardness {interval}",
-        f"Difference {interval}",
-        f"Hardness, % of gap {interval}",
-        "Runs",
-    ]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=[*names, "Gap", "Hardness", "Difference", "Hardness, % of gap", "Runs"])
 
 
 def pair_rows(panel, confidence, rng):

@@ -102,7 +102,7 @@ def test_a_decomposition_is_a_row_of_accuracies_and_parts():
     part = decompose([cells], 0.95, np.random.default_rng(0))
     (row,) = report_tables.decomposition_rows([("new", "wrn", part)]).to_dict("records")
     assert [row[f"{cell}, %"] for cell in ("AA", "AB", "BA", "BB")] == ["90.0", "50.0", "80.0", "60.0"]
-    assert row["Hardness [95 %]"].startswith("30.0 [") and row["Hardness, % of gap [95 %]"].startswith("75.0 [")
+    assert row["Hardness"].startswith("30.0 [") and row["Hardness, % of gap"].startswith("75.0 [")
     assert (row["Reproduction"], row["Models"], row["Runs"]) == ("new", "wrn", "1 + 1")
 
 
