@@ -196,7 +196,7 @@ class _Shown:
     """Shows what the processes print and report (`progress.event`): text, progress, history, warnings.
 
     Attributes:
-        error: (type, message) of the error that was reported last, or None.
+        error: (type, message) of the error that was reported, the supervisor's before the chief's; or None.
     """
 
     def __init__(self, on_epoch):
@@ -220,7 +220,8 @@ class _Shown:
             case {"warning": text}:
                 warnings.warn(text, stacklevel=2)
             case {"error": [kind, message]}:
-                self.error = kind, message
+                if not self.error or kind == ClusterError.__name__:  # the supervisor knows what the chief has lost
+                    self.error = kind, message
 
     def close(self):
         """End the progress display."""
