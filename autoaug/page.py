@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from autoaug.records import write_atomically
 
-_NUMBER = re.compile(r"[−+]?[\d,.]+( \[.*\]| s| %)?")
+_NUMBER = re.compile(r"[−+]?[\d,.]+( \[.*\]| s| %| to [\d.]+)?")
 
 
 class Page:

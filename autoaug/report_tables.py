@@ -65,7 +65,8 @@ def headline_rows(means, published, confidence=0.95):
         "Trained on": [data_label(run.train_data, run.train_source) for run in rows],
         "Tested on": [data_label(run.test_set, run.test_source) + _overlap(run) for run in rows],
         f"Accuracy, % [{100 * confidence:g} %]": [percent(run.accuracy, run.low, run.high) for run in rows],
-        "Seeds": [_seeds(run) for run in rows],
+        "Seeds": [Markup(", ").join(run_link(run_id, seed) for seed, run_id in run.seeds.items()) for run in rows],
+        "Range, %": [f"{percent(run.lowest)} to {percent(run.highest)}" if len(run.seeds) > 1 else "" for run in rows],
         "Published, %": ["" if pd.isna(run.published) else percent(run.published) for run in rows],
         "Difference": ["" if pd.isna(run.published) else percent(run.accuracy - run.published) for run in rows],
         "Runs": [run.sort for run in rows],
@@ -76,13 +77,6 @@ def headline_rows(means, published, confidence=0.95):
 def _overlap(run):
     """A mark for the cells whose accuracy is of a part of the test set."""
     return f"* ({run.overlap:,} of {run.overlap + run.total:,} left out)" if run.overlap else ""
-
-
-def _seeds(run):
-    """Links to the runs of all seeds; of several, the lowest and the highest accuracy too."""
-    links = Markup(", ").join(run_link(run_id, seed) for seed, run_id in run.seeds.items())
-    spread = f" ({percent(run.lowest)} to {percent(run.highest)})" if len(run.seeds) > 1 else ""
-    return Markup("{}{}").format(links, spread)
 
 
 def accuracy_rows(accuracies, confidence=0.95):
@@ -122,15 +116,28 @@ def decomposition_rows(parts):
     """
     rows = [
         (
-            *(name, models),
+            *(name, f"{models} ({part.runs[0]} + {part.runs[1]} runs)"),
             *(percent(value) for value in part.accuracies),
             *(estimate(getattr(part, field)) for field in ("gap", "hardness", "difference", "share")),
-            f"{part.runs[0]} + {part.runs[1]}",
         )
         for name, models, part in parts
     ]
     names = ["Reproduction", "Models", "AA, %", "AB, %", "BA, %", "BB, %"]
-    return pd.DataFrame(rows, columns=[*names, "Gap", "Hardness", "Difference", "Hardness, % of gap", "Runs"])
+    return pd.DataFrame(rows, columns=[*names, "Gap", "Hardness", "Difference", "Hardness, % of gap"])
+
+
+def decomposition_numbers(parts):
+    """The same as fractions, a column for each number and for each end of its interval."""
+    rows = []
+    for name, models, part in parts:
+        row = {"reproduction": name, "models": models} | dict(
+            zip(("aa", "ab", "ba", "bb"), part.accuracies, strict=True)
+        )
+        for field in ("gap", "hardness", "difference", "share"):
+            value, low, high = getattr(part, field)
+            row |= {field: value, f"{field}_low": low, f"{field}_high": high}
+        rows.append(row | {"runs": part.runs[0], "runs_of_reproduction": part.runs[1]})
+    return pd.DataFrame(rows)
 
 
 def pair_rows(panel, confidence, rng):

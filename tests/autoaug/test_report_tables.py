@@ -72,7 +72,7 @@ def test_several_seeds_are_one_row_with_their_mean_and_range():
     rows = tables(("a", "quick", "x", "x", 900), ("b", "quick", "x", "x", 800))[0].assign(seed=[0, 1])
     (row,) = headline(rows).to_dict("records")
     assert row["Accuracy, % [95 %]"].startswith("85.0 [")
-    assert row["Seeds"] == '<a href="#a">0</a>, <a href="#b">1</a> (80.0 to 90.0)'
+    assert row["Seeds"] == '<a href="#a">0</a>, <a href="#b">1</a>' and row["Range, %"] == "80.0 to 90.0"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,9 @@ def test_a_decomposition_is_a_row_of_accuracies_and_parts():
     (row,) = report_tables.decomposition_rows([("new", "wrn", part)]).to_dict("records")
     assert [row[f"{cell}, %"] for cell in ("AA", "AB", "BA", "BB")] == ["90.0", "50.0", "80.0", "60.0"]
     assert row["Hardness"].startswith("30.0 [") and row["Hardness, % of gap"].startswith("75.0 [")
-    assert (row["Reproduction"], row["Models"], row["Runs"]) == ("new", "wrn", "1 + 1")
+    assert (row["Reproduction"], row["Models"]) == ("new", "wrn (1 + 1 runs)")
+    numbers = report_tables.decomposition_numbers([("new", "wrn", part)]).iloc[0]
+    assert (numbers["aa"], numbers["hardness"], numbers["share_low"]) == (0.9, part.hardness.value, part.share.low)
 
 
 def test_families_are_paired_by_their_first_run():
