@@ -5,6 +5,7 @@ import pathlib
 import runpy
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from autoaug import recipes, records, shift, study
@@ -115,3 +116,35 @@ def test_the_mean_over_seeds_keeps_their_spread(tmp_path):
     assert first["correct"] == round(correct.mean())
     assert (first["lowest"], first["highest"]) == (correct.min() / 200, correct.max() / 200)
     assert study.mean_over_seeds(counts[:0]).empty
+
+
+def test_pairs_go_from_originals_to_what_is_not_another_original(tmp_path):
+    write(tmp_path, "synthetic10_harder", BOTH)
+    write(tmp_path, "cifar10", {"cifar10": 0.9, "cifar10_10k": 0.9, "cifar10.1-v6": 0.8, "cifar102": 0.8})
+    assert study.pairs(collect(tmp_path)) == [("cifar10", "cifar10.1-v6"), ("cifar10", "cifar102")]
+
+
+def test_a_panel_holds_runs_of_the_best_kind_on_images_that_are_clean_for_all(tmp_path):
+    write(tmp_path, "synthetic10", BOTH, seed=0, overlap=[3])
+    write(tmp_path, "synthetic10", BOTH, seed=1, overlap=[5])
+    runs = collect(tmp_path)
+    panel = study.panel(runs, *BOTH)
+    assert (panel.families, panel.seeds, panel.left_out) == (("wrn", "wrn"), (0, 1), 2)
+    np.testing.assert_array_equal(panel.indices, np.delete(np.arange(200), [3, 5]))
+    np.testing.assert_array_equal(panel.labels, LABELS[panel.indices])
+    np.testing.assert_array_equal(panel.right, panel.answers == panel.labels)
+    np.testing.assert_array_equal(panel.logits.argmax(axis=1), panel.answers[0])
+    write(tmp_path, "synthetic10", BOTH, recipe=recipes.get("ss32", "paper"))
+    assert study.panel(collect(tmp_path), *BOTH).families == ("shake_shake_32",)
+    assert study.panel(runs, "synthetic10_harder", "synthetic10") is None
+
+
+def test_histories_are_the_mean_of_the_seeds(tmp_path):
+    for seed in range(2):
+        run_id = write(tmp_path, "synthetic10", BOTH, seed)
+    path = tmp_path / "runs" / run_id / "history.csv"
+    first = pd.read_csv(path)
+    first.assign(accuracy=0.0).to_csv(path, index=False)
+    ((label, history),) = study.histories(collect(tmp_path)).items()
+    assert label == "wrn (quick), trained on synthetic10"
+    assert history["accuracy"].tolist() == (first["accuracy"] / 2).tolist() and history["epoch"].tolist() == [1, 2, 3]
