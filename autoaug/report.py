@@ -3,7 +3,7 @@
     python -m autoaug.report [--runs notebooks/runs.yml] [--results results] [--data data] [--jobs 2]
 
 Executed notebooks are kept under `<results>/report/notebooks/`; the one marked `render: true` becomes
-`<results>/report/index.html`, one file without scripts that reads nothing from the network.
+`<results>/report/index.html`, one file that reads nothing from the network.
 """
 
 import argparse
@@ -97,8 +97,8 @@ def render(notebook, page):
     )
     bundle = importlib.resources.files("itables") / "html"
     resources = {
-        "tables_script": (bundle / "dt_bundle.js").read_text(),
-        "tables_style": (bundle / "dt_bundle.css").read_text(),
+        "tables_script": (bundle / "dt_bundle.js").read_text("utf-8"),
+        "tables_style": (bundle / "dt_bundle.css").read_text("utf-8"),
     }
     html, _ = exporter.from_notebook_node(nbformat.read(notebook, as_version=4), resources)
     records.write_atomically(page, html.encode())

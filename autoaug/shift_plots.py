@@ -156,8 +156,9 @@ def class_gaps(gaps, names, overall=None, ax=None):
 
 @styled
 def confusion_difference(first, second, names, ax=None):
-    """How much more often each class is called each other on a second test set, in points: bars of grey need no colour,
-    so each cell also holds its number where it is 1 or more.
+    """How much more often each class is called each other on a second test set, in points.
+
+    Each cell of 1 point or more also holds its number, so that the sign can be read in grey.
 
     Args:
         first, second: float [classes, classes], from `agreement.confusion`, a row per true class.
