@@ -1,0 +1,231 @@
+"""Uploads to moto's S3 server over HTTP, through a proxy that cuts connections, is overloaded or forbids."""
+
+import http.client
+import http.server
+import threading
+
+import boto3
+import moto.server
+import numpy as np
+import pytest
+import requests
+
+from autoaug import datasets
+from autoaug.batches import write_batch
+from data_prep import folders, upload
+
+BUCKET = "a-bucket"
+
+
+class Proxy(http.server.ThreadingHTTPServer):
+    """Hands requests on to S3, unless `faults` has one for (method, file name): then that happens, once each."""
+
+    daemon_threads = True
+
+    def __init__(self, port):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.port, self.faults, self.asked = port, {}, []
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def handle_request_of_any_method(self):
+        name = self.command, self.path.split("?")[0].split("/")[-1]
+        if "expect" in self.headers:
+            del self.headers["expect"]  # answered by the base class
+        faults = self.server.faults.get(name, [])
+        fault = faults.pop(0) if faults else None
+        length = int(self.headers.get("Content-Length", 0))
+        if fault == "cut":
+            self.rfile.read(length // 2)
+            self.close_connection = True
+            return
+        body = self.rfile.read(length)
+        self.server.asked.append(name)
+        if fault:
+            text = b"" if self.command == "HEAD" else b"<Error><Code>%d</Code><Message>no</Message></Error>" % fault
+            self.answer(fault, {"Content-Length": len(text)}, text)
+            return
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection.request(self.command, self.path, body, dict(self.headers))
+        response = connection.getresponse()
+        content = response.read()
+        headers = {key: value for key, value in response.headers.items() if key.lower() not in ("connection", "date")}
+        self.answer(response.status, headers, content)
+        connection.close()
+
+    do_GET = do_HEAD = do_PUT = handle_request_of_any_method
+
+    def answer(self, status, headers, content):
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def proxy(monkeypatch, tmp_path):
+    """S3 with one bucket, on this machine, behind a proxy; boto3 finds it in its environment variables."""
+    server = moto.server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    port = server.get_host_and_port()[1]
+    requests.post(f"http://127.0.0.1:{port}/moto-api/reset", timeout=10).raise_for_status()
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    values = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_DEFAULT_REGION": "us-east-1"}
+    with Proxy(port) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, args=(0.01,))
+        thread.start()
+        values["AWS_ENDPOINT_URL_S3"] = f"http://127.0.0.1:{proxy.server_port}"
+        for name, value in (values | {"AWS_EC2_METADATA_DISABLED": "true"}).items():
+            monkeypatch.setenv(name, value)
+        boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}").create_bucket(Bucket=BUCKET)
+        yield proxy
+        proxy.shutdown()
+        thread.join()
+    server.stop()
+
+
+@pytest.fixture
+def data_dir(tmp_path, monkeypatch):
+    """Two tiny sets, as data_prep writes them."""
+    for name in ("one", "two"):
+        spec = datasets.Spec(("first", "second"), "test", 20, 10)
+        monkeypatch.setitem(datasets.DATASETS, name, spec)
+        write_set(tmp_path / name / "training", seed=0)
+    return tmp_path
+
+
+def write_set(folder, seed):
+    rng = np.random.default_rng(seed)
+
+    def write_files(partial):
+        for file in ("first", "second", "test"):
+            images = rng.integers(0, 256, (10, 32, 32, 3), dtype=np.uint8)
+            write_batch(partial / file, images, np.arange(10))
+        return {"source": "random", "parts": {}}
+
+    folders.write(folder, {"name": folder.parent.name, "seed": seed}, write_files)
+
+
+def remote():
+    """Every object in the bucket: key → content."""
+    client = boto3.client("s3")
+    listed = client.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+    return {item["Key"]: client.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read() for item in listed}
+
+
+def local(data_dir, names=("one", "two")):
+    return {
+        f"data/{name}/training/{path.name}": path.read_bytes()
+        for name in names
+        for path in (data_dir / name / "training").iterdir()
+    }
+
+
+def puts(proxy):
+    return [file for method, file in proxy.asked if method == "PUT"]
+
+
+def test_everything_is_uploaded_encrypted_and_the_manifests_last(proxy, data_dir):
+    assert upload.compare(data_dir, ["one", "two"], BUCKET) == {"one": "absent", "two": "absent"}
+    assert upload.upload(data_dir, ["one", "two"], BUCKET) == {"one": 4, "two": 4}
+    assert remote() == local(data_dir)
+    files = puts(proxy)
+    assert sorted(files[:3]) == sorted(files[4:7]) == ["first", "second", "test"]
+    assert files[3] == files[7] == "manifest.json"
+    for key in local(data_dir):
+        assert boto3.client("s3").head_object(Bucket=BUCKET, Key=key)["ServerSideEncryption"] == "AES256"
+    assert upload.compare(data_dir, ["one", "two"], BUCKET) == {"one": "same", "two": "same"}
+
+
+def test_only_what_changed_is_uploaded_again(proxy, data_dir):
+    upload.upload(data_dir, ["one", "two"], BUCKET)
+    proxy.asked.clear()
+    assert upload.upload(data_dir, ["one", "two"], BUCKET) == {"one": 0, "two": 0}
+    assert puts(proxy) == []
+    write_set(data_dir / "one" / "training", seed=1)
+    assert upload.compare(data_dir, ["one", "two"], BUCKET) == {"one": "different", "two": "same"}
+    assert upload.upload(data_dir, ["one", "two"], BUCKET) == {"one": 4, "two": 0}
+    assert remote() == local(data_dir)
+
+
+def test_an_object_without_or_with_another_checksum_is_replaced(proxy, data_dir):
+    upload.upload(data_dir, ["one"], BUCKET)
+    key = "data/one/training/first"
+    content = (data_dir / "one" / "training" / "first").read_bytes()
+    for arguments in ({"Body": content[:-1]}, {"Body": b"x" * len(content), "ChecksumAlgorithm": "SHA256"}):
+        boto3.client("s3").put_object(Bucket=BUCKET, Key=key, **arguments)
+        assert upload.upload(data_dir, ["one"], BUCKET) == {"one": 1}
+        assert remote() == local(data_dir, ["one"])
+
+
+@pytest.mark.parametrize("fault", ["cut", 500, 503])
+@pytest.mark.parametrize("method", ["HEAD", "PUT"])
+def test_a_fault_that_passes_is_overcome(proxy, data_dir, fault, method):
+    proxy.faults = {(method, "second"): [fault], (method, "manifest.json"): [fault]}
+    assert upload.upload(data_dir, ["one"], BUCKET) == {"one": 4}
+    assert remote() == local(data_dir, ["one"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("cut", r"Expected a connection that holds, in 2 attempts\. Received: "),
+        (503, r"Expected a service that is not overloaded\. Received: status 503, no"),
+        (403, r"Expected credentials with the permissions s3:ListBucket, .* s3:PutObject\. Received: status 403, no"),
+    ],
+)  # fmt: skip
+def test_an_interrupted_upload_has_no_manifest_and_is_completed_later(proxy, data_dir, monkeypatch, fault, message):
+    monkeypatch.setattr(upload, "ATTEMPTS", 2)
+    proxy.faults = {("PUT", "second"): [fault] * 2}
+    with pytest.raises(upload.UploadError, match=rf"s3://{BUCKET}/data/one/training/second: {message}"):
+        upload.upload(data_dir, ["one", "two"], BUCKET)
+    assert not any(key.endswith(("second", "manifest.json")) for key in remote())
+    proxy.faults.clear()
+    before = set(remote())
+    assert sum(upload.upload(data_dir, ["one", "two"], BUCKET).values()) == 8 - len(before)
+    assert remote() == local(data_dir)
+
+
+def test_no_permission_is_asked_for_once(proxy, data_dir):
+    proxy.faults = {("HEAD", BUCKET): [403] * 9}
+    with pytest.raises(upload.UploadError, match=rf"s3://{BUCKET}/: Expected credentials with the permissions"):
+        upload.upload(data_dir, ["one"], BUCKET)
+    assert proxy.asked == [("HEAD", BUCKET)]
+
+
+def test_a_missing_bucket(proxy, data_dir):
+    for call in (upload.upload, upload.compare):
+        with pytest.raises(upload.UploadError, match="s3://no-bucket/: Expected a bucket that exists"):
+            call(data_dir, ["one"], "no-bucket")
+
+
+def test_what_is_no_bucket_name(proxy, data_dir):
+    with pytest.raises(upload.UploadError, match="Expected the name of a bucket, without s3://"):
+        upload.upload(data_dir, ["one"], "s3://a-bucket")
+    assert proxy.asked == []
+
+
+def test_no_credentials(proxy, data_dir, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    with pytest.raises(upload.UploadError, match=r"Expected credentials, from .* Unable to locate"):
+        upload.upload(data_dir, ["one"], BUCKET)
+    assert proxy.asked == []
+
+
+def test_a_damaged_or_missing_set_is_not_uploaded(proxy, data_dir):
+    (data_dir / "two" / "training" / "test").write_bytes(b"")
+    with pytest.raises(upload.UploadError, match=r"two/training: Expected a data set that was built here\. .* damaged"):
+        upload.upload(data_dir, ["one", "two"], BUCKET)
+    with pytest.raises(upload.UploadError, match=r"three/training: Expected .* Received: missing files"):
+        upload.upload(data_dir, ["one", "three"], BUCKET)
+    assert proxy.asked == []
