@@ -7,7 +7,7 @@ BIN := .venv/bin
 report: setup
 	$(BIN)/python -m autoaug.report
 
-test: setup
+test: .venv/sagemaker
 	$(BIN)/python -m pytest
 
 lab: setup
@@ -30,6 +30,11 @@ setup: .venv/ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --no-compile --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+# SageMaker's SDK, which only launching and its tests need.
+.venv/sagemaker: .venv/ready requirements-sagemaker.lock
+	$(BIN)/pip install --quiet --no-compile --requirement requirements-sagemaker.lock
 	touch $@
 
 # Both locks from one resolution, so that the versions they share are the same; needs uv.

@@ -232,6 +232,8 @@ def _is_finished(record):
 
 def code_version():
     """The package's version, and, run from a git checkout, its commit and whether files differ from it (else None)."""
+    if (sent := _ROOT / "code_version.json").exists():  # source that `launch.stage` sent is no checkout
+        return json.loads(sent.read_text())
     version = importlib.metadata.version("autoaug")
     try:
         _git("ls-files", "--error-unmatch", "autoaug/records.py")  # not the repository of somebody who installed us

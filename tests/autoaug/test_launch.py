@@ -1,0 +1,176 @@
+"""Launching on SageMaker, against a server on loopback that speaks AWS's protocol."""
+
+import base64
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import urllib.request
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from autoaug import job, launch, recipes
+
+ROLE = "arn:aws:iam::123456789012:role/training"
+COMMAND = ["--model_name", "shake_shake_112", "--train_data", "cifar102_30k", "--workers", "1"]
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_EC2_METADATA_DISABLED": "true", "SAGEMAKER_VALIDATE_ROLE": "false",
+    "AUTOAUG_BUCKET": "study", "AUTOAUG_ROLE": ROLE,
+}  # fmt: skip
+needs_sdk = pytest.mark.skipif(
+    importlib.util.find_spec("sagemaker") is None, reason="needs SageMaker's SDK: make test installs it"
+)
+MEASURED = """
+import json, resource, sys
+from autoaug import launch
+status = launch.main(sys.argv[1:])
+loaded = [name for name in ("tensorflow", "numba") if name in sys.modules]
+print(json.dumps([loaded, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+sys.exit(status)
+"""
+
+
+@pytest.fixture
+def aws(monkeypatch, tmp_path):
+    """A server with the bucket `study` that holds `cifar102_30k`; yields its address."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    files = {"MOTO_RECORDER_FILEPATH": str(tmp_path / "recording")}
+    for name, value in {**ENVIRONMENT, **files, "AWS_ENDPOINT_URL": address}.items():
+        monkeypatch.setenv(name, value)
+    urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/reset", method="POST")).close()
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="study", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    manifest = {"source": "drawn", "parts": {"training": {"sha256": "a" * 64}, "test": {"sha256": "b" * 64}}}
+    for file in ("cifar102_30k_train_py27", "cifar102_30k_test_py27", "manifest.json"):
+        body = json.dumps(manifest).encode()
+        client.put_object(Bucket="study", Key=f"data/cifar102_30k/training/{file}", Body=body)
+    yield address
+    server.stop()
+
+
+def put_record(**changes):
+    """A record at the default checkpoint path of the run that COMMAND launches."""
+    training = job.Training(recipes.get("ss112", "paper"), "cifar102_30k")
+    folder = job.checkpoint_path(training, job.Options("study", ROLE)).removeprefix("s3://study/")
+    record = {"recipe": launch.dataclasses.asdict(training.recipe), "seed": 0, "workers": 1, "status": "unfinished"}
+    record |= {"train_data": {"name": "cifar102_30k", "sha256": "a" * 64}} | changes
+    key = f"{folder}/runs/some-run/record.json"
+    boto3.client("s3").put_object(Bucket="study", Key=key, Body=json.dumps(record).encode())
+
+
+@needs_sdk
+def test_the_recorded_request(aws, tmp_path):
+    def recorder(action):
+        return urllib.request.urlopen(urllib.request.Request(f"{aws}/moto-api/recorder/{action}", method="POST"))
+
+    recorder("reset-recording").close()
+    recorder("start-recording").close()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, *COMMAND],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    loaded, kilobytes = json.loads(done.stdout.splitlines()[-1])
+    assert loaded == [] and kilobytes < 500e3
+    assert "1 × ml.g5.2xlarge, estimated, not measured: 29.6 h, 29.6 instance-hours" in done.stdout
+    with urllib.request.urlopen(f"{aws}/moto-api/recorder/download-recording") as recording:
+        lines = [json.loads(line) for line in recording.read().decode().splitlines() if line]
+    (created,) = [line for line in lines if dict(line["headers"]).get("X-Amz-Target") == "SageMaker.CreateTrainingJob"]
+    request = json.loads(base64.b64decode(created["body"]))
+    name = request["TrainingJobName"]
+    assert name in done.stdout and name.startswith("ss112-cifar102-30k-1-")
+    assert request["RoleArn"] == ROLE
+    assert request["HyperParameters"]["model"] == "shake_shake_112" and request["HyperParameters"]["epochs"] == "1800"
+    image = request["AlgorithmSpecification"]["TrainingImage"]
+    assert image.startswith("763104351884.dkr.ecr.eu-west-1.amazonaws.com/tensorflow-training:2.21-gpu-py312")
+    assert request["ResourceConfig"]["InstanceCount"] == 1 and request["EnableManagedSpotTraining"] is True
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 216_000, "MaxWaitTimeInSeconds": 432_000}
+    paths = {c["ChannelName"]: c["DataSource"]["S3DataSource"]["S3Uri"] for c in request["InputDataConfig"]}
+    assert set(paths) == {"cifar102_30k", "code", "sm_drivers"}
+    assert paths["cifar102_30k"] == "s3://study/data/cifar102_30k/training"
+    assert request["OutputDataConfig"]["S3OutputPath"] == "s3://study/jobs"
+    assert request["CheckpointConfig"]["S3Uri"].startswith("s3://study/checkpoints/ss112-cifar102-30k-1-paper-")
+    assert {metric["Name"] for metric in request["AlgorithmSpecification"]["MetricDefinitions"]} == {
+        "train:loss", "train:accuracy", "test:accuracy:cifar102_30k",
+    }  # fmt: skip
+    code = paths["code"].removeprefix("s3://study/").rstrip("/")
+    objects = boto3.client("s3").list_objects_v2(Bucket="study", Prefix=code)["Contents"]
+    files = {found["Key"].removeprefix(f"{code}/") for found in objects}
+    assert {"autoaug/launch.py", "notebooks/train.ipynb", "requirements-container.txt", "code_version.json"} <= files
+    assert not [file for file in files if "__pycache__" in file]
+
+
+def refused(capsys, *arguments):
+    """What the command says when it refuses; nothing may have been created."""
+    before = boto3.client("s3").list_objects_v2(Bucket="study")["KeyCount"]
+    assert launch.main([*COMMAND, *arguments]) == 2
+    assert boto3.client("s3").list_objects_v2(Bucket="study")["KeyCount"] == before
+    assert boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"] == []
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model_name", "vgg"], "Received: 'vgg'"),
+        (["--train_data", "cifar11"], "Received: 'cifar11'"),
+        (["--workers", "0"], "Expected workers of at least 1. Received: 0"),
+        (["--role", "training"], "Expected role, an ARN"),
+        (["--bucket", "absent"], "s3://absent: Expected a bucket that you may use"),
+        (["--train_data", "cifar10_10k"], "Missing: cifar10_10k_test_py27, cifar10_10k_train_py27, manifest.json"),
+    ],
+)
+@needs_sdk
+def test_what_is_wrong_is_said_before_anything_is_created(aws, capsys, arguments, message):
+    assert message in refused(capsys, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("AUTOAUG_BUCKET", "Expected bucket"), ("AUTOAUG_ROLE", "Expected role")]
+)
+def test_missing_bucket_or_role(aws, capsys, monkeypatch, name, message):
+    monkeypatch.delenv(name)
+    assert message in refused(capsys)
+
+
+@needs_sdk
+def test_no_credentials(aws, capsys, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    assert launch.main(COMMAND) == 2
+    assert "Expected credentials" in capsys.readouterr().err
+
+
+@needs_sdk
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": 1}, "Expected seed 0. Received: the run of another, 1"),
+        ({"train_data": {"name": "cifar102_30k", "sha256": "c" * 64}}, f"Expected data {'a' * 64}"),
+        ({"status": "finished"}, "Received: a finished one"),
+    ],
+)
+def test_the_checkpoint_path_must_be_free_or_of_the_same_run(aws, capsys, changes, message):
+    put_record(**changes)
+    assert message in refused(capsys)
+
+
+def test_a_run_that_was_begun_may_go_on(aws):
+    training, options = job.Training(recipes.get("ss112", "paper"), "cifar102_30k"), job.Options("study", ROLE)
+    assert launch.progress(training, options, "a" * 64) == "new"
+    put_record()
+    assert launch.progress(training, options, "a" * 64) == "begun"
+
+
+def test_what_is_sent_is_there():
+    root = pathlib.Path(launch.__file__).parents[1]
+    assert [name for name in job.SOURCE if not (root / name).exists()] == []
