@@ -46,7 +46,7 @@ def execute(runs, results_dir, data_dir, jobs):
     folders = {"results_dir": pathlib.Path(results_dir).resolve(), "data_dir": pathlib.Path(data_dir).resolve()}
     copies = folders["results_dir"] / "report" / "notebooks"
     copies.mkdir(parents=True, exist_ok=True)
-    tasks = [_Task(run, f"[{number}/{len(runs)}]", copies, folders) for number, run in enumerate(runs, 1)]
+    tasks = [_Task(run, number, len(runs), copies, folders) for number, run in enumerate(runs, 1)]
     with tqdm.tqdm(total=len(tasks), unit="notebook", smoothing=0, disable=None) as bar:
         for _, group in itertools.groupby(tasks, key=lambda task: task.run["notebook"]):
             group = list(group)
@@ -61,11 +61,11 @@ def execute(runs, results_dir, data_dir, jobs):
 class _Task:
     """A notebook to execute, once it is started with its process."""
 
-    def __init__(self, run, number, copies, folders):
+    def __init__(self, run, number, total, copies, folders):
         self.run, self.folders, self.name = run, folders, run["notebook"].stem
         values = [f"{key}={value}" for key, value in run["parameters"].items()]
-        self.title = " ".join([number, self.name, *values])
-        self.copy = copies / ("-".join([self.name, *values]).replace("/", "-")[:200] + ".ipynb")
+        self.title = " ".join([f"[{number}/{total}]", self.name, *values])
+        self.copy = copies / ("-".join([f"{number:02}", self.name, *values]).replace("/", "-")[:200] + ".ipynb")
         self.process = None
 
     def is_finished(self):
@@ -78,7 +78,8 @@ class _Task:
         command = [sys.executable, "-m", "papermill", self.run["notebook"].resolve(), self.copy, "-y", parameters]
         command += ["--cwd", ROOT, "--no-progress-bar", "--log-level", "ERROR", *["--stdout-file", "-"] * alone]
         shared = {} if alone else dict.fromkeys(_THREADS, str(threads)) | {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-        self.errors, self.started = tempfile.TemporaryFile("w+"), time.perf_counter()  # noqa: SIM115
+        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self.started = time.perf_counter()
         self.process = subprocess.Popen(
             command, stdout=None if alone else subprocess.DEVNULL, stderr=self.errors, env=shared | os.environ
         )

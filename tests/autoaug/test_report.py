@@ -94,8 +94,8 @@ def test_notebooks_run_in_order_with_parameters_in_the_root_and_show_what_they_p
     assert positions == sorted(positions)
     assert f"x {ROOT}" in page.read_text()
     assert sorted(path.name for path in (page.parent / "notebooks").iterdir()) == [
-        "first-count=7.ipynb",
-        "second.ipynb",
+        "01-first-count=7.ipynb",
+        "02-second.ipynb",
     ]
 
 
@@ -104,7 +104,7 @@ def test_a_failing_notebook_stops_the_report_with_its_error_and_names_the_copy(f
     path = write_runs(folder, [{"notebook": "third"}, {"notebook": "second", "render": True}])
     assert report.main(["--runs", str(path), "--results", str(folder / "results")]) == 1
     out, err = capsys.readouterr()
-    assert "ValueError: no such thing" in err and "third.ipynb" in err
+    assert "ValueError: no such thing" in err and "01-third.ipynb" in err
     assert "[2/2]" not in out and not (folder / "results" / "report" / "index.html").exists()
 
 
