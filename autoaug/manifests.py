@@ -6,6 +6,7 @@ to dicts with `sha256`, the `datasets.content_hash` of the part's images and lab
 
 import json
 import pathlib
+import shlex
 
 from autoaug.batches import DatasetError
 
@@ -44,6 +45,7 @@ def require(folder, manifest, hashes):
 
 
 def build_command(name, data_dir, **parameters):
-    """Says how to build a data set."""
-    values = "".join(f" -p {key} {value}" for key, value in {"data_dir": data_dir, **parameters}.items())
+    """Says how to build a data set, as typed in a shell."""
+    parameters = {"data_dir": data_dir, **parameters}
+    values = "".join(f" -p {key} {shlex.quote(str(value))}" for key, value in parameters.items())
     return f"To make it, run: papermill notebooks/build_datasets.ipynb -y '{{sets: [{name}]}}'{values}"
