@@ -196,7 +196,12 @@ def collect(results_dir):
 
     Counts are integers. `overlap` images of the test set are among the run's training images: the accuracy to report
     is `clean_correct / clean_total`. Unfinished runs are left out; `unfinished` lists them.
+    An address such as `s3://bucket/jobs` stands for the results of the SageMaker jobs there (`s3.fetch`).
     """
+    if str(results_dir).startswith("s3://"):  # results of SageMaker jobs
+        from autoaug import s3
+
+        results_dir = s3.fetch(results_dir)
     rows = []
     for folder, record in _runs(results_dir):
         if not _is_finished(record):
