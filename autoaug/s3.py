@@ -10,7 +10,7 @@ import tempfile
 
 import boto3
 import botocore.exceptions
-import pooch
+import platformdirs
 
 
 class S3Error(ValueError):
@@ -76,7 +76,7 @@ def fetch(url, folder=None):
         S3Error: the bucket cannot be read, or an archive is none of ours.
     """
     bucket, key = split(url)
-    folder = pathlib.Path(folder or pathlib.Path(pooch.os_cache("autoaug")) / "s3" / bucket / key)
+    folder = pathlib.Path(folder or platformdirs.user_cache_path("autoaug") / "s3" / bucket / key)
     archives = [found for found in listing(url) if found["Key"].endswith("/output/output.tar.gz")]
     (folder / "fetched").mkdir(parents=True, exist_ok=True)
     (folder / "runs").mkdir(exist_ok=True)
