@@ -8,7 +8,7 @@ report: setup
 	$(BIN)/python -m autoaug.report
 
 test: .venv/sagemaker
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lab: setup
 	$(BIN)/jupyter lab notebooks

@@ -45,7 +45,7 @@ class Page:
 
         Args:
             name: of the files.
-            rows: DataFrame, as it is to be read.
+            rows: DataFrame, as it is to be read; of dtype object where cells are links.
             caption: text.
             data: DataFrame to write as CSV, with numbers instead of texts; `rows` if None.
         """

@@ -20,7 +20,7 @@ def runs(records):
         for record in records
     ]
     names = ["Run", "Recipe", "Seed", "Code", "Packages", "Training data, SHA-256", "Wall time"]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=names, dtype=object)  # keeps links what they are, with pyarrow too
 
 
 def recipe_text(record):

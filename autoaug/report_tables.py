@@ -71,7 +71,7 @@ def headline_rows(means, published, confidence=0.95):
         "Difference": ["" if pd.isna(run.published) else percent(run.accuracy - run.published) for run in rows],
         "Runs": [run.sort for run in rows],
     }
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, dtype=object)  # with pyarrow pandas' own type of text would lose which cells are links
 
 
 def _overlap(run):
@@ -92,7 +92,8 @@ def accuracy_rows(accuracies, confidence=0.95):
             "Overlap": [
                 f"{run.overlap:,} of {run.overlap + run.total:,} left out" if run.overlap else "none" for run in rows
             ],
-        }
+        },
+        dtype=object,
     )
 
 
@@ -104,7 +105,8 @@ def gap_rows(gaps, confidence=0.95):
         | {
             "Tested on": [data_label(run.test_set, run.test_source) for run in rows],
             f"Gap, points [{100 * confidence:g} %]": [percent(run.gap, run.low, run.high) for run in rows],
-        }
+        },
+        dtype=object,
     )
 
 

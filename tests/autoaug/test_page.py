@@ -18,7 +18,7 @@ from autoaug.bootstrap import Estimate
 
 
 def test_table_escapes_text_keeps_links_and_marks_numbers():
-    frame = pd.DataFrame({"<b>": ["<script>", Markup("<a>x</a>")], "n": ["1.5 [1, 2]", "−3"]})
+    frame = pd.DataFrame({"<b>": ["<script>", Markup("<a>x</a>")], "n": ["1.5 [1, 2]", "−3"]}, dtype=object)
     html = page.table(frame, "A & B").data
     assert "<caption>A &amp; B</caption>" in html and '<th scope="col">&lt;b&gt;</th>' in html
     assert "<td>&lt;script&gt;</td>" in html and "<td><a>x</a></td>" in html
@@ -32,7 +32,7 @@ def test_numbers_are_sorted_by_their_value():
 
 
 def test_a_table_is_written_as_numbers_and_for_latex(tmp_path):
-    rows = pd.DataFrame({"Run": [page.run_link("a/b", "50 % & more")], "Gap": ["−1.5 [−2, 1]"]})
+    rows = pd.DataFrame({"Run": [page.run_link("a/b", "50 % & more")], "Gap": ["−1.5 [−2, 1]"]}, dtype=object)
     data = pd.DataFrame({"gap": [-0.0153], "folder": ["/home/somebody"]})
     shown = page.Page(tmp_path).table("gap", rows, "Caption", data)
     assert shown.data == page.table(rows, "Caption").data
