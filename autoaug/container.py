@@ -96,7 +96,7 @@ def _require_gpu():
 def _copy_results(results, executed):
     """Record, history, predictions and notebook to output.tar.gz; record and newest checkpoint to model.tar.gz."""
     output, model = _OUTPUT / "data", pathlib.Path(os.environ["SM_MODEL_DIR"])
-    for run in results.glob("runs/*"):
+    for run in (record.parent for record in results.glob("runs/*/record.json")):
         ignored = shutil.ignore_patterns("checkpoints", ".lock")
         shutil.copytree(run, output / "runs" / run.name, ignore=ignored, dirs_exist_ok=True)
         steps = sorted(run.glob("checkpoints/step-*.index"))

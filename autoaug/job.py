@@ -175,6 +175,16 @@ class Training:
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
 
+def is_here(launch):
+    """Whether the notebook's parameter `launch` says to train here.
+
+    Raises:
+        LaunchError: it is neither "here" nor "sagemaker".
+    """
+    _expect(launch in ("here", "sagemaker"), "launch, here or sagemaker", launch)
+    return launch == "here"
+
+
 def channels(training, options):
     """Data set → S3 path of its channel; the synthetic sets have none, they are built in the container."""
     names = dict.fromkeys([training.train_data, *options.test_sets])

@@ -68,7 +68,9 @@ def launch(training, options):
         LaunchError: something is not as it should be; nothing was created.
     """
     configuration = job.describe(training, options)
-    check(training, options)
+    state = check(training, options)
+    if state not in ("new", "begun"):
+        raise LaunchError(f"{job.checkpoint_path(training, options)}: Expected a run to train. Received: {state}")
     print(announcement(training, options))
     return submit(configuration, options.wait)
 
@@ -81,7 +83,13 @@ def announcement(training, options):
 
 
 def check(training, options):
-    """Raise LaunchError unless SDK, region, credentials, bucket, data and checkpoint path are as they should be."""
+    """Check SDK, region, credentials, bucket, data and checkpoint path; returns how far the run has come.
+
+    That is "new", "begun", "finished", or "in training by" and the name of a job.
+
+    Raises:
+        LaunchError: something is not as it should be.
+    """
     if importlib.util.find_spec("sagemaker") is None:
         raise LaunchError("Expected SageMaker's SDK: pip install -e '.[sagemaker]'. Received: it is not installed")
     if not boto3.Session().region_name:
@@ -93,10 +101,23 @@ def check(training, options):
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise LaunchError(f"s3://{options.bucket}: Expected a bucket that you may use. Received: {error}") from error
     hashes = {name: _training_hash(name, path) for name, path in job.channels(training, options).items()}
-    if progress(training, options, hashes.get(training.train_data)) == "finished":
-        raise LaunchError(
-            f"{job.checkpoint_path(training, options)}: Expected a run that is not finished. Received: a finished one"
-        )
+    state = progress(training, options, hashes.get(training.train_data))
+    trained_by = _job_in_progress(job.checkpoint_path(training, options)) if state != "finished" else None
+    return f"in training by {trained_by}" if trained_by else state
+
+
+def _job_in_progress(path):
+    """The name of the job that uses this checkpoint path now; None if there is none."""
+    client = boto3.client("sagemaker")
+    try:
+        for page in client.get_paginator("list_training_jobs").paginate(StatusEquals="InProgress"):
+            for found in page["TrainingJobSummaries"]:
+                described = client.describe_training_job(TrainingJobName=found["TrainingJobName"])
+                if described.get("CheckpointConfig", {}).get("S3Uri") == path:
+                    return found["TrainingJobName"]
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        raise LaunchError(f"Expected the right to list SageMaker's training jobs. Received: {error}") from error
+    return None
 
 
 def _training_hash(name, path):
@@ -124,9 +145,10 @@ def progress(training, options, data_hash=None):
     record = json.loads(s3.read(f"{path}/{record_keys[0]}"))
     expected = {"recipe": json.loads(json.dumps(dataclasses.asdict(training.recipe))), "seed": training.seed}
     expected |= {"workers": training.workers, "train_data": training.train_data}
-    there = {name: record[name] for name in ("recipe", "seed", "workers")} | {
-        "train_data": record["train_data"]["name"]
-    }
+    there = {name: record[name] for name in ("recipe", "seed", "workers")}
+    there |= {"train_data": record["train_data"]["name"]}
+    if training.workers > 1:
+        expected["update"], there["update"] = training.update, record.get("update")
     if data_hash:
         expected["data"], there["data"] = data_hash, record["train_data"]["sha256"]
     for name, value in expected.items():
@@ -158,12 +180,11 @@ def submit(configuration, wait=False):
             arguments[name] = kind(**arguments[name])
     arguments["input_data_config"] = [configs.InputData(**each) for each in arguments["input_data_config"]]
     arguments["tags"] = [configs.Tag(**each) for each in arguments["tags"]] or None
-    bucket = s3.split(configuration["checkpoint_config"]["s3_uri"])[0]
-    output_bucket, prefix = s3.split(configuration["output_data_config"]["s3_output_path"])
+    bucket, prefix = s3.split(configuration["output_data_config"]["s3_output_path"])
     with tempfile.TemporaryDirectory() as folder:
         stage(folder)
         arguments["source_code"] = configs.SourceCode(source_dir=folder, **arguments["source_code"])
-        session = Session(default_bucket=output_bucket or bucket)
+        session = Session(default_bucket=bucket)
         trainer = ModelTrainer(sagemaker_session=session, input_s3_key_prefix=prefix, **arguments)
         trainer.with_metric_definitions(metrics).train(wait=wait, logs=wait)
     return trainer._latest_training_job.training_job_name

@@ -17,14 +17,21 @@ exec "$@"
 """
 
 
-def run_job(folder, *arguments, **environment):
-    """Runs the source that a launch sends, `folder` becoming /opt; returns the completed process."""
+def start_job(folder, *arguments, **environment):
+    """Starts the source that a launch sends, `folder` becoming /opt; returns the process."""
     launch.stage(folder / "code")
     host = {"SM_HOSTS": '["algo-10"]', "SM_CURRENT_HOST": "algo-10", "SM_MODEL_DIR": "/opt/ml/model"}
     command = ["unshare", "-m", "bash", "-ec", JOB, "job", str(folder), sys.executable, "autoaug/container.py"]
-    return subprocess.run(
-        [*command, *arguments], env={**os.environ, **host, **environment}, capture_output=True, text=True, timeout=300
-    )
+    environment = {**os.environ, **host, **environment}
+    return subprocess.Popen([*command, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True)  # fmt: skip
+
+
+def run_job(folder, *arguments):
+    """The completed process of a job with one host."""
+    with start_job(folder, *arguments) as process:
+        output = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, *output)
 
 
 @pytest.mark.skipif(not ALLOWED, reason="needs the right to make mount namespaces: unshare -m")
@@ -45,6 +52,21 @@ class TestJob:
         test = record["tests"]["synthetic10"]
         assert f"test accuracy synthetic10 {test['clean_correct'] / test['clean_total']:.4f}" in done.stdout
         assert not (tmp_path / "ml" / "output" / "failure").exists()
+
+    def test_two_hosts_train_one_model_and_both_end(self, tmp_path):
+        hosts, arguments = ["127.0.0.1", "127.0.0.2"], ("--epochs", "1", "--workers", "2", "--update", "async")
+        processes = []
+        for number, host in enumerate(hosts):
+            (tmp_path / str(number)).mkdir()
+            environment = {"SM_HOSTS": json.dumps(hosts), "SM_CURRENT_HOST": host}
+            processes.append(start_job(tmp_path / str(number), *arguments, **environment))
+        outputs = [process.communicate(timeout=300) for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], outputs
+        (run,) = (tmp_path / "0" / "ml" / "output" / "data" / "runs").iterdir()
+        record = records.read(run)
+        assert (record["status"], record["workers"], record["update"]) == ("finished", 2, "async")
+        assert len((run / "history.csv").read_text().splitlines()) == 2  # names, and one epoch
+        assert not (tmp_path / "1" / "ml" / "output" / "data").exists()
 
     def test_failure_is_said_where_sagemaker_looks_and_the_executed_notebook_is_kept(self, tmp_path):
         done = run_job(tmp_path, "--train_data", "cifar10_10k")

@@ -10,10 +10,13 @@ import sys
 import urllib.request
 
 import boto3
+import papermill
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.sagemaker.models import sagemaker_backends
 from moto.server import ThreadedMotoServer
 
-from autoaug import job, launch, recipes
+from autoaug import job, launch, recipes, sweep
 
 ROLE = "arn:aws:iam::123456789012:role/training"
 COMMAND = ["--model_name", "shake_shake_112", "--train_data", "cifar102_30k", "--workers", "1"]
@@ -110,6 +113,17 @@ def test_the_recorded_request(aws, tmp_path):
     assert not [file for file in files if "__pycache__" in file]
 
 
+@needs_sdk
+def test_the_notebook_launches_and_trains_nothing_here(aws, tmp_path):
+    parameters = {"model": "ss112", "train_data": "cifar102_30k", "preset": "paper", "launch": "sagemaker"}
+    parameters |= {"bucket": "study", "role": ROLE, "job_options": {"spot": "no", "tags": {"project": "shift"}}}
+    notebook, out = pathlib.Path(launch.__file__).parents[1] / "notebooks" / "train.ipynb", tmp_path / "out.ipynb"
+    papermill.execute_notebook(notebook, out, parameters, cwd=tmp_path, progress_bar=False)
+    (found,) = boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
+    assert found["TrainingJobName"].startswith("ss112-cifar102-30k-1-2")
+    assert found["TrainingJobName"] in out.read_text() and list(tmp_path.glob("*/")) == []
+
+
 def refused(capsys, *arguments):
     """What the command says when it refuses; nothing may have been created."""
     before = boto3.client("s3").list_objects_v2(Bucket="study")["KeyCount"]
@@ -158,7 +172,7 @@ def test_no_credentials(aws, capsys, monkeypatch):
     [
         ({"seed": 1}, "Expected seed 0. Received: the run of another, 1"),
         ({"train_data": {"name": "cifar102_30k", "sha256": "c" * 64}}, f"Expected data {'a' * 64}"),
-        ({"status": "finished"}, "Received: a finished one"),
+        ({"status": "finished"}, "Expected a run to train. Received: finished"),
     ],
 )
 def test_the_checkpoint_path_must_be_free_or_of_the_same_run(aws, capsys, changes, message):
@@ -176,3 +190,66 @@ def test_a_run_that_was_begun_may_go_on(aws):
 def test_what_is_sent_is_there():
     root = pathlib.Path(launch.__file__).parents[1]
     assert [name for name in job.SOURCE if not (root / name).exists()] == []
+
+
+STUDY = """
+- {model: [wrn, ss32], train_data: cifar102_30k, seed: [0, 1]}
+- {model: wrn, train_data: synthetic10, preset: quick}
+"""
+
+
+def test_a_study_is_every_combination(tmp_path):
+    (tmp_path / "study.yml").write_text(STUDY)
+    trainings = sweep.read_study(tmp_path / "study.yml")
+    assert [(training.name, training.seed, training.recipe.preset) for training in trainings] == [
+        ("wrn-cifar102-30k-1", 0, "paper"), ("wrn-cifar102-30k-1", 1, "paper"),
+        ("ss32-cifar102-30k-1", 0, "paper"), ("ss32-cifar102-30k-1", 1, "paper"),
+        ("wrn-synthetic10-1", 0, "quick"),
+    ]  # fmt: skip
+    assert len(sweep.read_study(sweep._STUDY)) == 5 * 7
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model: wrn", "Expected a list of trainings"),
+        ("- {model: wrn}", "entry 1: Expected model, train_data"),
+        ("- {model: wrn, train_data: cifar10, size: {depth: 10}}", "entry 1: Expected model, train_data"),
+        ("- {model: [wrn, vgg], train_data: cifar10}", "entry 1: Expected the name of a model"),
+        ("- {model: wrn, train_data: cifar10, epochs: [0]}", "entry 1: Expected epochs, a positive integer"),
+    ],
+)
+def test_a_wrong_study_is_refused(tmp_path, text, message):
+    (tmp_path / "study.yml").write_text(text)
+    with pytest.raises(job.LaunchError, match=message):
+        sweep.read_study(tmp_path / "study.yml")
+
+
+@needs_sdk
+def test_a_study_skips_what_is_finished_or_in_training_and_says_what_it_takes(aws, capsys, tmp_path):
+    (tmp_path / "study.yml").write_text("- {model: [ss112, ss96, ss32], train_data: cifar102_30k}")
+    put_record(status="finished")
+    client = boto3.client("sagemaker")
+    running = job.Training(recipes.get("ss96", "paper"), "cifar102_30k")
+    path = job.checkpoint_path(running, job.Options("study", ROLE))
+    client.create_training_job(
+        TrainingJobName="ss96-running", RoleArn=ROLE, CheckpointConfig={"S3Uri": path},
+        AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
+        OutputDataConfig={"S3OutputPath": "s3://study/jobs"}, StoppingCondition={"MaxRuntimeInSeconds": 60},
+        ResourceConfig={"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5},
+    )  # fmt: skip
+    backend = sagemaker_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
+    backend.training_jobs["ss96-running"].training_job_status = "InProgress"
+    assert sweep.main([str(tmp_path / "study.yml"), "--show"]) == 0
+    shown = capsys.readouterr().out
+    states = {line.split()[0]: " ".join(line.split()[3:-2]) for line in shown.splitlines()[1:-1]}
+    assert states == {
+        "ss112-cifar102-30k-1": "finished", "ss96-cifar102-30k-1": "in training by ss96-running",
+        "ss32-cifar102-30k-1": "new",
+    }  # fmt: skip
+    assert "To train: 1 of 3 runs, 2.5 instance-hours" in shown
+    assert len(client.list_training_jobs()["TrainingJobSummaries"]) == 1
+    command = [sys.executable, "-m", "autoaug.sweep", str(tmp_path / "study.yml")]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    names = [found["TrainingJobName"] for found in client.list_training_jobs()["TrainingJobSummaries"]]
+    assert [name[:21] for name in names if name != "ss96-running"] == ["ss32-cifar102-30k-1-2"]
