@@ -1,12 +1,14 @@
 """Launching on SageMaker, against a server on loopback that speaks AWS's protocol."""
 
 import base64
+import contextlib
 import importlib.util
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import tarfile
 import urllib.request
 
 import boto3
@@ -16,7 +18,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sagemaker.models import sagemaker_backends
 from moto.server import ThreadedMotoServer
 
-from autoaug import job, launch, recipes, sweep
+from autoaug import job, launch, recipes, s3, sweep
 
 ROLE = "arn:aws:iam::123456789012:role/training"
 COMMAND = ["--model_name", "shake_shake_112", "--train_data", "cifar102_30k", "--workers", "1"]
@@ -28,6 +30,7 @@ ENVIRONMENT = {
 needs_sdk = pytest.mark.skipif(
     importlib.util.find_spec("sagemaker") is None, reason="needs SageMaker's SDK: make test installs it"
 )
+ALLOWED = os.uname().sysname == "Linux" and subprocess.run(["unshare", "-m", "true"], check=False).returncode == 0
 MEASURED = """
 import json, pathlib, re, sys
 from autoaug import launch
@@ -70,26 +73,39 @@ def put_record(**changes):
     boto3.client("s3").put_object(Bucket="study", Key=key, Body=json.dumps(record).encode())
 
 
+@contextlib.contextmanager
+def recorded_requests(address):
+    """A list that holds, after the context, the CreateTrainingJob requests that the server got in it."""
+
+    def recorder(action):
+        urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/recorder/{action}", method="POST")).close()
+
+    requests = []
+    recorder("reset-recording")
+    recorder("start-recording")
+    yield requests
+    with urllib.request.urlopen(f"{address}/moto-api/recorder/download-recording") as recording:
+        lines = [json.loads(line) for line in recording.read().decode().splitlines() if line]
+    requests += [
+        json.loads(base64.b64decode(line["body"]))
+        for line in lines
+        if dict(line["headers"]).get("X-Amz-Target") == "SageMaker.CreateTrainingJob"
+    ]
+
+
 @needs_sdk
 def test_the_recorded_request(aws, tmp_path):
-    def recorder(action):
-        return urllib.request.urlopen(urllib.request.Request(f"{aws}/moto-api/recorder/{action}", method="POST"))
-
-    recorder("reset-recording").close()
-    recorder("start-recording").close()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURED, *COMMAND],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    with recorded_requests(aws) as requests:
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, *COMMAND],
+            env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     loaded, kilobytes = json.loads(done.stdout.splitlines()[-1])
     assert loaded == [] and kilobytes < 500e3
     assert "1 × ml.g5.2xlarge, estimated, not measured: 29.6 h, 29.6 instance-hours" in done.stdout
-    with urllib.request.urlopen(f"{aws}/moto-api/recorder/download-recording") as recording:
-        lines = [json.loads(line) for line in recording.read().decode().splitlines() if line]
-    (created,) = [line for line in lines if dict(line["headers"]).get("X-Amz-Target") == "SageMaker.CreateTrainingJob"]
-    request = json.loads(base64.b64decode(created["body"]))
+    (request,) = requests
     name = request["TrainingJobName"]
     assert name in done.stdout and name.startswith("ss112-cifar102-30k-1-")
     assert request["RoleArn"] == ROLE
@@ -122,6 +138,59 @@ def test_the_notebook_launches_and_trains_nothing_here(aws, tmp_path):
     (found,) = boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
     assert found["TrainingJobName"].startswith("ss112-cifar102-30k-1-2")
     assert found["TrainingJobName"] in out.read_text() and list(tmp_path.glob("*/")) == []
+
+
+CONTAINER = """
+mount --bind "$1" /opt && cd / && shift && exec "$@"
+"""
+
+
+@needs_sdk
+@pytest.mark.skipif(not ALLOWED, reason="needs the right to make mount namespaces: unshare -m")
+def test_a_job_runs_as_it_was_requested_and_its_result_is_collected(aws, tmp_path):
+    """What was uploaded, laid out as SageMaker does, run by the recorded command: the SDK's own script and drivers."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-m", "autoaug.launch", "--model_name", "wrn", "--train_data", "synthetic10"]
+    with recorded_requests(aws) as requests:
+        subprocess.run([*command, "--preset", "quick", "--epochs", "1"], env=environment, cwd=tmp_path, check=True,
+                       capture_output=True, timeout=300)  # fmt: skip
+    (request,), ml = requests, tmp_path / "opt" / "ml"
+    for channel in request["InputDataConfig"]:
+        bucket, key = s3.split(channel["DataSource"]["S3DataSource"]["S3Uri"])
+        for found in s3.listing(f"s3://{bucket}/{key}"):
+            path = ml / "input" / "data" / channel["ChannelName"] / found["Key"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(s3.read(f"s3://{bucket}/{key}/{found['Key']}"))
+    group = {"instance_group_name": "all", "instance_type": "ml.g5.2xlarge", "hosts": ["algo-1"]}
+    resources = {"current_host": "algo-1", "hosts": ["algo-1"], "current_instance_type": "ml.g5.2xlarge",
+                 "current_group_name": "all", "network_interface_name": "lo", "instance_groups": [group]}  # fmt: skip
+    channels = {channel["ChannelName"]: {} for channel in request["InputDataConfig"]}
+    (ml / "input" / "config").mkdir()
+    for name in ("model", "output"):
+        (ml / name).mkdir()
+    for name, content in {
+        "resourceconfig": resources, "inputdataconfig": channels, "hyperparameters": request["HyperParameters"],
+    }.items():  # fmt: skip
+        (ml / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
+    image = request["AlgorithmSpecification"]
+    environment |= {"TRAINING_JOB_NAME": request["TrainingJobName"], "PIP_NO_INDEX": "1"}
+    environment["PATH"] = f"{pathlib.Path(sys.executable).parent}:{environment['PATH']}"
+    recorded = [*image["ContainerEntrypoint"], *image["ContainerArguments"]]
+    command = ["unshare", "-m", "bash", "-ec", CONTAINER, "job", str(tmp_path / "opt"), *recorded]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    archive = tmp_path / "output.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(ml / "output" / "data", ".")
+    key = f"jobs/{request['TrainingJobName']}/output/output.tar.gz"
+    boto3.client("s3").upload_file(str(archive), "study", key)
+    environment |= {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    collected = subprocess.run(
+        [sys.executable, "-c", "from autoaug import records; print(records.collect('s3://study/jobs')[['model', "
+         "'train_data', 'test_set', 'total']].to_csv(index=False))"],
+        env=environment, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "wrn,synthetic10,synthetic10,2000" in collected
 
 
 def refused(capsys, *arguments):
