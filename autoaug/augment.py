@@ -123,10 +123,19 @@ def augment_batch(images, plan, mean, std, out=None, threads=1):
 
     if threads == 1:
         augment(slice(None))
-    else:
-        bounds = np.linspace(0, n, 4 * threads + 1).astype(int)  # several a thread, since images differ in their work
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(augment, map(slice, bounds[:-1], bounds[1:])))
+        return out
+    bounds = np.linspace(0, n, 4 * threads + 1).astype(int)  # several parts a thread, since images differ in their work
+    parts = map(slice, bounds[:-1], bounds[1:])
+
+    def augment_parts():
+        for part in parts:
+            augment(part)
+
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(augment_parts) for _ in range(threads - 1)]
+        augment_parts()
+    for other in others:
+        other.result()
     return out
 
 
