@@ -123,7 +123,7 @@ def print_speed(images, plan):
     contestants = {
         "lean Pillow loop": pillow_loop(images[:N_SLOW], plan[:N_SLOW]),
         "this kernel, 1 thread": kernel(images, plan, 512),
-        "this kernel, 2 threads": kernel(images, plan, 2048, threads=2),
+        "this kernel, 2 threads": kernel(images, plan, N, threads=2),
         "this kernel, 1 thread, batches of 128": kernel(images, plan, 128),
         "sampling the plan": (N, [lambda: augment.sample_plan(augment.epoch_generator(0, 0), N)]),
     }
