@@ -120,7 +120,7 @@ def test_ctrl_c_and_kill_leave_no_process(update, number, tmp_path):
         assert (tmp_path / "checkpoints" / f"step-{int(stopped[1]):09d}.index").exists()
 
 
-def test_a_worker_that_never_comes_up(tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
+def test_a_worker_that_never_comes_up(ports_of_hosts, tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
     """The second host of two is never started."""
     monkeypatch.setenv("SM_HOSTS", '["127.0.0.1", "127.0.0.2"]')
     monkeypatch.setenv("SM_CURRENT_HOST", "127.0.0.1")
@@ -134,7 +134,7 @@ def test_a_worker_that_never_comes_up(tiny_dataset, tiny_recipe, tmp_path, monke
 
 
 @pytest.mark.parametrize("update", ["async", "sync"])
-def test_two_hosts_of_a_job(update, tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
+def test_two_hosts_of_a_job(ports_of_hosts, update, tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
     """Each with its own environment, and the chief's notebook replaced by this process."""
     monkeypatch.setenv("SM_HOSTS", '["127.0.0.1", "127.0.0.2"]')
     environment = os.environ | {"SM_CURRENT_HOST": "127.0.0.2"}

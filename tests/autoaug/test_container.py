@@ -53,7 +53,7 @@ class TestJob:
         assert f"test accuracy synthetic10 {test['clean_correct'] / test['clean_total']:.4f}" in done.stdout
         assert not (tmp_path / "ml" / "output" / "failure").exists()
 
-    def test_two_hosts_train_one_model_and_both_end(self, tmp_path):
+    def test_two_hosts_train_one_model_and_both_end(self, ports_of_hosts, tmp_path):
         hosts, arguments = ["127.0.0.1", "127.0.0.2"], ("--epochs", "1", "--workers", "2", "--update", "async")
         processes = []
         for number, host in enumerate(hosts):
