@@ -168,14 +168,15 @@ def test_a_table_sorts_by_number_and_filters(browser):
     assert len(before) == 30 and before != sorted(before)
     head = browser.execute_script(f"return {table}.tHead.rows[0].cells[3]")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", head)
-    head.click()
-    assert browser.execute_script(column) == sorted(before)
-    head.click()
-    assert browser.execute_script(column) == sorted(before, reverse=True)
+    wait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(browser, 20)
+    for expected in (sorted(before), sorted(before, reverse=True)):
+        head.click()  # sorted a moment later
+        wait.until(lambda found, expected=expected: found.execute_script(column) == expected)
     search = browser.execute_script(f"return {table}.closest('.dt-container').querySelector('input')")
     search.send_keys("shake_shake")
-    names = browser.execute_script(f"return [...{table}.tBodies[0].rows].map(row => row.cells[0].textContent)")
-    assert len(names) == 4 and all(name.startswith("shake_shake") for name in names)
+    names = f"return [...{table}.tBodies[0].rows].map(row => row.cells[0].textContent)"
+    wait.until(lambda found: len(found.execute_script(names)) == 4)
+    assert all(name.startswith("shake_shake") for name in browser.execute_script(names))
     search.clear()
 
 
