@@ -6,6 +6,7 @@ come as arguments, `--name value`. The run grows in /opt/ml/checkpoints, which S
 after an interruption. No process outlives this script, since the job ends only when the last one has.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 if __name__ == "__main__":
@@ -31,6 +33,7 @@ from autoaug.job import CHECKPOINTS, channel_name  # noqa: E402
 _OUTPUT = pathlib.Path("/opt/ml/output")
 _NOTEBOOK = _ROOT / "notebooks" / "train.ipynb"
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
+_PATIENCE = 30  # seconds for killed processes to end
 
 
 def parse(arguments):
@@ -114,18 +117,23 @@ def _copy_results(results, executed):
 def _interrupt_kernels(_number, _frame):
     """SIGTERM, where it arrives: the notebook's kernel ends its step, writes a checkpoint, and stops."""
     for child in psutil.Process().children(recursive=True):
-        if "ipykernel_launcher" in child.cmdline():
-            child.send_signal(signal.SIGINT)
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            if "ipykernel_launcher" in child.cmdline():
+                child.send_signal(signal.SIGINT)
 
 
 def _end_children():
-    for child in psutil.Process().children(recursive=True):
-        child.kill()
-    psutil.wait_procs(psutil.Process().children(recursive=True), timeout=10)
+    """Kill every process below this one, also what those start meanwhile and what their ends leave to this one."""
+    deadline = time.monotonic() + _PATIENCE
+    while (children := psutil.Process().children(recursive=True)) and time.monotonic() < deadline:
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):  # its parent has seen its end
+                child.kill()
+        psutil.wait_procs(children, timeout=1)
 
 
 def main(arguments):
-    """Returns the exit status: 0, or 1 with what failed in /opt/ml/output/failure."""
+    """Returns the exit status: 0; 1 with what failed in /opt/ml/output/failure; 143 after SIGTERM."""
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)  # orphans become our children, and end with us
     signal.signal(signal.SIGTERM, _interrupt_kernels)
     sys.stdout.reconfigure(line_buffering=True)
@@ -136,11 +144,13 @@ def main(arguments):
             return subprocess.run(command, cwd=_ROOT, check=False).returncode
         train(parameters)
     except (papermill.PapermillExecutionError, DeadKernelError, ValueError, OSError) as error:
-        name = getattr(error, "ename", type(error).__name__)
+        name, message, status = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", error), 1
+        if name == "KeyboardInterrupt":
+            name, message, status = "SIGTERM", "the same job goes on from its checkpoint", 128 + signal.SIGTERM
         _OUTPUT.mkdir(parents=True, exist_ok=True)
-        (_OUTPUT / "failure").write_text(f"{name}: {getattr(error, 'evalue', error)}")
+        (_OUTPUT / "failure").write_text(f"{name}: {message}")
         print(error, file=sys.stderr)
-        return 1
+        return status
     finally:
         _end_children()
     return 0

@@ -1,12 +1,20 @@
-"""What tests share: the tiny data set and recipe, the interrupt signal, the ports of a job's hosts."""
+"""What tests share: the tiny data set and recipe, the interrupt signal, a job's ports and folders, a study in S3."""
 
+import base64
+import dataclasses
+import importlib.util
+import json
 import pathlib
 import runpy
 import signal
+import subprocess
 import tempfile
 
+import boto3
 import filelock
 import pytest
+
+from autoaug import job, launch, recipes
 
 TINY = runpy.run_path(str(pathlib.Path(__file__).with_name("tiny.py")))
 
@@ -32,3 +40,63 @@ def ports_of_hosts():
     """The fixed ports of a job with several hosts: one test at a time has them."""
     with filelock.FileLock(pathlib.Path(tempfile.gettempdir()) / "autoaug-test-ports.lock"):
         yield
+
+
+@pytest.fixture
+def study(aws, monkeypatch):
+    """boto3's client of an S3 with the bucket `study`, which holds `cifar102_30k`; `launch` finds bucket and role."""
+    if importlib.util.find_spec("sagemaker") is None:
+        pytest.skip("needs SageMaker's SDK: make test installs it")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # slows the SDK's import threefold
+    for name, value in {
+        "SAGEMAKER_VALIDATE_ROLE": "false", "AUTOAUG_BUCKET": "study",
+        "AUTOAUG_ROLE": "arn:aws:iam::123456789012:role/training",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="study", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    manifest = {"source": "drawn", "parts": {"training": {"sha256": "a" * 64}, "test": {"sha256": "b" * 64}}}
+    for file in ("cifar102_30k_train_py27", "cifar102_30k_test_py27", "manifest.json"):
+        body = json.dumps(manifest).encode()
+        client.put_object(Bucket="study", Key=f"data/cifar102_30k/training/{file}", Body=body)
+    return client
+
+
+@pytest.fixture
+def put_record(study):
+    """A function that puts the record of ss112 on `cifar102_30k`, with changes, at the run's checkpoint path."""
+
+    def put(**changes):
+        training = job.Training(recipes.get("ss112", "paper"), "cifar102_30k")
+        folder = job.checkpoint_path(training, launch.options_from({})).removeprefix("s3://study/")
+        record = {"recipe": dataclasses.asdict(training.recipe), "seed": 0, "workers": 1, "status": "unfinished"}
+        record |= {"train_data": {"name": "cifar102_30k", "sha256": "a" * 64}} | changes
+        study.put_object(Bucket="study", Key=f"{folder}/runs/some-run/record.json", Body=json.dumps(record).encode())
+
+    return put
+
+
+@pytest.fixture
+def job_requests(study, monkeypatch, tmp_path):
+    """A function that returns the CreateTrainingJob requests that the server has got so far."""
+    from moto.moto_api import recorder
+
+    recording = tmp_path / "recording"
+    monkeypatch.setattr(recorder, "_location", str(recording))
+    recorder.reset_recording()
+    recorder.start_recording()
+    yield lambda: [
+        json.loads(base64.b64decode(request["body"]))
+        for request in map(json.loads, recording.read_text().splitlines())
+        if dict(request["headers"]).get("X-Amz-Target") == "SageMaker.CreateTrainingJob"
+    ]
+    recorder.stop_recording()
+
+
+@pytest.fixture(scope="session")
+def as_opt():
+    """A function: the command that runs another one where a folder is /opt, which nobody else sees."""
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to make mount namespaces: unshare -m")
+    script = 'mount --bind "$1" /opt && cd "$2" && shift 2 && exec "$@"'
+    return lambda folder, cwd, *command: ["unshare", "-m", "bash", "-ec", script, "-", str(folder), cwd, *command]

@@ -1,13 +1,10 @@
-"""Results of SageMaker jobs, brought from a server on loopback that speaks S3's protocol."""
+"""Results of SageMaker jobs, brought from a server on this machine that speaks S3's protocol."""
 
 import io
-import os
 import tarfile
-import urllib.request
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from autoaug import recipes, records, s3
 
@@ -16,20 +13,11 @@ TEST |= {"source": "drawn", "sha256": "b" * 64}
 
 
 @pytest.fixture
-def bucket(monkeypatch, tmp_path):
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": "http://{}:{}".format(*server.get_host_and_port()), "XDG_CACHE_HOME": str(tmp_path),
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    reset = urllib.request.Request(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset", method="POST")
-    urllib.request.urlopen(reset).close()
+def bucket(aws, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     client = boto3.client("s3")
-    client.create_bucket(Bucket="results")
-    yield client
-    server.stop()
+    client.create_bucket(Bucket="results", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    return client
 
 
 def put(client, job, content):

@@ -5,10 +5,8 @@ import http.server
 import threading
 
 import boto3
-import moto.server
 import numpy as np
 import pytest
-import requests
 
 from autoaug import datasets
 from autoaug.batches import write_batch
@@ -69,28 +67,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def proxy(monkeypatch, tmp_path):
+def proxy(aws, monkeypatch):
     """S3 with one bucket, on this machine, behind a proxy; boto3 finds it in its environment variables."""
-    server = moto.server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    port = server.get_host_and_port()[1]
-    requests.post(f"http://127.0.0.1:{port}/moto-api/reset", timeout=10).raise_for_status()
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    values = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_DEFAULT_REGION": "us-east-1"}
-    with Proxy(port) as proxy:
+    boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with Proxy(int(aws.rpartition(":")[2])) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, args=(0.01,))
         thread.start()
-        values["AWS_ENDPOINT_URL_S3"] = f"http://127.0.0.1:{proxy.server_port}"
-        for name, value in (values | {"AWS_EC2_METADATA_DISABLED": "true"}).items():
-            monkeypatch.setenv(name, value)
-        boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}").create_bucket(Bucket=BUCKET)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{proxy.server_port}")
         yield proxy
         proxy.shutdown()
         thread.join()
-    server.stop()
 
 
 @pytest.fixture
