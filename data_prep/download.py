@@ -12,11 +12,12 @@ import time
 import urllib.parse
 import zlib
 
+import filelock
 import requests
 import tqdm.auto
 
 from autoaug.batches import DatasetError
-from data_prep.folders import file_hash, locked
+from data_prep.folders import file_hash
 
 TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of an answer
 ATTEMPTS = 4
@@ -46,7 +47,7 @@ def obtain(sources, folder, unverified=""):
     here = [source for source in sources if _is_here(source, folder)]
     obtained = {source.file: _verified(source, folder, unverified) for source in here}
     if missing := [source for source in sources if source not in here]:
-        with locked(folder / ".lock"):
+        with filelock.FileLock(folder / ".lock"):
             _download_all([source for source in missing if not _is_here(source, folder)], folder)
         obtained |= {source.file: _verified(source, folder) for source in missing}
     return obtained

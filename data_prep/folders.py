@@ -1,7 +1,5 @@
 """Folders of built data sets: written whole or not at all, described by a manifest, and compared with it."""
 
-import contextlib
-import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -11,15 +9,6 @@ import shutil
 import numpy as np
 
 from autoaug.datasets import channel_statistics, content_hash
-
-
-@contextlib.contextmanager
-def locked(path):
-    """Holds an exclusive lock on a file, which the system releases even if the process is killed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def describe(images, labels, num_classes):

@@ -10,6 +10,7 @@ recognised where they lie in place of a built set, and left untouched.
 import functools
 import pathlib
 
+import filelock
 import numpy as np
 
 from autoaug import datasets, manifests
@@ -57,7 +58,7 @@ def build(data_dir, names, source_dir, seed=0, new_fraction=0.4, unverified="", 
     data_dir = pathlib.Path(data_dir)
     wanted = [name for name in SETS if name in names or any(name in DRAWN_FROM.get(other, ()) for other in names)]
     again = set(names) if rebuild else set()
-    with folders.locked(data_dir / ".lock"):
+    with filelock.FileLock(data_dir / ".lock"):
         done = _examine(data_dir, wanted, again, unverified)
 
         def must_be_written(name):

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import pathlib
 
+import filelock
 import numpy as np
 
 from autoaug.batches import DatasetError, write_batch
@@ -98,7 +99,7 @@ def _build(name, folder, seed):
         "distribution": dataclasses.asdict(SETS[name]),
     }
     recipe = json.loads(json.dumps(recipe))  # tuples become lists, as when it is read back
-    with folders.locked(folder.parent / ".lock"):
+    with filelock.FileLock(folder.parent / ".lock"):
         condition = folders.condition(folder, recipe)
         if condition == "foreign":
             raise DatasetError(f"{folder}: Expected nothing, or what was built here. Received: other files; move them.")
