@@ -1,11 +1,11 @@
 """What the tasks of a cluster do, in TensorFlow: see `cluster` for who they are.
 
 Asynchronous: the chief prepares whole batches, in the order that one process would train on, and each goes to the next
-worker that is free, which reads the weights from the parameter servers and has its gradient applied there. So every
-batch of the plan is trained on once, by one worker. Updates are applied under a lock, none is lost; but a worker's
-gradient is that of weights which others have changed meanwhile, and moving averages of batch normalisation written at
-the same time replace each other, as in the original. A step whose worker is killed is done again by another one: then
-some of its updates may be applied twice.
+worker that is free, which reads the weights once from the parameter servers and has its gradient applied there. So
+every batch of the plan is trained on once, by one worker. Updates are applied under a lock, none is lost; but a
+worker's gradient is that of weights which others have changed meanwhile, and moving averages of batch normalisation
+written at the same time replace each other, as in the original. A step whose worker is killed is done again by another
+one: then some of its updates may be applied twice.
 
 Synchronous: every worker holds the model, takes its equal part of every batch, and applies the same mean gradient, so
 that several workers compute what one computes, except that each normalises by its own part's statistics (the moving
@@ -228,12 +228,8 @@ class _SynchronousStep(TrainingStep):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
-    def _average(self, gradients, loss, accuracy):
-        moving = [tf.convert_to_tensor(variable) for variable in self._moving]
-        loss, accuracy, gradients, moving = _all_reduce("MEAN", (loss, accuracy, gradients, moving))
-        for variable, value in zip(self._moving, moving, strict=True):
-            variable.assign(value)
-        return gradients, loss, accuracy
+    def _average(self, *measured):
+        return _all_reduce("MEAN", measured)
 
 
 def _all_reduce(reduction, tensors):

@@ -72,19 +72,22 @@ class TrainingStep(tf.Module):
         return self._compiled(images, labels, learning_rate, noise_key)
 
     def _step(self, images, labels, learning_rate, noise_key):
+        weights = [tf.convert_to_tensor(weight) for weight in self.weights]  # read once, for gradient, decay and cost
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self.weights)
-            logits = self.model(images, training=True, noise_key=noise_key)
+            tape.watch(weights)
+            logits, moving = self._forward(weights, images, noise_key)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
             scaled_loss = loss if self.loss_scale is None else loss * self.loss_scale
-        gradients = tape.gradient(scaled_loss, self.weights)
+        gradients = tape.gradient(scaled_loss, weights)
         if self.loss_scale is not None:
             gradients = [gradient / self.loss_scale for gradient in gradients]
         accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.float32))
-        gradients, loss, accuracy = self._average(gradients, loss, accuracy)
-        values, decay = [tf.convert_to_tensor(weight) for weight in self.weights], self.recipe.weight_decay
-        cost = loss + decay * tf.add_n([tf.nn.l2_loss(value) for value in values])
-        gradients = [gradient + decay * value for gradient, value in zip(gradients, values, strict=True)]
+        gradients, loss, accuracy, moving = self._average(gradients, loss, accuracy, moving)
+        for variable, value in zip(self.model.non_trainable_variables, moving, strict=True):
+            variable.assign(value)
+        decay = self.recipe.weight_decay
+        cost = loss + decay * tf.add_n([tf.nn.l2_loss(weight) for weight in weights])
+        gradients = [gradient + decay * weight for gradient, weight in zip(gradients, weights, strict=True)]
         norm = tf.linalg.global_norm(gradients)
         if self.loss_scale is None:
             self._update(gradients, norm, learning_rate)
@@ -100,9 +103,17 @@ class TrainingStep(tf.Module):
         self.failed_step.assign(tf.where(first_failure, tf.cast(noise_key[1], tf.int64), self.failed_step))
         return measured
 
-    def _average(self, gradients, loss, accuracy):
+    def _forward(self, weights, images, noise_key):
+        """Logits, and the new values of what is not trained, such as moving averages, of a model with these weights."""
+        model, moving = self.model, [tf.convert_to_tensor(each) for each in self.model.non_trainable_variables]
+        values = zip([*model.trainable_variables, *model.non_trainable_variables], [*weights, *moving], strict=True)
+        with keras.StatelessScope(values) as scope:
+            logits = model(images, training=True, noise_key=noise_key)
+        return logits, [scope.get_current_value(variable) for variable in model.non_trainable_variables]
+
+    def _average(self, *measured):
         """The means over all that compute the step together: here, of one."""
-        return gradients, loss, accuracy
+        return measured
 
     def _update(self, gradients, norm, learning_rate):
         scale = self.recipe.clip_norm / tf.maximum(norm, self.recipe.clip_norm)
