@@ -7,9 +7,10 @@ python tests/benchmarks/training.py widths memory          # some parts only; th
 import dataclasses
 import functools
 import importlib.util
+import json
 import pathlib
 import random
-import resource
+import re
 import runpy
 import statistics
 import subprocess
@@ -31,6 +32,7 @@ from autoaug.models import layers
 HERE = pathlib.Path(__file__).resolve().parent
 ROUNDS = 5  # of each contender, taking turns; the median counts
 ROUND_SECONDS = 3.0
+ALONE_SECONDS = 30.0  # of a contender that is measured in a process of its own
 
 
 def batch(size):
@@ -74,13 +76,16 @@ def torch_step(recipe):
     return step(recipe.model, recipe.size, recipe.weight_decay, *batch(recipe.batch_size))
 
 
-def seconds_per_step(steps):
-    """Seconds per step of each function: the median of rounds taken in turns, or of one step where that is long."""
+CONTENDERS = {"ours": our_step, "plain Keras": keras_step}
+if importlib.util.find_spec("torch"):
+    CONTENDERS["PyTorch"] = torch_step
+
+
+def side_by_side(recipe):
+    """Seconds per step of each contender: the median of rounds taken in turns."""
+    steps = [make(recipe) for make in CONTENDERS.values()]
     for step in steps:
         step()  # compiles
-    single = [step_once(step) for step in steps]
-    if max(single) > ROUND_SECONDS:
-        return single
     measured = [[] for _ in steps]
     for _ in range(ROUNDS):
         for step, times in zip(steps, measured, strict=True):
@@ -92,37 +97,51 @@ def seconds_per_step(steps):
     return [statistics.median(times) for times in measured]
 
 
-def step_once(step):
-    """Seconds of one step."""
-    started = time.perf_counter()
+def one_by_one(recipe):
+    """Seconds per step of each contender, in a process of its own: the largest models leave no room for another."""
+    command = [sys.executable, __file__, "seconds_alone", json.dumps(dataclasses.asdict(recipe))]
+    outputs = [subprocess.run([*command, name], check=True, capture_output=True, text=True) for name in CONTENDERS]
+    return [float(output.stdout.split("seconds ")[1]) for output in outputs]
+
+
+def seconds_alone(recipe, name):
+    """Print the median seconds of a contender's steps after the first."""
+    step, times = CONTENDERS[name](recipes.Recipe(**json.loads(recipe))), []
     step()
-    return time.perf_counter() - started
+    while sum(times) < ALONE_SECONDS:
+        started = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - started)
+    print("seconds", statistics.median(times))
 
 
-def compare(recipes_by_name):
-    """Print images a second of each recipe's step, ours and others', which take turns."""
-    contenders = {"ours": our_step, "plain Keras": keras_step}
-    if importlib.util.find_spec("torch"):
-        contenders["PyTorch"] = torch_step
-    else:
+def compare(name, recipe, measure):
+    """Print images a second of a recipe's step, ours and others'."""
+    seconds = measure(recipe)
+    print(name.ljust(40), *(f"{recipe.batch_size / value:12.1f}" for value in seconds), flush=True)
+
+
+def print_contenders():
+    """Print the head of a table, and who is missing."""
+    if "PyTorch" not in CONTENDERS:
         print("PyTorch is left out: it is not installed.")
-    print("training step, images/s".ljust(40), *(f"{name:>12}" for name in contenders))
-    for name, recipe in recipes_by_name.items():
-        seconds = seconds_per_step([make(recipe) for make in contenders.values()])
-        print(name.ljust(40), *(f"{recipe.batch_size / value:12.1f}" for value in seconds), flush=True)
+    print("training step, images/s".ljust(40), *(f"{name:>12}" for name in CONTENDERS))
 
 
 def widths():
     """The Wide-ResNet-28 at three widths."""
-    paper = recipes.get("wrn", "paper")
-    sizes = {width: dataclasses.replace(paper, size={"widen_factor": width // 16}) for width in (16, 32, 160)}
-    compare({f"Wide-ResNet-28, width {width}": recipe for width, recipe in sizes.items()})
+    print_contenders()
+    for width, measure in ((16, side_by_side), (32, side_by_side), (160, one_by_one)):
+        recipe = dataclasses.replace(recipes.get("wrn", "paper"), size={"widen_factor": width // 16})
+        compare(f"Wide-ResNet-28, width {width}", recipe, measure)
 
 
 def families():
     """The other four models, quick and full."""
-    names = list(models.MODELS)[1:]
-    compare({f"{name}, {preset}": recipes.get(name, preset) for preset in ("quick", "paper") for name in names})
+    print_contenders()
+    for preset, measure in (("quick", side_by_side), ("paper", one_by_one)):
+        for name in list(models.MODELS)[1:]:
+            compare(f"{name}, {preset}", recipes.get(name, preset), measure)
 
 
 class Enough(Exception):
@@ -140,7 +159,8 @@ def train_on(train_size):
         try:
             training.train(recipe, dataset, folder)
         except Enough:
-            print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}")
+            kilobytes = re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path("/proc/self/status").read_text())[1]
+            print(f"peak {int(kilobytes) / 1024:.0f}")
 
 
 def two_steps():
@@ -246,6 +266,8 @@ PARTS = {part.__name__: part for part in (widths, families, memory, saving, star
 if __name__ == "__main__":
     if sys.argv[1:2] == ["train_on"]:
         train_on(int(sys.argv[2]))
+    elif sys.argv[1:2] == ["seconds_alone"]:
+        seconds_alone(*sys.argv[2:])
     else:
         for part in sys.argv[1:] or PARTS:
             PARTS[part]()
