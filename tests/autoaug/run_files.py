@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from autoaug import recipes, records
+from autoaug import recipes, records, shift
 
 
 def predictions(rng, labels, accuracy, overlap=()):
@@ -68,3 +68,12 @@ def write(results, train_data, tests, seed=0, recipe=None, kind="trained", statu
     history = pd.DataFrame({"epoch": epochs, "loss": 1 / epochs, "accuracy": 1 - 1 / (1 + epochs)})
     history.to_csv(folder / "history.csv", index=False)
     return run_id
+
+
+def tables(*rows):
+    """Accuracies and gaps of runs given as (run id, kind, training set, test set, correct of 1,000)."""
+    counts = pd.DataFrame(rows, columns=["run_id", "sort", "train_data", "test_set", "correct"])
+    counts = counts.assign(preset=counts["sort"], model="wrn", family="wrn", train_source="CIFAR-10", seed=0)
+    counts = counts.assign(test_source="CIFAR-10", total=1000, overlap=0, clean_total=1000)
+    counts = shift.clean_counts(counts.assign(clean_correct=counts["correct"]))
+    return shift.accuracy_table(counts), shift.gap_table(counts)

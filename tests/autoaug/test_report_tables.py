@@ -1,5 +1,8 @@
 """The rows of the report's tables."""
 
+import pathlib
+import runpy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,45 +11,7 @@ from autoaug import report_tables, shift, study
 from autoaug.agreement import mcnemar
 from autoaug.decomposition import decompose
 
-COUNTS = ["total", "correct", "overlap", "clean_total", "clean_correct"]
-COLUMNS = [
-    "run_id",
-    "sort",
-    "preset",
-    "model",
-    "family",
-    "train_data",
-    "train_source",
-    "seed",
-    "test_set",
-    "test_source",
-]
-
-
-def tables(*rows):
-    """Accuracies and gaps of runs given as (run id, kind, training set, test set, correct of 1,000)."""
-    full = [
-        (
-            run_id,
-            sort,
-            sort,
-            "wrn",
-            "wrn",
-            train_data,
-            "CIFAR-10",
-            0,
-            test_set,
-            "CIFAR-10",
-            1000,
-            correct,
-            0,
-            1000,
-            correct,
-        )
-        for run_id, sort, train_data, test_set, correct in rows
-    ]
-    counts = shift.clean_counts(pd.DataFrame(full, columns=[*COLUMNS, *COUNTS]))
-    return shift.accuracy_table(counts), shift.gap_table(counts)
+tables = runpy.run_path(str(pathlib.Path(__file__).with_name("run_files.py")))["tables"]
 
 
 PUBLISHED = pd.DataFrame({"model": ["wrn"], "train_data": ["cifar10"], "test_set": ["cifar10"], "accuracy": [0.975]})

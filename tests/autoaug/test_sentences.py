@@ -1,54 +1,17 @@
 """What the report says in words."""
 
+import pathlib
 import re
+import runpy
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from autoaug import sentences, shift
+from autoaug import sentences
 from autoaug.bootstrap import Estimate
 from autoaug.decomposition import Decomposition
 
-COUNTS = ["total", "correct", "overlap", "clean_total", "clean_correct"]
-COLUMNS = [
-    "run_id",
-    "sort",
-    "preset",
-    "model",
-    "family",
-    "train_data",
-    "train_source",
-    "seed",
-    "test_set",
-    "test_source",
-]
-
-
-def tables(*rows):
-    """Accuracies and gaps of runs given as (run id, kind, training set, test set, correct of 1,000)."""
-    full = [
-        (
-            run_id,
-            sort,
-            sort,
-            "wrn",
-            "wrn",
-            train_data,
-            "CIFAR-10",
-            0,
-            test_set,
-            "CIFAR-10",
-            1000,
-            correct,
-            0,
-            1000,
-            correct,
-        )
-        for run_id, sort, train_data, test_set, correct in rows
-    ]
-    counts = shift.clean_counts(pd.DataFrame(full, columns=[*COLUMNS, *COUNTS]))
-    return shift.accuracy_table(counts), shift.gap_table(counts)
+tables = runpy.run_path(str(pathlib.Path(__file__).with_name("run_files.py")))["tables"]
 
 
 def test_headline_of_nothing_says_what_to_run():
