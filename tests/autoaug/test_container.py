@@ -19,8 +19,12 @@ from autoaug import container, launch, records, s3
 
 
 @pytest.fixture(scope="module")
-def start_job(as_opt):
-    """A function that starts the source which a launch sends, in a folder that becomes /opt; returns the process."""
+def start_job(as_opt, tmp_path_factory):
+    """A function that starts the source which a launch sends, in a folder that becomes /opt; returns the process.
+
+    The first job compiles the augmentation's kernel, the others find it.
+    """
+    kernels = str(tmp_path_factory.mktemp("kernels"))
 
     def start(folder, *arguments, **environment):
         launch.stage(folder / "code")
@@ -28,8 +32,8 @@ def start_job(as_opt):
             (folder / "ml" / name).mkdir(parents=True)
         host = {"SM_HOSTS": '["algo-10"]', "SM_CURRENT_HOST": "algo-10", "SM_MODEL_DIR": "/opt/ml/model"}
         command = as_opt(folder, "/opt/code", sys.executable, "autoaug/container.py", *arguments)
-        return subprocess.Popen(command, env={**os.environ, **host, **environment}, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True)  # fmt: skip
+        return subprocess.Popen(command, env={**os.environ, **host, "NUMBA_CACHE_DIR": kernels, **environment},
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
 
     return start
 
