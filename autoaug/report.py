@@ -11,6 +11,7 @@ import importlib.resources
 import itertools
 import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -105,7 +106,7 @@ def render(notebook, page):
 
 
 def main(arguments=None):
-    """Returns the exit status: 0, 1 where a notebook failed, 2 for a wrong list of notebooks, 130 if interrupted."""
+    """Returns the exit status: 0, 1 where a notebook failed, 2 for a wrong list of notebooks, 130 or 143 if stopped."""
     parser = argparse.ArgumentParser(prog="python -m autoaug.report", description="Run the study, render the report.")
     parser.add_argument("--runs", type=pathlib.Path, default=ROOT / "notebooks" / "runs.yml", help="what to run")
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder of runs and report")
@@ -123,12 +124,13 @@ def main(arguments=None):
     except NotebookError as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
         print("Interrupted. Run again to go on from the newest checkpoint.", file=sys.stderr)
-        return 130
+        return 130 if isinstance(stop, KeyboardInterrupt) else stop.code
     print(f"Report after {time.perf_counter() - started:.0f} s: {page}")
     return 0
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # stops the notebooks, as Ctrl-C does
     sys.exit(main())

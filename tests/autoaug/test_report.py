@@ -108,15 +108,17 @@ def test_a_failing_notebook_stops_the_report_with_its_error_and_names_the_copy(f
     assert "[2/2]" not in out and not (folder / "results" / "report" / "index.html").exists()
 
 
-def test_an_interrupt_ends_with_130_and_a_line(folder):
-    write_notebook(folder / "third.ipynb", "a: int = 1", 'import time\nprint("asleep", flush=True)\ntime.sleep(60)')
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_notebook_too_and_says_a_line(folder, number):
+    sleep = 'import time\ntry:\n    print("asleep", flush=True)\n    time.sleep(60)\nfinally:\n    open('
+    write_notebook(folder / "third.ipynb", "a: int = 1", f"{sleep}{str(folder / 'woken')!r}, 'x')")
     path = write_runs(folder, [{"notebook": "third", "render": True}])
     command = [sys.executable, "-m", "autoaug.report", "--runs", path, "--results", folder / "results"]
     with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert any("asleep" in line for line in process.stdout), process.stderr.read()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number and (folder / "woken").exists()
     assert err == "Interrupted. Run again to go on from the newest checkpoint.\n"
 
 
