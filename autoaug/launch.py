@@ -102,15 +102,16 @@ def check(training, options):
         raise LaunchError(f"s3://{options.bucket}: Expected a bucket that you may use. Received: {error}") from error
     hashes = {name: _training_hash(name, path) for name, path in job.channels(training, options).items()}
     state = progress(training, options, hashes.get(training.train_data))
-    trained_by = _job_in_progress(job.checkpoint_path(training, options)) if state != "finished" else None
+    trained_by = _job_in_progress(training, options) if state != "finished" else None
     return f"in training by {trained_by}" if trained_by else state
 
 
-def _job_in_progress(path):
-    """The name of the job that uses this checkpoint path now; None if there is none."""
-    client = boto3.client("sagemaker")
+def _job_in_progress(training, options):
+    """The name of the job, of those named as this training's, that uses its checkpoint path now; None if none does."""
+    client, path = boto3.client("sagemaker"), job.checkpoint_path(training, options)
+    asked_for = {"StatusEquals": "InProgress", "NameContains": training.name}
     try:
-        for page in client.get_paginator("list_training_jobs").paginate(StatusEquals="InProgress"):
+        for page in client.get_paginator("list_training_jobs").paginate(**asked_for):
             for found in page["TrainingJobSummaries"]:
                 described = client.describe_training_job(TrainingJobName=found["TrainingJobName"])
                 if described.get("CheckpointConfig", {}).get("S3Uri") == path:

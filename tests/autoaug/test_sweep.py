@@ -51,24 +51,24 @@ def test_a_study_skips_what_is_finished_or_in_training_and_says_what_it_takes(pu
     running = job.Training(recipes.get("ss96", "paper"), "cifar102_30k")
     options = launch.options_from({})
     client.create_training_job(
-        TrainingJobName="ss96-running", RoleArn=options.role,
+        TrainingJobName="ss96-cifar102-30k-1-now", RoleArn=options.role,
         CheckpointConfig={"S3Uri": job.checkpoint_path(running, options)},
         AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
         OutputDataConfig={"S3OutputPath": "s3://study/jobs"}, StoppingCondition={"MaxRuntimeInSeconds": 60},
         ResourceConfig={"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5},
     )  # fmt: skip
     backend = sagemaker_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
-    backend.training_jobs["ss96-running"].training_job_status = "InProgress"
+    backend.training_jobs["ss96-cifar102-30k-1-now"].training_job_status = "InProgress"
     assert sweep.main([str(tmp_path / "study.yml"), "--show"]) == 0
     shown = capsys.readouterr().out
     states = {line.split()[0]: " ".join(line.split()[3:-2]) for line in shown.splitlines()[1:-1]}
     assert states == {
-        "ss112-cifar102-30k-1": "finished", "ss96-cifar102-30k-1": "in training by ss96-running",
-        "ss32-cifar102-30k-1": "new",
+        "ss112-cifar102-30k-1": "finished", "ss32-cifar102-30k-1": "new",
+        "ss96-cifar102-30k-1": "in training by ss96-cifar102-30k-1-now",
     }  # fmt: skip
     assert "To train: 1 of 3 runs, 2.5 instance-hours" in shown
     assert len(client.list_training_jobs()["TrainingJobSummaries"]) == 1
     command = [sys.executable, "-m", "autoaug.sweep", str(tmp_path / "study.yml")]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=300)
-    names = [found["TrainingJobName"] for found in client.list_training_jobs()["TrainingJobSummaries"]]
-    assert [name[:21] for name in names if name != "ss96-running"] == ["ss32-cifar102-30k-1-2"]
+    names = {found["TrainingJobName"] for found in client.list_training_jobs()["TrainingJobSummaries"]}
+    assert {name[:21] for name in names} == {"ss96-cifar102-30k-1-n", "ss32-cifar102-30k-1-2"} and len(names) == 2
