@@ -53,7 +53,7 @@ class TrainingStep(tf.Module):
         self.loss_scale = self.good_steps = None
         if recipe.precision == "mixed_float16":
             self.loss_scale = tf.Variable(_FIRST_LOSS_SCALE, trainable=False)
-            self.good_steps = tf.Variable(0, trainable=False)
+            self.good_steps = tf.Variable(0.0, trainable=False)  # float32 as all state, which workers add up
             self.state |= {"loss_scale": self.loss_scale, "good_steps": self.good_steps}
         self._compiled = tf.function(self._step, jit_compile=recipe.xla)
 
@@ -72,15 +72,17 @@ class TrainingStep(tf.Module):
         return self._compiled(images, labels, learning_rate, noise_key)
 
     def _step(self, images, labels, learning_rate, noise_key):
-        weights = [tf.convert_to_tensor(weight) for weight in self.weights]  # read once, for gradient, decay and cost
+        # Each is read once, since other workers may change it meanwhile.
+        weights = [tf.convert_to_tensor(weight) for weight in self.weights]
+        scale = None if self.loss_scale is None else tf.convert_to_tensor(self.loss_scale)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
             logits, moving = self._forward(weights, images, noise_key)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-            scaled_loss = loss if self.loss_scale is None else loss * self.loss_scale
+            scaled_loss = loss if scale is None else loss * scale
         gradients = tape.gradient(scaled_loss, weights)
-        if self.loss_scale is not None:
-            gradients = [gradient / self.loss_scale for gradient in gradients]
+        if scale is not None:
+            gradients = [gradient / scale for gradient in gradients]
         accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.float32))
         gradients, loss, accuracy, moving = self._average(gradients, loss, accuracy, moving)
         for variable, value in zip(self.model.non_trainable_variables, moving, strict=True):
@@ -89,18 +91,15 @@ class TrainingStep(tf.Module):
         cost = loss + decay * tf.add_n([tf.nn.l2_loss(weight) for weight in weights])
         gradients = [gradient + decay * weight for gradient, weight in zip(gradients, weights, strict=True)]
         norm = tf.linalg.global_norm(gradients)
-        if self.loss_scale is None:
+        if scale is None:
             self._update(gradients, norm, learning_rate)
-        elif tf.math.is_finite(norm):
-            self._update(gradients, norm, learning_rate)
-            self._rescale(overflow=False)
         else:
-            self._rescale(overflow=True)
+            self._update_if_finite(gradients, norm, learning_rate, scale)
         measured = tf.stack([loss, cost, accuracy, norm, tf.cast(norm > self.recipe.clip_norm, tf.float32)])
         with tf.control_dependencies([self.sums.assign_add(measured)]):  # lest another worker's step is counted without
             self.steps.assign_add(1.0)
-        first_failure = (self.failed_step < 0) & ~tf.math.is_finite(cost)
-        self.failed_step.assign(tf.where(first_failure, tf.cast(noise_key[1], tf.int64), self.failed_step))
+        if (self.failed_step < 0) & ~tf.math.is_finite(cost):
+            self.failed_step.assign(tf.cast(noise_key[1], tf.int64))
         return measured
 
     def _forward(self, weights, images, noise_key):
@@ -123,12 +122,18 @@ class TrainingStep(tf.Module):
                 momentum=self.recipe.momentum, use_nesterov=True, use_locking=True,
             )  # fmt: skip
 
-    def _rescale(self, overflow):
-        """The loss scale after a step: halved on overflow, doubled after many steps without."""
-        good_steps = tf.constant(0) if overflow else self.good_steps + 1
-        double = good_steps == _DOUBLE_AFTER
-        self.loss_scale.assign(self.loss_scale * (0.5 if overflow else tf.where(double, 2.0, 1.0)))
-        self.good_steps.assign(tf.where(double, 0, good_steps))
+    def _update_if_finite(self, gradients, norm, learning_rate, scale):
+        """Update, unless the gradient has overflowed, and change the loss scale where that is due."""
+        if not tf.math.is_finite(norm):
+            self._set_loss_scale(scale / 2)
+        else:
+            self._update(gradients, norm, learning_rate)
+            if self.good_steps.assign_add(1.0) >= _DOUBLE_AFTER:
+                self._set_loss_scale(scale * 2)
+
+    def _set_loss_scale(self, scale):
+        self.loss_scale.assign(scale)
+        self.good_steps.assign(0.0)
 
     def wait(self):
         """Return when every step called so far is done: here, at once."""

@@ -72,6 +72,16 @@ def test_two_synchronous_workers_compute_what_one_computes(tiny_dataset, tiny_re
     np.testing.assert_allclose(*histories, rtol=1e-4)
 
 
+@pytest.mark.parametrize("update", cluster.UPDATES)
+def test_workers_share_the_loss_scale_of_half_precision(update, tiny_dataset, tiny_recipe, tmp_path):
+    recipe, arguments = dataclasses.replace(tiny_recipe, precision="mixed_float16"), {"workers": 2, "update": update}
+    model = training.train(recipe, tiny_dataset, tmp_path, **arguments)
+    run = training._Run(recipe, tiny_dataset, tmp_path, 0, **arguments)
+    assert model.compute_dtype == "float16" and run.done == 12
+    assert (run.step.loss_scale.numpy(), run.step.good_steps.numpy()) == (2.0**15, 12)
+    assert run.history[-1]["loss"] < run.history[0]["loss"] - 0.4
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

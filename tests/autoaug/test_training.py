@@ -77,25 +77,39 @@ def test_precisions_and_xla_agree_with_float32(variant, tiny_dataset, tiny_recip
         assert (histories[1][column] != histories[0][column]).any()  # it did compute otherwise
 
 
-def test_a_gradient_that_overflows_in_float16_is_left_out():
+@pytest.fixture
+def half_precision():
+    """A step of mixed_float16, and arguments for it."""
     recipe = dataclasses.replace(recipes.get("wrn"), precision="mixed_float16")
     with training_step.precision_scope(recipe):
         model = models.build_model("wrn", **recipe.size)
-    step = training_step.TrainingStep(model, recipe)
     images, labels = np.random.default_rng(0).standard_normal((8, 32, 32, 3), np.float32), np.arange(8)
     arguments = images, labels, np.float32(0.1), np.array([0, 0], np.int32)
-    before = [weight.numpy() for weight in model.trainable_variables]
+    return training_step.TrainingStep(model, recipe), arguments
+
+
+def test_a_step_reads_every_variable_once(half_precision):
+    """Else a loss could be multiplied by one scale and its gradient divided by what another worker has made of it."""
+    step, arguments = half_precision
+    operations = step._compiled.get_concrete_function(*arguments).graph.get_operations()
+    read = [operation.inputs[0].name for operation in operations if operation.type == "ReadVariableOp"]
+    assert len(read) == len(set(read)) > len(step.weights)
+
+
+def test_a_gradient_that_overflows_in_float16_is_left_out(half_precision):
+    step, arguments = half_precision
+    before = [weight.numpy() for weight in step.weights]
     step.loss_scale.assign(2.0**30)
     step.good_steps.assign(7)
     step(*arguments)
     assert (step.loss_scale.numpy(), step.good_steps.numpy(), step.failed_step.numpy()) == (2.0**29, 0, -1)
-    for old, new in zip(before, model.trainable_variables, strict=True):
+    for old, new in zip(before, step.weights, strict=True):
         np.testing.assert_array_equal(old, new)
     step.loss_scale.assign(2.0**10)
     step.good_steps.assign(1999)
     step(*arguments)
     assert (step.loss_scale.numpy(), step.good_steps.numpy()) == (2.0**11, 0)
-    assert any((old != new.numpy()).any() for old, new in zip(before, model.trainable_variables, strict=True))
+    assert any((old != new.numpy()).any() for old, new in zip(before, step.weights, strict=True))
 
 
 def test_the_step_is_traced_once(tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
