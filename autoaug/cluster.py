@@ -168,7 +168,7 @@ def _run_supervisor(options, log, signals, on_epoch):
         process.stdin.close()
         process.kill()
         process.wait()
-    return process.returncode, shown.error
+    return process.returncode, shown.error()
 
 
 def _lines(stream):
@@ -193,14 +193,10 @@ def _lines(stream):
 
 
 class _Shown:
-    """Shows what the processes print and report (`progress.event`): text, progress, history, warnings.
-
-    Attributes:
-        error: (type, message) of the error that was reported, the supervisor's before the chief's; or None.
-    """
+    """Shows what the processes print and report (`progress.event`): text, progress, history, warnings."""
 
     def __init__(self, on_epoch):
-        self._on_epoch, self._progress, self._done, self.error = on_epoch, None, 0, None
+        self._on_epoch, self._progress, self._done, self._errors = on_epoch, None, 0, []
 
     def __call__(self, line):
         """Show one line."""
@@ -220,8 +216,14 @@ class _Shown:
             case {"warning": text}:
                 warnings.warn(text, stacklevel=2)
             case {"error": [kind, message]}:
-                if not self.error or kind == ClusterError.__name__:  # the supervisor knows what the chief has lost
-                    self.error = kind, message
+                self._errors.append((kind, message))
+
+    def error(self):
+        """(type, message) of the error that tells most, or None.
+
+        That is the chief's own, else what the supervisor says of a lost task, else what the chief says of it.
+        """
+        return max(self._errors, key=lambda each: (each[0] in _RAISED, each[0] == ClusterError.__name__), default=None)
 
     def close(self):
         """End the progress display."""

@@ -5,12 +5,15 @@ last, so a checkpoint whose writing was cut off has none.
 """
 
 import pathlib
+import re
 import shutil
 import warnings
 
 import tensorflow as tf
 
 _KEPT = 2
+_NOISE = re.compile(r"\{\{.*?\}\} |\s+\[(\[|Op:).*", re.DOTALL)  # in TensorFlow's messages
+_LOST_TASK = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
 
 
 class DamagedCheckpointError(ValueError):
@@ -43,6 +46,7 @@ class RunCheckpoints:
 
         Raises:
             OSError: it cannot be written, such as on a full disk; earlier checkpoints are untouched.
+            tf.errors.OpError: a task of several workers is lost, whose variables cannot be read.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._remove_all_but(self.steps())
@@ -50,10 +54,13 @@ class RunCheckpoints:
             self._checkpoint.write(str(self._prefix(step)), options=self._options)
         except tf.errors.OpError as error:
             self._remove_all_but([other for other in self.steps() if other != step])
+            if isinstance(error, _LOST_TASK):
+                raise
+            reason = _NOISE.sub("", error.message).splitlines()[-1]
             free = shutil.disk_usage(self._folder).free
             raise OSError(
                 f"{self._prefix(step)}: the checkpoint could not be written; {free / 1e6:.1f} MB are free there. "
-                f"Nothing before it is lost: make space, and the same command goes on. TensorFlow says: {error.message}"
+                f"Nothing before it is lost: make space, and the same command goes on. TensorFlow says: {reason}"
             ) from error
         steps = self.steps()
         at_epoch_ends = [other for other in steps if other % self._steps_per_epoch == 0]

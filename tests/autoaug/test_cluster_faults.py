@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -104,6 +105,28 @@ def test_a_run_ends_with_what_it_cannot_do_without_and_goes_on_later(
     history = pd.read_csv(tmp_path / "history.csv")
     assert list(history.epoch) == [1, 2, 3, 4, 5]
     pd.testing.assert_frame_equal(history[: len(earlier)], earlier)
+
+
+@pytest.mark.parametrize("update", cluster.UPDATES)
+def test_a_full_disk_is_said(update, tiny_dataset, tiny_recipe, tmp_path):
+    """Also where the other workers end because the chief has. The limit on a file's size stands for the full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_the_disk(history):
+        chief = processes(tmp_path)["chief 0" if update == "async" else "worker 0"]
+        resource.prlimit(chief, resource.RLIMIT_FSIZE, (100_000, limits[1]))
+
+    message = r"step-\d+: the checkpoint could not be written; .* TensorFlow says: /\S+; File too large$"
+    with pytest.raises(OSError, match=message):
+        training.train(tiny_recipe, tiny_dataset, tmp_path, workers=2, update=update, on_epoch=fill_the_disk)
+    assert_no_process_is_left(tmp_path)
+
+
+def test_a_cost_that_is_not_finite_is_said(tiny_dataset, tiny_recipe, tmp_path):
+    recipe = dataclasses.replace(tiny_recipe, learning_rate=1e30)
+    with pytest.raises(FloatingPointError, match=r"the cost of step 2 \(epoch 1, batch 2\) is not finite"):
+        training.train(recipe, tiny_dataset, tmp_path, workers=2, update="sync")
+    assert (tmp_path / "failed_step.npz").exists()
 
 
 @pytest.mark.parametrize("update, number", [("async", signal.SIGINT), ("sync", signal.SIGKILL)])
