@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from autoaug import cluster, training
+from autoaug.training_step import MEASURES
 
 SCRIPT = pathlib.Path(__file__).with_name("train_cluster.py")
 A_FEW_STEPS = 0.7  # seconds of a processor's time, above what a worker that only waits has used
@@ -105,6 +106,10 @@ def test_a_run_ends_with_what_it_cannot_do_without_and_goes_on_later(
     history = pd.read_csv(tmp_path / "history.csv")
     assert list(history.epoch) == [1, 2, 3, 4, 5]
     pd.testing.assert_frame_equal(history[: len(earlier)], earlier)
+    if update == "sync":  # the same bits as a run that was let be
+        training.train(recipe, tiny_dataset, tmp_path / "whole", **arguments)
+        whole = pd.read_csv(tmp_path / "whole" / "history.csv")
+        pd.testing.assert_frame_equal(history[list(MEASURES)], whole[list(MEASURES)], check_exact=True)
 
 
 @pytest.mark.parametrize("update", cluster.UPDATES)
