@@ -143,7 +143,7 @@ class _Run:
                         self._write_history(self.history[written:])
                         saved, written = time.monotonic(), len(self.history)
                     if signals:
-                        print(f"{signals[0].name}: stopped after step {self.done:,} of {self.total:,}. "
+                        print(f"Stopped after step {self.done:,} of {self.total:,}. "
                               "The same command goes on from there.", flush=True)  # fmt: skip
                         break
         if progress:

@@ -144,7 +144,7 @@ def test_ctrl_c_and_kill_leave_no_process(update, number, tmp_path):
     assert process.returncode == -number, said
     assert_no_process_is_left(tmp_path)
     if number == signal.SIGINT:
-        stopped = re.search(r"SIGTERM: stopped after step (\d+) of 4,000. The same command", said)
+        stopped = re.search(r"Stopped after step (\d+) of 4,000. The same command", said)
         assert (tmp_path / "checkpoints" / f"step-{int(stopped[1]):09d}.index").exists()
 
 

@@ -97,7 +97,7 @@ class TestJob:
             wait_for(process, "Estimated duration")
             process.terminate()
             said, errors = process.communicate(timeout=300)
-        step = int(re.search(r"SIGINT: stopped after step (\d+) of 40", said)[1])
+        step = int(re.search(r"Stopped after step (\d+) of 40", said)[1])
         assert process.returncode == 143, errors
         assert (first / "ml" / "output" / "failure").read_text() == "SIGTERM: the same job goes on from its checkpoint"
         shutil.copytree(first / "ml" / "checkpoints", second / "ml" / "checkpoints")
