@@ -56,7 +56,7 @@ class RunCheckpoints:
             self._remove_all_but([other for other in self.steps() if other != step])
             if isinstance(error, _LOST_TASK):
                 raise
-            reason = _NOISE.sub("", error.message).splitlines()[-1]
+            reason = _NOISE.sub("", error.message).rpartition("\n")[2]
             free = shutil.disk_usage(self._folder).free
             raise OSError(
                 f"{self._prefix(step)}: the checkpoint could not be written; {free / 1e6:.1f} MB are free there. "
