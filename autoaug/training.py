@@ -1,10 +1,9 @@
 """The training loop, which no interruption changes, for one process and for the chief of several workers.
 
 Every random choice comes from (seed, epoch) for the data and (seed, step) for the noise inside the model, and a
-checkpoint holds everything else, so a run that goes on from one does what it would have done without the interruption:
-to the bit where the compiled step repeats to the bit, as that of the quick Wide-ResNet does and that of Wide-ResNet-28
-does not. See `training_step` for what a step computes, `run_checkpoints` for the files, and `cluster` for several
-workers, of which asynchronous ones never repeat to the bit.
+checkpoint holds everything else, so a run that goes on from one does exactly what it would have done without the
+interruption. See `training_step` for what a step computes, `run_checkpoints` for the files, and `cluster` for several
+workers, of which only synchronous ones repeat exactly.
 """
 
 import contextlib

@@ -14,6 +14,10 @@ MEASURES = ("loss", "cost", "accuracy", "gradient_norm", "clipped_share")
 _FIRST_LOSS_SCALE = 2.0**15
 _DOUBLE_AFTER = 2000  # steps in a row with a finite gradient
 
+# One operation that adds three tensors or more takes them in the order in which threads happen to free them: a step
+# would not repeat to the bit. So `_step` adds pairs, and this keeps TensorFlow from joining them again.
+tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+
 
 @contextlib.contextmanager
 def precision_scope(recipe):
@@ -75,12 +79,10 @@ class TrainingStep(tf.Module):
         # Each is read once, since other workers may change it meanwhile.
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
         scale = None if self.loss_scale is None else tf.convert_to_tensor(self.loss_scale)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(weights)
-            logits, moving = self._forward(weights, images, noise_key)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-            scaled_loss = loss if scale is None else loss * scale
-        gradients = tape.gradient(scaled_loss, weights)
+        logits, moving = self._forward(weights, images, noise_key)
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        scaled_loss = loss if scale is None else loss * scale
+        gradients = tf.gradients(scaled_loss, weights, aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE)
         if scale is not None:
             gradients = [gradient / scale for gradient in gradients]
         accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.float32))

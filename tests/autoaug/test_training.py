@@ -112,6 +112,25 @@ def test_a_gradient_that_overflows_in_float16_is_left_out(half_precision):
     assert any((old != new.numpy()).any() for old, new in zip(before, step.weights, strict=True))
 
 
+DEEP = [("wrn", {"depth": 28, "widen_factor": 2}, 64), ("shake_shake_32", {"depth": 14, "widen_factor": 1}, 128)]
+
+
+@pytest.mark.parametrize("name, size, batch_size", DEEP)
+def test_a_step_of_a_deep_network_repeats_to_the_bit(name, size, batch_size):
+    """Gradients of three and more branches meet there: added in the order of the threads, some of 20 steps differ."""
+    step = training_step.TrainingStep(models.build_model(name, **size), recipes.get(name))
+    images = np.random.default_rng(0).standard_normal((batch_size, 32, 32, 3), np.float32)
+    arguments = images, np.arange(batch_size) % 10, np.float32(0.1), np.array([0, 0], np.int32)
+    variables = [*step.variables, *(variable.value for variable in step.model.variables)]
+    start, ends = [variable.numpy() for variable in variables], []
+    for _ in range(20):
+        for variable, value in zip(variables, start, strict=True):
+            variable.assign(value)
+        measured = step(*arguments)
+        ends.append(b"".join(each.numpy().tobytes() for each in [measured, *variables]))
+    assert [end == ends[0] for end in ends] == [True] * 20
+
+
 def test_the_step_is_traced_once(tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
     steps = []
     keep = training.TrainingStep.__init__

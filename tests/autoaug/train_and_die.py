@@ -1,9 +1,12 @@
-"""A process that trains the tiny run and is ended by a signal: `train_and_die.py RUN_DIR SIGNAL WHEN STEP`.
+"""A process that trains the tiny run and is ended by a signal: `train_and_die.py RUN_DIR SIGNAL WHEN STEP [CHANGES]`.
 
 WHEN is `after`, the end of the step, or `saving`, the moment at which a file of its checkpoint appears. With a STEP
 beyond the last it trains to the end. A checkpoint is written after every second step, so that most are inside an epoch.
+CHANGES of the recipe are JSON.
 """
 
+import dataclasses
+import json
 import os
 import pathlib
 import signal
@@ -49,6 +52,7 @@ class EverySecondStep(training.RunCheckpoints):
 if __name__ == "__main__":
     training.TrainingStep, training.RunCheckpoints = MortalStep, EverySecondStep
     dataset = tiny.dataset()
-    model = training.train(tiny.recipe(), dataset, run_dir, seed=3, checkpoint_minutes=1e-9)
+    recipe = dataclasses.replace(tiny.recipe(), **json.loads("".join(sys.argv[5:]) or "{}"))
+    model = training.train(recipe, dataset, run_dir, seed=3, checkpoint_minutes=1e-9)
     test = datasets.LabelledImages("synthetic10", dataset.test_images, dataset.test_labels)
     evaluation.evaluate_run(model, dataset, run_dir, [test])

@@ -1,4 +1,4 @@
-"""The training step's speed beside plain Keras and PyTorch, its memory, the start-up, and twenty random kills.
+"""The training step's speed beside plain Keras and PyTorch, its memory, the start-up, and random kills.
 
 python tests/benchmarks/training.py                        # half an hour on two slow cores
 python tests/benchmarks/training.py widths memory          # some parts only; the others: families saving startup kills
@@ -240,25 +240,31 @@ def saving():
 
 
 def kills():
-    """Twenty kills at random moments, then the comparison with the run that was let be."""
+    """Kills at random moments, then the comparison with the run that was let be: of a small network and a deep one."""
+    _kill(20, {})
+    _kill(5, {"size": {"depth": 28, "widen_factor": 1}, "batch_size": 128, "epochs": 40})
+
+
+def _kill(times, changes):
     script, rng = HERE.parent / "autoaug" / "train_and_die.py", random.Random(0)
-    command = [sys.executable, str(script)]
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = pathlib.Path(folder) / "whole", pathlib.Path(folder) / "killed"
+        commands = [[sys.executable, str(script), str(run), "SIGKILL", "after", "99", json.dumps(changes)]
+                    for run in (whole, killed)]  # fmt: skip
         started = time.perf_counter()
-        subprocess.run([*command, str(whole), "SIGKILL", "after", "99"], check=True, capture_output=True)
+        subprocess.run(commands[0], check=True, capture_output=True)
         length = time.perf_counter() - started
-        for _ in range(20):
-            process = subprocess.Popen([*command, str(killed), "SIGKILL", "after", "99"], stdout=subprocess.DEVNULL,
-                                       stderr=subprocess.DEVNULL)  # fmt: skip
+        for _ in range(times):
+            process = subprocess.Popen(commands[1], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(length * rng.uniform(0.5, 1.0))  # the first half is start-up
             process.kill()
             process.wait()
-        subprocess.run([*command, str(killed), "SIGKILL", "after", "99"], check=True, capture_output=True)
+        subprocess.run(commands[1], check=True, capture_output=True)
         logits = [np.load(run / "predictions" / "synthetic10.npz")["logits"] for run in (whole, killed)]
         columns = ["epoch", "learning_rate", *training_step.MEASURES]
         histories = [pd.read_csv(run / "history.csv")[columns] for run in (whole, killed)]
-        print(f"20 kills: same logits: {np.array_equal(*logits)}; same history: {histories[0].equals(histories[1])}")
+        print(f"{times} kills, {changes or 'the tiny run'}: same logits: {np.array_equal(*logits)}; "
+              f"same history: {histories[0].equals(histories[1])}")  # fmt: skip
 
 
 PARTS = {part.__name__: part for part in (widths, families, memory, saving, startup, kills)}
