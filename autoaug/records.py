@@ -35,8 +35,8 @@ _check_schema = fastjsonschema.compile(json.loads((pathlib.Path(__file__).parent
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "numba")
 _TEST_COLUMNS = ("total", "correct", "overlap", "clean_total", "clean_correct")
 COLUMNS = (
-    *("run_id", "folder", "kind", "preset", "model", "recipe", "train_data", "train_source", "seed"),
-    *("test_set", "test_source", *_TEST_COLUMNS),
+    *("run_id", "folder", "started", "kind", "preset", "model", "recipe", "seed"),
+    *("train_data", "train_source", "train_sha256", "test_set", "test_source", "test_sha256", *_TEST_COLUMNS),
 )
 
 
@@ -191,8 +191,8 @@ def collect(results_dir):
     """Table of the finished runs under `results_dir/runs`: one row per run and test set, columns COLUMNS.
 
     `recipe` is the whole recipe as JSON, of several workers with their number and kind of update: runs of one recipe
-    and training set differ in their seed only. `train_source`
-    and `test_source` say where the images come from, such as "CIFAR-10 (JPEG copy)".
+    and training set differ in their seed only. `train_source` and `test_source` say where the images come from, such
+    as "CIFAR-10 (JPEG copy)"; `train_sha256` and `test_sha256` are the hashes of their pixels and labels.
 
     Counts are integers. `overlap` images of the test set are among the run's training images: the accuracy to report
     is `clean_correct / clean_total`. Unfinished runs are left out; `unfinished` lists them.
@@ -207,16 +207,16 @@ def collect(results_dir):
         if not _is_finished(record):
             continue
         recipe, train_data = record["recipe"], record["train_data"]
-        about = (record["run_id"], str(folder), record["kind"], recipe["preset"], recipe["model"])
         several = {key: record[key] for key in ("workers", "update") if record["workers"] > 1}
-        about += (
-            json.dumps(recipe | several, sort_keys=True),
-            train_data["name"],
-            train_data["source"],
-            record["seed"],
+        about = (
+            *(record["run_id"], str(folder), record["started"], record["kind"], recipe["preset"], recipe["model"]),
+            *(json.dumps(recipe | several, sort_keys=True), record["seed"]),
+            *(train_data[key] for key in ("name", "source", "sha256")),
         )
-        tests = record["tests"].items()
-        rows += [(*about, name, test["source"], *(test[c] for c in _TEST_COLUMNS)) for name, test in tests]
+        rows += [
+            (*about, name, *(test[key] for key in ("source", "sha256", *_TEST_COLUMNS)))
+            for name, test in record["tests"].items()
+        ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -25,7 +25,10 @@ def counts(logits, labels, overlap):
     return {"total": len(labels), "correct": int(correct.sum()), "overlap": int(overlap.sum()), **clean}
 
 
-def write(results, train_data, tests, seed=0, recipe=None, kind="trained", status="finished", workers=1):
+def write(
+    results, train_data, tests, seed=0, recipe=None, kind="trained", status="finished", workers=1,
+    train_sha256="ab" * 32, test_sha256="cd" * 32, started="2026-01-01T00:00:00Z",
+):  # fmt: skip
     """Write a run with its predictions, test set → arrays; returns its row-to-be's run id."""
     recipe = recipe or recipes.get("wrn")
     run_id = f"{recipe.model}-{train_data}-{recipe.preset}-{recipe.epochs}-{kind}-seed{seed}"
@@ -46,16 +49,16 @@ def write(results, train_data, tests, seed=0, recipe=None, kind="trained", statu
             "mean": [0.5] * 3,
             "std": [0.2] * 3,
             "source": "embedded images",
-            "sha256": "ab" * 32,
+            "sha256": train_sha256,
         },
         "code": {"version": "0.1.0", "commit": "f" * 40, "dirty": False},
         "packages": {"numpy": "2.4.0"},
         "machine": {},
         "parameters": 174_058,
-        "started": "2026-01-01T00:00:00Z",
+        "started": started,
         "wall_seconds": 61.2,
         "tests": {
-            name: counts(**arrays) | {"source": "embedded images", "sha256": "cd" * 32}
+            name: counts(**arrays) | {"source": "embedded images", "sha256": test_sha256}
             for name, arrays in tests.items()
         },
     }

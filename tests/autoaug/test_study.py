@@ -15,10 +15,10 @@ LABELS = np.arange(200) % 10
 QUICK = recipes.get("wrn")
 
 
-def write(results, train_data, accuracies, seed=0, overlap=(), labels=LABELS, **options):
+def write(results, train_data, accuracies, seed=0, overlap=(), **options):
     rng = np.random.default_rng([seed, *train_data.encode()])
     tests = {
-        name: RUNS["predictions"](rng, labels, accuracy, overlap if name != train_data else ())
+        name: RUNS["predictions"](rng, LABELS, accuracy, overlap if name != train_data else ())
         for name, accuracy in accuracies.items()
     }
     return RUNS["write"](results, train_data, tests, seed, **options)
@@ -62,11 +62,28 @@ def test_test_images_that_any_model_was_trained_on_are_left_out(tmp_path):
     np.testing.assert_array_equal(found.other_labels, LABELS[2:])
 
 
-def test_runs_without_predictions_or_on_other_images_are_not_compared(tmp_path):
+def test_runs_are_compared_on_the_newest_version_of_every_data_set(tmp_path):
+    newer = {"started": "2026-02-01T00:00:00Z"}
+    kept = [write(tmp_path, "synthetic10", BOTH, seed, **newer) for seed in range(2)]
+    older_test = write(tmp_path, "synthetic10", BOTH, seed=2, test_sha256="00" * 32)
+    older_training = write(tmp_path, "synthetic10", BOTH, seed=3, train_sha256="00" * 32)
+    other = write(tmp_path, "synthetic10_harder", BOTH, train_sha256="11" * 32)  # the only version of that set
+    runs, left_out = study.of_newest_data(records.collect(tmp_path))
+    assert left_out == sorted([older_test, older_training])
+    assert sorted(runs["run_id"]) == sorted(2 * [*kept, other])
+    write(tmp_path, "synthetic10", {"synthetic10": 0.9}, seed=4, test_sha256="22" * 32, started="2026-03-01T00:00:00Z")
+    runs, left_out = study.of_newest_data(records.collect(tmp_path))
+    assert set(runs["run_id"][runs["test_set"] == "synthetic10_harder"]) == {*kept, other}  # as it was
+    assert runs["seed"][runs["test_set"] == "synthetic10"].tolist() == [4]
+    runs, left_out = study.of_newest_data(runs[:0])
+    assert runs.empty and left_out == []
+
+
+def test_runs_without_predictions_are_not_compared(tmp_path):
     for train_data in BOTH:
         run_id = write(tmp_path, train_data, BOTH)
-        write(tmp_path, train_data, BOTH, recipe=recipes.get("ss32"), labels=LABELS[::-1].copy())
-    assert len(study.comparisons(collect(tmp_path))[0].families) == 1
+        write(tmp_path, train_data, BOTH, recipe=recipes.get("ss32"))
+    assert len(study.comparisons(collect(tmp_path))[0].families) == 2
     (tmp_path / "runs" / run_id / "predictions" / "synthetic10.npz").unlink()
     (found,) = study.comparisons(collect(tmp_path))
     assert list(found.families) == ["shake_shake_32"]
