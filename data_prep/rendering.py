@@ -17,6 +17,7 @@ LATENTS = np.dtype(
         ("stripes", "f4"),  # 0…1: from a cloudy to a striped background
     ]
 )
+_LOST = np.float32(0.85)  # the difficulty from which on nothing is left of the shape
 _Y, _X = (axis.astype(np.float32) - (SIZE - 1) / 2 for axis in np.indices((SIZE, SIZE)))
 
 
@@ -102,26 +103,25 @@ def render(labels, latents, rng):
 
     Args:
         labels: int [n], the shapes.
-        latents: LATENTS [n]. Difficulty lowers the contrast between shape and background, adds noise and widens the
-            strip that hides a part of the shape; the others are the image's appearance.
+        latents: LATENTS [n]. Difficulty makes the shape transparent, until at 0.85 nothing is left of it, adds noise
+            and widens the strip that hides a part of the shape; the others are the image's appearance.
         rng: np.random.Generator, of everything that is neither class nor latent.
     """
     n = len(labels)
     difficulty, polarity, orientation, hue, stripes = (_column(latents[field]) for field in LATENTS.names)
     center = rng.uniform(-4, 4, (2, n, 1, 1)).astype(np.float32)
     radius = rng.uniform(8, 10.5, (n, 1, 1)).astype(np.float32)
-    shape = shape_coverage(labels, center, radius, orientation)
-    contrast = 0.5 - 0.48 * difficulty**3  # steep, so that the hardest images are lost and the others teach
+    opacity = np.maximum(0, 1 - (difficulty / _LOST) ** 6)  # steep: the hardest images are lost, and the others teach
+    shape = opacity * shape_coverage(labels, center, radius, orientation)
     luminance = _spots(_background(stripes, rng), rng)
-    luminance = _over(luminance, contrast, shape)
+    luminance = _over(luminance, np.float32(0.5), shape)
     strip = _strip(center, 6 * difficulty**2, rng)
     luminance = _over(luminance, _uniform(rng, -0.1, 0.1, n), strip)
     luminance += (0.02 + 0.07 * difficulty) * rng.standard_normal(luminance.shape, np.float32)
-    share = 2 * contrast * shape  # the hue, too, tells less of a faint shape
     third = np.float32(2 * np.pi / 3)
     images = np.empty((n, SIZE, SIZE, 3), np.uint8)
     for channel in range(3):
-        colour = luminance + 0.11 * np.cos(hue + channel * third) * (2 * share - 1)
+        colour = luminance + 0.11 * np.cos(hue + channel * third) * (2 * shape - 1)
         images[..., channel] = np.round(255 * np.clip(0.5 + polarity * (colour - 0.2), 0, 1))
     return images
 

@@ -2,8 +2,9 @@
 
 Ten classes of shapes in cluttered scenes (`data_prep.rendering`). Every image has a latent difficulty and a latent
 appearance. `synthetic10_harder` draws from the same generator and the same range of difficulty, only more often from
-the harder end: nothing in it is new. `synthetic10_different` has the difficulties of `synthetic10` in another
-appearance. The shape alone is the class, so no appearance makes classes contradictory.
+the harder end: nothing in it is new. In its hardest images nothing is left of the shape; were they hard in a way that
+training on such images cures, they would be different, too. `synthetic10_different` has the difficulties of
+`synthetic10` in another appearance. The shape alone is the class, so no appearance makes classes contradictory.
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ from autoaug.datasets import DATASETS
 from data_prep import folders
 from data_prep.rendering import LATENTS, SHAPES, render
 
-GENERATOR_VERSION = 1  # raise it with every change of pixels: sets of another version are built anew
+GENERATOR_VERSION = 2  # raise it with every change of pixels: sets of another version are built anew
 
 
 @dataclasses.dataclass(frozen=True)
