@@ -49,7 +49,10 @@ def render(results):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The report of two families, one with two seeds, and of an unfinished run; one data set is on disk."""
+    """The report of two families, one with two seeds, and of runs not to count: unfinished, and on older data.
+
+    One data set is on disk.
+    """
     results = tmp_path_factory.mktemp("results")
     synthetic.build(results / "data", ["synthetic10_harder"])
     labels = np.arange(2_000) % 10
@@ -59,6 +62,8 @@ def page(tmp_path_factory):
             tests = {name: RUNS["predictions"](rng, labels, chance) for name, chance in chances.items()}
             RUNS["write"](results, train_data, tests, seed, recipes.get(model))
     RUNS["write"](results, "synthetic10_different", {}, status="unfinished")
+    older = {"train_sha256": "00" * 32, "started": "2025-12-31T00:00:00Z"}
+    RUNS["write"](results, "synthetic10", tests, recipe=recipes.get("pyramid"), **older)
     return render(results)
 
 
@@ -71,7 +76,8 @@ def test_the_report_says_what_the_runs_say(page):
     )
     assert "Measured in 6 quick runs" in text and "not comparable with published" in text
     assert "97.1 [96.8, 97.4]" in text and "slope 0.95" in text  # of the published models
-    assert "<li>wrn-synthetic10_different-quick-10-trained-seed0</li>" in text
+    assert "<li>wrn-synthetic10_different-quick-10-trained-seed0: unfinished</li>" in text
+    assert "<li>pyramid_net-synthetic10-quick-8-trained-seed0: on other data</li>" in text
     assert "commit ffffffffff" in text and "ab" * 32 in text and "61 s" in text
     assert str(page.parents[2]) not in text
 
