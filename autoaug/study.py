@@ -155,8 +155,7 @@ def _compare(runs, original, reproduction, sort):
     runs = runs[runs.groupby("run_id")["test_set"].transform("nunique") == 2]
     answers = {}
     for name, family in runs.groupby("family", sort=False):
-        found = _answers(family, original, reproduction)
-        if found:
+        if found := _answers(family, original, reproduction):
             answers[name] = found
     if not answers:
         return None

@@ -17,7 +17,7 @@ LATENTS = np.dtype(
         ("stripes", "f4"),  # 0…1: from a cloudy to a striped background
     ]
 )
-_LOST = np.float32(0.85)  # the difficulty from which on nothing is left of the shape
+_LOST = 0.85  # the difficulty from which on nothing is left of the shape
 _Y, _X = (axis.astype(np.float32) - (SIZE - 1) / 2 for axis in np.indices((SIZE, SIZE)))
 
 
@@ -114,7 +114,7 @@ def render(labels, latents, rng):
     opacity = np.maximum(0, 1 - (difficulty / _LOST) ** 6)  # steep: the hardest images are lost, and the others teach
     shape = opacity * shape_coverage(labels, center, radius, orientation)
     luminance = _spots(_background(stripes, rng), rng)
-    luminance = _over(luminance, np.float32(0.5), shape)
+    luminance = _over(luminance, 0.5, shape)
     strip = _strip(center, 6 * difficulty**2, rng)
     luminance = _over(luminance, _uniform(rng, -0.1, 0.1, n), strip)
     luminance += (0.02 + 0.07 * difficulty) * rng.standard_normal(luminance.shape, np.float32)
