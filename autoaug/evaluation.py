@@ -10,6 +10,7 @@ import tensorflow as tf
 import tqdm
 
 from autoaug import augment, datasets, records
+from autoaug.files import write_atomically
 
 _BATCH_SIZE = 250
 
@@ -117,4 +118,4 @@ def _trained_seconds(run_dir, record):
 def _write_predictions(path, logits, labels, overlap):
     buffer = io.BytesIO()
     np.savez_compressed(buffer, logits=logits, labels=labels, overlap=overlap)
-    records.write_atomically(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue())

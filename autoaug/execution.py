@@ -15,8 +15,8 @@ import tqdm
 import yaml
 
 from autoaug import datasets, recipes, records
+from autoaug.files import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 _RECIPE = ("epochs", "augmentation", "validation_size", "precision", "xla")  # parameters that change the recipe
 _PATIENCE = 30  # seconds for a process to end by itself

@@ -23,10 +23,10 @@ import boto3
 import botocore.exceptions
 
 from autoaug import job, recipes, s3
+from autoaug.files import ROOT
 from autoaug.datasets import DATASETS
 from autoaug.job import LaunchError
 
-_ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def options_from(given):
@@ -160,7 +160,7 @@ def progress(training, options, data_hash=None):
 
 def submit(configuration, wait=False):
     """Send the source and create the job of a configuration from `job.describe`; returns the job's name."""
-    os.environ.setdefault("SAGEMAKER_USER_CONFIG_OVERRIDE", str(_ROOT / "autoaug" / "sagemaker_config.json"))
+    os.environ.setdefault("SAGEMAKER_USER_CONFIG_OVERRIDE", str(ROOT / "autoaug" / "sagemaker_config.json"))
     from sagemaker.core import image_uris
     from sagemaker.core.helper.session_helper import Session
     from sagemaker.core.training import configs
@@ -196,7 +196,7 @@ def stage(folder):
     from autoaug import records
 
     for name in job.SOURCE:
-        source, target = _ROOT / name, pathlib.Path(folder) / name
+        source, target = ROOT / name, pathlib.Path(folder) / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))

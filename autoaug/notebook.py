@@ -4,6 +4,8 @@ import ast
 import os
 import pathlib
 
+from autoaug.files import ROOT
+
 
 class ParameterError(ValueError):
     """A notebook was given a parameter it does not know, or a value of another type."""
@@ -15,7 +17,7 @@ def start(namespace):
     So `data_dir="data"` means the same folder either way.
     """
     check_parameters(namespace)
-    if pathlib.Path.cwd() == pathlib.Path(__file__).resolve().parents[1] / "notebooks":
+    if pathlib.Path.cwd() == ROOT / "notebooks":
         os.chdir("..")
 
 

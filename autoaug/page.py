@@ -14,7 +14,7 @@ import numpy as np
 from IPython.display import HTML
 from markupsafe import Markup
 
-from autoaug.records import write_atomically
+from autoaug.files import write_atomically
 
 _NUMBER = re.compile(r"[−+]?[\d,.]+( \[.*\]| s| %| to [\d.]+)?")
 

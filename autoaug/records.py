@@ -29,8 +29,8 @@ import filelock
 import pandas as pd
 
 from autoaug import recipes
+from autoaug.files import ROOT, write_atomically
 
-_ROOT = pathlib.Path(__file__).resolve().parents[1]
 _check_schema = fastjsonschema.compile(json.loads((pathlib.Path(__file__).parent / "record_schema.json").read_text()))
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "numba")
 _TEST_COLUMNS = ("total", "correct", "overlap", "clean_total", "clean_correct")
@@ -138,24 +138,6 @@ def write(folder, record):
     write_atomically(pathlib.Path(folder) / "record.json", (json.dumps(record, indent=2) + "\n").encode())
 
 
-def write_atomically(path, content):
-    """Write bytes under a temporary name in the same folder, then rename, so that no reader sees half a file."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        error.add_note(f"while writing {path}, which is as it was before")
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def read(folder):
     """The record in a run's folder, checked against the schema and its own sums.
 
@@ -237,7 +219,7 @@ def _is_finished(record):
 
 def code_version():
     """The package's version, and, run from a git checkout, its commit and whether files differ from it (else None)."""
-    if (sent := _ROOT / "code_version.json").exists():  # source that `launch.stage` sent is no checkout
+    if (sent := ROOT / "code_version.json").exists():  # source that `launch.stage` sent is no checkout
         return json.loads(sent.read_text())
     version = importlib.metadata.version("autoaug")
     try:
@@ -250,7 +232,7 @@ def code_version():
 
 
 def _git(*arguments):
-    command = ["git", "-C", str(_ROOT), *arguments]
+    command = ["git", "-C", str(ROOT), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 

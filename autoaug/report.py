@@ -21,7 +21,8 @@ import yaml
 from nbconvert import HTMLExporter
 
 from autoaug import records
-from autoaug.execution import ROOT, NotebookError, execute
+from autoaug.execution import NotebookError, execute
+from autoaug.files import ROOT, write_atomically
 
 _KEYS = {"notebook", "parameters", "each", "render"}
 
@@ -102,7 +103,7 @@ def render(notebook, page):
         "tables_style": (bundle / "dt_bundle.css").read_text("utf-8"),
     }
     html, _ = exporter.from_notebook_node(nbformat.read(notebook, as_version=4), resources)
-    records.write_atomically(page, html.encode())
+    write_atomically(page, html.encode())
 
 
 def main(arguments=None):

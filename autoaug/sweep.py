@@ -16,9 +16,10 @@ import pandas as pd
 import yaml
 
 from autoaug import job, launch, recipes
+from autoaug.files import ROOT
 from autoaug.job import LaunchError
 
-_STUDY = pathlib.Path(__file__).resolve().parents[1] / "notebooks" / "study.yml"
+_STUDY = ROOT / "notebooks" / "study.yml"
 _RECIPE = {"preset", "epochs", "augmentation", "validation_size", "precision", "xla"}
 _KNOWN = {"model", "train_data", "seed", "workers", "update", *_RECIPE}
 

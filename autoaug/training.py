@@ -17,6 +17,7 @@ import pandas as pd
 import tensorflow as tf
 
 from autoaug import cluster, estimate, evaluation, interruption, models, pipeline, recipes, records
+from autoaug.files import write_atomically
 from autoaug.progress import Progress
 from autoaug.run_checkpoints import DamagedCheckpointError, RunCheckpoints
 from autoaug.training_step import TrainingStep, precision_scope
@@ -214,7 +215,7 @@ class _Run:
         rate = np.float32(self._learning_rate(failed))
         buffer = io.BytesIO()
         np.savez(buffer, images=images, labels=labels, learning_rate=rate, noise_key=[self.seed, failed])
-        records.write_atomically(self.run_dir / "failed_step.npz", buffer.getvalue())
+        write_atomically(self.run_dir / "failed_step.npz", buffer.getvalue())
         good = self.checkpoints.steps()
         raise FloatingPointError(
             f"{self.run_dir}: the cost of step {failed + 1:,} (epoch {epoch + 1}, batch {start + 1}) is not finite. "
@@ -236,4 +237,4 @@ class _Run:
                 for name, value in row.items():
                     if name != "epoch":
                         tf.summary.scalar(name, value, step=row["epoch"])
-        records.write_atomically(path, content)
+        write_atomically(path, content)

@@ -12,8 +12,9 @@ import pathlib
 import numpy as np
 import pandas as pd
 
+from autoaug.files import ROOT
+
 TEST_SETS = ("cifar10", "cifar10.1-v4", "cifar10.1-v6")
-_ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def count(path):
@@ -40,7 +41,7 @@ def count(path):
 def main():
     parser = argparse.ArgumentParser(description="Count the published predictions on CIFAR-10 and CIFAR-10.1.")
     parser.add_argument("path", type=pathlib.Path, help="cifar10.1-predictions.npz")
-    parser.add_argument("--out", type=pathlib.Path, default=_ROOT / "results" / "published" / "cifar10.1-counts.csv")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "results" / "published" / "cifar10.1-counts.csv")
     arguments = parser.parse_args()
     counts = count(arguments.path)
     counts.to_csv(arguments.out, index=False)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from autoaug import recipes, records, shift
+from autoaug.files import write_atomically
 
 
 def predictions(rng, labels, accuracy, overlap=()):
@@ -66,7 +67,7 @@ def write(
     for name, arrays in tests.items():
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
-        records.write_atomically(folder / "predictions" / f"{name}.npz", buffer.getvalue())
+        write_atomically(folder / "predictions" / f"{name}.npz", buffer.getvalue())
     epochs = np.arange(1, 4)
     history = pd.DataFrame({"epoch": epochs, "loss": 1 / epochs, "accuracy": 1 - 1 / (1 + epochs)})
     history.to_csv(folder / "history.csv", index=False)

@@ -119,14 +119,14 @@ def test_a_damaged_record_is_named_and_never_counted(tmp_path, content):
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    records.write_atomically(tmp_path / "a", b"old")
+    files.write_atomically(tmp_path / "a", b"old")
 
     def fail(_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(records.os, "fsync", fail)
     with pytest.raises(OSError, match="No space left"):
-        records.write_atomically(tmp_path / "a", b"new")
+        files.write_atomically(tmp_path / "a", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
 
 
