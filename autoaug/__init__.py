@@ -17,7 +17,6 @@ _SUBMODULES = (
     "evaluation",
     "models",
     "plots",
-    "policies",
     "recipes",
     "records",
     "shift",

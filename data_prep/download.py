@@ -16,7 +16,7 @@ import filelock
 import requests
 import tqdm.auto
 
-from autoaug.batches import DatasetError
+from autoaug.datasets.batch_file import DatasetError
 from data_prep.folders import file_hash
 
 TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of an answer

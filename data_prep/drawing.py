@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autoaug.batches import DatasetError
+from autoaug.datasets.batch_file import DatasetError
 
 POOLS = ("cifar10 training", "cifar105 training", "cifar105 test")  # CIFAR-10.2 is the set cifar105
 ORIGIN = np.dtype([("pool", "u1"), ("index", "<i4")])  # of one image: index in POOLS, index in that part

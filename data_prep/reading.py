@@ -3,7 +3,7 @@
 import numpy as np
 
 from autoaug import datasets
-from autoaug.batches import DatasetError
+from autoaug.datasets.batch_file import DatasetError
 
 
 def read_published(name, paths):

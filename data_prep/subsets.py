@@ -13,8 +13,9 @@ import pathlib
 import filelock
 import numpy as np
 
-from autoaug import datasets, manifests
-from autoaug.batches import DatasetError, write_batch
+from autoaug import datasets
+from autoaug.datasets import manifest as manifests
+from autoaug.datasets.batch_file import DatasetError, write_batch
 from data_prep import download, drawing, folders
 from data_prep.reading import read_published
 from data_prep.sources import FILES, REPORTED_STATISTICS

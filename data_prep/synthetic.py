@@ -14,8 +14,8 @@ import pathlib
 import filelock
 import numpy as np
 
-from autoaug.batches import DatasetError, write_batch
 from autoaug.datasets import DATASETS
+from autoaug.datasets.batch_file import DatasetError, write_batch
 from data_prep import folders
 from data_prep.rendering import LATENTS, SHAPES, render
 

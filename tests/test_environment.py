@@ -1,13 +1,13 @@
 """One set of exact pins, everywhere."""
 
-import pathlib
 import re
 import tomllib
 
 import pytest
 import yaml
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from autoaug.files import ROOT
+
 LOCKS = ("requirements.lock", "requirements-sagemaker.lock")
 PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.+!]+)(?: ; .+)?")
 

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import pathlib
 import re
 import subprocess
 import sys
@@ -12,8 +11,8 @@ import papermill
 import pytest
 
 from autoaug import records
+from autoaug.files import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 

@@ -5,7 +5,6 @@ import dataclasses
 import importlib.util
 import json
 import pathlib
-import runpy
 import signal
 import subprocess
 import tempfile
@@ -13,20 +12,20 @@ import tempfile
 import boto3
 import filelock
 import pytest
+import tiny
 
-from autoaug import job, launch, recipes
-
-TINY = runpy.run_path(str(pathlib.Path(__file__).with_name("tiny.py")))
+from autoaug import recipes
+from autoaug.sagemaker import job, launch
 
 
 @pytest.fixture(scope="session")
 def tiny_dataset():
-    return TINY["dataset"]()
+    return tiny.dataset()
 
 
 @pytest.fixture(scope="session")
 def tiny_recipe():
-    return TINY["recipe"]()
+    return tiny.recipe()
 
 
 @pytest.fixture(scope="session", autouse=True)

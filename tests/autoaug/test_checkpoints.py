@@ -1,7 +1,6 @@
 """TF1 checkpoints written by a Saver: a prefix, a folder, an archive; damaged ones, and those of another model."""
 
 import io
-import pathlib
 import tarfile
 
 import numpy as np
@@ -10,9 +9,10 @@ import pytest
 import tensorflow as tf
 
 from autoaug import checkpoints, models, records
+from autoaug.files import ROOT
 from data_prep import synthetic
 
-NOTEBOOK = pathlib.Path(__file__).resolve().parents[2] / "notebooks" / "import_checkpoint.ipynb"
+NOTEBOOK = ROOT / "notebooks" / "import_checkpoint.ipynb"
 SIZE = {"depth": 10, "widen_factor": 1}
 
 

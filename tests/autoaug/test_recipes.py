@@ -2,13 +2,13 @@
 
 import dataclasses
 import json
-import pathlib
 
 import pytest
 
 from autoaug import recipes
+from autoaug.files import ROOT
 
-REFERENCE = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "reference"
+REFERENCE = ROOT.parent / "shared" / "reference"
 
 PUBLISHED = {  # epochs, batch, base learning rate, weight decay
     "wrn": (200, 128, 0.1, 5e-4),

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from autoaug import recipes, records
+from autoaug import files, recipes, records
 
 RECIPE = recipes.get("wrn")
 DATASET = types.SimpleNamespace(

@@ -8,7 +8,6 @@ import functools
 import os
 import pathlib
 import platform
-import runpy
 import subprocess
 import sys
 import tempfile
@@ -17,10 +16,11 @@ import time
 import numba
 import numpy as np
 import PIL
+import pillow_oracle
 
-from autoaug import augment, policies
+from autoaug import augment
+from autoaug.augment import policies
 
-ORACLE = runpy.run_path(str(pathlib.Path(__file__).parents[1] / "autoaug" / "pillow_oracle.py"))
 MEAN, STD = np.array([0.4914, 0.4822, 0.4465]), np.array([0.2470, 0.2435, 0.2616])
 N = 4096  # images of the kernel's timings
 N_SLOW = 256  # images of the others' timings
@@ -113,7 +113,7 @@ def pillow_loop(images, plan):
     """The lean Pillow loop, 8 images at a time, as a contestant."""
 
     def piece(rows):
-        return [ORACLE["augment_with_pillow"](*row, MEAN, STD) for row in rows]
+        return [pillow_oracle.augment_with_pillow(*row, MEAN, STD) for row in rows]
 
     rows = list(zip(images, plan, strict=True))
     return len(rows), [functools.partial(piece, rows[start : start + 8]) for start in range(0, len(rows), 8)]
@@ -168,9 +168,9 @@ def count_differences():
         steps[field] = rng.integers(0, end, steps.shape)
     different = 0
     for image, chain in zip(images, steps, strict=True):
-        operations = ORACLE["operations_of"](chain)
+        operations = pillow_oracle.operations_of(chain)
         result, opaque = augment.apply_operations(image, operations)
-        expected = ORACLE["apply_with_pillow"](image, operations)
+        expected = pillow_oracle.apply_with_pillow(image, operations)
         different += not np.array_equal(np.dstack([result, opaque * np.uint8(255)]), expected)
     return different
 

@@ -5,15 +5,15 @@ python tests/benchmarks/datasets.py                 # about a minute, most of it
 Uses the JPEG copy of CIFAR-10 kept beside the project, and says so where it is absent.
 """
 
-import pathlib
 import subprocess
 import sys
 import tempfile
 import time
 
+from autoaug.files import ROOT
 from data_prep import subsets
 
-SHARED = pathlib.Path(__file__).resolve().parents[2].parent / "shared"
+SHARED = ROOT.parent / "shared"
 RUNS = 5  # processes of each kind, taking turns; the best time and the highest memory count
 
 MEASURED = """

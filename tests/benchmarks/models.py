@@ -2,15 +2,15 @@
 
 import gzip
 import json
-import pathlib
 import sys
 import time
 
 import numpy as np
 
 from autoaug import checkpoints, models, recipes, training
+from autoaug.files import ROOT
 
-REFERENCE = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "reference"
+REFERENCE = ROOT.parent / "shared" / "reference"
 FULL_BATCH = 2  # small, so that the first step's time is that of tracing and compiling
 
 

@@ -11,7 +11,6 @@ import json
 import pathlib
 import random
 import re
-import runpy
 import statistics
 import subprocess
 import sys
@@ -25,9 +24,12 @@ import numpy as np
 import pandas as pd
 import papermill
 import tensorflow as tf
+import tiny
 
-from autoaug import models, recipes, run_checkpoints, training, training_step
+from autoaug import models, recipes, training
 from autoaug.models import layers
+from autoaug.training import run_checkpoints
+from autoaug.training import step as training_step
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROUNDS = 5  # of each contender, taking turns; the median counts
@@ -72,7 +74,9 @@ def keras_step(recipe):
 
 def torch_step(recipe):
     """The same in PyTorch."""
-    step = runpy.run_path(str(HERE / "torch_models.py"))["training_step"]
+    import torch_models  # needs torch
+
+    step = torch_models.training_step
     return step(recipe.model, recipe.size, recipe.weight_decay, *batch(recipe.batch_size))
 
 
@@ -150,10 +154,10 @@ class Enough(Exception):
 
 def train_on(train_size):
     """Peak megabytes after two steps of the Wide-ResNet of width 16 on as many random images."""
-    tiny = runpy.run_path(str(HERE.parent / "autoaug" / "tiny.py"))["dataset"]()
+    dataset = tiny.dataset()
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (train_size, 32, 32, 3), np.uint8)
-    dataset = dataclasses.replace(tiny, train_images=images, train_labels=rng.integers(0, 10, train_size))
+    dataset = dataclasses.replace(dataset, train_images=images, train_labels=rng.integers(0, 10, train_size))
     recipe = dataclasses.replace(recipes.get("wrn"), epochs=1, batch_size=128, size={"widen_factor": 1})
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(training.TrainingStep, "__call__", two_steps()):
         try:
@@ -246,7 +250,7 @@ def kills():
 
 
 def _kill(times, changes):
-    script, rng = HERE.parent / "autoaug" / "train_and_die.py", random.Random(0)
+    script, rng = HERE.parent / "helpers" / "train_and_die.py", random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = pathlib.Path(folder) / "whole", pathlib.Path(folder) / "killed"
         commands = [[sys.executable, str(script), str(run), "SIGKILL", "after", "99", json.dumps(changes)]

@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from autoaug.batches import DatasetError
+from autoaug.datasets.batch_file import DatasetError
 from data_prep import download, sources
 
 OTHER = np.random.default_rng(1).bytes(300_000)

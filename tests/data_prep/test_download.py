@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from autoaug.batches import DatasetError
+from autoaug.datasets.batch_file import DatasetError
 from data_prep import download, folders, sources
 
 PIECE = 2**16  # bytes that a download writes at once

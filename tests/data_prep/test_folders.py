@@ -6,8 +6,9 @@ import pickle
 import numpy as np
 import pytest
 
-from autoaug import datasets, manifests
-from autoaug.batches import DatasetError, write_batch
+from autoaug import datasets
+from autoaug.datasets import manifest as manifests
+from autoaug.datasets.batch_file import DatasetError, write_batch
 from data_prep import sources, subsets
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from autoaug import datasets
-from autoaug.batches import DatasetError
+from autoaug.datasets.batch_file import DatasetError
+from autoaug.files import ROOT
 from data_prep import sources, subsets
 
-SCRIPT = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "data" / "make_batches.py"
+SCRIPT = ROOT.parent / "shared" / "data" / "make_batches.py"
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The published numbers: counted from the predictions, committed as counted."""
 
-import pathlib
 import subprocess
 import sys
 
@@ -10,9 +9,9 @@ import pytest
 import scipy.stats
 
 from autoaug import recipes, shift
+from autoaug.files import ROOT
 from data_prep import published
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 PREDICTIONS = ROOT.parent / "shared" / "data" / "cifar10.1-predictions.npz"
 COUNTS = ROOT / "results" / "published" / "cifar10.1-counts.csv"
 PUBLISHED = {  # accuracy on CIFAR-10 and CIFAR-10.1 v4, in percent: Recht et al. (2018), table of all models

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autoaug import datasets
-from autoaug.batches import DatasetError
+from autoaug.datasets.batch_file import DatasetError
 from data_prep.reading import read_published
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2_021, 32, 32, 3), dtype=np.uint8)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autoaug import datasets
-from autoaug.batches import DatasetError
+from autoaug.datasets.batch_file import DatasetError
 from data_prep import drawing, folders, sources, subsets
 
 DRAWN = list(subsets.DRAWN_FROM)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autoaug import datasets
-from autoaug.batches import write_batch
+from autoaug.datasets.batch_file import write_batch
 from data_prep import folders, upload
 
 BUCKET = "a-bucket"

@@ -1,0 +1,229 @@
+"""AutoAugment on 32×32 images: all random choices drawn first, as a plan, then applied by a compiled kernel.
+
+Per image, in this order: one sub-policy of two operations, zero padding by 4 and a crop, a left-right flip, a 16×16
+cutout. Padding, cutout and transparent pixels are zero after normalisation, that is the channel mean.
+"""
+
+import functools
+import numbers
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from autoaug.augment import kernel, policies
+from autoaug.augment.geometry import geometric_sources
+from autoaug.augment.kernel import AREA, PADDING, SIDE
+
+# One operation on one image. `negate` is read by the five geometric operations, the centre by Cutout.
+STEP = np.dtype(
+    [
+        ("operation", np.int8),  # number in policies.Operation
+        ("level", np.int8),
+        ("acts", np.bool_),
+        ("negate", np.bool_),
+        ("center_column", np.int8),
+        ("center_row", np.int8),
+    ]
+)
+
+# The choices for one image.
+PLAN = np.dtype(
+    [
+        ("sub_policy", np.int16),  # its index; −1 without a policy
+        ("steps", STEP, 2),  # the sub-policy's two operations
+        ("crop_row", np.int8),  # 0…7; 4 is the centre
+        ("crop_column", np.int8),
+        ("flip", np.bool_),
+        ("cutout_row", np.int8),  # the centre of the final cutout, 0…31
+        ("cutout_column", np.int8),
+    ]
+)
+
+_geometric_sources = functools.cache(geometric_sources)
+
+
+def epoch_generator(seed, epoch):
+    """The random generator of one epoch's plan: Philox, keyed by two integers ≥ 0."""
+    for name, value in (("seed", seed), ("epoch", epoch)):
+        if not 0 <= value < 2**64:
+            raise ValueError(f"Expected {name} in 0…2⁶⁴−1. Received: {name}={value}")
+    return np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
+
+
+def sample_plan(rng, n, policy=policies.CIFAR10):
+    """Draws every random choice for n images.
+
+    Args:
+        rng: numpy.random.Generator, such as `epoch_generator(seed, epoch)`.
+        n: number of images.
+        policy: sub-policies, each two `(operation, probability, level)`; `()` for crop, flip and cutout only, which
+            are drawn first and so are the same with and without a policy.
+
+    Returns: structured array PLAN [n].
+    """
+    plan = np.zeros(n, PLAN)
+    plan["crop_row"], plan["crop_column"] = rng.integers(0, 2 * PADDING, (2, n))  # 8, the last offset, is never drawn
+    plan["flip"] = rng.integers(0, 2, n)
+    plan["cutout_row"], plan["cutout_column"] = rng.integers(0, SIDE, (2, n))
+    plan["sub_policy"] = -1
+    if policy:
+        table, probability = _policy_arrays(policy)
+        plan["sub_policy"] = sub_policy = rng.integers(0, len(policy), n)
+        steps = table[sub_policy]
+        steps["acts"] = rng.random((n, 2)) < probability[sub_policy]
+        steps["negate"] = rng.integers(0, 2, (n, 2))
+        steps["center_column"], steps["center_row"] = rng.integers(0, SIDE, (2, n, 2))
+        plan["steps"] = steps
+    return plan
+
+
+def _policy_arrays(policy):
+    """The operations and levels, STEP [sub-policies, 2], and the probabilities, float64 [sub-policies, 2]."""
+    steps = np.zeros((len(policy), 2), STEP)
+    probability = np.empty((len(policy), 2))
+    for index, sub_policy in enumerate(policy):
+        if len(sub_policy) != 2:
+            raise ValueError(f"Expected two operations in each sub-policy. Received: {sub_policy}")
+        for position, (name, chance, level) in enumerate(sub_policy):
+            steps[index, position]["operation"] = _operation_number(name)
+            steps[index, position]["level"] = _checked_integer("level", level, policies.LEVELS)
+            if not 0 <= chance <= 1:
+                raise ValueError(f"Expected a probability in 0…1. Received: {name} with probability {chance}")
+            probability[index, position] = chance
+    return steps, probability
+
+
+def augment_batch(images, plan, mean, std, out=None, threads=1):
+    """Augments and normalises images: the same plan gives the same bits, in any batch split and with any thread count.
+
+    Args:
+        images: uint8 [n, 32, 32, 3].
+        plan: PLAN [n], from `sample_plan`.
+        mean, std: float [3], the training set's, as fractions of 255.
+        out: float32 [n, 32, 32, 3], C-contiguous, to write to; a new array if None.
+        threads: Python threads that share the batch; the kernel holds no lock.
+
+    Returns: float32 [n, 32, 32, 3].
+    Raises: ValueError where an argument is not as described.
+    """
+    images = _checked_images(images)
+    n = len(images)
+    steps = _checked_steps(plan, n)
+    if threads < 1:
+        raise ValueError(f"Expected threads ≥ 1. Received: threads={threads}")
+    out = _checked_out(np.empty(images.shape, np.float32) if out is None else out, images.shape)
+    normalization = np.ascontiguousarray(_normalization(mean, std).T)
+    pixels = np.require(images, requirements=["C", "W"]).reshape(n, AREA, 3)
+    plan = np.require(plan, requirements=["C", "W"])  # one memory layout for all calls: the kernel is compiled once
+
+    def augment(part):
+        kernel.augment_images(pixels[part], steps[part], plan[part], normalization, _geometric_sources(), out[part])
+
+    if threads == 1:
+        augment(slice(None))
+        return out
+    bounds = np.linspace(0, n, 4 * threads + 1).astype(int)  # several parts a thread, since images differ in their work
+    parts = map(slice, bounds[:-1], bounds[1:])
+
+    def augment_parts():
+        for part in parts:
+            augment(part)
+
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(augment_parts) for _ in range(threads - 1)]
+        augment_parts()
+    for other in others:
+        other.result()
+    return out
+
+
+def normalize(images, mean, std):
+    """uint8 [n, 32, 32, 3] to float32: (value/255 − mean)/std, the same numbers as `augment_batch` writes."""
+    return _normalization(mean, std)[_checked_images(images), np.arange(3)]
+
+
+def apply_operations(image, operations):
+    """Applies operations to one image, with the code that `augment_batch` runs.
+
+    Args:
+        image: uint8 [32, 32, 3].
+        operations: dicts with `op` (a name in `policies.Operation`), `level` (0…9), for the geometric operations
+            `negate` (bool, default False), for Cutout `center` (column, row; each 0…31).
+
+    Returns: the image, uint8 [32, 32, 3], and bool [32, 32]: where it is opaque. The rest is zero after normalisation.
+    """
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.shape != (SIDE, SIDE, 3):
+        raise ValueError(f"Expected image: uint8 [32, 32, 3]. Received: {image.dtype} {image.shape}")
+    steps = np.zeros(len(operations), STEP)
+    for step, operation in zip(steps, operations, strict=True):
+        _fill_step(step, operation)
+    pixels = np.empty(AREA, np.uint32)
+    table = np.empty((3, 256), np.uint8)
+    kernel.pack(np.require(image, requirements=["C", "W"]).reshape(AREA, 3), pixels)
+    if kernel.apply_steps(pixels, table, steps, _geometric_sources()):
+        kernel.apply_table(pixels, table)
+    red_green_blue_alpha = pixels.astype("<u4").view(np.uint8).reshape(SIDE, SIDE, 4)
+    return red_green_blue_alpha[..., :3].copy(), red_green_blue_alpha[..., 3] == 255
+
+
+def _fill_step(step, operation):
+    if not {"op", "level"} <= operation.keys() <= {"op", "level", "negate", "center"}:
+        raise ValueError(f"Expected 'op' and 'level', perhaps 'negate' and 'center'. Received: {operation}")
+    center = operation.get("center")
+    if operation["op"] == "Cutout" and center is None:
+        raise ValueError("Expected a center (column, row) for Cutout. Received: center=None")
+    step["operation"] = _operation_number(operation["op"])
+    step["level"] = _checked_integer("level", operation["level"], policies.LEVELS)
+    step["acts"] = True
+    step["negate"] = operation.get("negate", False)
+    if center is not None:
+        step["center_column"] = _checked_integer("center column", center[0], SIDE)
+        step["center_row"] = _checked_integer("center row", center[1], SIDE)
+
+
+def _normalization(mean, std):
+    """float32 [256, 3]: (value/255 − mean)/std, computed in float64 and rounded once."""
+    mean, std = np.asarray(mean, np.float64), np.asarray(std, np.float64)
+    if mean.shape != (3,) or std.shape != (3,) or not (std > 0).all():
+        raise ValueError(f"Expected mean and std > 0 of 3 channels. Received: mean={mean}, std={std}")
+    return ((np.arange(256)[:, None] / 255 - mean) / std).astype(np.float32)
+
+
+def _operation_number(name):
+    if name not in policies.Operation.__members__:
+        raise ValueError(f"Expected op to be one of {', '.join(policies.Operation.__members__)}. Received: op={name!r}")
+    return policies.Operation[name]
+
+
+def _checked_integer(name, value, end):
+    if not isinstance(value, numbers.Integral):
+        raise ValueError(f"Expected an integer {name}. Received: {name}={value}")
+    if not 0 <= value < end:
+        raise ValueError(f"Expected {name} in 0…{end - 1}. Received: {name}={value}")
+    return value
+
+
+def _checked_images(images):
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE, 3):
+        raise ValueError(f"Expected images: uint8 [n, 32, 32, 3]. Received: {images.dtype} {images.shape}")
+    return images
+
+
+def _checked_out(out, shape):
+    if out.shape != shape or out.dtype != np.float32 or not out.flags.carray:
+        raise ValueError(f"Expected out: writable, C-contiguous, float32 {shape}. Received: {out.dtype} {out.shape}")
+    return out
+
+
+def _checked_steps(plan, n):
+    """The plan's steps, after a check of the numbers that the kernel uses as indices."""
+    plan = np.asarray(plan)
+    if plan.dtype != PLAN or plan.shape != (n,):
+        raise ValueError(f"Expected a plan from sample_plan for {n} images. Received: {plan.dtype} {plan.shape}")
+    steps = np.ascontiguousarray(plan["steps"])
+    for name, end in (("operation", len(policies.Operation)), ("level", policies.LEVELS)):
+        for extreme in (np.min, np.max):
+            _checked_integer(f"{name} in the plan", extreme(steps[name], initial=0), end)
+    return steps

@@ -1,0 +1,49 @@
+"""Where geometric operations take each pixel from: Pillow 13.0.0's affine transform, in its 16-bit fixed point."""
+
+import math
+
+import numpy as np
+
+from autoaug.augment.kernel import AREA, SIDE
+from autoaug.augment.policies import LEVELS
+
+
+def _affine_sources(a, b, c, d, e, f):
+    """Source index of each output pixel, int16 [1024], 1024 where it lies outside, by nearest neighbour.
+
+    `(a … f)` map output to input coordinates as in `Image.transform(size, AFFINE, (a, b, c, d, e, f))`.
+    """
+    row, column = np.divmod(np.arange(AREA), SIDE)
+
+    def fixed(value):
+        return math.floor(value * 65536 + 0.5)
+
+    source_column = (fixed(c + a * 0.5 + b * 0.5) + column * fixed(a) + row * fixed(b)) >> 16
+    source_row = (fixed(f + d * 0.5 + e * 0.5) + column * fixed(d) + row * fixed(e)) >> 16
+    inside = (source_column >= 0) & (source_column < SIDE) & (source_row >= 0) & (source_row < SIDE)
+    return np.where(inside, source_row * SIDE + source_column, AREA).astype(np.int16)
+
+
+def _rotation(degrees):
+    """The six numbers of `Image.rotate(degrees)` about the image's centre."""
+    angle = -math.radians(degrees % 360.0)
+    cos, sin = round(math.cos(angle), 15), round(math.sin(angle), 15)
+    half = SIDE / 2
+    return cos, sin, (cos * -half + sin * -half) + half, -sin, cos, (-sin * -half + cos * -half) + half
+
+
+def geometric_sources():
+    """Source indices, int16 [5 operations, 10 levels, negated or not, 1024], in the order of `policies.Operation`."""
+    sources = np.empty((5, LEVELS, 2, AREA), np.int16)
+    for level in range(LEVELS):
+        for negate, sign in enumerate((1, -1)):
+            shear, pixels, degrees = sign * (level * 0.3 / 10), sign * level, sign * int(level * 30 / 10)
+            maps = (
+                (1, shear, 0, 0, 1, 0),
+                (1, 0, 0, shear, 1, 0),
+                (1, 0, pixels, 0, 1, 0),
+                (1, 0, 0, 0, 1, pixels),
+                _rotation(degrees),
+            )
+            sources[:, level, negate] = [_affine_sources(*numbers) for numbers in maps]
+    return sources

@@ -1,0 +1,273 @@
+"""The data sets by name: their files, loading, channel statistics, and overlap between sets.
+
+Every set lies in `data_dir/<name>/training/`, training and test batches together, in the format of `autoaug.batches`.
+A set that data_prep built has a `manifest.json` beside them, which says where the images come from; pixels and labels
+that are not those of the manifest are refused. A folder without one is read as it is.
+"""
+
+import concurrent.futures
+import dataclasses
+import functools
+import hashlib
+import pathlib
+
+import numpy as np
+import pandas as pd
+
+from autoaug.datasets import manifest as manifests
+from autoaug.datasets.batch_file import DatasetError, read_batch
+
+CLASS_NAMES = {
+    "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    "cifar100": tuple(
+        """
+        apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
+        castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin
+        elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster
+        man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck
+        pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk
+        skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger
+        tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
+        """.split()  # noqa: SIM905
+    ),
+    "synthetic10": ("disc", "ring", "square", "triangle", "cross", "star", "crescent", "bar", "chevron", "dumbbell"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """The files of a data set. A model is evaluated on the test sets of its `family`, whose classes are the same.
+
+    A set without training files is a test set only.
+    """
+
+    training_files: tuple[str, ...]
+    test_file: str
+    train_size: int
+    test_size: int
+    family: str = "cifar10"
+    label_key: str = "labels"
+
+    @property
+    def num_classes(self):
+        return len(CLASS_NAMES[self.family])
+
+
+_CIFAR10_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
+_SYNTHETIC = Spec(("train_batch",), "test_batch", 5_120, 2_000, family="synthetic10")
+
+DATASETS = {
+    "cifar10": Spec(_CIFAR10_FILES, "test_batch", 50_000, 10_000),
+    "cifar100": Spec(("train",), "test", 50_000, 10_000, family="cifar100", label_key="fine_labels"),
+    "cifar10_10k": Spec(("cifar10_10k_train_py27",), "cifar10_10k_test_py27", 8_000, 2_000),
+    "cifar10_30k": Spec(("cifar10_30k_train_py27",), "cifar10_30k_test_py27", 24_000, 6_000),
+    "cifar102": Spec(("cifar102_min_overlap_train_v4_py27",), "cifar102_min_overlap_test_v4_py27", 8_000, 2_000),
+    "cifar102_30k": Spec(("cifar102_30k_train_py27",), "cifar102_30k_test_py27", 24_000, 6_000),
+    "cifar10_12k": Spec(("cifar10_12k_train",), "cifar10_12k_test", 10_000, 2_000),
+    "cifar105": Spec(("cifar105_train",), "cifar105_test", 10_000, 2_000),
+    "cifar10.1-v4": Spec((), "cifar10.1-v4_test", 0, 2_021),
+    "cifar10.1-v6": Spec((), "cifar10.1-v6_test", 0, 2_000),
+    "cifar10.2": Spec((), "cifar10.2_test", 0, 2_000),
+    "synthetic10": _SYNTHETIC,
+    "synthetic10_harder": _SYNTHETIC,
+    "synthetic10_different": _SYNTHETIC,
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """A test set: images uint8 [n, 32, 32, 3], labels int64 [n]; `source` as for `Dataset`."""
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    source: str = manifests.UNVERIFIED
+
+    @functools.cached_property
+    def sha256(self):
+        """Of pixels and labels; computed on first use, since it takes as long as reading the files again."""
+        return content_hash(self.images, self.labels)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images uint8 [n, 32, 32, 3], labels int64 [n]; `mean` and `std` float64 [3] of the training part, of 255.
+
+    `source` says for a report where the images come from, such as "CIFAR-10" or "CIFAR-10 (JPEG copy)".
+    """
+
+    name: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    class_names: tuple[str, ...]
+    mean: np.ndarray
+    std: np.ndarray
+    source: str = manifests.UNVERIFIED
+
+    @property
+    def num_classes(self):
+        return len(self.class_names)
+
+    @functools.cached_property
+    def sha256(self):
+        """Of the training part, as for `LabelledImages`."""
+        return content_hash(self.train_images, self.train_labels)
+
+    @functools.cached_property
+    def test_sha256(self):
+        return content_hash(self.test_images, self.test_labels)
+
+
+def load(name, data_dir):
+    """Reads a data set from `data_dir/<name>/training/`.
+
+    Raises:
+        DatasetError: the name is unknown or of a test set only, files are missing (the message says what to do), a file
+            is malformed, or the images are not those of the folder's manifest.
+    """
+    spec, folder = _find(name, data_dir)
+    if not spec.training_files:
+        raise DatasetError(f"{name}: Expected a data set to train on. Received: a test set; it has no training part")
+    manifest = manifests.read(folder)
+    train_images, train_labels = read_images(folder, spec.training_files, spec.train_size, spec)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        statistics = pool.submit(channel_statistics, train_images)  # while the test part is read
+        test_images, test_labels = read_images(folder, (spec.test_file,), spec.test_size, spec)
+    mean, std = statistics.result()
+    parts, names = (train_images, train_labels, test_images, test_labels), CLASS_NAMES[spec.family]
+    if manifest is None:
+        return Dataset(name, *parts, names, mean, std)
+    dataset = Dataset(name, *parts, names, mean, std, manifest["source"])
+    manifests.require(folder, manifest, {"training": dataset.sha256, "test": dataset.test_sha256})
+    return dataset
+
+
+def load_test(name, data_dir):
+    """Reads only the test part of a data set, as `LabelledImages`; raises what `load` raises."""
+    spec, folder = _find(name, data_dir)
+    manifest = manifests.read(folder)
+    images, labels = read_images(folder, (spec.test_file,), spec.test_size, spec)
+    if manifest is None:
+        return LabelledImages(name, images, labels)
+    test = LabelledImages(name, images, labels, manifest["source"])
+    manifests.require(folder, manifest, {"test": test.sha256})
+    return test
+
+
+def read_images(folder, files, size, spec):
+    """Reads batch files of equal size in order: images uint8 [size, 32, 32, 3], labels int64 [size].
+
+    Raises:
+        DatasetError: a file is missing or malformed, or holds another number of images or other labels than the spec's.
+    """
+    images, labels = np.empty((size, 32, 32, 3), np.uint8), np.empty(size, np.int64)
+    count = size // len(files)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:  # copies pixels while the next file is read
+        for number, file in enumerate(files):
+            part = slice(number * count, (number + 1) * count)
+            planes, labels[part] = read_batch(folder / file, count, spec.label_key, spec.num_classes)
+            pool.submit(_interleave, planes, images[part])
+            del planes  # or it would be held while the next file is read
+    return images, labels
+
+
+def available(data_dir, family=None):
+    """Names of the data sets (of one family) whose files are all on disk."""
+    return [
+        name
+        for name, spec in DATASETS.items()
+        if family in (None, spec.family) and not _missing(spec, _folder(name, data_dir))
+    ]
+
+
+def channel_statistics(images):
+    """Mean and population standard deviation per channel, each float64 [3], of uint8 images [n, 32, 32, 3] as of 255.
+
+    Exact: 256 squares of at most 255 add up to less than 2²⁴, up to where float32 holds every integer.
+    """
+    total, squares = np.zeros(images[0].size, int), np.zeros(images[0].size, int)
+    for start in range(0, len(images), 256):
+        chunk = images[start : start + 256].reshape(-1, images[0].size).astype(np.float32)
+        total += chunk.sum(axis=0).astype(int)
+        squares += np.square(chunk, out=chunk).sum(axis=0).astype(int)
+    pixels = len(images) * 32 * 32
+    total, squares = (sums.reshape(-1, 3).sum(axis=0).tolist() for sums in (total, squares))
+    variance = [(pixels * square - linear**2) / pixels**2 for linear, square in zip(total, squares, strict=True)]
+    return np.array(total) / pixels / 255, np.sqrt(variance) / 255
+
+
+def content_hash(images, labels):
+    """SHA-256, in hexadecimal, of the pixels in row-major order followed by the labels as little-endian int64."""
+    digest = hashlib.sha256(np.ascontiguousarray(images))
+    digest.update(np.ascontiguousarray(labels, dtype="<i8"))
+    return digest.hexdigest()
+
+
+def overlap(test_images, train_images):
+    """bool [n_test]: the same pixels occur among the training images, uint8 [n, 32, 32, 3]."""
+    known = {_image_hash(image) for image in train_images}
+    return np.array([_image_hash(image) in known for image in test_images], bool)
+
+
+def repeated(images):
+    """bool [n]: the same pixels occur in an earlier image of uint8 images [n, 32, 32, 3]."""
+    first = {}
+    return np.array([first.setdefault(_image_hash(image), index) != index for index, image in enumerate(images)], bool)
+
+
+def overlap_tables(data_dir):
+    """Counts images with the same pixels, for all data sets on disk; holds the images of one set at a time.
+
+    Returns:
+        Two DataFrames of int. A row per training set, a column per test set: how many of the test images are among the
+        training images. And a row per data set, with the columns `training` and `test`: how many images of the part
+        repeat an earlier one of it.
+    """
+    training, test = {}, {}
+    for name in available(data_dir):
+        if DATASETS[name].training_files:
+            dataset = load(name, data_dir)
+            training[name] = [_image_hash(image) for image in dataset.train_images]
+            test[name] = [_image_hash(image) for image in dataset.test_images]
+        else:
+            test[name] = [_image_hash(image) for image in load_test(name, data_dir).images]
+    known = {name: set(hashes) for name, hashes in training.items()}
+    counts = [[sum(image in images for image in hashes) for hashes in test.values()] for images in known.values()]
+    overlaps = pd.DataFrame(counts, index=list(known), columns=list(test), dtype=int)
+    repeats = [[len(hashes) - len(set(hashes)) for hashes in (training.get(n, []), test[n])] for n in test]
+    return overlaps, pd.DataFrame(repeats, index=list(test), columns=["training", "test"], dtype=int)
+
+
+def _image_hash(image):
+    return hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
+
+
+def _folder(name, data_dir):
+    return pathlib.Path(data_dir) / name / "training"
+
+
+def _files(spec):
+    return (*spec.training_files, spec.test_file)
+
+
+def _missing(spec, folder):
+    return [file for file in _files(spec) if not (folder / file).is_file()]
+
+
+def _find(name, data_dir):
+    """The specification and folder of a data set whose files are all there."""
+    if name not in DATASETS:
+        raise DatasetError(f"Unknown data set. Expected one of {', '.join(DATASETS)}. Received: {name!r}")
+    spec, folder = DATASETS[name], _folder(name, data_dir)
+    if missing := _missing(spec, folder):
+        remedy = f"{manifests.build_command(name, data_dir)}; or put {', '.join(_files(spec))} into {folder.absolute()}"
+        raise DatasetError(f"{folder}: Expected the data set {name!r}. Missing: {', '.join(missing)}. {remedy}")
+    return spec, folder
+
+
+def _interleave(planes, images):
+    """Copies uint8 [n, 3, 32, 32] to [n, 32, 32, 3]; three strided copies take a third of a transposed one's time."""
+    for channel in range(3):
+        images[..., channel] = planes[:, channel]

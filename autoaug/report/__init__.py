@@ -1,0 +1,1 @@
+"""The report: the study's notebooks executed, and one rendered as a page."""

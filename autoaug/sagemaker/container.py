@@ -1,0 +1,166 @@
+"""What a SageMaker job runs on every host: the training notebook on the first, the other workers elsewhere.
+
+Read of the environment is what SageMaker's older and newer drivers both set: SM_HOSTS, SM_CURRENT_HOST (a host's place
+in the list counts, not the number in its name), SM_CHANNEL_…, SM_MODEL_DIR, SM_NUM_GPUS; the notebook's parameters
+come as arguments, `--name value`. The run grows in /opt/ml/checkpoints, which SageMaker keeps in S3, and so goes on
+after an interruption. No process outlives this script, since the job ends only when the last one has.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+if __name__ == "__main__":
+    sys.path[0] = str(_ROOT)  # the drivers run this file as a script, not as a module
+
+import nbformat  # noqa: E402
+import papermill  # noqa: E402
+import psutil  # noqa: E402
+from nbclient.exceptions import DeadKernelError  # noqa: E402
+
+from autoaug.datasets import DATASETS  # noqa: E402
+from autoaug.sagemaker.job import CHECKPOINTS, channel_name  # noqa: E402
+
+_OUTPUT = pathlib.Path("/opt/ml/output")
+_NOTEBOOK = _ROOT / "notebooks" / "train.ipynb"
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
+_PATIENCE = 30  # seconds for killed processes to end
+
+
+def parse(arguments):
+    """Parameters of the training notebook from `--name value`, each converted to the notebook's type of it.
+
+    Raises:
+        ValueError: a name or value is not what the notebook expects.
+    """
+    known, parameters = papermill.inspect_notebook(str(_NOTEBOOK)), {}
+    for name, text in zip(arguments[::2], arguments[1::2], strict=True):
+        name = name.removeprefix("--")
+        kind = known.get(name, {}).get("inferred_type_name")
+        try:
+            parameters[name] = {
+                "str": str, "int": int, "float": float, "dict": json.loads, "list": json.loads,
+                "bool": lambda word: {"true": True, "false": False}[word.lower()],
+            }[kind](text)  # fmt: skip
+        except (KeyError, ValueError) as error:
+            expected = f"{name}, {kind}" if kind else f"a parameter of {', '.join(known)}"
+            raise ValueError(f"Expected {expected}. Received: --{name} {text!r}") from error
+    return parameters
+
+
+def link_data(folder):
+    """Make a `data_dir` of the channels: `<folder>/<name>/training` for each data set that has one."""
+    for name in DATASETS:
+        channel = os.environ.get(f"SM_CHANNEL_{channel_name(name).upper()}")
+        if channel:
+            (folder / name).mkdir(parents=True)
+            (folder / name / "training").symlink_to(channel)
+
+
+def train(parameters):
+    """Execute the training notebook; its executed copy and the run go to S3 whether it succeeds or not."""
+    results, executed = pathlib.Path(CHECKPOINTS), pathlib.Path(CHECKPOINTS) / "train.ipynb"
+    results.mkdir(parents=True, exist_ok=True)
+    _require_gpu()
+    with tempfile.TemporaryDirectory() as data:
+        link_data(pathlib.Path(data))
+        try:
+            papermill.execute_notebook(
+                str(_NOTEBOOK), str(executed), parameters | {"data_dir": data, "results_dir": str(results)},
+                cwd=str(_ROOT), progress_bar=False, stdout_file=sys.stdout, stderr_file=sys.stderr,
+            )  # fmt: skip
+        finally:
+            _copy_results(results, executed)
+    for path in results.glob("runs/*/record.json"):
+        for name, test in json.loads(path.read_text())["tests"].items():
+            print(f"test accuracy {name} {test['clean_correct'] / test['clean_total']:.4f}", flush=True)
+
+
+def _require_gpu():
+    """Raise unless TensorFlow sees a GPU where the host has one: its CPU would cost as much, and take far longer."""
+    if int(os.environ.get("SM_NUM_GPUS", 0)):
+        count = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
+        found = subprocess.run([sys.executable, "-c", count], check=True, capture_output=True, text=True).stdout.strip()
+        if found == "0":
+            raise ValueError(
+                f"Expected SM_NUM_GPUS={os.environ['SM_NUM_GPUS']} devices. Received: TensorFlow sees none"
+            )
+
+
+def _copy_results(results, executed):
+    """Record, history, predictions and notebook to output.tar.gz; record and newest checkpoint to model.tar.gz."""
+    output, model = _OUTPUT / "data", pathlib.Path(os.environ["SM_MODEL_DIR"])
+    for run in (record.parent for record in results.glob("runs/*/record.json")):
+        ignored = shutil.ignore_patterns("checkpoints", ".lock")
+        shutil.copytree(run, output / "runs" / run.name, ignore=ignored, dirs_exist_ok=True)
+        steps = sorted(run.glob("checkpoints/step-*.index"))
+        target = model / "runs" / run.name / "checkpoints"
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(run / "record.json", target.parent)
+        for path in run.glob(f"checkpoints/{steps[-1].stem}.*") if steps else ():
+            shutil.copy(path, target)
+    if executed.exists():
+        output.mkdir(parents=True, exist_ok=True)
+        nbformat.validate(nbformat.read(executed, as_version=4))
+        shutil.copy(executed, output)
+
+
+def _interrupt_kernels(_number, _frame):
+    """SIGTERM, where it arrives: the notebook's kernel ends its step, writes a checkpoint, and stops."""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            if "ipykernel_launcher" in child.cmdline():
+                child.send_signal(signal.SIGINT)
+
+
+def _end_children():
+    """Kill every process below this one, also what those start meanwhile and what their ends leave to this one."""
+    deadline = time.monotonic() + _PATIENCE
+    while (children := psutil.Process().children(recursive=True)) and time.monotonic() < deadline:
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):  # its parent has seen its end
+                child.kill()
+        psutil.wait_procs(children, timeout=1)
+
+
+def main(arguments):
+    """Returns the exit status: 0; 1 with what failed in /opt/ml/output/failure; 143 after SIGTERM."""
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)  # orphans become our children, and end with us
+    signal.signal(signal.SIGTERM, _interrupt_kernels)
+    sys.stdout.reconfigure(line_buffering=True)
+    try:
+        hosts, parameters = json.loads(os.environ["SM_HOSTS"]), parse(arguments)
+        if os.environ["SM_CURRENT_HOST"] != hosts[0]:
+            command = [
+                sys.executable,
+                "-m",
+                "autoaug.training.cluster.launcher",
+                "--update",
+                parameters.get("update", "async"),
+            ]
+            return subprocess.run(command, cwd=_ROOT, check=False).returncode
+        train(parameters)
+    except (papermill.PapermillExecutionError, DeadKernelError, ValueError, OSError) as error:
+        name, message, status = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", error), 1
+        if name == "KeyboardInterrupt":
+            name, message, status = "SIGTERM", "the same job goes on from its checkpoint", 128 + signal.SIGTERM
+        _OUTPUT.mkdir(parents=True, exist_ok=True)
+        (_OUTPUT / "failure").write_text(f"{name}: {message}")
+        print(error, file=sys.stderr)
+        return status
+    finally:
+        _end_children()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

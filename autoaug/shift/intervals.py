@@ -1,0 +1,101 @@
+"""Estimates and their intervals: of a proportion, of a difference of two, and of bootstrap draws.
+
+Numbers are fractions in [0, 1]; percent is for display. Percentile intervals: Efron & Tibshirani, An Introduction to
+the Bootstrap, 1993, chapter 13.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.stats
+
+
+class Estimate(NamedTuple):
+    """A number with the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def estimate(value, draws, confidence):
+    """The value, and the interval that holds the middle `confidence` of its draws, float [replicates]; NaN is none."""
+    require_confidence(confidence)
+    return Estimate(float(value), *map(float, np.nanquantile(draws, ends(confidence))))
+
+
+def ends(confidence):
+    """The quantiles at which an interval ends."""
+    return [(1 - confidence) / 2, (1 + confidence) / 2]
+
+
+def require_confidence(confidence):
+    """Raise ValueError unless the confidence lies between 0 and 1."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"Expected confidence between 0 and 1, as in 0.95. Received: {confidence!r}")
+
+
+def accuracy_interval(correct, total, confidence=0.95):
+    """Exact interval of a binomial proportion: Clopper & Pearson, Biometrika 26 (1934), 404–413.
+
+    Its ends are quantiles of beta distributions: Beta(k, n − k + 1) at α/2 and Beta(k + 1, n − k) at 1 − α/2, where
+    α = 1 − confidence; 0 below for none correct, 1 above for all correct.
+
+    Args:
+        correct, total: integers or arrays of integers, 0 ≤ correct ≤ total, total ≥ 1.
+        confidence: in (0, 1).
+
+    Returns:
+        (low, high), fractions; arrays where arrays were given.
+
+    Raises:
+        ValueError: a count or the confidence is out of range.
+    """
+    correct, total = _check(correct, total, confidence)
+    tail = (1 - confidence) / 2
+    low = np.where(correct == 0, 0.0, scipy.stats.beta.ppf(tail, np.maximum(correct, 1), total - correct + 1))
+    high = np.where(correct == total, 1.0, scipy.stats.beta.ppf(1 - tail, correct + 1, np.maximum(total - correct, 1)))
+    return low[()], high[()]
+
+
+def gap(correct, total, other_correct, other_total, confidence=0.95):
+    """correct/total − other_correct/other_total, for two test sets of different images, with its interval.
+
+    Newcombe's hybrid score interval: Statistics in Medicine 17 (1998), 873–890, method 10. With p, l, u the first
+    proportion and the ends of its Wilson score interval, and q, m, v those of the second, it is
+    from p − q − √((p − l)² + (v − q)²) to p − q + √((u − p)² + (q − m)²).
+
+    Args:
+        correct, total, other_correct, other_total: as for `accuracy_interval`.
+        confidence: in (0, 1).
+
+    Returns:
+        (gap, low, high), fractions in [−1, 1].
+
+    Raises:
+        ValueError: as for `accuracy_interval`.
+    """
+    p, low, high = _wilson(*_check(correct, total, confidence), confidence)
+    q, other_low, other_high = _wilson(*_check(other_correct, other_total, confidence), confidence)
+    below = np.hypot(p - low, other_high - q)
+    above = np.hypot(high - p, q - other_low)
+    return p - q, p - q - below, p - q + above
+
+
+def _wilson(correct, total, confidence):
+    """Proportion and Wilson score interval (Journal of the American Statistical Association 22 (1927), 209–212)."""
+    z = scipy.stats.norm.ppf((1 + confidence) / 2)
+    p = correct / total
+    centre = (p + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = z / (1 + z**2 / total) * np.sqrt(p * (1 - p) / total + z**2 / (4 * total**2))
+    return p, centre - half, centre + half
+
+
+def _check(correct, total, confidence):
+    """Both counts as integer arrays."""
+    require_confidence(confidence)
+    correct, total = np.asarray(correct), np.asarray(total)
+    integers = np.issubdtype(correct.dtype, np.integer) and np.issubdtype(total.dtype, np.integer)
+    if not integers or np.any(total < 1) or np.any(correct < 0) or np.any(correct > total):
+        raise ValueError(f"Expected integers, 0 ≤ correct ≤ total and total ≥ 1. Received: {correct=}, {total=}")
+    return correct, total

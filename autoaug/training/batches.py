@@ -1,0 +1,96 @@
+"""Training batches, prepared in background threads ahead of the step that needs them."""
+
+import collections
+import concurrent.futures
+import time
+
+import numpy as np
+
+from autoaug import augment
+from autoaug.augment import policies
+
+_POLICIES = {"autoaugment": policies.CIFAR10, "crop_flip_cutout": ()}
+_AHEAD = 4  # batches in memory beyond the one being trained on
+_SPLIT_EPOCH = 2**64 - 1  # the random stream that holds out the validation images; no run trains that epoch
+
+
+def split(dataset, recipe, seed):
+    """Indices of the training set to train on and to validate on, int64 [n − validation_size], [validation_size]."""
+    shuffled = augment.epoch_generator(seed, _SPLIT_EPOCH).permutation(len(dataset.train_labels))
+    return np.sort(shuffled[recipe.validation_size :]), np.sort(shuffled[: recipe.validation_size])
+
+
+def load_kernel():
+    """Load the augmentation's kernel; the first time on a machine it is compiled, for some seconds."""
+    no_images, no_plan = np.zeros((0, 32, 32, 3), np.uint8), augment.sample_plan(augment.epoch_generator(0, 0), 0)
+    augment.augment_batch(no_images, no_plan, mean=np.zeros(3), std=np.ones(3))
+
+
+class Batches:
+    """One epoch's batches, in an order and with an augmentation fixed by (seed, epoch).
+
+    Iterating yields (images float32 [batch_size, 32, 32, 3], labels int64 [batch_size]). The training set, less the
+    images held out for validation, is shuffled anew each epoch and the last incomplete batch dropped. Close the
+    iterator, or exhaust it, to end its threads.
+
+    Args:
+        dataset: `datasets.Dataset`, its training part is used.
+        recipe: `recipes.Recipe`, for batch_size, augmentation and validation_size.
+        seed: of all random choices of the run.
+        epoch: counted from 0.
+        start: the first batch to yield, counted from 0; those before it are not prepared.
+        share: (i, n): of every batch, yield the i-th of n equal parts.
+        threads: that augment, each a batch at a time.
+
+    Attributes:
+        wait_seconds: time that the consumer has waited for input so far.
+    """
+
+    def __init__(self, dataset, recipe, seed, epoch, start=0, share=(0, 1), threads=2):
+        self._dataset, self._batch_size, self._epoch, self._threads = dataset, recipe.batch_size, epoch, threads
+        self._start, self._share = start, share
+        rng, (trained_on, _) = augment.epoch_generator(seed, epoch), split(dataset, recipe, seed)
+        self._order = rng.permutation(trained_on)
+        self._plan = augment.sample_plan(rng, len(trained_on), policy=_POLICIES[recipe.augmentation])
+        self.wait_seconds = 0.0
+
+    def __len__(self):
+        return len(self._order) // self._batch_size - self._start
+
+    def __iter__(self):
+        pending = collections.deque()
+        with concurrent.futures.ThreadPoolExecutor(self._threads, thread_name_prefix="augment") as pool:
+            try:
+                for index in range(self._start, self._start + len(self)):
+                    while len(pending) < _AHEAD and index + len(pending) < self._start + len(self):
+                        pending.append(pool.submit(self._prepare, index + len(pending)))
+                    started = time.perf_counter()
+                    batch = pending.popleft().result()
+                    self.wait_seconds += time.perf_counter() - started
+                    yield batch
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _prepare(self, index):
+        (number, parts), first = self._share, index * self._batch_size
+        part = slice(first + number * self._batch_size // parts, first + (number + 1) * self._batch_size // parts)
+        chosen = self._order[part]
+        images, plan = self._dataset.train_images[chosen], self._plan[part]
+        try:
+            return self._augment(images, plan), self._dataset.train_labels[chosen]
+        except Exception as error:
+            error.add_note(f"while augmenting training image {self._first_failing(images, plan, chosen)}, "
+                           f"epoch {self._epoch}, batch {index}")  # fmt: skip
+            raise
+
+    def _augment(self, images, plan):
+        return augment.augment_batch(images, plan, self._dataset.mean, self._dataset.std)
+
+    def _first_failing(self, images, plan, chosen):
+        """Index in the training set of the first image that fails alone; the batch's first if none does."""
+        for i in range(len(images)):
+            try:
+                self._augment(images[i : i + 1], plan[i : i + 1])
+            except Exception:
+                return chosen[i]
+        return chosen[0]

@@ -1,0 +1,206 @@
+"""The compiled kernel against Pillow and the reference's cases: equal in every bit."""
+
+import json
+import subprocess
+import sys
+
+import hypothesis
+import numpy as np
+import pillow_oracle
+import pytest
+from hypothesis import strategies
+
+from autoaug import augment
+from autoaug.augment import policies
+from autoaug.files import ROOT
+
+SHARED = ROOT.parent / "shared"
+MEAN, STD = np.array([0.4914, 0.4822, 0.4465]), np.array([0.2470, 0.2435, 0.2616])
+NAMES = [operation.name for operation in policies.Operation]
+
+
+def photograph(rng):
+    """Smooth shapes with a little noise: three octaves of enlarged random squares."""
+    octaves = (rng.normal(size=(side, side, 3)).repeat(32 // side, 0).repeat(32 // side, 1) for side in (2, 8, 32))
+    values = sum(weight * octave for weight, octave in zip((50, 20, 5), octaves, strict=True))
+    return np.clip(128 + values, 0, 255)
+
+
+IMAGE_KINDS = {
+    "photograph": photograph,
+    "noise": lambda rng: rng.integers(0, 256, (32, 32, 3)),
+    "narrow noise": lambda rng: rng.integers(100, 104, (32, 32, 3)),
+    "constant": lambda rng: np.full((32, 32, 3), rng.integers(0, 256, 3)),
+    "two values": lambda rng: rng.choice(rng.integers(0, 256, 2), (32, 32, 3)),
+    "one other pixel": lambda rng: np.where(np.arange(3072).reshape(32, 32, 3) < 3, 255, rng.integers(0, 256)),
+    "gradient": lambda rng: np.linspace(rng.integers(0, 256, (1, 3)), rng.integers(0, 256, (32, 3)), 32, axis=1),
+}
+
+
+def image_of(kind, rng):
+    return IMAGE_KINDS[kind](rng).astype(np.uint8)
+
+
+def random_operation(rng):
+    return {
+        "op": NAMES[rng.integers(len(NAMES))],
+        "level": int(rng.integers(10)),
+        "negate": bool(rng.integers(2)),
+        "center": tuple(rng.integers(0, 32, 2).tolist()),
+    }
+
+
+def assert_equals_pillow(image, operations):
+    expected = pillow_oracle.apply_with_pillow(image, operations)
+    result, opaque = augment.apply_operations(image, operations)
+    assert np.array_equal(result, expected[..., :3]), f"colours after {operations}"
+    assert np.array_equal(opaque, expected[..., 3] == 255), f"transparency after {operations}"
+
+
+def batch(n, seed=0, policy=policies.CIFAR10):
+    rng = np.random.default_rng(seed)
+    images = np.stack([image_of(rng.choice(list(IMAGE_KINDS)), rng) for _ in range(n)])
+    return images, augment.sample_plan(augment.epoch_generator(seed, 0), n, policy)
+
+
+def assert_same_bits(result, expected):
+    np.testing.assert_array_equal(result.view(np.uint32), expected.view(np.uint32))
+
+
+def test_every_case_of_the_reference_is_equal():
+    path = SHARED / "reference" / "augment.npz"
+    if not path.exists():
+        pytest.skip(f"{path} is absent")
+    with np.load(path) as reference:
+        images, outputs, cases = reference["images"], reference["outputs"], json.loads(str(reference["cases"]))
+    assert len(cases) == len(outputs) == 985
+    for case, output in zip(cases, outputs, strict=True):
+        image, opaque = augment.apply_operations(images[case["image"]], case["ops"])
+        np.testing.assert_array_equal(image, output[..., :3], err_msg=str(case))
+        np.testing.assert_array_equal(opaque, output[..., 3] == 255, err_msg=str(case))
+        expected = pillow_oracle.apply_with_pillow(images[case["image"]], case["ops"])
+        np.testing.assert_array_equal(expected, output, err_msg=f"the tests' Pillow, {case}")
+
+
+@pytest.mark.parametrize("kind", IMAGE_KINDS)
+def test_each_operation_at_each_level_and_sign_equals_pillow(kind):
+    rng = np.random.default_rng(1)
+    for name in NAMES:
+        for level in range(policies.LEVELS):
+            for negate in (False, True):
+                center = tuple(rng.integers(0, 32, 2).tolist())
+                operation = {"op": name, "level": level, "negate": negate, "center": center}
+                assert_equals_pillow(image_of(kind, rng), [operation])
+
+
+@hypothesis.settings(max_examples=250, deadline=None)
+@hypothesis.given(strategies.integers(0, 2**32 - 1), strategies.sampled_from(sorted(IMAGE_KINDS)))
+def test_chains_of_operations_equal_pillow(seed, kind):
+    rng = np.random.default_rng(seed)
+    for _ in range(50):  # × 250 examples: 12,500 images and chains
+        assert_equals_pillow(image_of(kind, rng), [random_operation(rng) for _ in range(rng.integers(1, 5))])
+
+
+@pytest.mark.parametrize("certain", [False, True])
+def test_each_sub_policy_equals_pillow(certain):
+    """From uint8 to the normalised float, with crop, flip and cutout; `certain`: both operations act."""
+    for index, sub_policy in enumerate(policies.CIFAR10):
+        policy = tuple((name, 1.0 if certain else chance, level) for name, chance, level in sub_policy)
+        images, plan = batch(14, seed=index, policy=(policy,))
+        expected = [pillow_oracle.augment_with_pillow(*row, MEAN, STD) for row in zip(images, plan, strict=True)]
+        assert_same_bits(augment.augment_batch(images, plan, MEAN, STD), np.stack(expected))
+
+
+@pytest.mark.parametrize("policy", [policies.CIFAR10, ()])
+def test_threads_split_and_order_change_no_bit(policy):
+    images, plan = batch(101, policy=policy)
+    expected = augment.augment_batch(images, plan, MEAN, STD)
+    for threads in (2, 3, 200):
+        assert_same_bits(augment.augment_batch(images, plan, MEAN, STD, threads=threads), expected)
+    parts = [augment.augment_batch(images[i : i + 7], plan[i : i + 7], MEAN, STD) for i in range(0, 101, 7)]
+    assert_same_bits(np.concatenate(parts), expected)
+    backwards = augment.augment_batch(images[::-1], plan[::-1], MEAN, STD)
+    assert_same_bits(np.ascontiguousarray(backwards[::-1]), expected)
+
+
+def test_writes_to_out_and_leaves_its_input_alone():
+    images, plan = batch(5)
+    copies = images.copy(), plan.copy()
+    images.flags.writeable = plan.flags.writeable = False
+    out = np.full((5, 32, 32, 3), np.nan, np.float32)
+    assert augment.augment_batch(images, plan, MEAN, STD, out=out) is out
+    assert_same_bits(out, augment.augment_batch(*copies, MEAN, STD))
+    np.testing.assert_array_equal(images, copies[0])
+
+
+def test_an_empty_batch_and_no_operations():
+    images, plan = batch(3)
+    assert augment.augment_batch(images[:0], plan[:0], MEAN, STD).shape == (0, 32, 32, 3)
+    image, opaque = augment.apply_operations(images[0], [])
+    np.testing.assert_array_equal(image, images[0])
+    assert opaque.all()
+
+
+def test_normalisation_is_computed_in_double_precision_and_rounded_once():
+    images = np.arange(256, dtype=np.uint8).repeat(12).reshape(1, 32, 32, 3)
+    expected = np.empty(images.shape, np.float32)
+    for index, value in np.ndenumerate(images):
+        expected[index] = (int(value) / 255 - MEAN[index[3]]) / STD[index[3]]
+    assert_same_bits(augment.normalize(images, MEAN, STD), expected)
+    plan = augment.sample_plan(augment.epoch_generator(0, 0), 1, ())
+    plan["crop_row"] = plan["crop_column"] = 4
+    plan["flip"] = plan["cutout_row"] = plan["cutout_column"] = 0
+    expected[:, :8, :8] = 0
+    assert_same_bits(augment.augment_batch(images, plan, MEAN, STD), expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": np.zeros((3, 32, 32, 3))}, "images: uint8.*float64"),
+        ({"images": np.zeros((3, 28, 28), np.uint8)}, r"images: uint8.*\(3, 28, 28\)"),
+        ({"images": np.zeros((2, 32, 32, 3), np.uint8)}, r"plan .*for 2 images.*\(3,\)"),
+        ({"plan": np.zeros(3)}, "plan .*for 3 images.*float64"),
+        ({"plan": np.full(3, 99, augment.PLAN)}, "operation in the plan in 0…14. Received: .*=99"),
+        ({"mean": [0.5, 0.5]}, "3 channels"),
+        ({"std": [0.2, 0.2, 0]}, "std > 0"),
+        ({"out": np.zeros((3, 32, 32, 3))}, "out: .*float32.*float64"),
+        ({"out": np.zeros((3, 32, 32, 6), np.float32)[..., ::2]}, "out: .*contiguous"),
+        ({"threads": 0}, "threads ≥ 1. Received: threads=0"),
+    ],
+)
+def test_wrong_arguments_of_a_batch_are_named(change, message):
+    images, plan = batch(3)
+    arguments = {"images": images, "plan": plan, "mean": MEAN, "std": STD} | change
+    with pytest.raises(ValueError, match=message):
+        augment.augment_batch(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("operation", "message"),
+    [
+        ({"op": "Rotate", "level": 11}, "level in 0…9. Received: level=11"),
+        ({"op": "Rotate", "level": 2.5}, "integer level. Received: level=2.5"),
+        ({"op": "Blur", "level": 1}, "one of ShearX.* Received: op='Blur'"),
+        ({"op": "Cutout", "level": 1}, "center .*for Cutout. Received: center=None"),
+        ({"op": "Cutout", "level": 1, "center": (32, 0)}, "center column in 0…31. Received: center column=32"),
+        ({"op": "Rotate"}, "'op' and 'level'.*Received: {'op': 'Rotate'}"),
+        ({"op": "Rotate", "level": 1, "sign": -1}, "'op' and 'level'.*'sign'"),
+    ],
+)
+def test_wrong_operations_are_named(operation, message):
+    with pytest.raises(ValueError, match=message):
+        augment.apply_operations(np.zeros((32, 32, 3), np.uint8), [operation])
+
+
+def test_wrong_images_of_operations_are_named():
+    with pytest.raises(ValueError, match=r"image: uint8 \[32, 32, 3\]. Received: uint8 \(8, 8, 3\)"):
+        augment.apply_operations(np.zeros((8, 8, 3), np.uint8), [])
+
+
+def test_importing_compiles_nothing():
+    code = (
+        "import sys, autoaug; assert 'numba' not in sys.modules, 'import autoaug imports numba'\n"
+        "from autoaug.augment import kernel; assert not kernel.augment_images.signatures"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

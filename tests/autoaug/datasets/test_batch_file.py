@@ -1,0 +1,238 @@
+"""Batch files: every way of writing them is read, everything else is refused, and nothing in a file is ever run."""
+
+import hashlib
+import os
+import pickle
+import pickletools
+import struct
+import time
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+
+from autoaug.datasets.batch_file import DatasetError, read_batch, write_batch
+
+COUNT = 12
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (COUNT, 32, 32, 3), dtype=np.uint8)
+LABELS = np.arange(COUNT) % 10
+ROWS = np.ascontiguousarray(IMAGES.transpose(0, 3, 1, 2)).reshape(COUNT, 3072)
+LIST = LABELS.tolist()
+
+
+def read(content, tmp_path, label_key="labels", num_classes=10):
+    path = tmp_path / "the_batch"
+    path.write_bytes(content)
+    planes, labels = read_batch(path, COUNT, label_key, num_classes)
+    return planes.transpose(0, 2, 3, 1), labels
+
+
+def assert_read(content, tmp_path, **options):
+    images, labels = read(content, tmp_path, **options)
+    np.testing.assert_array_equal(images, IMAGES)
+    np.testing.assert_array_equal(labels, LABELS)
+    assert (images.dtype, labels.dtype) == (np.uint8, np.int64)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("batch", [
+    {"data": ROWS, "labels": LIST},
+    {b"data": ROWS, b"labels": LIST},
+    {"batch_label": "training batch 1 of 5", "labels": LIST, "data": ROWS, "filenames": ["ä.png"] * COUNT},
+    {"data": ROWS, "labels": LABELS},
+    {"data": ROWS, "labels": LABELS.astype(">i4")},
+    {"data": ROWS, "labels": list(LABELS.astype(np.uint8))},
+    {"data": np.asfortranarray(ROWS), "labels": LIST},
+])  # fmt: skip
+def test_reads_what_python_3_writes_with_numpy_1_and_2(batch, protocol, tmp_path):
+    content = pickle.dumps(batch, protocol)
+    assert_read(content, tmp_path)
+    for name in (b"multiarray", b"numeric"):  # with their lengths, protocol 4; without, protocols 2 and 3
+        for new, old in ((b"c%s.", b"c%s."), (b"\x8c\x16%s.", b"\x8c\x15%s.")):
+            content = content.replace(new % b"numpy._core" + name, old % b"numpy.core" + name)
+        content = content.replace(b"\x8c\x13numpy._core.numeric", b"\x8c\x12numpy.core.numeric")
+    assert b"numpy._core" not in content
+    assert_read(content, tmp_path)
+
+
+def test_reads_the_fine_labels_of_cifar100(tmp_path):
+    batch = {"coarse_labels": [0] * COUNT, "fine_labels": LIST, "data": ROWS}
+    assert_read(pickle.dumps(batch, 2), tmp_path, label_key="fine_labels", num_classes=100)
+
+
+def test_reads_what_python_2_writes(tmp_path):
+    """As Python 2.7 with NumPy 1 pickles it: byte strings for text and pixels, memo entries after every value."""
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\nq\x02cnumpy\nndarray\nq\x03K\x00\x85q\x04U\x01bq\x05\x87q\x06Rq\x07"
+        b"(K\x01K\x0cM\x00\x0c\x86q\x08cnumpy\ndtype\nq\x09U\x02u1q\x0aK\x00K\x01\x87q\x0bRq\x0c"
+        b"(K\x03U\x01|q\x0dNNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tq\x0eb\x89T" + struct.pack("<i", ROWS.nbytes)
+    )
+    labels = b"U\x06labelsr\x00\x01\x00\x00]q\x10(" + b"".join(b"K" + bytes([label]) for label in LIST) + b"e"
+    content = b"\x80\x02}q\x00(U\x04dataq\x01" + array + ROWS.tobytes() + b"tq\x0fb" + labels + b"u."
+    assert pickle.loads(content.replace(b"numpy.core", b"numpy._core"), encoding="bytes")[b"data"].shape == ROWS.shape
+    assert_read(content, tmp_path)
+
+
+def test_written_batch_is_what_python_2_reads_and_always_the_same(tmp_path):
+    path = tmp_path / "batch"
+    write_batch(path, IMAGES, LABELS)
+    content = path.read_bytes()
+    assert_read(content, tmp_path)
+    write_batch(path, np.asfortranarray(IMAGES), LABELS.astype(np.uint8))
+    assert path.read_bytes() == content
+    opcodes = [(opcode, argument) for opcode, argument, _ in pickletools.genops(content)]
+    assert max(opcode.proto for opcode, _ in opcodes) == 2
+    names = {argument for opcode, argument in opcodes if opcode.name == "GLOBAL"}
+    assert names == {"numpy.core.multiarray _reconstruct", "numpy ndarray", "numpy dtype"}
+    assert not any("UNICODE" in opcode.name for opcode, _ in opcodes)  # `str` in Python 2, which its NumPy demands
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # NumPy 2 says so of NumPy 1's module name
+        batch = pickle.loads(content, encoding="bytes")
+    np.testing.assert_array_equal(batch[b"data"], ROWS)
+    assert batch[b"labels"] == LIST
+    fixed = np.arange(3072, dtype=np.uint16).astype(np.uint8).reshape(1, 32, 32, 3)
+    write_batch(path, fixed, [7])
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert digest == "1b4982e3e0fc8c1dc7ca2a6e6adcaf025f0a38197da59bcae0c9033a2ef85de5"
+
+
+class Call:
+    """Pickles as a call."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def evil(function, *arguments):
+    return pickle.dumps({"data": ROWS, "labels": Call(function, *arguments)}, 2)
+
+
+def with_labels(opcodes):
+    """A batch whose labels are made by these opcodes."""
+    return b"\x80\x02}(U\x04data" + pickle.dumps(ROWS, 2)[2:-1] + b"U\x06labels" + opcodes + b"u."
+
+
+HOSTILE = {
+    "os.system": evil(os.system, "touch ran"),
+    "eval": evil(eval, "open('ran', 'w')"),
+    "getattr": with_labels(b"cbuiltins\ngetattr\n(cos\nsystem\nU\x04nametR"),
+    "nested": evil(list, Call(os.system, "touch ran")),
+    "Python 2 builtin": with_labels(b"c__builtin__\neval\n(U\x11open('ran', 'w+')tR"),
+    "copyreg": with_labels(b"ccopyreg\n_reconstructor\n(cos\nPathLike\nc__builtin__\nobject\nNtR"),
+    "numpy.load": with_labels(b"cnumpy\nload\n(U\x03rantR"),
+    "sub-attribute": with_labels(b"\x8c\x05numpy\x8c\x0cndarray.dump\x93)R"),
+    "call of ndarray": with_labels(b"cnumpy\nndarray\n(K\x05\x85tR"),
+    "reconstruct a type": with_labels(b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\ndtype\n(K\x00tU\x01btR"),
+    "reconstruct a giant": with_labels(
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nJ\xff\xff\xff\x7f\x85U\x01btR"
+    ),
+    "object dtype": with_labels(b"cnumpy\ndtype\n(U\x02O8K\x00K\x01tR"),
+    "object array": pickle.dumps({"data": ROWS, "labels": np.array([os.system], object)}, 2),
+    "structured array": pickle.dumps({"data": ROWS, "labels": np.zeros(3, "i4,i4")}, 2),
+    "other codec": with_labels(b"c_codecs\nencode\n(X\x01\x00\x00\x00aU\x05rot13tR"),
+    "attributes of a function": with_labels(b"c_codecs\nencode\n(N}U\x08__code__K\x01stb"),
+    "attributes of ndarray": with_labels(b"cnumpy\nndarray\n}U\x01aK\x01sb"),
+    "call of a list": with_labels(b"](tR"),
+    "extension": with_labels(b"\x82\x01"),
+    "INST": with_labels(b"(U\x09touch ranios\nsystem\n"),
+    "OBJ": with_labels(b"(cos\nsystem\nU\x09touch rano"),
+    "NEWOBJ": with_labels(b"cnumpy\nndarray\n(K\x02\x85t\x81"),
+    "persistent id": with_labels(b"Pid\n"),
+    "tuple keys": with_labels(b"}K\x01" + b"\x86".join([b"q\x00h\x00"] * 40) + b"\x86K\x01s"),
+    "endless list": with_labels(b"]" * 100_000),
+    "text of 2⁶² bytes": with_labels(b"\x8d" + struct.pack("<Q", 2**62)),
+    "bytes of 2⁴⁰ bytes": with_labels(b"\x8e" + struct.pack("<Q", 2**40)),
+    "bytearray of 2⁴⁰ bytes": with_labels(b"\x96" + struct.pack("<Q", 2**40)),
+    "memo of 2³²": with_labels(b"Nr\xff\xff\xff\xff"),
+    "next buffer": with_labels(b"\x97"),
+    "set": with_labels(b"\x8f"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_runs_nothing_and_allocates_nothing(content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for module, name in ((os, "system"), (np, "load")):
+        monkeypatch.setattr(module, name, lambda *_: pytest.fail("ran"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError, match=r"the_batch: Expected .* Received: "):
+            read(content, tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("content", "found"), [
+    (b"", "ends early"),
+    (b"\x1f\x8b\x08 an archive", "opcode b'\\\\x1f'"),
+    (pickle.dumps({"data": ROWS, "labels": LIST}, 0), "opcode"),
+    (pickle.dumps({"data": ROWS, "labels": LIST}, 2)[:-20_000], "ends early"),
+    (pickle.dumps([1], 2), "a pickled list"),
+    (pickle.dumps({}, 2), "no key 'data'"),
+    (pickle.dumps({"data": ROWS, "fine_labels": LIST}, 2), "no key 'labels' but data, fine_labels"),
+    (pickle.dumps({"data": ROWS.tolist()[:1], "labels": LIST}, 2), "more opcodes"),
+    (pickle.dumps({"data": "pixels", "labels": LIST}, 2), "data of type str"),
+    (pickle.dumps({"data": ROWS[:5], "labels": LIST}, 2), r"shape \(5, 3072\)"),
+    (pickle.dumps({"data": ROWS[:, :100], "labels": LIST}, 2), r"shape \(12, 100\)"),
+    (pickle.dumps({"data": ROWS.astype(np.int16), "labels": LIST}, 2), "data of type i2"),
+    (pickle.dumps({"data": ROWS, "labels": LIST[:-1]}, 2), "11 labels"),
+    (pickle.dumps({"data": ROWS, "labels": [*LIST[1:], 10]}, 2), "labels in 0…10"),
+    (pickle.dumps({"data": ROWS, "labels": [*LIST[1:], -1]}, 2), "labels in -1…9"),
+    (pickle.dumps({"data": ROWS, "labels": [*LIST[1:], 2**70]}, 2), "labels in 0…1180591620717411303424"),
+    (pickle.dumps({"data": ROWS, "labels": [*LIST[1:], 1.0]}, 2), "not a list of integers"),
+    (pickle.dumps({"data": ROWS, "labels": [*LIST[1:], True]}, 2), "not a list of integers"),
+    (b"\x80\x02}." + bytes(300_000), "300,004 bytes, more than"),
+])  # fmt: skip
+def test_refuses_other_files_and_says_what_was_found(content, found, tmp_path):
+    with pytest.raises(DatasetError, match=f"the_batch: Expected a batch of 12 images.* Received: .*{found}"):
+        read(content, tmp_path)
+
+
+def test_refuses_folders_devices_and_missing_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("", "pipe", "missing", "pipe/below"):
+        with pytest.raises(DatasetError, match=str(tmp_path / name)):
+            read_batch(tmp_path / name, COUNT, "labels", 10)
+
+
+def mutate(content, rng):
+    """Changes up to four bytes, and now and then moves, removes or repeats a piece; mostly outside the pixels."""
+    content = bytearray(content)
+    for _ in range(rng.integers(1, 5)):
+        near_end = rng.random() < 0.5
+        position = int(len(content) - 1 - rng.integers(0, 300)) if near_end else int(rng.integers(0, 300))
+        content[position] = rng.integers(0, 256)
+    if rng.random() < 0.3:
+        start, stop = sorted(rng.integers(0, len(content), 2).tolist())
+        piece = content[start:stop]
+        content[start:stop] = [b"", piece + piece, piece[:7]][rng.integers(0, 3)]
+    return bytes(content)
+
+
+def test_mutated_files_are_refused_or_valid(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "system", lambda *_: pytest.fail("ran"))
+    rng = np.random.default_rng(1)
+    small = {"labels": LIST, "data": ROWS, "filenames": [f"{i}.png" for i in range(COUNT)]}
+    sources = [pickle.dumps(small, protocol) for protocol in (2, 4, 5)]
+    write_batch(tmp_path / "written", IMAGES, LABELS)
+    sources.append((tmp_path / "written").read_bytes())
+    refused, started = 0, time.perf_counter()
+    for number in range(10_000):
+        try:
+            images, labels = read(mutate(sources[number % len(sources)], rng), tmp_path)
+        except DatasetError:
+            refused += 1
+        else:
+            assert images.shape == IMAGES.shape
+            assert images.dtype == np.uint8
+            assert labels.shape == LABELS.shape
+            assert 0 <= labels.min() <= labels.max() < 10
+    assert 5_000 < refused < 10_000
+    assert time.perf_counter() - started < 60  # none of them hangs

@@ -1,0 +1,228 @@
+"""Data sets by name: the reference's table, loading, exact statistics, overlap, and messages for what is missing."""
+
+import hashlib
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from autoaug import datasets
+from autoaug.datasets.batch_file import write_batch
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+LABELS = np.arange(40) % 10
+TINY = datasets.Spec(("first", "second"), "test", train_size=30, test_size=10, family="cifar10")
+TEST_ONLY = datasets.Spec((), "only_test", train_size=0, test_size=10, family="cifar10")
+
+
+@pytest.fixture
+def data_dir(tmp_path, monkeypatch):
+    """A folder with the data set `tiny`: 30 training images in two files, 10 test images."""
+    monkeypatch.setitem(datasets.DATASETS, "tiny", TINY)
+    folder = tmp_path / "tiny" / "training"
+    folder.mkdir(parents=True)
+    for file, part in (("first", slice(0, 15)), ("second", slice(15, 30)), ("test", slice(30, 40))):
+        write_batch(folder / file, IMAGES[part], LABELS[part])
+    return tmp_path
+
+
+@pytest.fixture
+def test_only(data_dir, monkeypatch):
+    """Besides `tiny`, the test set `tiny_test`: five training images of `tiny` and five of its test part, one twice."""
+    monkeypatch.setitem(datasets.DATASETS, "tiny_test", TEST_ONLY)
+    folder = data_dir / "tiny_test" / "training"
+    folder.mkdir(parents=True)
+    rows = [0, 1, 2, 3, 4, 30, 31, 32, 33, 33]
+    write_batch(folder / "only_test", IMAGES[rows], LABELS[rows])
+    return data_dir
+
+
+@pytest.fixture
+def manifest(data_dir):
+    """The manifest of `tiny`, as data_prep writes it."""
+    parts = {
+        "training": {"sha256": datasets.content_hash(IMAGES[:30], LABELS[:30])},
+        "test": {"sha256": datasets.content_hash(IMAGES[30:], LABELS[30:])},
+    }
+    path = data_dir / "tiny" / "training" / "manifest.json"
+    path.write_text(json.dumps({"name": "tiny", "source": "CIFAR-10 (JPEG copy)", "parts": parts}))
+    return path
+
+
+def test_table_of_the_reference():
+    cifar10 = tuple(f"data_batch_{i}" for i in (1, 2, 3, 4, 5))
+    table = {
+        name: (spec.train_size, spec.test_size, spec.training_files, spec.test_file, spec.num_classes, spec.label_key)
+        for name, spec in datasets.DATASETS.items()
+        if not name.startswith("synthetic")
+    }
+    assert table == {
+        "cifar10": (50_000, 10_000, cifar10, "test_batch", 10, "labels"),
+        "cifar100": (50_000, 10_000, ("train",), "test", 100, "fine_labels"),
+        "cifar10_10k": (8_000, 2_000, ("cifar10_10k_train_py27",), "cifar10_10k_test_py27", 10, "labels"),
+        "cifar10_30k": (24_000, 6_000, ("cifar10_30k_train_py27",), "cifar10_30k_test_py27", 10, "labels"),
+        "cifar102": (
+            8_000, 2_000, ("cifar102_min_overlap_train_v4_py27",), "cifar102_min_overlap_test_v4_py27", 10, "labels",
+        ),
+        "cifar102_30k": (24_000, 6_000, ("cifar102_30k_train_py27",), "cifar102_30k_test_py27", 10, "labels"),
+        "cifar10_12k": (10_000, 2_000, ("cifar10_12k_train",), "cifar10_12k_test", 10, "labels"),
+        "cifar105": (10_000, 2_000, ("cifar105_train",), "cifar105_test", 10, "labels"),
+        "cifar10.1-v4": (0, 2_021, (), "cifar10.1-v4_test", 10, "labels"),
+        "cifar10.1-v6": (0, 2_000, (), "cifar10.1-v6_test", 10, "labels"),
+        "cifar10.2": (0, 2_000, (), "cifar10.2_test", 10, "labels"),
+    }  # fmt: skip
+    for names in datasets.CLASS_NAMES.values():
+        assert len(set(names)) == len(names)
+    assert list(datasets.CLASS_NAMES["cifar100"]) == sorted(datasets.CLASS_NAMES["cifar100"])
+
+
+def test_load(data_dir):
+    dataset = datasets.load("tiny", data_dir)
+    np.testing.assert_array_equal(dataset.train_images, IMAGES[:30])
+    np.testing.assert_array_equal(dataset.train_labels, LABELS[:30])
+    np.testing.assert_array_equal(dataset.test_images, IMAGES[30:])
+    np.testing.assert_array_equal(dataset.test_labels, LABELS[30:])
+    assert (dataset.train_images.dtype, dataset.train_labels.dtype) == (np.uint8, np.int64)
+    assert (dataset.num_classes, dataset.class_names[3]) == (10, "cat")
+    expected = hashlib.sha256(IMAGES[:30].tobytes() + LABELS[:30].astype("<i8").tobytes()).hexdigest()
+    assert dataset.sha256 == expected
+    test = datasets.load_test("tiny", str(data_dir))
+    np.testing.assert_array_equal(test.images, IMAGES[30:])
+    np.testing.assert_array_equal(test.labels, LABELS[30:])
+    assert test.sha256 == dataset.test_sha256 != expected
+
+
+def test_mean_and_deviation_are_exact(data_dir):
+    dataset = datasets.load("tiny", data_dir)
+    pixels = IMAGES[:30].reshape(-1, 3).astype(object)  # Python integers
+    total, squares, n = pixels.sum(axis=0), (pixels**2).sum(axis=0), len(pixels)
+    np.testing.assert_array_equal(dataset.mean, [int(s) / n / 255 for s in total])
+    variance = [(n * int(q) - int(s) ** 2) / n**2 for s, q in zip(total, squares, strict=True)]
+    np.testing.assert_array_equal(dataset.std, np.sqrt(variance) / 255)
+    assert dataset.mean.dtype == dataset.std.dtype == np.float64
+
+
+def test_statistics_of_many_equal_pixels_have_no_rounding():
+    images = np.full((300, 32, 32, 3), 255, np.uint8)
+    images[:, :, :16, 1] = 254
+    mean, std = datasets.channel_statistics(images)
+    np.testing.assert_array_equal(mean, [1, 254.5 / 255, 1])
+    np.testing.assert_array_equal(std, [0, 0.5 / 255, 0])
+
+
+def test_available(data_dir):
+    assert datasets.available(data_dir) == datasets.available(data_dir, family="cifar10") == ["tiny"]
+    assert datasets.available(data_dir, family="cifar100") == []
+    (data_dir / "tiny" / "training" / "second").unlink()
+    assert datasets.available(data_dir) == []
+
+
+def test_a_test_set_is_available_and_loaded_but_not_to_train_on(test_only):
+    assert datasets.available(test_only, family="cifar10") == ["tiny", "tiny_test"]
+    test = datasets.load_test("tiny_test", test_only)
+    assert (test.images.shape, test.source) == ((10, 32, 32, 3), "unverified files")
+    with pytest.raises(
+        datasets.DatasetError, match=r"tiny_test: Expected a data set to train on. Received: a test set"
+    ):
+        datasets.load("tiny_test", test_only)
+
+
+def test_the_manifest_says_the_source(data_dir, manifest):
+    assert datasets.load("tiny", data_dir).source == "CIFAR-10 (JPEG copy)"
+    assert datasets.load_test("tiny", data_dir).source == "CIFAR-10 (JPEG copy)"
+    manifest.unlink()
+    assert datasets.load("tiny", data_dir).source == datasets.load_test("tiny", data_dir).source == "unverified files"
+
+
+@pytest.mark.parametrize(("file", "part"), [("first", "training"), ("second", "training"), ("test", "test")])
+def test_what_differs_from_the_manifest_is_refused(data_dir, manifest, file, part):
+    path = data_dir / "tiny" / "training" / file
+    content = bytearray(path.read_bytes())
+    content[5_000] ^= 1  # one bit of one pixel
+    path.write_bytes(content)
+    expected = json.loads(manifest.read_text())["parts"][part]["sha256"]
+    message = rf"Expected the {part} part of its manifest, SHA-256 {expected}. Received: .*sets: \[tiny\].*rebuild True"
+    with pytest.raises(datasets.DatasetError, match=message):
+        datasets.load("tiny", data_dir)
+    if part == "test":
+        with pytest.raises(datasets.DatasetError, match=message):
+            datasets.load_test("tiny", data_dir)
+    else:
+        assert len(datasets.load_test("tiny", data_dir).labels) == 10
+
+
+def test_a_swap_of_labels_is_noticed(data_dir, manifest):
+    labels = LABELS[30:].copy()
+    labels[[0, 1]] = labels[[1, 0]]
+    write_batch(data_dir / "tiny" / "training" / "test", IMAGES[30:], labels)
+    with pytest.raises(datasets.DatasetError, match="test part of its manifest"):
+        datasets.load("tiny", data_dir)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{", '{"source": "CIFAR-10"}', '{"source": 3, "parts": {}}', '{"source": "", "parts": [1]}']
+)
+def test_another_manifest_is_refused(data_dir, manifest, content):
+    manifest.write_text(content)
+    for read in (datasets.load, datasets.load_test):
+        with pytest.raises(datasets.DatasetError, match=rf"{manifest}: Expected a manifest with source and parts"):
+            read("tiny", data_dir)
+
+
+def test_missing_files_are_named_with_what_to_do(data_dir):
+    (data_dir / "tiny" / "training" / "second").unlink()
+    with pytest.raises(
+        datasets.DatasetError, match=r"Missing: second\. .*or put first, second, test into .*tiny/training"
+    ):
+        datasets.load("tiny", data_dir)
+    with pytest.raises(
+        datasets.DatasetError, match=r"papermill notebooks/build_datasets\.ipynb -y '\{sets: \[synth.* -p data_dir"
+    ):
+        datasets.load("synthetic10", data_dir)
+    with pytest.raises(datasets.DatasetError, match=r"Expected one of cifar10, .*Received: 'cifar11'"):
+        datasets.load_test("cifar11", data_dir)
+
+
+def test_malformed_file_is_named(data_dir):
+    path = data_dir / "tiny" / "training" / "second"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(datasets.DatasetError, match=f"{path}: Expected a batch of 15 images"):
+        datasets.load("tiny", data_dir)
+    write_batch(path, IMAGES[:14], LABELS[:14])
+    with pytest.raises(datasets.DatasetError, match=r"second: .*shape \(14, 3072\)"):
+        datasets.load("tiny", data_dir)
+    path.write_bytes(pickle.dumps({"data": np.zeros((15, 3072), np.uint8), "labels": list(range(15))}, 2))
+    with pytest.raises(datasets.DatasetError, match=r"second: .*labels in 0…14"):
+        datasets.load("tiny", data_dir)
+
+
+def test_overlap_compares_every_pixel():
+    train, test = IMAGES[:30], IMAGES[25:].copy()
+    np.testing.assert_array_equal(datasets.overlap(test, train), np.arange(15) < 5)
+    test[0, 31, 31, 2] ^= 1
+    np.testing.assert_array_equal(datasets.overlap(test, train), (np.arange(15) < 5) & (np.arange(15) > 0))
+    assert datasets.overlap(test[:0], train).shape == (0,)
+
+
+def test_repeated_marks_all_but_the_first():
+    images = IMAGES[[0, 1, 0, 2, 1, 0]]
+    np.testing.assert_array_equal(datasets.repeated(images), [False, False, True, False, True, True])
+    images[5, 0, 0, 0] ^= 1
+    assert not datasets.repeated(images)[5]
+
+
+def test_overlap_tables_count_every_pair_of_sets(test_only):
+    overlaps, repeats = datasets.overlap_tables(test_only)
+    assert overlaps.to_dict() == {"tiny": {"tiny": 0}, "tiny_test": {"tiny": 5}}
+    assert repeats.T.to_dict() == {"tiny": {"training": 0, "test": 0}, "tiny_test": {"training": 0, "test": 1}}
+    rows = [*range(14), 0]
+    write_batch(test_only / "tiny" / "training" / "second", IMAGES[rows], LABELS[rows])
+    assert datasets.overlap_tables(test_only)[1].loc["tiny", "training"] == 15
+
+
+def test_overlap_tables_of_nothing(tmp_path):
+    overlaps, repeats = datasets.overlap_tables(tmp_path)
+    assert overlaps.empty
+    assert repeats.empty

@@ -1,0 +1,55 @@
+"""What the pictures of the augmentation are drawn from, and that each is drawn."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from autoaug import augment
+from autoaug.augment import policies
+from autoaug.plots import augmentation as augment_plots
+
+MEAN, STD = np.array([0.5, 0.4, 0.2]), np.array([0.25, 0.2, 0.3])
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def test_transparent_pixels_are_shown_in_the_mean_colour(images):
+    picture = augment_plots.augmented(images[0], [{"op": "TranslateX", "level": 3}], MEAN)
+    assert (picture[:, 29:] == (128, 102, 51)).all()
+    np.testing.assert_array_equal(picture[:, :29], images[0][:, 3:])
+
+
+def test_displayable_reverses_the_normalisation(images):
+    np.testing.assert_array_equal(augment_plots.displayable(augment.normalize(images, MEAN, STD), MEAN, STD), images)
+
+
+def test_effects_count_and_measure_each_operation(images):
+    policy = ((("Invert", 1.0, 0), ("TranslateX", 0.0, 9)), (("Invert", 1.0, 0), ("Posterize", 1.0, 0)))
+    plan = augment.sample_plan(augment.epoch_generator(0, 0), len(images), policy)
+    effects = augment_plots.effects(images, plan, MEAN)
+    assert effects["share"]["Invert"] == 1
+    assert effects["share"]["Posterize"] == (plan["sub_policy"] == 1).mean()
+    assert effects["share"]["TranslateX"] == 0
+    assert np.isnan(effects["change"]["TranslateX"])  # it never acts
+    assert effects["change"]["Invert"] == pytest.approx(np.abs(255 - 2 * images.astype(int)).mean())
+    assert effects["change"]["Posterize"] > 0
+    assert effects["untouched"]["Invert"] == 0
+
+
+def test_every_picture_is_drawn_with_its_labels(images):
+    def labels(axes):
+        return [text.get_text() for text in axes.texts]
+
+    assert labels(augment_plots.operation(images, MEAN, 7, "Rotate", 9)) == ["image 7", "Rotate 9", "difference"]
+    assert len(labels(augment_plots.operations_by_level(images[0], MEAN))) == 150
+    assert labels(augment_plots.sub_policies(images[0], MEAN))[0] == "Invert 7, 0.1\nContrast 6, 0.2"
+    assert len(labels(augment_plots.sub_policies(images[0], MEAN, policies.CIFAR10[:3]))) == 3

@@ -1,0 +1,147 @@
+"""The figures of the shift analysis: what is drawn, where, and with which words."""
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.colors
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from autoaug.plots import shift as shift_plots
+from autoaug.shift import line_fit
+from autoaug.shift.agreement import Reliability
+from autoaug.shift.decomposition import Decomposition
+from autoaug.shift.intervals import Estimate
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def texts(artists):
+    return [artist.get_text() for artist in artists]
+
+
+def legend(ax):
+    return texts(ax.get_legend().get_texts())
+
+
+@pytest.fixture
+def models():
+    """Five models on an old and a new test set, with intervals of ±2 points."""
+    old = pd.DataFrame({"accuracy": [0.5, 0.6, 0.7, 0.8, 0.9]}, index=list("abcde"))
+    new = pd.DataFrame({"accuracy": [0.3, 0.42, 0.5, 0.6, 0.7]}, index=list("abcde"))
+    return [part.assign(low=part.accuracy - 0.02, high=part.accuracy + 0.02) for part in (old, new)]
+
+
+def test_old_against_new_draws_models_intervals_line_and_band(models):
+    old, new = models
+    line = line_fit.fit(old.accuracy, new.accuracy, "linear", 0.95, np.random.default_rng(0), 200)
+    ax = shift_plots.old_against_new(old, new, line, ["b", "d"], names=("CIFAR-10", "CIFAR-10.1"))
+    others, first, second = (container for container in ax.containers)
+    np.testing.assert_allclose(others[0].get_xydata(), [[50, 30], [70, 50], [90, 70]])
+    np.testing.assert_allclose(first[0].get_xydata(), [[60, 42]])
+    assert first[0].get_marker() != second[0].get_marker() and first[0].get_color() != second[0].get_color()
+    horizontal, vertical = (bars.get_segments()[0] for bars in first[2])
+    np.testing.assert_allclose(horizontal, [[58, 42], [62, 42]])
+    np.testing.assert_allclose(vertical, [[60, 40], [60, 44]])
+    lines = {drawn.get_label(): drawn.get_xydata() for drawn in ax.lines}
+    np.testing.assert_allclose(lines["y = x"][[0, -1]], [[48, 48], [92, 92]])
+    fitted = lines[f"line (linear), slope {line.slope.value:.2f}"]
+    np.testing.assert_allclose(fitted[:, 1], 100 * line.predict(fitted[:, 0] / 100))
+    (band,) = [
+        collection
+        for collection in ax.collections
+        if isinstance(collection, matplotlib.collections.FillBetweenPolyCollection)
+    ]
+    low, high = line.band(fitted[[0], 0] / 100)
+    corners = band.get_paths()[0].vertices
+    assert corners[:, 1].min() == pytest.approx(100 * low[0]) or corners[:, 1].max() > 100 * high[0]
+    assert legend(ax)[:2] == ["y = x", f"line (linear), slope {line.slope.value:.2f}"]
+    assert {"other models", "b", "d"} <= set(legend(ax))
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("accuracy on CIFAR-10, %", "accuracy on CIFAR-10.1, %")
+
+
+def test_old_against_new_on_a_probit_scale_spaces_accuracies_by_the_normal_quantile(models):
+    ax = shift_plots.old_against_new(*models, scale="probit")
+    ax.set_xlim(10, 90)
+    ax.figure.canvas.draw()
+    left, middle, right = (ax.transData.transform((x, 50))[0] for x in (50, 84.134, 97.725))
+    assert right - middle == pytest.approx(middle - left, rel=1e-3)
+
+
+def part(hardness, difference, accuracies=(0.9, 0.6, 0.8, 0.7)):
+    estimates = [Estimate(value, value - 0.02, value + 0.03) for value in (hardness, difference, hardness + difference)]
+    return Decomposition(*estimates, Estimate(np.nan, np.nan, np.nan), accuracies, (10, 10), (1, 1))
+
+
+def test_decompositions_draws_both_parts_from_zero_with_intervals_and_their_sum():
+    ax = shift_plots.decompositions({"harder": part(0.2, 0.05), "different": part(-0.03, 0.3)})
+    bars = {bar.get_label(): bar for bar in ax.containers if hasattr(bar, "patches")}
+    assert [bar.get_width() for bar in bars["hardness"]] == pytest.approx([20, -3])
+    assert [bar.get_width() for bar in bars["difference"]] == pytest.approx([5, 30])
+    assert {bar.get_x() for name in bars for bar in bars[name]} == {0}
+    assert bars["difference"][0].get_hatch() != bars["hardness"][0].get_hatch()  # apart without colour
+    segments = np.concatenate([bar[2][0].get_segments() for bar in ax.containers if hasattr(bar, "has_xerr")])
+    np.testing.assert_allclose(segments[:, :, 0], [[18, 23], [-5, 0], [3, 8], [28, 33]], atol=1e-9)
+    (gap,) = [line for line in ax.lines if line.get_label().startswith("gap")]
+    np.testing.assert_allclose(gap.get_xdata(), [25, 27])
+    assert texts(ax.get_yticklabels()) == ["harder", "different"] and ax.yaxis_inverted()
+
+
+def test_two_by_two_draws_a_slope_for_the_models_of_each_set():
+    ax = shift_plots.two_by_two(part(0.2, 0.1), ("old", "new"))
+    np.testing.assert_allclose([line.get_ydata() for line in ax.lines], [[90, 60], [80, 70]])
+    assert legend(ax) == ["trained on old", "trained on new"]
+    assert texts(ax.get_xticklabels()) == ["tested on\nold", "tested on\nnew"]
+    assert ax.get_ylim() == (0, 100)
+
+
+def test_class_gaps_are_ordered_by_size_with_intervals_and_the_overall_gap():
+    ax = shift_plots.class_gaps({0: (0.1, 0.05, 0.2), 2: (0.3, 0.2, 0.4)}, ["cat", "dog", "owl"], overall=0.15)
+    marks, _, (bars,) = ax.containers[0]
+    np.testing.assert_allclose(marks.get_xdata(), [30, 10])
+    np.testing.assert_allclose([segment[:, 0] for segment in bars.get_segments()], [[20, 40], [5, 20]])
+    assert texts(ax.get_yticklabels()) == ["owl", "cat"]
+    (overall,) = [line for line in ax.lines if line.get_label() == "all classes"]
+    assert set(overall.get_xdata()) == {15}
+
+
+def test_confusion_difference_draws_points_of_the_second_over_the_first():
+    first, second = np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([[0.7, 0.3], [0.205, 0.795]])
+    ax = shift_plots.confusion_difference(first, second, ["cat", "dog"])
+    np.testing.assert_allclose(ax.images[0].get_array(), [[-20, 20], [0.5, -0.5]], atol=1e-9)
+    assert ax.images[0].get_clim() == pytest.approx((-20, 20))  # no change is in the middle
+    assert {text.get_position(): text.get_text() for text in ax.texts} == {(0, 0): "−20", (1, 0): "+20"}
+    assert texts(ax.get_xticklabels()) == texts(ax.get_yticklabels()) == ["cat", "dog"]
+
+
+def test_reliability_curves_draw_accuracy_against_confidence_with_the_error_in_words():
+    curve = Reliability(np.array([0.4, 0.9]), np.array([0.3, 0.7]), np.array([5, 9]), Estimate(0.12, 0.1, 0.15))
+    ax = shift_plots.reliability_curves({"on old": curve})
+    np.testing.assert_allclose(ax.lines[1].get_xydata(), [[40, 30], [90, 70]])
+    assert legend(ax) == ["calibrated", "on old: error 12.0 [10.0, 15.0]"]
+    assert ax.get_xlim() == ax.get_ylim() == (0, 101)
+
+
+def test_the_hardest_images_carry_class_usual_answer_and_count():
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    answers = np.array([[1, 0], [1, 0], [0, 1]])
+    ax = shift_plots.hardest_gallery(images, np.array([0, 1]), answers, np.array([2, 2]), ["cat", "dog"])
+    assert texts(ax.texts) == ["cat\n→ dog\n2 of 3", "dog\n→ cat\n2 of 3"]
+    np.testing.assert_array_equal(ax.images[0].get_array()[:8, 10:18], images[1])
+
+
+def test_the_two_parts_stay_apart_in_grey():
+    bars = shift_plots.decompositions({"x": part(0.2, 0.1)}).containers
+    lightness = [
+        np.dot([0.2126, 0.7152, 0.0722], matplotlib.colors.to_rgb(bar.patches[0].get_facecolor()))
+        for bar in bars
+        if hasattr(bar, "patches")
+    ]
+    assert abs(lightness[0] - lightness[1]) > 0.2

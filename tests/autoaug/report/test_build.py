@@ -1,0 +1,175 @@
+"""The report's engine: what it refuses, what it runs and passes over, how it fails."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+import yaml
+
+from autoaug import datasets, recipes, records
+from autoaug.files import ROOT
+from autoaug.report import build as report
+from autoaug.report import execution
+from data_prep import synthetic
+
+
+def write_notebook(path, *sources):
+    """A notebook whose first code cell is the parameters'."""
+    cells = [nbformat.v4.new_markdown_cell("# Title"), *(nbformat.v4.new_code_cell(source) for source in sources)]
+    cells[1].metadata["tags"] = ["parameters"]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with two notebooks."""
+    write_notebook(tmp_path / "first.ipynb", 'results_dir: str = "r"\ncount: int = 1', "print(count, results_dir)")
+    write_notebook(tmp_path / "second.ipynb", 'title: str = "x"', "import os\nprint(title, os.getcwd())")
+    return tmp_path
+
+
+def write_runs(folder, entries):
+    (folder / "runs.yml").write_text(entries if isinstance(entries, str) else yaml.safe_dump(entries))
+    return folder / "runs.yml"
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ("- [", "Expected a list of notebooks in YAML"),
+        ("{}", r"Expected a list of notebooks. Received: {}"),
+        ([{"notebok": "first"}], "entry 1: Expected the key notebook"),
+        ([{"notebook": "first", "parametres": {}}], "each, notebook, parameters, render only.*parametres"),
+        (
+            [{"notebook": "third", "render": True}],
+            "entry 1: Expected notebook, one of first, second. Received: 'third'",
+        ),
+        ([{"notebook": "../first", "render": True}], "Expected notebook, one of first, second"),
+        ([{"notebook": "first", "parameters": {"cuont": 1}}], "entry 1: Expected parameters of count. Received: cuont"),
+        ([{"notebook": "first", "parameters": {"results_dir": "x"}}], "Received: results_dir"),
+        ([{"notebook": "first", "each": {"cuont": [1]}}], "Expected parameters of count. Received: cuont"),
+        ([{"notebook": "first", "each": {"count": 1}}], "Expected each, names with lists of values"),
+        ([{"notebook": "first", "each": {"count": []}}], "Expected each, names with lists of values"),
+        ([{"notebook": "first", "parameters": [1]}], "Expected parameters, names with values"),
+        ([{"notebook": "first", "render": "yes"}], "render, true or false"),
+        ([{"notebook": "first"}], "Expected one entry with render: true. Received: 0"),
+        ([{"notebook": "first", "render": True}] * 2, "Expected one entry with render: true. Received: 2"),
+    ],
+)
+def test_a_wrong_list_is_refused_before_anything_runs(folder, entries, message, capsys):
+    path = write_runs(folder, entries)
+    with pytest.raises(report.RunsError, match=message):
+        report.read_runs(path)
+    assert report.main(["--runs", str(path), "--results", str(folder / "results")]) == 2
+    assert "runs.yml" in capsys.readouterr().err and not (folder / "results").exists()
+
+
+def test_the_committed_list_is_right():
+    runs = report.read_runs(ROOT / "notebooks" / "runs.yml")
+    assert runs[-1]["notebook"].stem == "distribution_shift" and runs[-1]["render"]
+
+
+def test_notebooks_run_in_order_with_parameters_in_the_root_and_show_what_they_print(folder, capfd):
+    path = write_runs(
+        folder, [{"notebook": "first", "parameters": {"count": 7}}, {"notebook": "second", "render": True}]
+    )
+    results, page = folder / "results", folder / "results" / "report" / "index.html"
+    assert report.main(["--runs", str(path), "--results", str(results)]) == 0
+    out = capfd.readouterr().out
+    expected = [
+        "[1/2] first count=7",
+        f"7 {results}",
+        "[1/2] first count=7: ",
+        "[2/2] second",
+        f"x {ROOT}",
+        f": {page}",
+    ]
+    positions = [out.index(text) for text in expected]
+    assert positions == sorted(positions)
+    assert f"x {ROOT}" in page.read_text()
+    assert sorted(path.name for path in (page.parent / "notebooks").iterdir()) == [
+        "01-first-count=7.ipynb",
+        "02-second.ipynb",
+    ]
+
+
+def test_a_failing_notebook_stops_the_report_with_its_error_and_names_the_copy(folder, capsys):
+    write_notebook(folder / "third.ipynb", "a: int = 1", 'raise ValueError("no such thing")')
+    path = write_runs(folder, [{"notebook": "third"}, {"notebook": "second", "render": True}])
+    assert report.main(["--runs", str(path), "--results", str(folder / "results")]) == 1
+    out, err = capsys.readouterr()
+    assert "ValueError: no such thing" in err and "01-third.ipynb" in err
+    assert "[2/2]" not in out and not (folder / "results" / "report" / "index.html").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_notebook_too_and_says_a_line(folder, number):
+    sleep = 'import time\ntry:\n    print("asleep", flush=True)\n    time.sleep(60)\nfinally:\n    open('
+    write_notebook(folder / "third.ipynb", "a: int = 1", f"{sleep}{str(folder / 'woken')!r}, 'x')")
+    path = write_runs(folder, [{"notebook": "third", "render": True}])
+    command = [sys.executable, "-m", "autoaug.report", "--runs", path, "--results", folder / "results"]
+    with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert any("asleep" in line for line in process.stdout), process.stderr.read()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number and (folder / "woken").exists()
+    assert err == "Interrupted. Run again to go on from the newest checkpoint.\n"
+
+
+def test_every_combination_of_each_is_a_run(folder):
+    each = {"count": [1, 2], "results_dir": ["x"]}
+    entries = [{"notebook": "first", "parameters": {"count": 0}, "each": {"count": [1, 2]}}]
+    runs = report.read_runs(write_runs(folder, [*entries, {"notebook": "second", "render": True}]))
+    assert [run["parameters"] for run in runs] == [{"count": 1}, {"count": 2}, {}]
+    with pytest.raises(report.RunsError, match="Received: results_dir"):
+        report.read_runs(write_runs(folder, [{"notebook": "first", "each": each}]))
+
+
+def test_notebooks_side_by_side_share_the_cores_and_one_failure_stops_them(folder, capfd):
+    """Each of two waits for the other's file, so they pass only if they run at the same time."""
+    wait = "import os, pathlib, time\nmine, other = (pathlib.Path(results_dir) / f'{n}' for n in (count, 3 - count))\n"
+    wait += "mine.write_text(os.environ['TF_NUM_INTRAOP_THREADS'])\nwhile not other.exists():\n    time.sleep(0.1)"
+    write_notebook(folder / "first.ipynb", 'results_dir: str = "r"\ncount: int = 1', wait)
+    entry = {"notebook": "first", "each": {"count": [1, 2]}}
+    path = write_runs(folder, [entry, {"notebook": "second", "render": True}])
+    arguments = ["--runs", str(path), "--results", str(folder / "results"), "--jobs", "2"]
+    assert report.main(arguments) == 0
+    out = capfd.readouterr().out
+    assert "first: 2 runs, 2 at a time" in out and out.count("min left") == 1
+    assert (folder / "results" / "1").read_text() == str(max(1, os.cpu_count() // 2))
+
+    sleep = "import time\nif count == 1:\n    raise ValueError('first of two')\ntime.sleep(300)"
+    write_notebook(folder / "first.ipynb", 'results_dir: str = "r"\ncount: int = 1', sleep)
+    started = time.monotonic()
+    assert report.main(arguments) == 1
+    assert time.monotonic() - started < 120
+    assert "ValueError: first of two" in capfd.readouterr().err
+
+
+def test_a_finished_run_is_passed_over_until_there_is_a_new_test_set(tmp_path):
+    results, data = tmp_path / "results", tmp_path / "data"
+    synthetic.build(data, ["synthetic10"])
+    parameters = {"model": "ss32", "epochs": 2, "size": {"depth": 14}, "seed": 3}
+    assert not execution.is_finished(parameters, results, data)
+    dataset = datasets.load("synthetic10", data)
+    recipe = recipes.get("ss32")
+    recipe = dataclasses.replace(recipe, epochs=2, size=recipe.size | {"depth": 14})
+    folder = results / "runs" / records.run_id(recipe, dataset, 3)
+    assert execution.run_folder(parameters, dataset, results) == folder
+    record = records.start(folder, recipe, dataset, seed=3, parameters=1)
+    assert not execution.is_finished(parameters, results, data)
+    counts = {"total": 2000, "correct": 1, "overlap": 0, "clean_total": 2000, "clean_correct": 1}
+    tests = {"synthetic10": counts | {"source": "embedded images", "sha256": dataset.test_sha256}}
+    records.write(folder, record | {"status": "finished", "tests": tests})
+    assert execution.is_finished(parameters, results, data)
+    assert not execution.is_finished(parameters | {"seed": 4}, results, data)
+    assert not execution.is_finished(parameters | {"workers": 2}, results, data)
+    assert not execution.is_finished(parameters | {"train_data": "cifar10"}, results, data)
+    synthetic.build(data, ["synthetic10_harder"])
+    assert not execution.is_finished(parameters, results, data)

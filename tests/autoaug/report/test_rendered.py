@@ -1,0 +1,199 @@
+"""The rendered report: what it says, that it needs nothing else, and how it behaves in a browser."""
+
+import base64
+import html.parser
+import shutil
+import urllib.parse
+
+import numpy as np
+import pytest
+import run_files
+
+from autoaug import recipes
+from autoaug.files import ROOT
+from autoaug.report import build as report
+from autoaug.report import execution
+from data_prep import synthetic
+
+CHANCES = {  # of AA, AB, BA, BB: mostly hardness
+    "synthetic10": {"synthetic10": 0.9, "synthetic10_harder": 0.5},
+    "synthetic10_harder": {"synthetic10": 0.85, "synthetic10_harder": 0.5},
+}
+
+
+class Page(html.parser.HTMLParser):
+    """What the tests look at: ids, links, images, sources, names of elements."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.ids, self.links, self.images, self.tags, self.sources = set(), [], [], [], []
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append(tag)
+        self.ids.add(attrs.get("id"))
+        self.sources += [attrs[key] for key in ("src", "srcset") if key in attrs]
+        if tag == "a":
+            self.links.append(attrs["href"])
+        if tag == "img":
+            self.images.append(attrs)
+
+
+def render(results):
+    notebook, page = ROOT / "notebooks" / "distribution_shift.ipynb", results / "report" / "index.html"
+    run = {"notebook": notebook, "parameters": {}, "known": {"results_dir", "data_dir"}, "render": True}
+    report.render(execution.execute([run], results, results / "data", jobs=1), page)
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The report of two families, one with two seeds, and of runs not to count: unfinished, and on older data.
+
+    One data set is on disk.
+    """
+    results = tmp_path_factory.mktemp("results")
+    synthetic.build(results / "data", ["synthetic10_harder"])
+    labels = np.arange(2_000) % 10
+    for train_data, chances in CHANCES.items():
+        for model, seed in (("wrn", 0), ("wrn", 1), ("ss32", 0)):
+            rng = np.random.default_rng([seed, *model.encode(), *train_data.encode()])
+            tests = {name: run_files.predictions(rng, labels, chance) for name, chance in chances.items()}
+            run_files.write(results, train_data, tests, seed, recipes.get(model))
+    run_files.write(results, "synthetic10_different", {}, status="unfinished")
+    older = {"train_sha256": "00" * 32, "started": "2025-12-31T00:00:00Z"}
+    run_files.write(results, "synthetic10", tests, recipe=recipes.get("pyramid"), **older)
+    return render(results)
+
+
+def test_the_report_says_what_the_runs_say(page):
+    text = page.read_text()
+    assert (
+        "No reproduction of CIFAR-10 has been compared yet." in text
+        and "% (" in text
+        and "is hardness.</strong>" in text
+    )
+    assert "Measured in 6 quick runs" in text and "not comparable with published" in text
+    assert "97.1 [96.8, 97.4]" in text and "slope 0.95" in text  # of the published models
+    assert "<li>wrn-synthetic10_different-quick-10-trained-seed0: unfinished</li>" in text
+    assert "<li>pyramid_net-synthetic10-quick-8-trained-seed0: on other data</li>" in text
+    assert "commit ffffffffff" in text and "ab" * 32 in text and "61 s" in text
+    assert str(page.parents[2]) not in text
+
+
+def test_the_report_needs_nothing_else_and_leads_from_numbers_to_runs(page):
+    found, text = Page(page), page.read_text()
+    assert page.stat().st_size < 10_000_000
+    assert {"h1", "h2", "table", "nav", "main"} <= set(found.tags) and not {"link", "iframe", "pre"} & set(found.tags)
+    assert "@import" not in text and all(source.startswith("data:") for source in found.sources)
+    assert len(found.images) >= 12 and all(len(image["alt"]) > 20 for image in found.images)
+    targets = {urllib.parse.unquote(link[1:]) for link in found.links if link.startswith("#")}
+    assert {"Method", "Provenance", "wrn-synthetic10-quick-10-trained-seed1"} <= targets <= found.ids
+    assert "Explore" not in found.ids  # for Jupyter only
+    folders = {link for link in found.links if link.startswith("../runs/")}
+    assert len(folders) == 6 and all((page.parent / link).is_dir() for link in folders)
+
+
+def test_tables_and_figures_lie_beside_the_page(page):
+    tables, figures = ({path.name for path in (page.parent / name).iterdir()} for name in ("tables", "figures"))
+    assert {"headline.csv", "headline.tex", "decomposition.csv", "runs.csv"} <= tables
+    assert {"known-truth.svg", "published.svg", "hardest-synthetic10_harder.svg"} <= figures
+    assert "/" not in (page.parent / "tables" / "accuracy.csv").read_text().replace("\\/", "")
+
+
+def test_a_report_of_nothing_says_what_to_run(tmp_path):
+    text = render(tmp_path).read_text()
+    assert "No finished run yet" in text and "make report" in text
+
+
+def test_a_report_of_an_imported_model_without_predictions_and_of_one_without_its_own_test_set(tmp_path):
+    rng, labels = np.random.default_rng(0), np.arange(2_000) % 10
+    tests = {name: run_files.predictions(rng, labels, 0.95) for name in ("cifar10", "cifar10.1-v6")}
+    tests["cifar10.1-v6"]["overlap"][:7] = True
+    run_id = run_files.write(tmp_path, "cifar10", tests, recipe=recipes.get("wrn", "paper"), kind="imported")
+    shutil.rmtree(tmp_path / "runs" / run_id / "predictions")
+    (tmp_path / "runs" / run_id / "history.csv").unlink()
+    run_files.write(tmp_path, "cifar102", {"cifar10": tests["cifar10"]}, recipe=recipes.get("ss32", "paper"))
+    text = render(tmp_path).read_text()
+    assert "wrn, trained on cifar10 (imported), gets 9" in text
+    assert "1 paper run (the published recipe), 1 imported run" in text
+    assert ">97.5</td>" in text and "cifar10.1-v6* (7 of 2,000 left out)" in text
+    assert "This needs models trained on an original and on its reproduction" in text
+    figure = (tmp_path / "report" / "figures" / "published.svg").read_text()
+    assert "wrn, imported" in figure and "Not on this machine: cifar10, cifar10.1-v6, cifar102." in text
+
+
+@pytest.fixture(scope="module")
+def browser(page):
+    """Headless Chromium with the report opened from disk."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("there is no chromium and chromedriver to open the report in")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1280,900",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options=options, service=webdriver.ChromeService(driver)) as opened:
+        opened.get(page.as_uri())
+        wait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(opened, 60)
+        wait.until(lambda found: found.execute_script("return document.documentElement.dataset.tables") == "ready")
+        yield opened
+
+
+def test_the_page_opens_without_errors_or_requests(browser, page):
+    assert browser.get_log("browser") == []
+    requested = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
+    assert [address for address in requested if not address.startswith(("data:", "blob:"))] == []
+    assert browser.execute_script("return document.title") == "Harder, or different?"
+
+
+def test_every_picture_is_visible(browser):
+    sizes = browser.execute_script(
+        "return [...document.images].map(image => [image.complete, image.naturalWidth, image.offsetWidth])"
+    )
+    assert len(sizes) >= 12 and all(
+        complete and natural > 0 and 100 < shown <= 900 for complete, natural, shown in sizes
+    )
+
+
+def test_a_table_sorts_by_number_and_filters(browser):
+    table = (
+        "[...document.querySelectorAll('table')].find(one => one.caption.innerText.startsWith('Accuracy in percent'))"
+    )
+    column = f"return [...{table}.tBodies[0].rows].map(row => parseFloat(row.cells[3].textContent))"
+    before = browser.execute_script(column)
+    assert len(before) == 30 and before != sorted(before)
+    head = browser.execute_script(f"return {table}.tHead.rows[0].cells[3]")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", head)
+    wait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(browser, 20)
+    for expected in (sorted(before), sorted(before, reverse=True)):
+        head.click()  # sorted a moment later
+        wait.until(lambda found, expected=expected: found.execute_script(column) == expected)
+    search = browser.execute_script(f"return {table}.closest('.dt-container').querySelector('input')")
+    search.send_keys("shake_shake")
+    names = f"return [...{table}.tBodies[0].rows].map(row => row.cells[0].textContent)"
+    wait.until(lambda found: len(found.execute_script(names)) == 4)
+    assert all(name.startswith("shake_shake") for name in browser.execute_script(names))
+    search.clear()
+
+
+def test_the_page_is_no_wider_than_a_small_screen(browser):
+    browser.set_window_size(600, 900)
+    try:
+        assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    finally:
+        browser.set_window_size(1280, 900)
+
+
+def test_the_page_prints(browser):
+    pdf = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
+    assert pdf.startswith(b"%PDF") and 3 <= pdf.count(b"/Type /Page\n") <= 40

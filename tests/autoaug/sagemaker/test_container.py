@@ -1,0 +1,227 @@
+"""What a SageMaker job runs, under /opt/ml in a mount namespace of its own."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+
+import numpy as np
+import psutil
+import pytest
+
+from autoaug import records, s3
+from autoaug.sagemaker import container, launch
+
+
+@pytest.fixture(scope="module")
+def start_job(as_opt, tmp_path_factory):
+    """A function that starts the source which a launch sends, in a folder that becomes /opt; returns the process.
+
+    The first job compiles the augmentation's kernel, the others find it.
+    """
+    kernels = str(tmp_path_factory.mktemp("kernels"))
+
+    def start(folder, *arguments, **environment):
+        launch.stage(folder / "code")
+        for name in ("model", "output"):
+            (folder / "ml" / name).mkdir(parents=True)
+        host = {"SM_HOSTS": '["algo-10"]', "SM_CURRENT_HOST": "algo-10", "SM_MODEL_DIR": "/opt/ml/model"}
+        command = as_opt(folder, "/opt/code", sys.executable, "autoaug/sagemaker/container.py", *arguments)
+        return subprocess.Popen(command, env={**os.environ, **host, "NUMBA_CACHE_DIR": kernels, **environment},
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+
+    return start
+
+
+def completed(process):
+    """The process, once it has ended."""
+    with process:
+        output = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, *output)
+
+
+def wait_for(process, text):
+    """The job's output up to the line that has the text."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return "".join(lines)
+    raise AssertionError(f"{text!r} not in {''.join(lines)}{process.stderr.read()}")
+
+
+def marked(name):
+    """The running processes in whose environment the name is, by process id: their command lines."""
+    found = {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if name in process.environ() and process.status() != psutil.STATUS_ZOMBIE:
+                found[process.pid] = process.cmdline()
+    return found
+
+
+@pytest.fixture(scope="module")
+def finished(start_job, tmp_path_factory):
+    """A job of one epoch that was let be: its folder, and the completed process."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, completed(start_job(folder, "--model", "wrn", "--epochs", "1", "--workers", "1", "--xla", "False"))
+
+
+class TestJob:
+    def test_success_leaves_the_run_its_checkpoint_and_the_executed_notebook(self, finished):
+        folder, done = finished
+        assert done.returncode == 0, done.stderr
+        (run,) = (folder / "ml" / "output" / "data" / "runs").iterdir()
+        record = records.read(run)
+        assert record["status"] == "finished" and record["recipe"]["epochs"] == 1
+        sent = json.loads((folder / "code" / "code_version.json").read_text())
+        assert record["code"] == sent and sent["version"]  # of the checkout that it was sent from
+        assert (run / "history.csv").exists() and (run / "predictions" / "synthetic10.npz").exists()
+        assert (run.parents[1] / "train.ipynb").exists()
+        model = folder / "ml" / "model" / "runs" / run.name
+        assert records.read(model) == record
+        assert (model / "checkpoints" / "step-000000040.index").exists()
+        test = record["tests"]["synthetic10"]
+        assert f"test accuracy synthetic10 {test['clean_correct'] / test['clean_total']:.4f}" in done.stdout
+        assert not (folder / "ml" / "output" / "failure").exists()
+
+    def test_an_interrupted_job_goes_on_where_it_was(self, start_job, finished, tmp_path):
+        """SIGTERM first; then a job that has nothing but what SageMaker keeps of /opt/ml/checkpoints."""
+        first, second = tmp_path / "first", tmp_path / "second"
+        with start_job(first, "--epochs", "1") as process:
+            wait_for(process, "Estimated duration")
+            process.terminate()
+            said, errors = process.communicate(timeout=300)
+        step = int(re.search(r"Stopped after step (\d+) of 40", said)[1])
+        assert process.returncode == 143, errors
+        assert (first / "ml" / "output" / "failure").read_text() == "SIGTERM: the same job goes on from its checkpoint"
+        shutil.copytree(first / "ml" / "checkpoints", second / "ml" / "checkpoints")
+        done = completed(start_job(second, "--epochs", "1"))
+        assert done.returncode == 0, done.stderr
+        assert f"going on after step {step} of 40" in done.stdout
+        logits = [
+            np.load(path)["logits"]
+            for folder in (finished[0], second)
+            for path in folder.glob("ml/output/data/runs/*/predictions/synthetic10.npz")
+        ]
+        assert len(logits) == 2
+        np.testing.assert_array_equal(*logits)
+
+    def test_no_process_outlives_the_job(self, start_job, tmp_path):
+        """The kernel is killed while it trains on processes of its own, and has left behind one that would not end."""
+        marker, startup = f"AUTOAUG_TEST_{os.getpid()}", tmp_path / "ipython" / "profile_default" / "startup"
+        startup.mkdir(parents=True)
+        (startup / "orphan.py").write_text("import os\nos.system('setsid sleep 600 > /dev/null 2>&1 &')")
+        environment = {marker: "1", "IPYTHONDIR": str(tmp_path / "ipython")}
+        with start_job(tmp_path, "--workers", "2", "--epochs", "500", **environment) as process:
+            wait_for(process, "Estimated duration")
+            commands = marked(marker)
+            (kernel,) = (pid for pid, command in commands.items() if "ipykernel_launcher" in command)
+            supervised = ["autoaug.training.cluster.launcher" in command for command in commands.values()]
+            assert sum(supervised) == 5  # with 4 tasks
+            assert ["sleep", "600"] in commands.values()
+            os.kill(kernel, signal.SIGKILL)
+            process.wait(timeout=60)
+            left = marked(marker)
+            process.communicate()
+        assert (process.returncode, left) == (1, {})
+        assert (tmp_path / "ml" / "output" / "failure").read_text().startswith("DeadKernelError: ")
+
+    def test_two_hosts_train_one_model_and_both_end(self, start_job, ports_of_hosts, tmp_path):
+        hosts, arguments = ["127.0.0.1", "127.0.0.2"], ("--epochs", "1", "--workers", "2", "--update", "async")
+        processes = []
+        for number, host in enumerate(hosts):
+            environment = {"SM_HOSTS": json.dumps(hosts), "SM_CURRENT_HOST": host}
+            processes.append(start_job(tmp_path / str(number), *arguments, **environment))
+        outputs = [process.communicate(timeout=300) for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], outputs
+        (run,) = (tmp_path / "0" / "ml" / "output" / "data" / "runs").iterdir()
+        record = records.read(run)
+        assert (record["status"], record["workers"], record["update"]) == ("finished", 2, "async")
+        assert len((run / "history.csv").read_text().splitlines()) == 2  # names, and one epoch
+        assert not (tmp_path / "1" / "ml" / "output" / "data").exists()
+
+    def test_failure_is_said_where_sagemaker_looks_and_the_executed_notebook_is_kept(self, start_job, tmp_path):
+        done = completed(start_job(tmp_path, "--train_data", "cifar10_10k"))
+        assert done.returncode == 1
+        failure = (tmp_path / "ml" / "output" / "failure").read_text()
+        assert failure.startswith("DatasetError: ") and "cifar10_10k_train_py27" in failure
+        assert (tmp_path / "ml" / "output" / "data" / "train.ipynb").exists()
+
+
+def lay_out(request, ml):
+    """Lay out /opt/ml as SageMaker does for the only host of a requested job."""
+    for channel in request["InputDataConfig"]:
+        address = channel["DataSource"]["S3DataSource"]["S3Uri"].rstrip("/")
+        for found in s3.listing(address):
+            path = ml / "input" / "data" / channel["ChannelName"] / found["Key"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(s3.read(f"{address}/{found['Key']}"))
+    group = {"instance_group_name": "all", "instance_type": "ml.g5.2xlarge", "hosts": ["algo-1"]}
+    resources = {"current_host": "algo-1", "hosts": ["algo-1"], "current_instance_type": "ml.g5.2xlarge",
+                 "current_group_name": "all", "network_interface_name": "lo", "instance_groups": [group]}  # fmt: skip
+    channels = {channel["ChannelName"]: {} for channel in request["InputDataConfig"]}
+    for name in ("model", "output", "input/config"):
+        (ml / name).mkdir()
+    for name, content in {
+        "resourceconfig": resources, "inputdataconfig": channels, "hyperparameters": request["HyperParameters"],
+    }.items():  # fmt: skip
+        (ml / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
+
+
+def test_a_job_runs_as_it_was_requested_and_its_result_is_collected(study, job_requests, as_opt, tmp_path):
+    """What was uploaded, laid out as SageMaker does, run by the recorded command: the SDK's own script and drivers."""
+    command = [sys.executable, "-m", "autoaug.launch", "--model_name", "wrn", "--train_data", "synthetic10"]
+    command += ["--preset", "quick", "--epochs", "1"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    (request,), ml = job_requests(), tmp_path / "opt" / "ml"
+    lay_out(request, ml)
+    environment = os.environ | {"TRAINING_JOB_NAME": request["TrainingJobName"], "PIP_NO_INDEX": "1"}
+    environment |= {"PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
+    image = request["AlgorithmSpecification"]
+    command = as_opt(ml.parent, "/", *image["ContainerEntrypoint"], *image["ContainerArguments"])
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    archive = tmp_path / "output.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(ml / "output" / "data", ".")
+    study.upload_file(str(archive), "study", f"jobs/{request['TrainingJobName']}/output/output.tar.gz")
+    collected = subprocess.run(
+        [sys.executable, "-c", "from autoaug import records; print(records.collect('s3://study/jobs')[['model', "
+         "'train_data', 'test_set', 'total']].to_csv(index=False))"],
+        env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "wrn,synthetic10,synthetic10,2000" in collected
+
+
+def test_parameters_are_of_the_notebooks_types():
+    arguments = ["--model", "ss32", "--epochs", "3", "--xla", "True", "--size", '{"depth": 8}']
+    assert container.parse(arguments) == {"model": "ss32", "epochs": 3, "xla": True, "size": {"depth": 8}}
+    assert container.parse(["--xla", "true", "--seed", "7"]) == {"xla": True, "seed": 7}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epochs", "ten"], "Expected epochs, int. Received: --epochs 'ten'"),
+        (["--xla", "perhaps"], "Expected xla, bool"),
+        (["--modle", "wrn"], "Expected a parameter of model, train_data"),
+    ],
+)
+def test_wrong_parameters(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        container.parse(arguments)
+
+
+def test_channels_become_data_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("SM_CHANNEL_CIFAR10_1_V4", "/opt/ml/input/data/cifar10_1_v4")
+    container.link_data(tmp_path)
+    (link,) = tmp_path.glob("*/*")
+    assert link == tmp_path / "cifar10.1-v4" / "training"
+    assert link.readlink() == pathlib.Path("/opt/ml/input/data/cifar10_1_v4")

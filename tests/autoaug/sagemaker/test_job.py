@@ -1,0 +1,132 @@
+"""A training as a SageMaker job, on paper."""
+
+import dataclasses
+import re
+
+import pytest
+
+from autoaug import models, recipes
+from autoaug.sagemaker import job
+
+ROLE = "arn:aws:iam::123456789012:role/training"
+OPTIONS = job.Options("my-bucket", ROLE)
+TRAINING = job.Training(recipes.get("ss112", "paper"), "cifar102_30k")
+
+
+def test_the_job_of_the_original_launcher():
+    configuration = job.describe(TRAINING, OPTIONS)
+    assert configuration["base_job_name"] == "ss112-cifar102-30k-1"
+    assert configuration["compute"] == {
+        "instance_type": "ml.g5.2xlarge",
+        "instance_count": 1,
+        "volume_size_in_gb": 50,
+        "enable_managed_spot_training": True,
+    }
+    assert configuration["input_data_config"] == [
+        {"channel_name": "cifar102_30k", "data_source": "s3://my-bucket/data/cifar102_30k/training"}
+    ]
+    assert configuration["hyperparameters"] == {
+        "model": "shake_shake_112",
+        "train_data": "cifar102_30k",
+        "preset": "paper",
+        "epochs": 1800,
+        "seed": 0,
+        "workers": 1,
+        "checkpoint_epochs": 1800,
+    }
+    assert configuration["stopping_condition"] == {
+        "max_runtime_in_seconds": 60 * 3600,  # 2 × 29.6 hours, rounded up
+        "max_wait_time_in_seconds": 120 * 3600,
+    }
+
+
+def test_four_workers_take_a_quarter_of_the_time_on_four_hosts():
+    four = dataclasses.replace(TRAINING, workers=4)
+    configuration = job.describe(four, OPTIONS)
+    assert configuration["compute"]["instance_count"] == 4
+    assert configuration["hyperparameters"]["update"] == "async"
+    assert four.hours("ml.g5.2xlarge") == pytest.approx(TRAINING.hours("ml.g5.2xlarge") / 4, abs=1e-3)
+    assert configuration["stopping_condition"]["max_runtime_in_seconds"] == 48 * 3600
+
+
+def test_a_quick_job_is_short_and_not_on_spot_and_synthetic_data_is_no_channel():
+    configuration = job.describe(job.Training(recipes.get("wrn"), "synthetic10"), OPTIONS)
+    assert configuration["stopping_condition"] == {"max_runtime_in_seconds": 7200}
+    assert not configuration["compute"]["enable_managed_spot_training"]
+    assert configuration["input_data_config"] == []
+
+
+def test_options_reach_the_configuration():
+    options = dataclasses.replace(
+        OPTIONS, test_sets=("cifar10.1-v4",), kms_key="key", volume_kms_key="disk", subnets=("subnet-1",),
+        security_groups=("sg-1",), encrypt_traffic=True, tags={"project": "shift"}, spot="no", max_run_hours=3,
+    )  # fmt: skip
+    configuration = job.describe(TRAINING, options)
+    assert configuration["input_data_config"][1]["channel_name"] == "cifar10_1_v4"  # a name that a shell takes
+    assert configuration["output_data_config"]["kms_key_id"] == "key"
+    assert configuration["compute"]["volume_kms_key_id"] == "disk"
+    assert configuration["networking"]["subnets"] == ["subnet-1"]
+    assert configuration["tags"] == [{"key": "project", "value": "shift"}]
+    assert configuration["stopping_condition"] == {"max_runtime_in_seconds": 3 * 3600}
+
+
+def test_the_checkpoint_path_belongs_to_one_run():
+    others = [dataclasses.replace(TRAINING, seed=1), dataclasses.replace(TRAINING, workers=2)]
+    assert len({job.checkpoint_path(training, OPTIONS) for training in [TRAINING, *others]}) == 3
+
+
+def test_metrics_are_found_in_what_training_prints():
+    line = "step 20/400  loss 1.234  accuracy 0.567  380 images/s  0:01:00 left"
+    found = {m["name"]: re.search(m["regex"], line) for m in job.describe(TRAINING, OPTIONS)["metric_definitions"]}
+    assert found["train:loss"][1] == "1.234" and found["train:accuracy"][1] == "0.567"
+    assert found["test:accuracy:cifar102_30k"] is None
+
+
+@pytest.mark.parametrize("recipe", recipes.RECIPES[:1] + recipes.RECIPES[5:], ids=lambda r: f"{r.model}-{r.preset}")
+def test_the_operations_are_those_of_the_models(recipe):
+    flops = 3 * models.flops_per_image(models.build_model(recipe.model, 10, **recipe.size))
+    assert job._FLOPS[recipe.preset][recipe.model] == pytest.approx(flops, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bucket": ""}, "Expected bucket.*Received: ''"),
+        ({"role": "training"}, "Expected role, an ARN.*Received: 'training'"),
+        ({"instance_type": "p3"}, "Expected instance_type"),
+        ({"spot": "perhaps"}, "Expected spot"),
+        ({"max_run_hours": 1000}, "Expected max_run_hours of 0 to 672"),
+        ({"checkpoints": "/tmp"}, "Expected a path such as s3://"),
+        ({"test_sets": ("cifar11",)}, "Received: 'cifar11'"),
+        ({"subnets": ("subnet-1",)}, "both or neither"),
+    ],
+)
+def test_wrong_options(change, message):
+    with pytest.raises(job.LaunchError, match=message):
+        dataclasses.replace(OPTIONS, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train_data": "cifar11"}, "Received: 'cifar11'"),
+        ({"train_data": "cifar10.2"}, "Received: 'cifar10.2'"),  # a test set
+        ({"workers": 0}, "Expected workers of at least 1. Received: 0"),
+        ({"update": "later"}, "Received: 'later'"),
+    ],
+)
+def test_wrong_trainings(change, message):
+    with pytest.raises(job.LaunchError, match=message):
+        dataclasses.replace(TRAINING, **change)
+
+
+def test_what_the_notebook_cannot_be_told_is_refused():
+    odd = dataclasses.replace(TRAINING, recipe=dataclasses.replace(TRAINING.recipe, batch_size=64))
+    with pytest.raises(job.LaunchError, match=r"another \['batch_size'\]"):
+        job.describe(odd, OPTIONS)
+
+
+def test_apostrophes_are_refused():
+    odd = dataclasses.replace(TRAINING, recipe=dataclasses.replace(TRAINING.recipe, size={"it's": 1}))
+    with pytest.raises(job.LaunchError, match="size without an apostrophe"):
+        job.describe(odd, OPTIONS)

@@ -1,0 +1,13 @@
+"""The estimate is operations over 40 % of a rate, and says that it is one."""
+
+import datetime
+
+from autoaug import duration
+
+
+def test_an_estimate_is_operations_over_a_share_of_the_peak():
+    durations = duration.durations(15.7e12 * 0.4 * 3600)
+    assert durations["NVIDIA V100 SXM2"] == datetime.timedelta(hours=1)
+    assert durations["NVIDIA A100"] == datetime.timedelta(seconds=round(3600 * 15.7 / 19.5))
+    text = duration.describe(15.7e12 * 0.4 * 3600)
+    assert "V100 SXM2 1:00:00" in text and "Estimates for other hardware, not measured, at 40%" in text

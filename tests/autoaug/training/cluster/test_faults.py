@@ -1,0 +1,187 @@
+"""Processes that are killed, or never come up: the run goes on, or ends and says why, and leaves no process behind."""
+
+import dataclasses
+import os
+import pathlib
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from autoaug import training
+from autoaug.files import ROOT
+from autoaug.training.cluster import launcher as cluster
+from autoaug.training.cluster import supervisor
+from autoaug.training.step import MEASURES
+
+SCRIPT = ROOT / "tests" / "helpers" / "train_cluster.py"
+A_FEW_STEPS = 0.7  # seconds of a processor's time, above what a worker that only waits has used
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_imports():
+    """Every cluster imports TensorFlow anew, which takes three times as long where bytecode is not kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
+def processes(run_dir):
+    """Process ids by task, the newest of each."""
+    log = run_dir / "cluster.log"
+    found = re.findall(r"^(.+ \d): process (\d+)$", log.read_text() if log.exists() else "", re.MULTILINE)
+    return {name: int(process) for name, process in found}
+
+
+def cpu_seconds(process):
+    """That the process has used; 0 where there is none."""
+    try:
+        fields = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def assert_no_process_is_left(run_dir):
+    """Within ten seconds: none of this run's log, as the supervisor and all of its tasks are."""
+    log, deadline = str(run_dir / "cluster.log"), time.monotonic() + 10
+    while left := [path for path in pathlib.Path("/proc").glob("[0-9]*/fd/2") if points_to(path, log)]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def points_to(link, target):
+    try:
+        return str(link.readlink()) == target
+    except OSError:
+        return False
+
+
+def test_a_killed_worker_is_done_without_and_taken_back(tiny_dataset, tiny_recipe, tmp_path):
+    """Killed first, then once it has worked again, then at once until it is given up; then Ctrl-C ends the run."""
+    recipe, killed, epochs_without = dataclasses.replace(tiny_recipe, epochs=1000), [], []
+
+    def kill_again(history):
+        process = processes(tmp_path)["worker 1"]
+        if len(warned) > supervisor.RESTARTS:
+            epochs_without.append(len(history))
+            if len(epochs_without) == 2:  # of which the first had begun before
+                signal.raise_signal(signal.SIGINT)
+        elif process not in killed and (len(killed) != 1 or cpu_seconds(process) > A_FEW_STEPS):
+            killed.append(process)
+            os.kill(process, signal.SIGKILL)
+
+    with pytest.warns(UserWarning) as warned, pytest.raises(KeyboardInterrupt):
+        training.train(recipe, tiny_dataset, tmp_path, workers=2, on_epoch=kill_again)
+    again = "worker 1 ended (killed by SIGKILL). It is started again; meanwhile the others go on."
+    for_good = "worker 1 ended (killed by SIGKILL), for the 4th time. The others go on without it."
+    assert [str(warning.message) for warning in warned] == [again] * 3 + [for_good]
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert list(history.epoch) == list(range(1, len(history) + 1)) and len(history) >= epochs_without[1]
+    assert_no_process_is_left(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "update, task, message",
+    [
+        ("async", "parameter server 0", r"parameter server 0 ended \(killed by SIGKILL\), without which"),
+        ("async", "chief 0", r"the chief ended \(killed by SIGKILL\)"),
+        ("sync", "worker 1", r"worker 1 ended \(killed by SIGKILL\), without which"),
+    ],
+)
+def test_a_run_ends_with_what_it_cannot_do_without_and_goes_on_later(
+    update, task, message, tiny_dataset, tiny_recipe, tmp_path
+):
+    killed = []
+
+    def kill(history):
+        if len(history) == 2:
+            os.kill(processes(tmp_path)[task], signal.SIGKILL)
+            killed.append(time.monotonic())
+
+    recipe, arguments = dataclasses.replace(tiny_recipe, epochs=10), {"workers": 2, "update": update}
+    with pytest.raises(cluster.ClusterError, match=message + r".* goes on from the checkpoint of step \d+\."):
+        training.train(recipe, tiny_dataset, tmp_path, **arguments, on_epoch=kill)
+    assert time.monotonic() - killed[0] < 60
+    assert_no_process_is_left(tmp_path)
+    earlier = pd.read_csv(tmp_path / "history.csv")
+    training.train(recipe, tiny_dataset, tmp_path, **arguments)
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert list(history.epoch) == list(range(1, 11))
+    pd.testing.assert_frame_equal(history[: len(earlier)], earlier)
+    if update == "sync":  # the same bits as a run that was let be
+        training.train(recipe, tiny_dataset, tmp_path / "whole", **arguments)
+        whole = pd.read_csv(tmp_path / "whole" / "history.csv")
+        pd.testing.assert_frame_equal(history[list(MEASURES)], whole[list(MEASURES)], check_exact=True)
+
+
+@pytest.mark.parametrize("update", cluster.UPDATES)
+def test_a_full_disk_is_said(update, tiny_dataset, tiny_recipe, tmp_path):
+    """Also where the other workers end because the chief has. The limit on a file's size stands for the full disk."""
+    recipe, limits = dataclasses.replace(tiny_recipe, epochs=10), resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_the_disk(history):
+        chief = processes(tmp_path)["chief 0" if update == "async" else "worker 0"]
+        resource.prlimit(chief, resource.RLIMIT_FSIZE, (100_000, limits[1]))
+
+    message = r"step-\d+: the checkpoint could not be written; .* TensorFlow says: /\S+; File too large$"
+    with pytest.raises(OSError, match=message):
+        training.train(recipe, tiny_dataset, tmp_path, workers=2, update=update, on_epoch=fill_the_disk)
+    assert_no_process_is_left(tmp_path)
+
+
+def test_a_cost_that_is_not_finite_is_said(tiny_dataset, tiny_recipe, tmp_path):
+    recipe = dataclasses.replace(tiny_recipe, learning_rate=1e30)
+    with pytest.raises(FloatingPointError, match=r"the cost of step 2 \(epoch 1, batch 2\) is not finite"):
+        training.train(recipe, tiny_dataset, tmp_path, workers=2, update="sync")
+    assert (tmp_path / "failed_step.npz").exists()
+
+
+@pytest.mark.parametrize("update, number", [("async", signal.SIGINT), ("sync", signal.SIGKILL)])
+def test_ctrl_c_and_kill_leave_no_process(update, number, tmp_path):
+    command = [sys.executable, str(SCRIPT), str(tmp_path), update]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        next(line for line in process.stdout if "Estimated duration" in line)
+        process.send_signal(number)
+        said = process.stdout.read()
+    assert process.returncode == -number, said
+    assert_no_process_is_left(tmp_path)
+    if number == signal.SIGINT:
+        stopped = re.search(r"Stopped after step (\d+) of 4,000. The same command", said)
+        assert (tmp_path / "checkpoints" / f"step-{int(stopped[1]):09d}.index").exists()
+
+
+def test_a_worker_that_never_comes_up(ports_of_hosts, tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
+    """The second host of two is never started."""
+    monkeypatch.setenv("SM_HOSTS", '["127.0.0.1", "127.0.0.2"]')
+    monkeypatch.setenv("SM_CURRENT_HOST", "127.0.0.1")
+    monkeypatch.setattr(cluster, "STARTUP_SECONDS", 3)
+    message = (
+        r"expected an answer within 3 s. Received: none from parameter server 1 at 127\.0\.0\.2:22224, worker 1 at "
+    )
+    with pytest.raises(cluster.ClusterError, match=message):
+        training.train(tiny_recipe, tiny_dataset, tmp_path, workers=2)
+    assert_no_process_is_left(tmp_path)
+
+
+@pytest.mark.parametrize("update", ["async", "sync"])
+def test_two_hosts_of_a_job(ports_of_hosts, update, tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
+    """Each with its own environment, and the chief's notebook replaced by this process."""
+    monkeypatch.setenv("SM_HOSTS", '["127.0.0.1", "127.0.0.2"]')
+    environment = os.environ | {"SM_CURRENT_HOST": "127.0.0.2"}
+    command = [sys.executable, "-m", "autoaug.training.cluster.launcher", "--update", update]
+    monkeypatch.setenv("SM_CURRENT_HOST", "127.0.0.1")
+    log = subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as other:
+        try:
+            training.train(tiny_recipe, tiny_dataset, tmp_path, workers=2, update=update)
+            assert (other.communicate(timeout=30)[0], other.returncode) == ("The chief has ended.\n", 0)
+        finally:
+            other.kill()
+    assert list(pd.read_csv(tmp_path / "history.csv").epoch) == [1, 2, 3]
+    assert_no_process_is_left(tmp_path)

@@ -1,0 +1,84 @@
+"""Batches: every image once, in an order and augmentation of (seed, epoch), prepared ahead and stopped cleanly."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from autoaug import augment
+from autoaug.training import batches as pipeline
+
+
+def threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("augment")]
+
+
+def test_an_epoch_is_the_plan_applied_in_order(tiny_dataset, tiny_recipe):
+    batches = list(pipeline.Batches(tiny_dataset, tiny_recipe, seed=1, epoch=2))
+    rng = augment.epoch_generator(1, 2)
+    order = rng.permutation(128)
+    plan = augment.sample_plan(rng, 128)
+    expected = augment.augment_batch(tiny_dataset.train_images[order], plan, tiny_dataset.mean, tiny_dataset.std)
+    assert len(batches) == 4
+    np.testing.assert_array_equal(np.concatenate([images for images, _ in batches]), expected)
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches]), tiny_dataset.train_labels[order])
+    assert not threads()
+
+
+def test_seed_and_epoch_change_the_order_and_threads_do_not(tiny_dataset, tiny_recipe):
+    def first(seed, epoch, threads):
+        images, _ = next(iter(pipeline.Batches(tiny_dataset, tiny_recipe, seed, epoch, threads=threads)))
+        return images
+
+    np.testing.assert_array_equal(first(0, 0, 1), first(0, 0, 3))
+    assert not np.array_equal(first(0, 0, 1), first(0, 1, 1))
+    assert not np.array_equal(first(0, 0, 1), first(1, 0, 1))
+
+
+def test_an_epoch_can_be_gone_on_with(tiny_dataset, tiny_recipe):
+    whole = list(pipeline.Batches(tiny_dataset, tiny_recipe, 1, 2))
+    rest = pipeline.Batches(tiny_dataset, tiny_recipe, 1, 2, start=3)
+    assert len(rest) == 1
+    for (images, labels), (images_then, labels_then) in zip(rest, whole[3:], strict=True):
+        np.testing.assert_array_equal(images, images_then)
+        np.testing.assert_array_equal(labels, labels_then)
+
+
+def test_memory_is_bounded_and_an_early_end_leaves_no_thread(tiny_dataset, tiny_recipe, monkeypatch):
+    prepared = []
+    prepare = pipeline.Batches._prepare
+    monkeypatch.setattr(pipeline, "_AHEAD", 2)
+    monkeypatch.setattr(pipeline.Batches, "_prepare", lambda self, i: prepared.append(i) or prepare(self, i))
+    iterator = iter(pipeline.Batches(tiny_dataset, tiny_recipe, seed=0, epoch=0))
+    next(iterator)
+    iterator.close()
+    assert sorted(prepared) in ([0], [0, 1])
+    assert not threads()
+
+
+def test_an_error_in_a_thread_keeps_its_message_and_names_the_image(tiny_dataset, tiny_recipe, monkeypatch):
+    bad = tiny_dataset.train_images[77]
+
+    def fail_on_one(images, plan, mean, std):
+        if (images == bad).all(axis=(1, 2, 3)).any():
+            raise ZeroDivisionError("a message of its own")
+        return images.astype(np.float32)
+
+    monkeypatch.setattr(pipeline.augment, "augment_batch", fail_on_one)
+    with pytest.raises(ZeroDivisionError, match="a message of its own") as error:
+        list(pipeline.Batches(tiny_dataset, tiny_recipe, seed=0, epoch=5))
+    assert "training image 77, epoch 5" in error.value.__notes__[0]
+    assert not threads()
+
+
+def test_time_spent_waiting_is_counted(tiny_dataset, tiny_recipe, monkeypatch):
+    event = threading.Event()
+
+    def slow(images, plan, mean, std):
+        event.wait(0.05)
+        return images.astype(np.float32)
+
+    monkeypatch.setattr(pipeline.augment, "augment_batch", slow)
+    batches = pipeline.Batches(tiny_dataset, tiny_recipe, seed=0, epoch=0, threads=1)
+    list(batches)
+    assert 0.15 < batches.wait_seconds < 2  # four batches of 0.05 s, one thread, nothing to overlap with

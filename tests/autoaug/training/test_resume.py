@@ -1,0 +1,211 @@
+"""Runs that are killed, stopped, damaged, or out of space end as if nothing had happened, or say what did."""
+
+import dataclasses
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from autoaug import datasets, evaluation, records, training
+from autoaug.files import ROOT
+from autoaug.training import run_checkpoints
+from autoaug.training import step as training_step
+
+SCRIPT = ROOT / "tests" / "helpers" / "train_and_die.py"
+MEASURED = ["epoch", "learning_rate", *training_step.MEASURES]
+
+
+def history(run_dir):
+    return pd.read_csv(run_dir / "history.csv")[MEASURED]
+
+
+def assert_same_run(run_dir, other_dir, model, other):
+    """Bit for bit: weights, measured history."""
+    for a, b in zip(model.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    pd.testing.assert_frame_equal(history(run_dir), history(other_dir), check_exact=True)
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_dataset, tiny_recipe, tmp_path_factory):
+    """The uninterrupted run: its folder and model."""
+    run_dir = tmp_path_factory.mktemp("whole")
+    model = training.train(tiny_recipe, tiny_dataset, run_dir, seed=3)
+    test = datasets.LabelledImages("synthetic10", tiny_dataset.test_images, tiny_dataset.test_labels)
+    evaluation.evaluate_run(model, tiny_dataset, run_dir, [test])
+    return run_dir, model
+
+
+def run_script(run_dir, number, when, step):
+    command = [sys.executable, str(SCRIPT), str(run_dir), number, when, str(step)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_a_run_killed_three_times_is_the_uninterrupted_run(whole, tiny_dataset, tiny_recipe, tmp_path):
+    ends = [("SIGKILL", "after", 3), ("SIGTERM", "after", 5), ("SIGKILL", "saving", 8)]
+    codes, reached = [], []
+    for end in ends:
+        codes.append(run_script(tmp_path, *end).returncode)
+        reached.append(max(int(path.stem.removeprefix("step-")) for path in (tmp_path / "checkpoints").glob("*.index")))
+    assert codes == [-signal.SIGKILL, 143, -signal.SIGKILL]
+    assert reached[:2] == [2, 4] and reached[2] in (6, 8)
+    assert records.read(tmp_path)["status"] == "unfinished"
+    last = run_script(tmp_path, "SIGKILL", "after", 99)
+    assert last.returncode == 0, last.stderr
+    assert f"going on after step {reached[2]} of 12" in last.stdout
+    model = training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)  # finished: its weights are restored
+    assert_same_run(tmp_path, whole[0], model, whole[1])
+    predictions = [np.load(folder / "predictions" / "synthetic10.npz") for folder in (tmp_path, whole[0])]
+    np.testing.assert_array_equal(predictions[0]["logits"], predictions[1]["logits"])
+    steps = sorted(path.stem for path in (tmp_path / "checkpoints").glob("*.index"))
+    assert steps == ["step-000000010", "step-000000012"]
+    assert history(tmp_path).learning_rate.iloc[-1] == 0.0
+
+
+class SignalAt:
+    """A `TrainingStep.__call__` that sends this process a signal after one step."""
+
+    def __init__(self, number, step):
+        self.number, self.step, self.call = number, step, training_step.TrainingStep.__call__
+
+    def __get__(self, training_step_, _):
+        def call(images, labels, learning_rate, noise_key):
+            self.call(training_step_, images, labels, learning_rate, noise_key)
+            if noise_key[1] + 1 == self.step:
+                os.kill(os.getpid(), self.number)
+
+        return call
+
+
+@pytest.mark.parametrize("number, error", [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_lets_the_step_end_and_writes_a_checkpoint(
+    number, error, whole, tiny_dataset, tiny_recipe, tmp_path, monkeypatch, capsys
+):
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    monkeypatch.setattr(training.TrainingStep, "__call__", SignalAt(number, 6))
+    with pytest.raises(error) as stopped:
+        training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)
+    monkeypatch.undo()
+    assert number == signal.SIGINT or stopped.value.code == 143
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert "Stopped after step 6 of 12. The same command goes on from there." in capsys.readouterr().out
+    assert (tmp_path / "checkpoints" / "step-000000006.index").exists()
+    model = training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)
+    assert_same_run(tmp_path, whole[0], model, whole[1])
+
+
+def test_a_signal_after_the_last_step_is_not_lost(whole, tiny_dataset, tiny_recipe, monkeypatch):
+    monkeypatch.setattr(training._Run, "train", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        training.train(tiny_recipe, tiny_dataset, whole[0], seed=3)
+
+
+def test_a_run_folder_has_one_run_and_one_process(whole, tiny_dataset, tiny_recipe):
+    with pytest.raises(records.RecordError, match="seed: 3 there, 4 now"):
+        training.train(tiny_recipe, tiny_dataset, whole[0], seed=4)
+    with records.lock(whole[0]), pytest.raises(records.RecordError, match="another process is training this run"):
+        training.train(tiny_recipe, tiny_dataset, whole[0], seed=3)
+
+
+def test_damaged_checkpoints_are_passed_over(whole, tiny_dataset, tiny_recipe, tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(whole[0], run_dir)
+    newest, before = (run_dir / "checkpoints" / f"step-{step:09d}.data-00000-of-00001" for step in (12, 8))
+    newest.write_bytes(newest.read_bytes()[:-100])
+    with pytest.warns(UserWarning, match=r"step-000000012: this checkpoint is damaged"):
+        model = training.train(tiny_recipe, tiny_dataset, run_dir, seed=3)
+    assert_same_run(run_dir, whole[0], model, whole[1])
+    for path in (newest, before):
+        path.write_bytes(b"nothing")
+    with (
+        pytest.warns(UserWarning, match="is damaged"),
+        pytest.raises(run_checkpoints.DamagedCheckpointError, match="all 2 checkpoints are damaged"),
+    ):
+        training.train(tiny_recipe, tiny_dataset, run_dir, seed=3)
+    shutil.rmtree(run_dir / "checkpoints")
+    with pytest.raises(run_checkpoints.DamagedCheckpointError, match=r"history\.csv says that epochs were trained"):
+        training.train(tiny_recipe, tiny_dataset, run_dir, seed=3)
+    assert len(history(run_dir)) == 3
+
+
+def test_no_flipped_bit_is_trained_on(tmp_path):
+    values = [np.random.default_rng(i).standard_normal(50).astype(np.float32) for i in range(3)]
+    variable = tf.Variable(values[0])
+    checkpoints = run_checkpoints.RunCheckpoints(tmp_path, 1, variable=variable)
+    for step in (1, 2):
+        variable.assign(values[step])
+        checkpoints.save(step)
+    rng, passed_over = np.random.default_rng(0), 0
+    for path in sorted(tmp_path.glob("step-000000002*")):
+        content = path.read_bytes()
+        for position in rng.choice(len(content), 60, replace=False):
+            damaged = bytearray(content)
+            damaged[position] ^= 1 << rng.integers(8)
+            path.write_bytes(damaged)
+            variable.assign(values[0])
+            with pytest.warns() as caught:
+                step = checkpoints.restore()
+                if step == 2:  # a byte that TensorFlow does not read
+                    run_checkpoints.warnings.warn("unharmed", stacklevel=1)
+            passed_over += step == 1
+            np.testing.assert_array_equal(variable, values[step])
+            assert len(caught) == 1
+        path.write_bytes(content)
+    assert passed_over > 90
+
+
+def test_the_newest_two_and_the_newest_at_an_epochs_end_are_kept(tmp_path):
+    checkpoints = run_checkpoints.RunCheckpoints(tmp_path, 10, variable=tf.Variable(0.0))
+    kept = []
+    for step in (10, 13, 16, 20, 23, 26, 29):
+        checkpoints.save(step)
+        kept.append(checkpoints.steps())
+    assert kept == [[10], [10, 13], [10, 13, 16], [16, 20], [20, 23], [20, 23, 26], [20, 26, 29]]
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_a_full_disk_loses_nothing(whole, tiny_dataset, tiny_recipe, tmp_path):
+    """The limit on a file's size stands for the full disk: the same write fails, half-way, in the same place."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    epochs = []
+
+    def fill_the_disk(history):
+        epochs.append(len(history))
+        if epochs == [1, 2]:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+
+    try:
+        with pytest.raises(OSError, match=r"step-000000008: the checkpoint could not be written.*MB are free"):
+            training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3, on_epoch=fill_the_disk)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name.split(".")[0] for path in (tmp_path / "checkpoints").iterdir()} == {"step-000000004"}
+    assert len(history(tmp_path)) == 1
+    model = training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)
+    assert_same_run(tmp_path, whole[0], model, whole[1])
+
+
+def test_a_cost_that_is_not_finite_ends_the_run(tiny_dataset, tiny_recipe, tmp_path):
+    recipe = dataclasses.replace(tiny_recipe, learning_rate=1e30)
+    message = r"the cost of step 2 \(epoch 1, batch 2\) is not finite.*last good checkpoint \(step 1\)"
+    for _ in range(2):  # the same command comes to the same step again
+        with pytest.raises(FloatingPointError, match=message):
+            training.train(recipe, tiny_dataset, tmp_path, checkpoint_minutes=1e-9)
+    run = training._Run(recipe, tiny_dataset, tmp_path, 0)
+    failed = np.load(tmp_path / "failed_step.npz")
+    measured = run.step(*(failed[name] for name in ("images", "labels", "learning_rate")), failed["noise_key"])
+    assert run.done == 1 and not np.isfinite(measured[1])
+
+
+@pytest.mark.parametrize("arguments", [{"checkpoint_epochs": 0}, {"checkpoint_minutes": 0}])
+def test_checkpoint_intervals_out_of_range(arguments, tiny_dataset, tiny_recipe, tmp_path):
+    with pytest.raises(ValueError, match="Expected checkpoint_epochs of at least 1 and checkpoint_minutes above 0"):
+        training.train(tiny_recipe, tiny_dataset, tmp_path / "run", **arguments)
+    assert not (tmp_path / "run").exists()
