@@ -1,7 +1,8 @@
-"""What one published row, or its quick version, trains: model, size, epochs, batch, learning rate, weight decay.
+"""What a run trains: model, size, epochs, batch, learning rate, weight decay; and the names that all parts share.
 
 The paper recipes are those of the original AutoAugment code (Cubuk et al., 2019, arXiv:1805.09501; tensorflow/models,
-research/autoaugment). The quick ones train the same architectures made small. For a variant use `dataclasses.replace`.
+research/autoaugment). The small and the quick ones train the same architectures made smaller: small ones for
+photographs on two cores, quick ones for trying out.
 """
 
 import dataclasses
@@ -14,6 +15,13 @@ SHORT_NAMES = {
     "shake_shake_112": "ss112",
     "pyramid_net": "pyramid",
 }
+"""Long name of each model → its short one."""
+
+PRESETS = ("quick", "small", "paper")
+AUGMENTATIONS = ("autoaugment", "crop_flip_cutout")
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+UPDATES = ("async", "sync")
+"""How several workers update the model: through parameter servers, or with the mean of their gradients."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +35,7 @@ class Recipe:
         batch_size: images in a step of one worker.
         learning_rate: base of the cosine schedule.
         weight_decay: λ of λ · Σ ½‖w‖² over every trainable variable.
-        preset: "paper" or "quick".
+        preset: which of `PRESETS` it is, or is a variant of.
         augmentation: "autoaugment" (a sub-policy, crop, flip, cutout) or "crop_flip_cutout".
         momentum: of Nesterov's method.
         clip_norm: largest global norm of the gradient, decay included.
@@ -66,9 +74,9 @@ class Recipe:
             raise ValueError(f"Expected weight_decay of at least 0. Received: weight_decay={self.weight_decay!r}")
         for name, known in (
             ("model", tuple(SHORT_NAMES)),
-            ("preset", ("quick", "paper")),
-            ("augmentation", ("autoaugment", "crop_flip_cutout")),
-            ("precision", ("float32", "mixed_float16", "mixed_bfloat16")),
+            ("preset", PRESETS),
+            ("augmentation", AUGMENTATIONS),
+            ("precision", PRECISIONS),
         ):
             if getattr(self, name) not in known:
                 raise ValueError(
@@ -112,44 +120,76 @@ def long_name(model_name):
     raise ValueError(f"Expected the name of a model: {known}. Received: {model_name!r}")
 
 
-def get(model_name, preset="quick"):
+def get(model_name: str, preset: str = "quick") -> Recipe:
     """The recipe of a model, by its long or short name.
 
     Raises:
         ValueError: there is no such model or preset; the message lists those there are.
     """
     name = long_name(model_name)
-    if preset not in ("quick", "paper"):
-        raise ValueError(f"Expected preset quick or paper. Received: preset={preset!r}")
+    if preset not in PRESETS:
+        raise ValueError(f"Expected preset, one of {', '.join(PRESETS)}. Received: preset={preset!r}")
     return next(recipe for recipe in RECIPES if (recipe.model, recipe.preset) == (name, preset))
 
 
+CHANGES = ("epochs", "size", "augmentation", "validation_size", "precision", "xla")
+"""Parameters of train.ipynb that change a preset's recipe; 0, empty and false leave it as it is."""
+
+
+def variant(model: str, preset: str = "quick", **changes: object) -> Recipe:
+    """The recipe that the parameters of train.ipynb name: a preset's, with `CHANGES`.
+
+    Raises:
+        ValueError: as for `get` and `Recipe`.
+        TypeError: a change is none of `CHANGES`.
+    """
+    if unknown := sorted(set(changes) - set(CHANGES)):
+        raise TypeError(f"Expected changes, of {', '.join(CHANGES)}. Received: {', '.join(unknown)}")
+    recipe = get(model, preset)
+    made = {name: value for name, value in changes.items() if value}
+    return dataclasses.replace(recipe, **made | {"size": recipe.size | made.get("size", {})})
+
+
+def changes(recipe: Recipe) -> dict[str, object]:
+    """The `CHANGES` of a recipe against its preset's: `variant(recipe.model, recipe.preset, **changes(recipe))`.
+
+    Raises:
+        ValueError: something else differs from the preset, which train.ipynb has no parameter for.
+    """
+    preset = get(recipe.model, recipe.preset)
+    made = {name: getattr(recipe, name) for name in CHANGES if getattr(recipe, name) != getattr(preset, name)}
+    if variant(recipe.model, recipe.preset, **made) != recipe:
+        expected = f"Expected the {recipe.preset} recipe with changes of {', '.join(CHANGES)} only"
+        raise ValueError(f"{expected}. Received: {recipe}")
+    return made
+
+
 WRN = Recipe("wrn", epochs=200, batch_size=128, learning_rate=0.1, weight_decay=5e-4, preset="paper")
-"""Wide-ResNet-28-10: 36,220,634 parameters, 31.3 GFLOPs per training image; 97.5 % reported on CIFAR-10."""
+"""Wide-ResNet-28-10: 36,220,634 parameters; 97.5 % reported on CIFAR-10."""
 
 SHAKE_SHAKE_32 = Recipe(
     "shake_shake_32", epochs=1800, batch_size=128, learning_rate=0.01, weight_decay=1e-3, preset="paper"
 )
-"""Shake-Shake 26 2×32d: 2,923,162 parameters, 2.6 GFLOPs per training image; 97.3 % reported on CIFAR-10."""
+"""Shake-Shake 26 2×32d: 2,923,162 parameters; 97.3 % reported on CIFAR-10."""
 
 SHAKE_SHAKE_96 = dataclasses.replace(SHAKE_SHAKE_32, model="shake_shake_96")
-"""Shake-Shake 26 2×96d: 26,192,922 parameters, 22.7 GFLOPs per training image; 98.0 % reported on CIFAR-10."""
+"""Shake-Shake 26 2×96d: 26,192,922 parameters; 98.0 % reported on CIFAR-10."""
 
 SHAKE_SHAKE_112 = dataclasses.replace(SHAKE_SHAKE_32, model="shake_shake_112")
-"""Shake-Shake 26 2×112d: 35,640,442 parameters, 30.8 GFLOPs per training image; 98.1 % reported on CIFAR-10."""
+"""Shake-Shake 26 2×112d: 35,640,442 parameters; 98.1 % reported on CIFAR-10."""
 
 PYRAMID_NET = Recipe("pyramid_net", epochs=1800, batch_size=64, learning_rate=0.05, weight_decay=5e-5, preset="paper")
-"""PyramidNet-272 + ShakeDrop: 26,210,842 parameters, 26.9 GFLOPs per training image; 98.4 % reported on CIFAR-10."""
+"""PyramidNet-272 + ShakeDrop: 26,210,842 parameters; 98.4 % reported on CIFAR-10."""
 
 WRN_QUICK = dataclasses.replace(WRN, size={"depth": 10, "widen_factor": 1}, epochs=10, preset="quick")
-"""One block a group, 16 to 64 channels: 0.07 GFLOPs per training image."""
+"""One block a group, 16 to 64 channels."""
 
 # Crop, flip and cutout only: the learned policy on top of the shake noise needs more epochs (Shake-Shake, one seed, on
 # synthetic10: 97.2 % after 6 epochs with it, 97.5 % after 4 without). Small batches make for more steps.
 _GENTLE = {"epochs": 4, "batch_size": 32, "learning_rate": 0.1, "augmentation": "crop_flip_cutout", "preset": "quick"}
 
 SHAKE_SHAKE_32_QUICK = dataclasses.replace(SHAKE_SHAKE_32, size={"depth": 8, "widen_factor": 1}, **_GENTLE)
-"""One block a stage, 16 to 64 channels: 0.15 GFLOPs per training image."""
+"""One block a stage, 16 to 64 channels."""
 
 SHAKE_SHAKE_96_QUICK = dataclasses.replace(SHAKE_SHAKE_32_QUICK, model="shake_shake_96")
 """The same network as `SHAKE_SHAKE_32_QUICK`: the three differ in width only, and a wider one takes over a minute."""
@@ -158,17 +198,42 @@ SHAKE_SHAKE_112_QUICK = dataclasses.replace(SHAKE_SHAKE_32_QUICK, model="shake_s
 """The same network as `SHAKE_SHAKE_32_QUICK`, for the same reason."""
 
 PYRAMID_NET_QUICK = dataclasses.replace(PYRAMID_NET, size={"depth": 11, "alpha": 12}, **_GENTLE | {"epochs": 8})
-"""One bottleneck a group, widths 20, 24 and 28: 0.07 GFLOPs per training image."""
+"""One bottleneck a group, widths 20, 24 and 28."""
+
+_SMALL = {
+    "epochs": 12, "batch_size": 64, "learning_rate": 0.1, "augmentation": "crop_flip_cutout", "preset": "small"
+}  # fmt: skip
+
+WRN_SMALL = dataclasses.replace(WRN, size={"depth": 10, "widen_factor": 2}, **_SMALL)
+"""One block a group, 32 to 128 channels: 292,954 parameters.
+
+    papermill notebooks/train.ipynb -p model wrn -p preset small -p train_data cifar10_12k
+"""
+
+SHAKE_SHAKE_32_SMALL = dataclasses.replace(SHAKE_SHAKE_32, size={"depth": 8, "widen_factor": 2}, **_SMALL)
+"""One block a stage, 32 to 128 channels."""
+
+SHAKE_SHAKE_96_SMALL = dataclasses.replace(SHAKE_SHAKE_96, size={"depth": 8, "widen_factor": 3}, **_SMALL)
+"""One block a stage, 48 to 192 channels."""
+
+SHAKE_SHAKE_112_SMALL = dataclasses.replace(SHAKE_SHAKE_112, size={"depth": 8, "widen_factor": 4}, **_SMALL)
+"""One block a stage, 64 to 256 channels."""
+
+PYRAMID_NET_SMALL = dataclasses.replace(PYRAMID_NET, size={"depth": 20, "alpha": 24}, **_SMALL)
+"""Two bottlenecks a group, widths 20 to 40."""
 
 RECIPES = (
-    WRN,
-    SHAKE_SHAKE_32,
-    SHAKE_SHAKE_96,
-    SHAKE_SHAKE_112,
-    PYRAMID_NET,
-    WRN_QUICK,
-    SHAKE_SHAKE_32_QUICK,
-    SHAKE_SHAKE_96_QUICK,
-    SHAKE_SHAKE_112_QUICK,
-    PYRAMID_NET_QUICK,
+    *(WRN, SHAKE_SHAKE_32, SHAKE_SHAKE_96, SHAKE_SHAKE_112, PYRAMID_NET),
+    *(WRN_SMALL, SHAKE_SHAKE_32_SMALL, SHAKE_SHAKE_96_SMALL, SHAKE_SHAKE_112_SMALL, PYRAMID_NET_SMALL),
+    *(WRN_QUICK, SHAKE_SHAKE_32_QUICK, SHAKE_SHAKE_96_QUICK, SHAKE_SHAKE_112_QUICK, PYRAMID_NET_QUICK),
 )
+
+TRAINING_FLOPS = {
+    "paper": {"wrn": 31.3e9, "shake_shake_32": 2.6e9, "shake_shake_96": 22.7e9, "shake_shake_112": 30.8e9,
+              "pyramid_net": 26.9e9},
+    "small": {"wrn": 0.257e9, "shake_shake_32": 0.522e9, "shake_shake_96": 1.126e9, "shake_shake_112": 1.959e9,
+              "pyramid_net": 0.176e9},
+    "quick": {"wrn": 0.0734e9, "shake_shake_32": 0.1458e9, "shake_shake_96": 0.1458e9, "shake_shake_112": 0.1458e9,
+              "pyramid_net": 0.0679e9},
+}  # fmt: skip
+"""Preset → model → floating-point operations of one training image, 3 × `models.flops_per_image` (a test compares)."""

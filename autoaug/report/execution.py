@@ -1,7 +1,6 @@
 """Executes notebooks, those that do not depend on each other side by side, with one display of progress."""
 
 import collections
-import dataclasses
 import itertools
 import os
 import pathlib
@@ -18,7 +17,6 @@ from autoaug import datasets, recipes, records
 from autoaug.files import ROOT
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
-_RECIPE = ("epochs", "augmentation", "validation_size", "precision", "xla")  # parameters that change the recipe
 _PATIENCE = 30  # seconds for a process to end by itself
 
 
@@ -141,7 +139,7 @@ def is_finished(parameters, results_dir, data_dir):
 
     With parameters other than those that name a run here, the notebook itself finds out.
     """
-    if parameters.keys() - {"model", "preset", "train_data", "size", "seed", *_RECIPE}:
+    if parameters.keys() - {"model", "preset", "train_data", "seed", *recipes.CHANGES}:
         return False
     try:
         dataset = datasets.load(parameters.get("train_data", "synthetic10"), data_dir)
@@ -156,7 +154,6 @@ def is_finished(parameters, results_dir, data_dir):
 
 def run_folder(parameters, dataset, results_dir):
     """The folder in which train.ipynb with these parameters leaves its run."""
-    recipe = recipes.get(parameters.get("model", "wrn"), parameters.get("preset", "quick"))
-    changes = {name: parameters[name] for name in _RECIPE if parameters.get(name)}
-    recipe = dataclasses.replace(recipe, size=recipe.size | parameters.get("size", {}), **changes)
+    names = ("model", "preset", *recipes.CHANGES)
+    recipe = recipes.variant(**{"model": "wrn"} | {name: parameters[name] for name in names if name in parameters})
     return pathlib.Path(results_dir) / "runs" / records.run_id(recipe, dataset, parameters.get("seed", 0))

@@ -31,13 +31,6 @@ _INSTANCE = re.compile(r"ml\.(\w+)\.\w+")
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _METRICS = {"train:loss": rf"  loss {_NUMBER}", "train:accuracy": rf"  accuracy {_NUMBER}"}
 
-# Operations of a training image, 3 × `models.flops_per_image`, which needs TensorFlow; a test compares them.
-_FLOPS = {
-    "paper": {"wrn": 31.3e9, "shake_shake_32": 2.6e9, "shake_shake_96": 22.7e9, "shake_shake_112": 30.8e9,
-              "pyramid_net": 26.9e9},
-    "quick": {"wrn": 0.07e9, "shake_shake_32": 0.15e9, "shake_shake_96": 0.15e9, "shake_shake_112": 0.15e9,
-              "pyramid_net": 0.07e9},
-}  # fmt: skip
 _DEVICES = {"g4dn": "NVIDIA T4", "p3": "NVIDIA V100 SXM2", "g5": "NVIDIA A10", "p4d": "NVIDIA A100",
             "p4de": "NVIDIA A100", "p5": "NVIDIA H100 SXM"}  # fmt: skip
 
@@ -143,14 +136,11 @@ class Training:
 
     def parameters(self):
         """The parameters of the training notebook: the main ones, and those in which the recipe is not the preset's."""
-        recipe, preset = self.recipe, recipes.get(self.recipe.model, self.recipe.preset)
-        changed = {
-            field.name: getattr(recipe, field.name)
-            for field in dataclasses.fields(recipe)
-            if getattr(recipe, field.name) != getattr(preset, field.name)
-        }
-        unknown = set(changed) - {"epochs", "size", "augmentation", "validation_size", "precision", "xla"}
-        _expect(not unknown, "a recipe that the training notebook has parameters for", f"another {sorted(unknown)}")
+        recipe = self.recipe
+        try:
+            changed = recipes.changes(recipe)
+        except ValueError as error:
+            raise LaunchError(str(error)) from error
         parameters = {"model": recipe.model, "train_data": self.train_data, "preset": recipe.preset}
         parameters |= {"epochs": recipe.epochs, "seed": self.seed, "workers": self.workers}
         if self.workers > 1:
@@ -166,7 +156,7 @@ class Training:
         if recipe.size != recipes.get(recipe.model, recipe.preset).size:
             return None
         device = _DEVICES.get(_INSTANCE.fullmatch(instance_type)[1])
-        flops = _FLOPS[recipe.preset][recipe.model] * self.train_size * recipe.epochs / self.workers
+        flops = recipes.TRAINING_FLOPS[recipe.preset][recipe.model] * self.train_size * recipe.epochs / self.workers
         return duration.durations(flops)[device].total_seconds() / 3600 if device else None
 
     def digest(self):

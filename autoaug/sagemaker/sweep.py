@@ -7,7 +7,6 @@ Bucket, role and other options come from AUTOAUG_BUCKET, AUTOAUG_ROLE and so on,
 """
 
 import argparse
-import dataclasses
 import itertools
 import pathlib
 import sys
@@ -21,8 +20,7 @@ from autoaug.sagemaker import job, launch
 from autoaug.sagemaker.job import LaunchError
 
 _STUDY = ROOT / "notebooks" / "study.yml"
-_RECIPE = {"preset", "epochs", "augmentation", "validation_size", "precision", "xla"}
-_KNOWN = {"model", "train_data", "seed", "workers", "update", *_RECIPE}
+_KNOWN = {"model", "train_data", "seed", "workers", "update", "preset", *recipes.CHANGES}
 
 
 def read_study(path):
@@ -56,8 +54,7 @@ def read_study(path):
 
 
 def _training(model, train_data, preset="paper", seed=0, workers=1, update="async", **changes):
-    recipe = dataclasses.replace(recipes.get(model, preset), **changes)
-    return job.Training(recipe, train_data, seed, workers, update)
+    return job.Training(recipes.variant(model, preset, **changes), train_data, seed, workers, update)
 
 
 def plan(trainings, options):

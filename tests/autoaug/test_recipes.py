@@ -26,7 +26,7 @@ def test_paper_recipes_are_the_published_ones(name):
     assert (recipe.size, recipe.momentum, recipe.clip_norm, recipe.augmentation) == ({}, 0.9, 5.0, "autoaugment")
 
 
-@pytest.mark.parametrize("preset", ["quick", "paper"])
+@pytest.mark.parametrize("preset", recipes.PRESETS)
 @pytest.mark.parametrize(("long", "short"), recipes.SHORT_NAMES.items())
 def test_either_name_gives_the_recipe(long, short, preset):
     assert recipes.get(short, preset) is recipes.get(long, preset)
@@ -36,7 +36,7 @@ def test_either_name_gives_the_recipe(long, short, preset):
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(ValueError, match=r"shake_shake_32 \(ss32\).*Received: 'resnet'"):
         recipes.get("resnet")
-    with pytest.raises(ValueError, match=r"quick or paper.*Received: preset='fast'"):
+    with pytest.raises(ValueError, match=r"quick, small, paper. Received: preset='fast'"):
         recipes.get("wrn", "fast")
 
 
@@ -84,3 +84,19 @@ def test_schedule_gives_the_recorded_rates():
 def test_a_recipe_goes_through_json():
     recipe = recipes.get("pyramid_net")
     assert recipes.Recipe(**json.loads(json.dumps(dataclasses.asdict(recipe)))) == recipe
+
+
+@pytest.mark.parametrize("recipe", recipes.RECIPES, ids=lambda recipe: f"{recipe.model}-{recipe.preset}")
+def test_a_variant_and_its_changes_lead_to_each_other(recipe):
+    assert recipes.variant(recipe.model, recipe.preset, epochs=0, size={}, augmentation="", xla=False) == recipe
+    changes = {"epochs": 7, "size": {"depth": 34}, "precision": "mixed_bfloat16"}
+    variant = recipes.variant(recipe.model, recipe.preset, **changes)
+    assert (variant.epochs, variant.size) == (7, recipe.size | {"depth": 34})
+    assert recipes.variant(recipe.model, recipe.preset, **recipes.changes(variant)) == variant
+
+
+def test_what_the_notebook_has_no_parameter_for_is_no_change():
+    with pytest.raises(ValueError, match="with changes of epochs, size"):
+        recipes.changes(dataclasses.replace(recipes.get("wrn"), batch_size=64))
+    with pytest.raises(TypeError, match="Received: batch_size"):
+        recipes.variant("wrn", batch_size=64)

@@ -151,3 +151,9 @@ def test_flops_of_one_convolution_and_the_dense_layer_by_hand():
 def test_errors_name_the_argument(name, arguments, message):
     with pytest.raises(ValueError, match=message):
         models.build_model(name, **arguments)
+
+
+@pytest.mark.parametrize("recipe", recipes.RECIPES, ids=lambda recipe: f"{recipe.model}-{recipe.preset}")
+def test_the_stated_cost_of_training_is_the_models(recipe):
+    flops = 3 * models.flops_per_image(models.build_model(recipe.model, 10, **recipe.size))
+    assert recipes.TRAINING_FLOPS[recipe.preset][recipe.model] == pytest.approx(flops, rel=0.01)

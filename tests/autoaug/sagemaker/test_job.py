@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from autoaug import models, recipes
+from autoaug import recipes
 from autoaug.sagemaker import job
 
 ROLE = "arn:aws:iam::123456789012:role/training"
@@ -82,12 +82,6 @@ def test_metrics_are_found_in_what_training_prints():
     assert found["test:accuracy:cifar102_30k"] is None
 
 
-@pytest.mark.parametrize("recipe", recipes.RECIPES[:1] + recipes.RECIPES[5:], ids=lambda r: f"{r.model}-{r.preset}")
-def test_the_operations_are_those_of_the_models(recipe):
-    flops = 3 * models.flops_per_image(models.build_model(recipe.model, 10, **recipe.size))
-    assert job._FLOPS[recipe.preset][recipe.model] == pytest.approx(flops, rel=0.15)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -122,7 +116,7 @@ def test_wrong_trainings(change, message):
 
 def test_what_the_notebook_cannot_be_told_is_refused():
     odd = dataclasses.replace(TRAINING, recipe=dataclasses.replace(TRAINING.recipe, batch_size=64))
-    with pytest.raises(job.LaunchError, match=r"another \['batch_size'\]"):
+    with pytest.raises(job.LaunchError, match="with changes of epochs, size"):
         job.describe(odd, OPTIONS)
 
 

@@ -31,9 +31,9 @@ def test_a_study_is_every_combination(tmp_path):
     [
         ("model: wrn", "Expected a list of trainings"),
         ("- {model: wrn}", "entry 1: Expected model, train_data"),
-        ("- {model: wrn, train_data: cifar10, size: {depth: 10}}", "entry 1: Expected model, train_data"),
+        ("- {model: wrn, train_data: cifar10, batch: 10}", "entry 1: Expected model, train_data"),
         ("- {model: [wrn, vgg], train_data: cifar10}", "entry 1: Expected the name of a model"),
-        ("- {model: wrn, train_data: cifar10, epochs: [0]}", "entry 1: Expected epochs, a positive integer"),
+        ("- {model: wrn, train_data: cifar10, epochs: [-1]}", "entry 1: Expected epochs, a positive integer"),
     ],
 )
 def test_a_wrong_study_is_refused(tmp_path, text, message):
