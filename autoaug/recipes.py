@@ -229,7 +229,7 @@ RECIPES = (
 )
 
 TRAINING_FLOPS = {
-    "paper": {"wrn": 31.3e9, "shake_shake_32": 2.6e9, "shake_shake_96": 22.7e9, "shake_shake_112": 30.8e9,
+    "paper": {"wrn": 31.3e9, "shake_shake_32": 2.56e9, "shake_shake_96": 22.7e9, "shake_shake_112": 30.8e9,
               "pyramid_net": 26.9e9},
     "small": {"wrn": 0.257e9, "shake_shake_32": 0.522e9, "shake_shake_96": 1.126e9, "shake_shake_112": 1.959e9,
               "pyramid_net": 0.176e9},
