@@ -1,8 +1,11 @@
 """Where the repository is, and how files are read and written."""
 
+import json
+import math
 import os
 import pathlib
 import stat
+from typing import Any, NoReturn
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 """The checkout, or the folder that holds the installed packages."""
@@ -53,3 +56,26 @@ def read_text(path: str | os.PathLike[str], most_bytes: int = 2**24) -> str:
     """
     require_regular(path, most_bytes)
     return pathlib.Path(path).read_text(encoding="utf-8")
+
+
+def read_json(path: str | os.PathLike[str], most_bytes: int = 2**24) -> Any:
+    """What a regular file of at most 16 MiB holds in strict JSON: no NaN, no Infinity, every number a finite one.
+
+    Raises:
+        ValueError: it holds something else, or is nested too deeply.
+        OSError: as for `require_regular`.
+    """
+    try:
+        return json.loads(read_text(path, most_bytes), parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("values nested too deeply") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant}, which is no number in JSON")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text[:20]}, a number that is too large")
+    return number
