@@ -226,7 +226,7 @@ def _runs(results_dir: str | os.PathLike[str]) -> Iterator[tuple[pathlib.Path, d
     if str(results_dir).startswith("s3://"):  # results of SageMaker jobs
         from autoaug import s3
 
-        results_dir = s3.fetch(results_dir)
+        results_dir = s3.fetch(str(results_dir))
     folders = sorted(path for path in (pathlib.Path(results_dir) / "runs").glob("*") if path.is_dir())
     runs = [(folder, read(folder) if (folder / "record.json").exists() else None) for folder in folders]
     yield from sorted(runs, key=lambda run: run[1] is not None and run[1]["run_id"] != run[0].name)
