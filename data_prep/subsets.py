@@ -9,6 +9,7 @@ recognised where they lie in place of a built set, and left untouched.
 
 import functools
 import pathlib
+import warnings
 
 import filelock
 import numpy as np
@@ -44,7 +45,7 @@ def build(data_dir, names, source_dir, seed=0, new_fraction=0.4, unverified="", 
         source_dir: folder of the published files; what is not there is downloaded into it (`download.obtain`).
         seed: of what is drawn.
         new_fraction: share of CIFAR-10.2 in `cifar102` and `cifar102_30k`, 0…1.
-        unverified: a label such as "JPEG copy", to admit files that are not the published ones; every set built from
+        unverified: a label such as "JPEG copy", to admit files that are not the published data; every set built from
             them is marked so.
         rebuild: whether to write the named sets anew, whatever is there; never over files that were not built here.
 
@@ -142,8 +143,8 @@ def _is_current(folder, recipe):
 def _recognise(name, data_dir, unverified):
     """Leaves a manifest beside original files.
 
-    They are those of CIFAR-10 or CIFAR-100 if their hashes are, the research's own if their channel statistics are, and
-    otherwise what the label says.
+    They are those of CIFAR-10 or CIFAR-100 if the hashes of the files or of their content are, the research's own if
+    their channel statistics are, and otherwise what the label says.
     """
     folder, spec, title = _folder(name, data_dir), datasets.DATASETS[name], _title(name)
     test = datasets.load_test(name, data_dir)
@@ -152,9 +153,8 @@ def _recognise(name, data_dir, unverified):
         dataset = datasets.load(name, data_dir)
         described = folders.describe(dataset.train_images, dataset.train_labels, spec.num_classes)
         parts = {"training": described} | parts
-    members = FILES[name][0].members if name in FILES else {}
     expected = REPORTED_STATISTICS.get(name)
-    if members and all(folders.file_hash(folder / file, "md5") == value for file, value in members.items()):
+    if name in FILES and _is_published(FILES[name][0], folder, parts):
         source = title
     elif expected and np.allclose([described["mean"], described["std"]], expected, rtol=0, atol=1e-6):
         source = f"{name}, the research's own files"
@@ -167,6 +167,18 @@ def _recognise(name, data_dir, unverified):
             "Move them, or say what they are, for example: -p unverified 'JPEG copy'"
         )
     folders.write_manifest(folder, {"name": name, "source": source, "recognised": True, "parts": parts})
+
+
+def _is_published(source, folder, parts):
+    """Whether files in a folder, or the parts that they hold, are those of the source."""
+    members = source.members.items()
+    files = members and all(folders.file_hash(folder / file, "md5") == md5 for file, md5 in members)
+    return bool(files) or (bool(source.content) and _content(parts) == source.content)
+
+
+def _content(parts):
+    """The content hashes of described parts."""
+    return {part: described["sha256"] for part, described in parts.items()}
 
 
 def _title(name):
@@ -192,12 +204,33 @@ def _write_published(name, obtained, unverified, folder):
     found = {source.file: obtained[source.file] for source in FILES[name]}
     parts, notes = read_published(name, [item.path for item in found.values()])
     verified = all(item.verified for item in found.values())
+    described = _write_parts(name, folder, parts)
     return {
         "source": _title(name) if verified else f"{_title(name)} ({unverified})",
         "inputs": {file: {"verified": item.verified, "hashes": item.hashes} for file, item in found.items()},
-        "notes": notes,
-        "parts": _write_parts(name, folder, parts),
+        "notes": notes + (_content_notes(name, found, described) if verified else []),
+        "parts": described,
     }
+
+
+def _content_notes(name, found, described):
+    """Notes on verified files of a set whose content hash is known: where the two kinds of hashes disagree.
+
+    Warns of published files with another content, which would mean that the content hash stated here is wrong.
+    """
+    (source, *_), notes = FILES[name], []
+    if not source.content:
+        return notes
+    if found[source.file].hashes != {file: {"md5": value} for file, value in source.members.items()}:
+        notes.append("other files than the published ones, with the same images and labels in their order")
+    if (content := _content(described)) != source.content:
+        notes.append(f"the published files hold the content {content}; data_prep/sources.py says {source.content}")
+        warnings.warn(
+            f"{name}: the files are the published ones, but their content hash is not the one stated. The statement in "
+            f"data_prep/sources.py is wrong; please report it. Expected {source.content}. Received: {content}",
+            stacklevel=2,
+        )
+    return notes
 
 
 def _write_drawn(name, recipe, load, folder):
