@@ -16,6 +16,7 @@ lab: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 # Prints its tables; torch and torchvision are compared where `pip install -e '.[bench]'` has put them.
 bench: setup
@@ -41,5 +42,5 @@ setup: .venv/ready
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--no-annotate --no-header --extra cpu --extra test
 lock:
-	$(LOCK) --extra sagemaker --output-file requirements-sagemaker.lock
+	$(LOCK) --extra sagemaker --extra noise --output-file requirements-sagemaker.lock
 	$(LOCK) --constraint requirements-sagemaker.lock --output-file requirements.lock

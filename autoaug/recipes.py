@@ -7,6 +7,7 @@ photographs on two cores, quick ones for trying out.
 
 import dataclasses
 import math
+from typing import Any
 
 SHORT_NAMES = {
     "wrn": "wrn",
@@ -53,7 +54,7 @@ class Recipe:
     learning_rate: float
     weight_decay: float
     preset: str
-    size: dict = dataclasses.field(default_factory=dict)
+    size: dict[str, int] = dataclasses.field(default_factory=dict)
     augmentation: str = "autoaugment"
     momentum: float = 0.9
     clip_norm: float = 5.0
@@ -61,7 +62,7 @@ class Recipe:
     precision: str = "float32"
     xla: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
@@ -83,7 +84,7 @@ class Recipe:
                     f"Expected {name}, one of {', '.join(known)}. Received: {name}={getattr(self, name)!r}"
                 )
 
-    def steps_per_epoch(self, train_size, workers=1):
+    def steps_per_epoch(self, train_size: int, workers: int = 1) -> int:
         """Steps of one worker in an epoch: train_size // batch // workers, the last incomplete batch dropped.
 
         Raises:
@@ -97,17 +98,17 @@ class Recipe:
             )
         return steps
 
-    def total_steps(self, train_size, workers=1):
+    def total_steps(self, train_size: int, workers: int = 1) -> int:
         """Steps of one worker in the whole training, the T of the schedule."""
         return self.epochs * self.steps_per_epoch(train_size, workers)
 
 
-def learning_rate_at(base, step, total_steps):
+def learning_rate_at(base: float, step: int, total_steps: int) -> float:
     """Cosine schedule ½ · base · (1 + cos(π · step / total_steps)), step counted from 1: exactly 0 at the last step."""
     return 0.5 * base * (1 + math.cos(math.pi * step / total_steps))
 
 
-def long_name(model_name):
+def long_name(model_name: str) -> str:
     """The long name of a model, from either name.
 
     Raises:
@@ -136,7 +137,7 @@ CHANGES = ("epochs", "size", "augmentation", "validation_size", "precision", "xl
 """Parameters of train.ipynb that change a preset's recipe; 0, empty and false leave it as it is."""
 
 
-def variant(model: str, preset: str = "quick", **changes: object) -> Recipe:
+def variant(model: str, preset: str = "quick", **changes: Any) -> Recipe:
     """The recipe that the parameters of train.ipynb name: a preset's, with `CHANGES`.
 
     Raises:
@@ -150,7 +151,7 @@ def variant(model: str, preset: str = "quick", **changes: object) -> Recipe:
     return dataclasses.replace(recipe, **made | {"size": recipe.size | made.get("size", {})})
 
 
-def changes(recipe: Recipe) -> dict[str, object]:
+def changes(recipe: Recipe) -> dict[str, Any]:
     """The `CHANGES` of a recipe against its preset's: `variant(recipe.model, recipe.preset, **changes(recipe))`.
 
     Raises:
@@ -186,7 +187,13 @@ WRN_QUICK = dataclasses.replace(WRN, size={"depth": 10, "widen_factor": 1}, epoc
 
 # Crop, flip and cutout only: the learned policy on top of the shake noise needs more epochs (Shake-Shake, one seed, on
 # synthetic10: 97.2 % after 6 epochs with it, 97.5 % after 4 without). Small batches make for more steps.
-_GENTLE = {"epochs": 4, "batch_size": 32, "learning_rate": 0.1, "augmentation": "crop_flip_cutout", "preset": "quick"}
+_GENTLE: dict[str, Any] = {
+    "epochs": 4,
+    "batch_size": 32,
+    "learning_rate": 0.1,
+    "augmentation": "crop_flip_cutout",
+    "preset": "quick",
+}
 
 SHAKE_SHAKE_32_QUICK = dataclasses.replace(SHAKE_SHAKE_32, size={"depth": 8, "widen_factor": 1}, **_GENTLE)
 """One block a stage, 16 to 64 channels."""
@@ -200,7 +207,7 @@ SHAKE_SHAKE_112_QUICK = dataclasses.replace(SHAKE_SHAKE_32_QUICK, model="shake_s
 PYRAMID_NET_QUICK = dataclasses.replace(PYRAMID_NET, size={"depth": 11, "alpha": 12}, **_GENTLE | {"epochs": 8})
 """One bottleneck a group, widths 20, 24 and 28."""
 
-_SMALL = {
+_SMALL: dict[str, Any] = {
     "epochs": 12, "batch_size": 64, "learning_rate": 0.1, "augmentation": "crop_flip_cutout", "preset": "small"
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ colour-blind readers and in grey print; every series also differs in its marker 
 """
 
 import itertools
+from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -17,7 +18,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (8, 2)))
 INK = "#222222"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.dpi": 100,
     "figure.facecolor": "white",
     "font.size": 9,
