@@ -14,7 +14,7 @@ import pytest
 from autoaug import datasets
 from data_prep import download, sources
 
-NAMES = [name for name in datasets.DATASETS if not name.startswith("synthetic")]
+NAMES = [name for name in datasets.DATASETS if name not in datasets.EMBEDDED]
 
 
 @pytest.fixture(scope="session")
