@@ -39,6 +39,13 @@ def read_published(name, paths):
     return parts, notes
 
 
+def content_hashes(name, path):
+    """`datasets.content_hash` of the parts of a published set, from its file or folder: part → hash; raises like
+    `read_published`."""
+    parts, _ = read_published(name, [path])
+    return {part: datasets.content_hash(images, labels) for part, (images, labels) in parts.items()}
+
+
 def _arrays(path, choose):
     """What `choose` takes from the file's array or arrays; object arrays, which are pickles, are refused."""
     try:
