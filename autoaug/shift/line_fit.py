@@ -130,7 +130,7 @@ def fit_images(
     to, olds, news = SCALES[scale][0], old.mean(axis=1), new.mean(axis=1)
     if chance != "models":
         olds, news = (_image_draws(side, scale, rng, replicates) for side in (old, new))
-    weights = np.ones(len(x))
+    weights: np.ndarray = np.ones(len(x))
     if chance != "images":
         weights = rng.multinomial(len(x), weights / len(x), replicates)
     slopes, intercepts = _least_squares(to(olds), to(news), weights)
