@@ -157,3 +157,8 @@ def test_errors_name_the_argument(name, arguments, message):
 def test_the_stated_cost_of_training_is_the_models(recipe):
     flops = 3 * models.flops_per_image(models.build_model(recipe.model, 10, **recipe.size))
     assert recipes.TRAINING_FLOPS[recipe.preset][recipe.model] == pytest.approx(flops, rel=0.01)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_published_models_have_their_published_number_of_parameters(name):
+    assert count(models.build_model(name).trainable_variables) == PARAMETERS[name]
