@@ -61,7 +61,7 @@ def test_planted_noise_is_found():
 def test_a_weak_model_is_refused():
     rng = np.random.default_rng(1)
     truth, probabilities = answers(rng, 1_000, 0.6)
-    with pytest.raises(label_noise.TooWeakError, match=r"at least 80 % of the labels, .* Received: 59\.8 %"):
+    with pytest.raises(label_noise.TooWeakError, match=r"at least 80 % of the labels: .* Received: 59\.8 %"):
         label_noise.estimated(probabilities, truth, 0.95, rng)
 
 
