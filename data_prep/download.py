@@ -18,6 +18,7 @@ import tqdm.auto
 
 from autoaug.datasets.batch_file import DatasetError
 from data_prep.folders import file_hash
+from data_prep.reading import content_hashes
 
 TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of an answer
 ATTEMPTS = 4
@@ -33,11 +34,12 @@ def obtain(sources, folder, unverified=""):
     Args:
         sources: `sources.Source`s.
         folder: where copies are looked for: the file under its name, or the folder that an archive unpacks to.
-        unverified: a label that admits files from the folder whose hashes differ; a download is never admitted so.
+        unverified: a label that admits files from the folder that are not the published ones in other files either; a
+            download is never admitted so.
 
     Returns:
-        dict: the source's file name → (path of the file or of the unpacked folder, whether all hashes are the published
-        ones, dict of the hashes found).
+        dict: the source's file name → (path of the file or of the unpacked folder, whether it is the published data,
+        dict of the hashes found). It is if all hashes are the published ones, or if pixels and labels are.
 
     Raises:
         DatasetError: a file differs and there is no label, an archive is unsafe, or files could not be downloaded: one
@@ -58,35 +60,44 @@ def _is_here(source, folder):
 
 
 def _verified(source, folder, unverified=""):
-    """Unpacks an archive that has not been, and compares hashes."""
-    if not source.members:
-        path, files = folder / source.file, {folder / source.file: source.hashes}
-    else:
+    """Unpacks an archive that has not been, and compares hashes; where files differ, those of pixels and labels."""
+    path, expected = folder / source.file, {folder / source.file: source.hashes}
+    if source.members:
         path = folder / source.folder
         if not path.is_dir():
             archive = folder / source.file
-            _compare({archive: source.hashes}, unverified)
+            _require_published(expected, _hashes(expected), unverified)
             unpack(archive, path, source.members)
-        files = {path / member: {"md5": value} for member, value in source.members.items()}
-    found, same = _compare(files, unverified)
-    return Obtained(path, same, found)
+        expected = {path / member: {"md5": value} for member, value in source.members.items()}
+    found = _hashes(expected)
+    published = found == expected or _has_content(source, path)
+    if not published:
+        _require_published(expected, found, unverified)
+    return Obtained(path, published, {file.name: hashes for file, hashes in found.items()})
 
 
-def _compare(files, unverified):
-    """Hashes of files, by name and kind, and whether they are those expected; if not, there must be a label."""
-    found, same = {}, True
-    for path, expected in files.items():
+def _has_content(source, path):
+    """Whether files hold the images and labels of the source, in order; False where their hash is not known."""
+    return bool(source.content) and content_hashes(source.dataset, path) == source.content
+
+
+def _hashes(expected):
+    """The hashes of files, of the kinds expected: path → kind → value."""
+    for path in expected:
         if not path.is_file():
             raise DatasetError(f"{path}: Expected a file of the published data. Received: nothing by that name")
-        found[path.name] = {kind: file_hash(path, kind) for kind in expected}
-        same = same and found[path.name] == expected
-        if not same and not unverified:
+    return {path: {kind: file_hash(path, kind) for kind in hashes} for path, hashes in expected.items()}
+
+
+def _require_published(expected, found, unverified):
+    """Raises for the first file whose hashes differ, unless there is a label."""
+    for path, hashes in expected.items():
+        if found[path] != hashes and not unverified:
             raise DatasetError(
-                f"{path}: {_difference(expected, found[path.name])} To download the published file, remove this one. "
+                f"{path}: {_difference(hashes, found[path])} To download the published file, remove this one. "
                 "To use it all the same, say what it is, for example: -p unverified 'JPEG copy'. What is built from it "
                 "is marked so."
             )
-    return found, same
 
 
 def _difference(expected, found):

@@ -13,14 +13,7 @@ import numpy as np
 import pandas as pd
 
 from autoaug import records
-
-ORIGINALS = {  # reproduction → the data set that it reproduces, of the same size
-    "synthetic10_harder": "synthetic10",
-    "synthetic10_different": "synthetic10",
-    "cifar102": "cifar10_10k",
-    "cifar102_30k": "cifar10_30k",
-    "cifar105": "cifar10_12k",
-}
+from autoaug.datasets import ORIGINALS
 
 
 class Predictions(NamedTuple):
