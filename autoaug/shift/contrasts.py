@@ -56,6 +56,32 @@ def mean_accuracies(families: Sequence[Cells]) -> Cells:
     return Cells(*(float(column) for column in np.mean([accuracies(family) for family in families], axis=0)))
 
 
+def sizes(families: Sequence[Cells]) -> tuple[Sides, Sides]:
+    """The numbers of test images of A and B, and of all models trained on A and on B."""
+    first = families[0]
+    runs = Sides(sum(len(family.aa) for family in families), sum(len(family.ba) for family in families))
+    return Sides(first.aa.shape[1], first.bb.shape[1]), runs
+
+
+def of_images(families: Sequence[Cells], chosen: Sides) -> list[Cells]:
+    """The families on some of the test images only.
+
+    Args:
+        families: as in `Cells`.
+        chosen: bool [images] of A's and of B's test images.
+
+    Raises:
+        ValueError: `chosen` does not fit the families' images.
+    """
+    images = tuple(cell.shape[1:] for cell in families[0][:2])
+    if (chosen.a.shape, chosen.b.shape) != images:
+        raise ValueError(f"Expected a value for each image, {images}. Received: {(chosen.a.shape, chosen.b.shape)}")
+    return [
+        Cells(aa=aa[:, chosen.a], ab=ab[:, chosen.b], ba=ba[:, chosen.a], bb=bb[:, chosen.b])
+        for aa, ab, ba, bb in families
+    ]
+
+
 def contrast(
     families: Sequence[Cells], weights: Cells, confidence: float, rng: np.random.Generator, replicates: int
 ) -> Estimate:

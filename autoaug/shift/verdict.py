@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autoaug.shift.contrasts import Cells, Sides, contrast, mean_accuracies, require_families
+from autoaug.shift.contrasts import Cells, Sides, contrast, mean_accuracies, require_families, sizes
 from autoaug.shift.intervals import Estimate, require_confidence
 
 FEWEST_SEEDS = 3  # of a family on each side, for a statement
@@ -128,11 +128,12 @@ def compare(families: Sequence[Cells], confidence: float, rng: np.random.Generat
     differences = {
         name: contrast(pooled, weights, confidence, rng, replicates) for name, weights in _DIFFERENCES.items()
     }
+    images, runs = sizes(pooled)
     return Verdict(
         **differences,
         accuracies=mean_accuracies(pooled),
-        images=Sides(pooled[0].aa.shape[1], pooled[0].bb.shape[1]),
-        runs=Sides(sum(len(family.aa) for family in pooled), sum(len(family.ba) for family in pooled)),
+        images=images,
+        runs=runs,
         families=len(pooled),
         left_out=len(families) - len(pooled),
         few_seeds=not enough,
