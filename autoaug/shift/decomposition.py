@@ -25,6 +25,7 @@ import scipy.stats
 from autoaug.shift.contrasts import (
     Cells,
     Sides,
+    Stratum,
     contrast,
     contrast_draws,
     mean_accuracies,
@@ -83,8 +84,9 @@ def decompose(
     """
     require_families(families)
     require_confidence(confidence)
-    terms = (contrast(families, weights, confidence, rng, replicates) for weights in (MAIN_EFFECT, HOME_ADVANTAGE, GAP))
-    return Decomposition(*terms, mean_accuracies(families), *sizes(families))
+    strata = [Stratum(families)]
+    terms = (contrast(strata, weights, confidence, rng, replicates) for weights in (MAIN_EFFECT, HOME_ADVANTAGE, GAP))
+    return Decomposition(*terms, mean_accuracies(strata), *sizes(families))
 
 
 def decompose_classes(
@@ -134,7 +136,9 @@ def scales(
     for name, slope in _SLOPES.items():
         main_effect, home_advantage, gap = contrasts @ SCALES[name][0](accuracies).mean(axis=0)
         weights = contrasts[:, None] * slope(accuracies) / len(families)
-        drawn = np.array([main_effect, home_advantage, gap]) + contrast_draws(families, weights, rng, replicates)
+        drawn = np.array([main_effect, home_advantage, gap]) + contrast_draws(
+            [Stratum(families)], weights, rng, replicates
+        )
         share = Estimate(np.nan, np.nan, np.nan)
         gap_interval = estimate(gap, drawn[:, 2], confidence)
         if not gap_interval.low <= 0 <= gap_interval.high:
