@@ -157,3 +157,9 @@ def test_errors_name_the_argument(name, arguments, message):
 def test_the_stated_cost_of_training_is_the_models(recipe):
     flops = 3 * models.flops_per_image(models.build_model(recipe.model, 10, **recipe.size))
     assert recipes.TRAINING_FLOPS[recipe.preset][recipe.model] == pytest.approx(flops, rel=0.01)
+
+
+def test_another_backend_of_keras_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(RuntimeError, match=r"Expected Keras with its TensorFlow backend.* Received: jax\."):
+        models.build_model("wrn", depth=10, widen_factor=1)
