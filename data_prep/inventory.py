@@ -50,7 +50,9 @@ def origins(data_dir: str | pathlib.Path) -> pd.DataFrame:
             if "origins" in said:
                 done = {key: said[key] for key in ("new_look", "wrong_labels", "mean_margin") if key in said}
                 rows[name, part] = said["origins"] | done
-    return pd.DataFrame.from_dict(rows, orient="index")
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    counts = table.columns.drop("mean_margin", errors="ignore")
+    return table.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, int))
 
 
 def known_truth(data_dir: str | pathlib.Path) -> pd.DataFrame:
