@@ -17,7 +17,7 @@ correction for skewness as little as 82 %, where 95 are promised (one family, th
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.stats
@@ -33,44 +33,58 @@ class Cells(NamedTuple):
     the same in `aa` and `ab`, and in `ba` and `bb`; images in `aa` and `ba`, and in `ab` and `bb`.
     """
 
-    aa: object
-    ab: object
-    ba: object
-    bb: object
+    aa: Any
+    ab: Any
+    ba: Any
+    bb: Any
+
+
+class Stratum(NamedTuple):
+    """Families on some of the test images, which count for the share `weight` in an accuracy."""
+
+    families: Sequence[Cells]
+    weight: float = 1.0
+
+
+class Side(NamedTuple):
+    """A family's runs on one training set: values of contrasts, and the residual in their mean's variance."""
+
+    values: Float[np.ndarray, "runs contrasts"]
+    residual: Float[np.ndarray, " contrasts"]
 
 
 class Sides(NamedTuple):
     """What belongs to A, the original, and to B, the reproduction."""
 
-    a: object
-    b: object
+    a: Any
+    b: Any
 
 
-def accuracies(family: Cells) -> Cells:
-    """The mean accuracy of a family's runs in each cell, fractions."""
-    return Cells(*(float(cell.mean()) for cell in family))
-
-
-def mean_accuracies(families: Sequence[Cells]) -> Cells:
+def mean_accuracies(strata: Sequence[Stratum]) -> Cells:
     """The mean of the families' accuracies in each cell; families count alike, whatever their number of runs."""
-    return Cells(*(float(column) for column in np.mean([accuracies(family) for family in families], axis=0)))
+    means = [
+        stratum.weight * np.mean([[cell.mean() for cell in family] for family in stratum.families], axis=0)
+        for stratum in strata
+    ]
+    return Cells(*map(float, np.sum(means, axis=0)))
 
 
 def contrast(
-    families: Sequence[Cells], weights: Cells, confidence: float, rng: np.random.Generator, replicates: int
+    strata: Sequence[Stratum], weights: Cells, confidence: float, rng: np.random.Generator, replicates: int
 ) -> Estimate:
     """A contrast of `mean_accuracies`, weights · accuracies, with its interval over images and seeds.
 
     The interval is for these families; it says nothing of another one. A side with one run has no spread over seeds,
     and the interval is then of this run, not of its recipe.
     """
-    per_family = np.tile(np.array(weights, float) / len(families), (1, len(families), 1))
-    value = float(np.dot(weights, mean_accuracies(families)))
-    return estimate(value, value + contrast_draws(families, per_family, rng, replicates)[:, 0], confidence)
+    families = len(strata[0].families)
+    per_family = np.tile(np.array(weights, float) / families, (1, families, 1))
+    value = float(np.dot(weights, mean_accuracies(strata)))
+    return estimate(value, value + contrast_draws(strata, per_family, rng, replicates)[:, 0], confidence)
 
 
 def contrast_draws(
-    families: Sequence[Cells],
+    strata: Sequence[Stratum],
     weights: Float[np.ndarray, "contrasts families 4"],
     rng: np.random.Generator,
     replicates: int,
@@ -78,46 +92,77 @@ def contrast_draws(
     """How far contrasts might have come out from their values with other images and seeds; one draw for all of them.
 
     Args:
-        families: of models, as in `Cells`.
+        strata: of the test images; images are drawn within each.
         weights: of each family's four accuracies in each contrast.
         rng: numpy.random.Generator.
         replicates: how many draws.
     """
-    by_cell = np.moveaxis(weights, 2, 0)
-    on_a, variance_a = _image_draws([(f.aa, f.ba) for f in families], by_cell[[0, 2]], rng, replicates)
-    on_b, variance_b = _image_draws([(f.ab, f.bb) for f in families], by_cell[[1, 3]], rng, replicates)
-    of_images = variance_a + variance_b
-    of_seeds, residual, of_squares = np.zeros((3, len(weights)))
-    seed_draws = np.zeros((replicates, len(weights)))
-    for number, family in enumerate(families):
-        for side, cells in ((family[:2], by_cell[:2, :, number]), (family[2:], by_cell[2:, :, number])):
-            runs = len(side[0])
-            if runs == 1:
-                continue
-            values = sum(np.outer(cell.mean(axis=1), weight) for cell, weight in zip(side, cells, strict=True))
-            deviations = (values - values.mean(axis=0)) / np.sqrt(runs * (runs - 1))
-            variance = (deviations**2).sum(axis=0)
-            of_seeds += variance
-            of_squares += variance**2 / (runs - 1)
-            for cell, weight in zip(side, cells, strict=True):
-                residual += weight**2 * cell.var(axis=0, ddof=1).mean() / cell.shape[1] / runs
-            seed_draws += rng.standard_normal((replicates, runs)) @ deviations
+    samples = []
+    for families, share in strata:
+        for cells in ((0, 2), (1, 3)):  # of the same images
+            means = [[family[cell].mean(axis=0) for cell in cells] for family in families]
+            samples.append(share * np.einsum("fci,kfc->ik", means, weights[:, :, cells]))
+    sides = [
+        run_values([(stratum.families[family][cells], stratum.weight) for stratum in strata], weights[:, family, cells])
+        for family in range(weights.shape[1])
+        for cells in (slice(0, 2), slice(2, 4))  # of the same runs
+    ]
+    return draws(samples, sides, rng, replicates)
+
+
+def run_values(cells, weights: Float[np.ndarray, "contrasts 2"]) -> Side:
+    """A Side from its two cells in each stratum.
+
+    Args:
+        cells: for each stratum, ((own or A's test images, B's), share).
+        weights: of the two accuracies in each contrast.
+    """
+    values, residual = 0.0, 0.0
+    for pair, share in cells:
+        values = values + share * np.stack([cell.mean(axis=1) for cell in pair], axis=1) @ weights.T
+        if len(pair[0]) > 1:
+            noise = [cell.var(axis=0, ddof=1).mean() / cell.size for cell in pair]
+            residual = residual + share**2 * weights**2 @ noise
+    return Side(values, residual)
+
+
+def draws(
+    samples: Sequence[Float[np.ndarray, "_ contrasts"]],
+    sides: Sequence[Side],
+    rng: np.random.Generator,
+    replicates: int,
+) -> Float[np.ndarray, "replicates contrasts"]:
+    """Draws about zero of contrasts which are the sum of samples' means over images, and of sides' means over runs.
+
+    Args:
+        samples: what each image adds, of independent samples of images.
+        sides: what each run adds; those with one run are passed over.
+        rng: numpy.random.Generator.
+        replicates: how many draws.
+    """
+    image_draws, of_images = map(sum, zip(*(_image_draws(sample, rng, replicates) for sample in samples), strict=True))
+    seed_draws, of_seeds, of_squares, residual = np.zeros((replicates, 1)), 0.0, 0.0, 0.0
+    for side in (side for side in sides if len(side.values) > 1):
+        runs = len(side.values)
+        deviations = (side.values - side.values.mean(axis=0)) / np.sqrt(runs * (runs - 1))
+        variance = (deviations**2).sum(axis=0)
+        seed_draws = seed_draws + rng.standard_normal((replicates, runs)) @ deviations
+        of_seeds, of_squares = of_seeds + variance, of_squares + variance**2 / (runs - 1)
+        residual = residual + side.residual
     without_residual = np.maximum(of_images - residual, 0)
-    shrunk = np.sqrt(np.divide(without_residual, of_images, out=np.ones_like(of_images), where=of_images > 0))
-    draws = (on_a + on_b) * shrunk + seed_draws
-    total = (without_residual + of_seeds) ** 2
-    degrees = np.divide(total, of_squares, out=np.full_like(total, np.inf), where=of_squares > 0)
-    return draws * _t_scale(degrees, rng.random((replicates, 1)))
+    kept = np.divide(without_residual, of_images, out=np.ones_like(of_images), where=of_images > 0)
+    squares = np.maximum(of_squares, 1e-300)  # a contrast without any spread over seeds has infinite degrees of freedom
+    degrees = np.clip((without_residual + of_seeds) ** 2 / squares, 1, 1e6)
+    scale = degrees / scipy.stats.chi2.ppf(rng.random((replicates, 1)), degrees)
+    return (image_draws * np.sqrt(kept) + seed_draws) * np.sqrt(scale)
 
 
-def _image_draws(answers, weights, rng, replicates):
-    """What drawing the images of one test set anew does to contrasts, [replicates, contrasts], and its variance.
+def _image_draws(values, rng, replicates):
+    """What drawing the images of a sample anew does to the mean of their values, [replicates, contrasts]; its variance.
 
     Images with the same values are interchangeable, so their counts are drawn: the same distribution as drawing
     images, at a hundredth of the work.
     """
-    by_side = [np.array([pair[side].mean(axis=0) for pair in answers]) for side in (0, 1)]
-    values = sum(side.T @ weight.T for side, weight in zip(by_side, weights, strict=True))
     values, counts = np.unique(np.round(values, 12), axis=0, return_counts=True)
     images = counts.sum()
     deviations = values - counts @ values / images
@@ -125,10 +170,30 @@ def _image_draws(answers, weights, rng, replicates):
     return drawn, counts @ deviations**2 / images**2
 
 
-def _t_scale(degrees, uniform):
-    """What turns normal draws into Student's t, √(d / χ²(d)), at one quantile of χ² for all contrasts."""
-    finite = np.minimum(degrees, 1e6)
-    return np.sqrt(finite / scipy.stats.chi2.ppf(uniform, finite))
+def sizes(families: Sequence[Cells]) -> tuple[Sides, Sides]:
+    """The numbers of test images of A and B, and of all models trained on A and on B."""
+    first = families[0]
+    runs = Sides(sum(len(family.aa) for family in families), sum(len(family.ba) for family in families))
+    return Sides(first.aa.shape[1], first.bb.shape[1]), runs
+
+
+def of_images(families: Sequence[Cells], chosen: Sides) -> list[Cells]:
+    """The families on some of the test images only.
+
+    Args:
+        families: as in `Cells`.
+        chosen: bool [images] of A's and of B's test images.
+
+    Raises:
+        ValueError: `chosen` does not fit the families' images.
+    """
+    images = tuple(cell.shape[1:] for cell in families[0][:2])
+    if (chosen.a.shape, chosen.b.shape) != images:
+        raise ValueError(f"Expected a value for each image, {images}. Received: {(chosen.a.shape, chosen.b.shape)}")
+    return [
+        Cells(aa=aa[:, chosen.a], ab=ab[:, chosen.b], ba=ba[:, chosen.a], bb=bb[:, chosen.b])
+        for aa, ab, ba, bb in families
+    ]
 
 
 def require_families(families: Sequence[Cells]) -> None:

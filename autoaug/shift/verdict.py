@@ -14,11 +14,12 @@ specialising in hard images, which `strata` looks for.
 
 import dataclasses
 import enum
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
-from autoaug.shift.contrasts import Cells, Sides, contrast, mean_accuracies, require_families
+from autoaug.shift.contrasts import Cells, Sides, Stratum, contrast, mean_accuracies, require_families, sizes
 from autoaug.shift.intervals import Estimate, require_confidence
 
 FEWEST_SEEDS = 3  # of a family on each side, for a statement
@@ -121,21 +122,25 @@ def compare(families: Sequence[Cells], confidence: float, rng: np.random.Generat
         ValueError: an array is not bool, empty, or does not fit the others; confidence out of range.
     """
     require_families(families)
+    return judge([Stratum([Cells(*family) for family in families])], confidence, rng, replicates)
+
+
+def judge(strata: Sequence[Stratum], confidence: float, rng: np.random.Generator, replicates: int) -> Verdict:
+    """The Verdict of the same families on strata of test images, each of which counts for its weight."""
     require_confidence(confidence)
-    families = [Cells(*family) for family in families]
-    enough = [family for family in families if min(len(family.aa), len(family.ba)) >= FEWEST_SEEDS]
-    pooled = enough or families
-    differences = {
-        name: contrast(pooled, weights, confidence, rng, replicates) for name, weights in _DIFFERENCES.items()
-    }
+    families = strata[0].families
+    enough = [min(len(family.aa), len(family.ba)) >= FEWEST_SEEDS for family in families]
+    chosen = enough if any(enough) else [True] * len(families)
+    pooled = [Stratum(list(itertools.compress(stratum.families, chosen)), stratum.weight) for stratum in strata]
+    by_stratum = [sizes(stratum.families) for stratum in pooled]
     return Verdict(
-        **differences,
+        **{name: contrast(pooled, weights, confidence, rng, replicates) for name, weights in _DIFFERENCES.items()},
         accuracies=mean_accuracies(pooled),
-        images=Sides(pooled[0].aa.shape[1], pooled[0].bb.shape[1]),
-        runs=Sides(sum(len(family.aa) for family in pooled), sum(len(family.ba) for family in pooled)),
-        families=len(pooled),
-        left_out=len(families) - len(pooled),
-        few_seeds=not enough,
+        images=Sides(*np.sum([images for images, _ in by_stratum], axis=0).tolist()),
+        runs=by_stratum[0][1],
+        families=sum(chosen),
+        left_out=len(families) - sum(chosen),
+        few_seeds=not any(enough),
     )
 
 
