@@ -10,7 +10,7 @@ import nbformat
 import papermill
 import pytest
 
-from autoaug import records
+from autoaug import datasets, records
 from autoaug.files import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -98,3 +98,15 @@ def test_the_command_as_typed_writes_the_executed_notebook_to_standard_output(tm
     executed = json.loads(done.stdout)
     assert all(cell["execution_count"] for cell in executed["cells"] if cell["cell_type"] == "code")
     assert len(list((tmp_path / "results" / "runs").iterdir())) == 1
+
+
+def test_build_datasets_builds_and_shows_the_embedded_sets(tmp_path):
+    executed = execute("build_datasets", tmp_path)
+    assert set(datasets.available(tmp_path / "data")) == set(datasets.EMBEDDED)
+    assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")
+    data = [output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", [])]
+    figures = sum("image/png" in output for output in data)
+    assert figures == 2 * len(datasets.EMBEDDED) + 1  # examples and latents of each, and the overlap
+    tables = "".join(output.get("text/plain", "") for output in data)
+    for name in set(datasets.EMBEDDED) & set(datasets.KNOWN_TRUTH):
+        assert name in tables and datasets.KNOWN_TRUTH[name].sentence[:20] in tables
