@@ -82,7 +82,8 @@ def train(parameters):
             _copy_results(results, executed)
     for path in results.glob("runs/*/record.json"):
         for name, test in json.loads(path.read_text())["tests"].items():
-            print(f"test accuracy {name} {test['clean_correct'] / test['clean_total']:.4f}", flush=True)
+            if test["clean_total"]:  # else all of its images are among the training images
+                print(f"test accuracy {name} {test['clean_correct'] / test['clean_total']:.4f}", flush=True)
 
 
 def _require_gpu():
