@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from autoaug import datasets
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import DatasetError
-from data_prep import drawing, folders
+from data_prep import download, drawing, folders, sources
 from data_prep.margins import Margins
 from data_prep.reading import load_arrays
 
@@ -196,25 +196,38 @@ def require_same_runs(runs: dict[str, list[str]], names: list[str], data_dir: st
             raise DatasetError(f"{name}: Expected margins of the runs {runs}. Received: those of {made_with}. {remedy}")
 
 
+def peoples_labels(source_dir: str | pathlib.Path) -> Int[np.ndarray, "images classes"]:
+    """CIFAR-10H: how many people chose each class, for each image of CIFAR-10's test part, in its order.
+
+    Args:
+        source_dir: where the file is; it is downloaded into it if it is not there. Its terms are in `sources.CIFAR10H`.
+
+    Raises:
+        DatasetError: the file is not the published one, or could not be downloaded.
+    """
+    source = sources.CIFAR10H
+    path = download.obtain([source], source_dir)[source.file].path
+    return load_arrays(path, lambda array: array[...])
+
+
 def hardness_checks(drawn: dict[str, Int[np.ndarray, " n"]], folder: pathlib.Path) -> dict[str, dict[str, float]]:
     """What others than our models say of the hardness of test images.
 
     Args:
         drawn: data set → indices into CIFAR-10's test part.
-        folder: of `cifar10.1-predictions.npz` (as for `data_prep.published`) and `cifar10h-counts.npy` (int
-            [10,000, 10]: how many people chose each class; Peterson et al., arXiv:1908.07086).
+        folder: of `cifar10.1-predictions.npz` (as for `data_prep.published`), and of CIFAR-10H, which is downloaded
+            into it if it is not there.
 
     Returns:
         Mean accuracy of the published models, a fraction, and mean entropy of people's labels, in nats, by data set.
 
     Raises:
-        DatasetError: a file is missing or damaged.
+        DatasetError: a file is missing or is not the published one.
     """
     right = load_arrays(
         folder / "cifar10.1-predictions.npz", lambda arrays: arrays["predictions/cifar10"] == arrays["labels/cifar10"]
     )
-    counts = load_arrays(folder / "cifar10h-counts.npy", lambda array: array[...])
-    entropy = scipy.stats.entropy(counts, axis=1)
+    entropy = scipy.stats.entropy(peoples_labels(folder), axis=1)
     return {
         "mean accuracy of published models": {name: float(right[:, rows].mean()) for name, rows in drawn.items()},
         "mean entropy of people's labels, nats": {name: float(entropy[rows].mean()) for name, rows in drawn.items()},

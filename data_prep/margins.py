@@ -55,12 +55,13 @@ def cross_fitted(data_dir: str | pathlib.Path, results_dir: str | pathlib.Path) 
     origins = {name: _test_origins(name, data_dir) for name in HALVES}
     means = [_mean_margin(runs[name], name, len(origins[name])) for name in HALVES]
     images, values = np.concatenate(list(origins.values())), np.concatenate(means)
-    parts = []
+    parts: list[np.ndarray] = []
     for pool in ("cifar10 training", "cifar10 test"):
         rows = images["pool"] == drawing.POOLS.index(pool)
         parts.append(np.empty(rows.sum()))
         parts[-1][images["index"][rows]] = values[rows]
-    return Margins(*parts, {name: sorted(runs[name]["run_id"]) for name in HALVES})
+    training, test = parts
+    return Margins(training, test, {name: sorted(runs[name]["run_id"]) for name in HALVES})
 
 
 def _mean_margin(runs: pd.DataFrame, name: str, size: int) -> Float[np.ndarray, " n"]:

@@ -4,6 +4,7 @@ import numpy as np
 
 from autoaug import datasets
 from autoaug.datasets.batch_file import DatasetError
+from data_prep import copies
 
 
 def read_published(name, paths):
@@ -21,6 +22,8 @@ def read_published(name, paths):
         DatasetError: naming the file, what was expected and what was received.
     """
     spec = datasets.DATASETS[name]
+    if paths[0].is_dir() and copies.is_parquet(paths[0]):
+        return copies.read_parquet(name, paths[0]), []
     if paths[0].is_dir():
         training = datasets.read_images(paths[0], spec.training_files, spec.train_size, spec)
         return {

@@ -91,6 +91,7 @@ DATASETS = {
     "synthetic10": _SYNTHETIC,
     "synthetic10_harder": _SYNTHETIC,
     "synthetic10_different": _SYNTHETIC,
+    "synthetic10_broader": _SYNTHETIC,
 }
 
 EMBEDDED = tuple(name for name, spec in DATASETS.items() if spec.family == "synthetic10")
@@ -99,6 +100,11 @@ EMBEDDED = tuple(name for name, spec in DATASETS.items() if spec.family == "synt
 KNOWN_TRUTH = {
     "synthetic10_harder": Truth(True, False, "B is harder, not different: it has more of A's hard images."),
     "synthetic10_different": Truth(False, True, "B is different, not harder: it has A's difficulties in another look."),
+    "synthetic10_broader": Truth(
+        False,
+        False,
+        "B covers more, it is not harder: models of A lose on its faint shapes, models of B on neither set.",
+    ),
     "known_same": Truth(
         False, False, "Nothing is shown, and the interval of the gap holds 0: B has other images of A's kind."
     ),
@@ -124,6 +130,7 @@ KNOWN_TRUTH = {
 ORIGINALS = {
     "synthetic10_harder": "synthetic10",
     "synthetic10_different": "synthetic10",
+    "synthetic10_broader": "synthetic10",
     "cifar102": "cifar10_10k",
     "cifar102_30k": "cifar10_30k",
     "cifar105": "cifar10_12k",

@@ -18,7 +18,7 @@ images drawn one by one, instead of from a normal distribution with the same var
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.stats
@@ -34,10 +34,10 @@ class Cells(NamedTuple):
     the same in `aa` and `ab`, and in `ba` and `bb`; images in `aa` and `ba`, and in `ab` and `bb`.
     """
 
-    aa: object
-    ab: object
-    ba: object
-    bb: object
+    aa: Any
+    ab: Any
+    ba: Any
+    bb: Any
 
 
 class Stratum(NamedTuple):
@@ -57,8 +57,8 @@ class Side(NamedTuple):
 class Sides(NamedTuple):
     """What belongs to A, the original, and to B, the reproduction."""
 
-    a: object
-    b: object
+    a: Any
+    b: Any
 
 
 def mean_accuracies(strata: Sequence[Stratum]) -> Cells:

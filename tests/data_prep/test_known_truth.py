@@ -1,18 +1,21 @@
 """Reproductions of a known truth: what is drawn, what is done to it, margins of models that did not see the image."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 import run_files
 
-from autoaug import datasets, recipes
+from autoaug import datasets, predictions, recipes, records
 from autoaug.datasets.batch_file import DatasetError
-from data_prep import drawing, folders, known_truth, margins, subsets
+from autoaug.files import ROOT
+from data_prep import drawing, folders, known_truth, margins, sources, subsets
 from data_prep.known_truth import DESIGNS, choose
 
 LABELS = np.random.default_rng(0).permutation(np.arange(4_000) % 10)
 MARGINS = np.random.default_rng(1).uniform(-1, 1, 4_000)
+SHARED = ROOT.parent / "shared" / "data"
 SMALL = recipes.variant("wrn", "small", epochs=4)
 
 
@@ -197,8 +200,6 @@ def test_more_runs_change_nothing_until_the_sets_are_built_anew_together(halves)
 
 def test_compact_predictions_are_refused_by_name(halves):
     _, data_dir, results, write_run = halves
-    from autoaug import predictions, records
-
     for name in datasets.HALVES:
         write_run(name)
     path = next(results.glob("runs/*/predictions/cifar10_half_b.npz"))
@@ -207,17 +208,29 @@ def test_compact_predictions_are_refused_by_name(halves):
         margins.cross_fitted(data_dir, results)
 
 
-def test_hardness_is_checked_with_published_answers_and_peoples_labels(tmp_path):
+def test_hardness_is_checked_with_published_answers_and_peoples_labels(tmp_path, monkeypatch):
     answers = np.array([[0, 1, 2, 3], [0, 1, 0, 0]], np.uint8)
     arrays = {"predictions/cifar10": answers, "labels/cifar10": np.arange(4, dtype=np.uint8)}
     np.savez(tmp_path / "cifar10.1-predictions.npz", **arrays)
-    np.save(tmp_path / "cifar10h-counts.npy", np.array([[50, 0], [50, 0], [25, 25], [25, 25]]))
+    path = tmp_path / "cifar10h-counts.npy"
+    np.save(path, np.array([[50, 0], [50, 0], [25, 25], [25, 25]]))
     drawn = {"known_same": np.array([0, 1]), "known_harder": np.array([2, 3])}
+    with pytest.raises(DatasetError, match=r"cifar10h-counts\.npy: Expected git-blob-sha1 497e9331"):
+        known_truth.hardness_checks(drawn, tmp_path)
+    hashes = {"git-blob-sha1": folders.file_hash(path, "git-blob-sha1")}
+    monkeypatch.setattr(sources, "CIFAR10H", dataclasses.replace(sources.CIFAR10H, hashes=hashes))
     checks = known_truth.hardness_checks(drawn, tmp_path)
     assert checks["mean accuracy of published models"] == {"known_same": 1.0, "known_harder": 0.5}
     assert checks["mean entropy of people's labels, nats"] == {
         "known_same": 0.0, "known_harder": pytest.approx(np.log(2)),
     }  # fmt: skip
-    (tmp_path / "cifar10h-counts.npy").unlink()
-    with pytest.raises(DatasetError, match=r"cifar10h-counts\.npy: Expected NumPy arrays"):
+    (tmp_path / "cifar10.1-predictions.npz").unlink()
+    with pytest.raises(DatasetError, match=r"cifar10\.1-predictions\.npz: Expected NumPy arrays"):
         known_truth.hardness_checks(drawn, tmp_path)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/data, people's labels of CIFAR-10's test part")
+def test_peoples_labels_are_the_published_file():
+    counts = known_truth.peoples_labels(SHARED)
+    assert counts.shape == (10_000, 10)
+    assert 50 < counts.sum(axis=1).mean() < 52

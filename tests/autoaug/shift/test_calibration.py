@@ -64,9 +64,9 @@ def test_intervals_of_scores_cover_the_truth():
     grid = (np.arange(10_000) + 0.5) / 10_000 * 0.4 + 0.55
     truth = (-(grid * np.log(grid) + (1 - grid) * np.log(1 - grid)).mean(), (2 * grid * (1 - grid)).mean())
     for _ in range(400):
-        sure = rng.uniform(0.55, 0.95, 300)
-        labels = (rng.random(300) > sure).astype(int)
-        found = calibration.scores(two_class_logits(sure), labels, 0.95, rng, replicates=400)
+        sure = rng.uniform(0.55, 0.95, 200)
+        labels = (rng.random(200) > sure).astype(int)
+        found = calibration.scores(two_class_logits(sure), labels, 0.95, rng, replicates=200)
         covered += [score.low <= value <= score.high for score, value in zip(found, truth, strict=True)]
     assert ((covered / 400 >= 0.92) & (covered / 400 <= 0.98)).all()
 
