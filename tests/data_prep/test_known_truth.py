@@ -175,10 +175,17 @@ def test_designs_are_built_and_described(halves):
             if "margins" in described:
                 drawn = getattr(values, part)[arrays["origins"]["index"]]
                 np.testing.assert_allclose(arrays["margins"], drawn, rtol=1e-6)
+                np.testing.assert_array_equal(margins.of_images(values, name, part, data_dir), drawn)
                 assert said["mean_margin"] == pytest.approx(drawn.mean())
             everything = np.concatenate([original.train_images, original.test_images])
             assert not datasets.overlap(expected, everything).any()
     assert read_manifest(data_dir, "known_harder")["margins"]["runs"] == values.runs
+    assert np.isfinite(margins.of_images(values, "cifar10_12k", "test", data_dir)).all()
+    subsets.build(data_dir, ["cifar102"], published)
+    mixed = margins.of_images(values, "cifar102", "test", data_dir)
+    assert np.isnan(mixed).sum() == 10  # of 2 images of each class, one is CIFAR-10.2's
+    with pytest.raises(FileNotFoundError):
+        margins.of_images(values, "cifar10", "test", data_dir)
     noisy = read_manifest(data_dir, "known_noisy")["parts"]
     assert (noisy["training"]["wrong_labels"], "wrong_labels" in noisy["test"]) == (10, False)  # of 2 images a class
 
