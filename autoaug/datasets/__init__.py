@@ -27,6 +27,7 @@ from autoaug.datasets.catalogue import (
     Spec,
     Truth,
 )
+from autoaug.recipes import did_you_mean
 
 __all__ = [
     "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "HALVES", "KNOWN_TRUTH", "ORIGINALS", "Dataset", "DatasetError",
@@ -223,7 +224,8 @@ def _missing(spec, folder):
 def _find(name, data_dir):
     """The specification and folder of a data set whose files are all there."""
     if name not in DATASETS:
-        raise DatasetError(f"Unknown data set. Expected one of {', '.join(DATASETS)}. Received: {name!r}")
+        meant = did_you_mean(name, DATASETS)
+        raise DatasetError(f"Unknown data set. Expected one of {', '.join(DATASETS)}. Received: {name!r}{meant}")
     spec, folder = DATASETS[name], _folder(name, data_dir)
     if missing := _missing(spec, folder):
         remedy = f"{manifests.build_command(name, data_dir)}; or put {', '.join(_files(spec))} into {folder.absolute()}"

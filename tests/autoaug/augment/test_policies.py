@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from autoaug import augment
+from autoaug import augment, recipes
 from autoaug.augment import policies
 from autoaug.files import ROOT
 
@@ -29,6 +29,10 @@ def assert_uniform(values, count):
 
 def assert_fraction(successes, probability):
     assert stats.binomtest(int(successes.sum()), len(successes), probability).pvalue > 1e-4
+
+
+def test_every_kind_of_augmentation_has_a_policy():
+    assert tuple(policies.POLICIES) == recipes.AUGMENTATIONS
 
 
 def test_the_policy_is_that_of_the_reference():
