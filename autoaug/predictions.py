@@ -3,10 +3,11 @@
 `predictions/<test set>.npz` of a run holds one of two forms:
 
     whole     logits float32 [n, classes], labels int64 [n], overlap bool [n]
-    compact   answers uint8 [n], confidence float16 [n], log_likelihood float16 [n], labels uint8 [n], overlap bool [n]
+    compact   answers uint8 [n], confidence, log_likelihood and margin float16 [n], labels uint8 [n], overlap bool [n]
 
-Confidence is the softmax probability of the answer, log_likelihood the logarithm of the label's. A compact file takes
-about 5 bytes an image; `results/measured/` holds finished runs with such files.
+Confidence is the softmax probability of the answer, log_likelihood the logarithm of the label's probability, and margin
+that probability less the largest of another class. A compact file takes about 6 bytes an image; `results/measured/`
+holds such runs.
 
     python -m autoaug.predictions results/runs/RUN…     # keeps these runs in results/measured/, compact
 """
@@ -38,7 +39,7 @@ _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )  # what reading a damaged npz file was seen to raise
 _WHOLE = {"logits": ("f", 2), "labels": ("iu", 1), "overlap": ("b", 1)}  # name → kinds of type, dimensions
-_COMPACT = {"answers": ("iu", 1), "confidence": ("f", 1), "log_likelihood": ("f", 1)} | {
+_COMPACT = {"answers": ("iu", 1), "confidence": ("f", 1), "log_likelihood": ("f", 1), "margin": ("f", 1)} | {
     name: _WHOLE[name] for name in ("labels", "overlap")
 }
 
@@ -46,12 +47,14 @@ _COMPACT = {"answers": ("iu", 1), "confidence": ("f", 1), "log_likelihood": ("f"
 class Predictions(NamedTuple):
     """What a run says of each image of a test set; `logits` is None where only the compact form was kept.
 
-    `overlap` marks the images that are, pixel for pixel, among the run's training images.
+    `overlap` marks the images that are, pixel for pixel, among the run's training images. Margins, from −1 to 1, are
+    rounded to float16 in both forms, so that what is drawn by them is the same from either.
     """
 
     answers: Int[np.ndarray, " n"]
     confidence: Float[np.ndarray, " n"]
     log_likelihood: Float[np.ndarray, " n"]
+    margin: Float[np.ndarray, " n"]
     labels: Int[np.ndarray, " n"]
     overlap: Bool[np.ndarray, " n"]
     logits: Float[np.ndarray, "n classes"] | None = None
@@ -77,8 +80,12 @@ def from_logits(
 ) -> Predictions:
     """The predictions that logits make."""
     logarithms = scipy.special.log_softmax(logits.astype(np.float64), axis=1)
-    of_labels = logarithms[np.arange(len(labels)), labels]
-    return Predictions(logits.argmax(axis=1), np.exp(logarithms.max(axis=1)), of_labels, labels, overlap, logits)
+    every = np.arange(len(labels))
+    of_labels, others = logarithms[every, labels], logarithms.copy()
+    others[every, labels] = -np.inf
+    margin = (np.exp(of_labels) - np.exp(others.max(axis=1))).astype(np.float16).astype(np.float64)
+    confidence = np.exp(logarithms.max(axis=1))
+    return Predictions(logits.argmax(axis=1), confidence, of_labels, margin, labels, overlap, logits)
 
 
 def write(path: str | os.PathLike[str], predictions: Predictions) -> None:
@@ -91,6 +98,7 @@ def write(path: str | os.PathLike[str], predictions: Predictions) -> None:
             "answers": predictions.answers.astype(np.uint8),
             "confidence": predictions.confidence.astype(np.float16),
             "log_likelihood": predictions.log_likelihood.astype(np.float16),
+            "margin": predictions.margin.astype(np.float16),
             "labels": labels.astype(np.uint8),
             "overlap": overlap,
         }
@@ -167,10 +175,12 @@ def _interpret(arrays: dict[str, np.ndarray]) -> Predictions:
         if not np.isfinite(arrays["logits"]).all():
             raise ValueError("logits that are not finite")
         return from_logits(arrays["logits"], labels, arrays["overlap"])
-    confidence, log_likelihood = (arrays[name].astype(np.float64) for name in ("confidence", "log_likelihood"))
-    if not ((confidence >= 0) & (confidence <= 1) & (log_likelihood <= 0)).all():
-        raise ValueError("a confidence outside of 0 to 1, or a log_likelihood above 0")
-    return Predictions(arrays["answers"].astype(np.int64), confidence, log_likelihood, labels, arrays["overlap"])
+    names = ("confidence", "log_likelihood", "margin")
+    confidence, log_likelihood, margin = (arrays[name].astype(np.float64) for name in names)
+    if not ((confidence >= 0) & (confidence <= 1) & (log_likelihood <= 0) & (np.abs(margin) <= 1)).all():
+        raise ValueError("a confidence outside of 0 to 1, a log_likelihood above 0 or a margin outside of -1 to 1")
+    answers = arrays["answers"].astype(np.int64)
+    return Predictions(answers, confidence, log_likelihood, margin, labels, arrays["overlap"])
 
 
 def keep(run_dir: str | os.PathLike[str], results_dir: str | os.PathLike[str]) -> pathlib.Path:

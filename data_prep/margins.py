@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import scipy.special
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from autoaug import predictions, records
 from autoaug.datasets import HALVES
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import DatasetError
+from autoaug.files import ROOT
 from data_prep import drawing, folders
 
 
@@ -29,15 +29,6 @@ class Margins(NamedTuple):
     runs: dict[str, list[str]]
 
 
-def margin(logits: Float[np.ndarray, "n classes"], labels: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Softmax probability of the label minus the largest of another class, -1…1."""
-    probabilities = scipy.special.softmax(logits.astype(np.float64), axis=1)
-    rows = np.arange(len(labels))
-    of_label = probabilities[rows, labels]
-    probabilities[rows, labels] = -1
-    return of_label - probabilities.max(axis=1)
-
-
 def cross_fitted(data_dir: str | pathlib.Path, results_dir: str | pathlib.Path) -> Margins:
     """The margins of all images of CIFAR-10, means over the finished runs on its halves.
 
@@ -45,11 +36,11 @@ def cross_fitted(data_dir: str | pathlib.Path, results_dir: str | pathlib.Path) 
 
     Args:
         data_dir: folder of the data sets, with both halves.
-        results_dir: folder of `runs/`.
+        results_dir: folder of `runs/`; the runs in results/measured count too.
 
     Raises:
         DatasetError: a half has no such run; the message says which and how to make it.
-        records.RecordError: a run's files are damaged, or its predictions are kept in compact form only.
+        records.RecordError: a run's files are damaged.
     """
     runs = _runs(data_dir, pathlib.Path(results_dir))
     origins = {name: _origins(name, "test", data_dir) for name in HALVES}
@@ -92,18 +83,15 @@ def _mean_margin(runs: pd.DataFrame, name: str, size: int) -> Float[np.ndarray, 
     for run in runs.itertuples():
         path = pathlib.Path(str(run.folder)) / "predictions" / f"{name}.npz"
         tested = predictions.read(path)
-        if tested.logits is None or len(tested.labels) != size:
-            form = "compact form" if tested.logits is None else "logits"
-            raise records.RecordError(
-                f"{path}: Expected the logits of {size} images. Received: {len(tested.labels)} images, {form}"
-            )
-        margins.append(margin(tested.logits, tested.labels))
+        if len(tested.labels) != size:
+            raise records.RecordError(f"{path}: Expected {size} images. Received: {len(tested.labels)}")
+        margins.append(tested.margin)
     return np.mean(margins, axis=0)
 
 
 def _runs(data_dir: str | pathlib.Path, results_dir: pathlib.Path) -> dict[str, pd.DataFrame]:
     """Half → the rows of `records.collect` of its runs on its own test part, of recipes and seeds that both have."""
-    table, runs = records.collect(results_dir), {}
+    table, runs = records.collect(results_dir, ROOT / "results" / "measured"), {}
     for name in HALVES:
         parts = (manifests.read(folders.training_folder(name, data_dir)) or {"parts": {}})["parts"]
         hashes = [parts.get(part, {}).get("sha256") for part in ("training", "test")]

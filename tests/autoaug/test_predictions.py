@@ -28,6 +28,7 @@ def test_the_compact_form_keeps_answers_counts_and_probabilities(whole, tmp_path
     assert compact.logits is None and compact.counts() == read.counts() == whole.counts()
     assert whole.counts()["overlap"] == 2 and 100 < whole.counts()["correct"] < 180
     np.testing.assert_array_equal(compact.answers, whole.answers)
+    np.testing.assert_array_equal(compact.margin, whole.margin)
     np.testing.assert_allclose(compact.confidence, whole.confidence, rtol=1e-3)
     np.testing.assert_allclose(compact.log_likelihood, whole.log_likelihood, rtol=1e-3, atol=1e-6)
     assert (tmp_path / "compact.npz").stat().st_size < 0.3 * (tmp_path / "whole.npz").stat().st_size
@@ -37,7 +38,10 @@ def test_probabilities_are_those_of_the_softmax(whole):
     exponentials = np.exp(whole.logits.astype(float))
     softmax = exponentials / exponentials.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(whole.confidence, softmax.max(axis=1))
-    np.testing.assert_allclose(np.exp(whole.log_likelihood), softmax[np.arange(200), whole.labels])
+    of_labels = softmax[np.arange(200), whole.labels]
+    np.testing.assert_allclose(np.exp(whole.log_likelihood), of_labels)
+    softmax[np.arange(200), whole.labels] = 0
+    np.testing.assert_allclose(whole.margin, of_labels - softmax.max(axis=1), atol=1e-3)
 
 
 def saved(**arrays):

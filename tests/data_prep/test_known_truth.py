@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import run_files
 
-from autoaug import datasets, predictions, recipes, records, studies
+from autoaug import datasets, predictions, recipes, studies
 from autoaug.datasets.batch_file import DatasetError
 from autoaug.files import ROOT
 from data_prep import drawing, folders, known_truth, margins, sources, subsets
@@ -106,14 +106,9 @@ def test_the_new_look():
     assert known_truth.in_new_look(image)[0, 0, 0].tolist() == [235, 225, 245]
 
 
-def test_margin_is_of_the_label_against_the_best_other_class():
-    logits = np.log(np.array([[0.7, 0.2, 0.1], [0.7, 0.2, 0.1]], np.float32))
-    np.testing.assert_allclose(margins.margin(logits, np.array([0, 2])), [0.5, -0.6], atol=1e-6)
-
-
 @pytest.fixture
 def halves(published, tmp_path):
-    """A data folder with the halves; a function that leaves a run on one of them and returns its test logits."""
+    """A data folder with the halves; a function that leaves a run on one of them and returns its margins."""
     data_dir, results = tmp_path / "data", tmp_path / "results"
     subsets.build(data_dir, list(datasets.HALVES), published)
 
@@ -124,14 +119,14 @@ def halves(published, tmp_path):
         arrays["logits"] *= rng.uniform(0, 0.5, (len(dataset.test_labels), 1)).astype(np.float32)
         hashes = {"train_sha256": dataset.sha256, "test_sha256": dataset.test_sha256}
         run_files.write(results, name, {name: arrays}, seed=seed, **{"recipe": SMALL} | hashes | options)
-        return arrays["logits"]
+        return predictions.from_logits(**arrays).margin
 
     return published, data_dir, results, write_run
 
 
 def test_margins_are_means_over_the_runs_that_did_not_see_the_image(halves):
     _, data_dir, results, write_run = halves
-    logits = {(name, seed): write_run(name, seed) for name in datasets.HALVES for seed in (0, 1)}
+    of_runs = {(name, seed): write_run(name, seed) for name in datasets.HALVES for seed in (0, 1)}
     write_run("cifar10_half_a", seed=2)  # which the other half does not have
     found = margins.cross_fitted(data_dir, results)
     assert [len(ids) for ids in found.runs.values()] == [2, 2]
@@ -139,7 +134,7 @@ def test_margins_are_means_over_the_runs_that_did_not_see_the_image(halves):
     old = datasets.load("cifar10", data_dir)
     for name in datasets.HALVES:
         _, labels, arrays = files(data_dir, name, "test")
-        expected = np.mean([margins.margin(logits[name, seed], labels) for seed in (0, 1)], axis=0)
+        expected = np.mean([of_runs[name, seed] for seed in (0, 1)], axis=0)
         for pool, values, pool_labels in ((0, found.training, old.train_labels), (3, found.test, old.test_labels)):
             rows = arrays["origins"]["pool"] == pool
             np.testing.assert_allclose(values[arrays["origins"]["index"][rows]], expected[rows])
@@ -216,14 +211,16 @@ def test_more_runs_change_nothing_until_the_sets_are_built_anew_together(halves)
     assert [len(ids) for ids in runs] == [2, 2, 2]
 
 
-def test_compact_predictions_are_refused_by_name(halves):
+def test_compact_predictions_give_the_same_margins(halves):
     _, data_dir, results, write_run = halves
     for name in datasets.HALVES:
         write_run(name)
-    path = next(results.glob("runs/*/predictions/cifar10_half_b.npz"))
-    predictions.write(path, predictions.read(path)._replace(logits=None))
-    with pytest.raises(records.RecordError, match=r"cifar10_half_b\.npz: Expected the logits of 300 images.*compact"):
-        margins.cross_fitted(data_dir, results)
+    whole = margins.cross_fitted(data_dir, results)
+    for path in results.glob("runs/*/predictions/*.npz"):
+        predictions.write(path, predictions.read(path)._replace(logits=None))
+    compact = margins.cross_fitted(data_dir, results)
+    np.testing.assert_array_equal(compact.training, whole.training)
+    np.testing.assert_array_equal(compact.test, whole.test)
 
 
 def test_hardness_is_checked_with_published_answers_and_peoples_labels(tmp_path, monkeypatch):
