@@ -112,19 +112,19 @@ def contrast_draws(
     return draws(samples, sides, rng, replicates)
 
 
-def run_values(cells, weights: Float[np.ndarray, "contrasts 2"]) -> Side:
+def run_values(cells: Sequence[tuple[Sequence[np.ndarray], float]], weights: Float[np.ndarray, "contrasts 2"]) -> Side:
     """A Side from its two cells in each stratum.
 
     Args:
         cells: for each stratum, ((own or A's test images, B's), share).
         weights: of the two accuracies in each contrast.
     """
-    values, residual = 0.0, 0.0
+    values, residual = np.zeros((len(cells[0][0][0]), len(weights))), np.zeros(len(weights))
     for pair, share in cells:
-        values = values + share * np.stack([cell.mean(axis=1) for cell in pair], axis=1) @ weights.T
+        values += share * np.stack([cell.mean(axis=1) for cell in pair], axis=1) @ weights.T
         if len(pair[0]) > 1:
             noise = [cell.var(axis=0, ddof=1).mean() / cell.size for cell in pair]
-            residual = residual + share**2 * weights**2 @ noise
+            residual += share**2 * weights**2 @ noise
     return Side(values, residual)
 
 
@@ -143,15 +143,18 @@ def draws(
         replicates: how many draws.
     """
     replicates = -(-replicates // 2)  # each draw is taken with both signs
-    image_draws, of_images = map(sum, zip(*(_image_draws(sample, rng, replicates) for sample in samples), strict=True))
-    seed_draws, of_seeds, of_squares, residual = np.zeros((replicates, 1)), 0.0, 0.0, 0.0
+    by_sample = [_image_draws(sample, rng, replicates) for sample in samples]
+    image_draws, of_images = (np.sum(part, axis=0) for part in zip(*by_sample, strict=True))
+    seed_draws = np.zeros_like(image_draws)
+    of_seeds, of_squares, residual = np.zeros((3, len(of_images)))
     for side in (side for side in sides if len(side.values) > 1):
         runs = len(side.values)
         deviations = (side.values - side.values.mean(axis=0)) / np.sqrt(runs * (runs - 1))
         variance = (deviations**2).sum(axis=0)
-        seed_draws = seed_draws + rng.standard_normal((replicates, runs)) @ deviations
-        of_seeds, of_squares = of_seeds + variance, of_squares + variance**2 / (runs - 1)
-        residual = residual + side.residual
+        seed_draws += rng.standard_normal((replicates, runs)) @ deviations
+        of_seeds += variance
+        of_squares += variance**2 / (runs - 1)
+        residual += side.residual
     without_residual = np.maximum(of_images - residual, 0)
     kept = np.divide(without_residual, of_images, out=np.ones_like(of_images), where=of_images > 0)
     squares = np.maximum(of_squares, 1e-300)  # a contrast without any spread over seeds has infinite degrees of freedom

@@ -15,7 +15,7 @@ well on A too, has a main effect although nothing in it is harder.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,11 +36,12 @@ from autoaug.shift.contrasts import (
 from autoaug.shift.intervals import Estimate, estimate, require_confidence
 from autoaug.shift.line_fit import SCALES
 
-MAIN_EFFECT = Cells(0.5, -0.5, 0.5, -0.5)
-HOME_ADVANTAGE = Cells(0.5, -0.5, -0.5, 0.5)
-GAP = Cells(1, -1, 0, 0)
-
-_SLOPES = {  # of the scales of `line_fit`, at an accuracy
+_TERMS = (
+    Cells(0.5, -0.5, 0.5, -0.5),  # main effect
+    Cells(0.5, -0.5, -0.5, 0.5),  # home advantage
+    Cells(1, -1, 0, 0),  # gap
+)
+_SLOPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # of the scales of `line_fit`, at an accuracy
     "linear": np.ones_like,
     "probit": lambda accuracy: 1 / scipy.stats.norm.pdf(scipy.special.ndtri(accuracy)),
     "logit": lambda accuracy: 1 / (accuracy * (1 - accuracy)),
@@ -85,8 +86,8 @@ def decompose(
     require_families(families)
     require_confidence(confidence)
     strata = [Stratum(families)]
-    terms = contrasts(strata, [MAIN_EFFECT, HOME_ADVANTAGE, GAP], confidence, rng, replicates)
-    return Decomposition(*terms, mean_accuracies(strata), *sizes(families))
+    main_effect, home_advantage, gap = contrasts(strata, _TERMS, confidence, rng, replicates)
+    return Decomposition(main_effect, home_advantage, gap, mean_accuracies(strata), *sizes(families))
 
 
 def decompose_classes(
@@ -131,11 +132,11 @@ def scales(
     require_confidence(confidence)
     half = np.array([[0.5 / cell.shape[1] for cell in family] for family in families])
     accuracies = np.clip([[cell.mean() for cell in family] for family in families], half, 1 - half)
-    three = np.array([MAIN_EFFECT, HOME_ADVANTAGE, GAP])
+    terms = np.array(_TERMS)
     by_scale = {}
     for name, slope in _SLOPES.items():
-        main_effect, home_advantage, gap = three @ SCALES[name][0](accuracies).mean(axis=0)
-        weights = three[:, None] * slope(accuracies) / len(families)
+        main_effect, home_advantage, gap = terms @ SCALES[name][0](accuracies).mean(axis=0)
+        weights = terms[:, None] * slope(accuracies) / len(families)
         drawn = np.array([main_effect, home_advantage, gap]) + contrast_draws(
             [Stratum(families)], weights, rng, replicates
         )
@@ -143,8 +144,9 @@ def scales(
         gap_interval = estimate(gap, drawn[:, 2], confidence)
         if not gap_interval.low <= 0 <= gap_interval.high:
             share = estimate(main_effect / gap, drawn[:, 0] / drawn[:, 2], confidence)
-        terms = (estimate(main_effect, drawn[:, 0], confidence), estimate(home_advantage, drawn[:, 1], confidence))
-        by_scale[name] = Scale(*terms, share)
+        by_scale[name] = Scale(
+            estimate(main_effect, drawn[:, 0], confidence), estimate(home_advantage, drawn[:, 1], confidence), share
+        )
     return by_scale
 
 

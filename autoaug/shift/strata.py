@@ -53,7 +53,8 @@ def by_difficulty(
     require_families(families)
     edges = np.unique(np.quantile(np.concatenate(difficulty), np.linspace(0, 1, strata + 1)))
     places = Sides(*(np.searchsorted(edges[1:-1], side, side="right") for side in difficulty))
-    parts, verdicts = [], []
+    parts: list[Stratum] = []
+    verdicts: list[Verdict | None] = []
     for place in range(max(len(edges) - 1, 1)):
         chosen = Sides(places.a == place, places.b == place)
         members = [Cells(*family) for family in of_images(families, chosen)]
