@@ -8,10 +8,11 @@ slots (`…/Momentum`), `global_step` and the `lrn_rate` variables.
 import contextlib
 import pathlib
 import re
-import tarfile
 import tempfile
 
 import tensorflow as tf
+
+from autoaug.files import ArchiveError, unpack
 
 _LEAVES = {"kernel": "weights", "bias": "biases"}
 _TRAINING_ONLY = re.compile(r"(^|.*/)(Momentum|global_step|lrn_rate\w*)$")
@@ -152,17 +153,8 @@ def _newest(folder, path):
 
 
 def _unpack(path, folder):
-    """Unpack the checkpoint's files of an archive, and nothing else: no links, no path outside the folder."""
+    """Unpack the checkpoint's files of an archive, and nothing else."""
     try:
-        with tarfile.open(path, "r:gz") as archive:
-            members = [tarfile.data_filter(member, str(folder)) for member in archive]
-            if any(not (member.isfile() or member.isdir()) for member in members):
-                raise CheckpointError(f"Expected only files and folders in {path}. Received: a link or device")
-            files = [
-                member for member in members if _CHECKPOINT_FILE.fullmatch(pathlib.PurePosixPath(member.name).name)
-            ]
-            if sum(member.size for member in files) > _LARGEST_ARCHIVE:
-                raise CheckpointError(f"Expected at most {_LARGEST_ARCHIVE} bytes unpacked in {path}. Received: more")
-            archive.extractall(folder, members=files, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise CheckpointError(f"Expected a .tar.gz of a checkpoint in {path}. Received: {error}") from error
+        unpack(path, folder, lambda name: bool(_CHECKPOINT_FILE.fullmatch(name.name)), _LARGEST_ARCHIVE)
+    except ArchiveError as error:
+        raise CheckpointError(str(error)) from error

@@ -1,8 +1,16 @@
 """Where the repository is, and how files are read and written."""
 
+import gzip
+import json
+import math
 import os
 import pathlib
 import stat
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable
+from typing import IO, Any, NoReturn
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 """The checkout, or the folder that holds the installed packages."""
@@ -53,3 +61,90 @@ def read_text(path: str | os.PathLike[str], most_bytes: int = 2**24) -> str:
     """
     require_regular(path, most_bytes)
     return pathlib.Path(path).read_text(encoding="utf-8")
+
+
+def read_json(path: str | os.PathLike[str], most_bytes: int = 2**24) -> Any:
+    """What a regular file of at most 16 MiB holds in strict JSON: no NaN, no Infinity, every number a finite one.
+
+    Raises:
+        ValueError: it holds something else, or is nested too deeply.
+        OSError: as for `require_regular`.
+    """
+    try:
+        return json.loads(read_text(path, most_bytes), parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("values nested too deeply") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant}, which is no number in JSON")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text[:20]}, a number that is too large")
+    return number
+
+
+class ArchiveError(ValueError):
+    """An archive is damaged, too large, or holds what it must not; the message names it."""
+
+
+def unpack(
+    archive: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    take: Callable[[pathlib.PurePosixPath], bool],
+    most_bytes: int,
+) -> set[str]:
+    """Unpack files of a .tar or .tar.gz archive into a folder, once the whole archive has been looked at.
+
+    Args:
+        archive: its path.
+        folder: where the files go, under their names in the archive.
+        take: whether a file of that name is wanted; others stay in the archive.
+        most_bytes: that the archive may take unpacked, with what stays in it.
+
+    Returns:
+        The names of the unpacked files.
+
+    Raises:
+        ArchiveError: the archive is damaged or cut short, is larger than `most_bytes`, holds a file twice, or has a
+            member that is neither a plain file nor a folder, or that lies outside of its folder.
+    """
+    try:
+        require_regular(archive, most_bytes)
+        with tempfile.TemporaryFile() as plain:
+            _decompress(archive, plain, most_bytes)
+            with tarfile.open(fileobj=plain) as tar:
+                members = [member for member in tar.getmembers() if _is_plain_file(member)]
+                wanted = [member for member in members if take(pathlib.PurePosixPath(member.name))]
+                if len({member.name for member in members}) < len(members):
+                    raise ValueError("a file that is in it twice")
+                tar.extractall(folder, wanted, filter="data")
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
+        raise ArchiveError(f"{archive}: Expected an undamaged archive of plain files. Received: {error}") from error
+    return {member.name for member in wanted}
+
+
+def _decompress(archive: str | os.PathLike[str], plain: IO[bytes], most_bytes: int) -> None:
+    """Write the tar archive, without gzip's compression, to a file; ValueError if it is too large or has no end."""
+    with pathlib.Path(archive).open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    with gzip.open(archive) if compressed else pathlib.Path(archive).open("rb") as source:
+        end = b""
+        while chunk := source.read(2**20):
+            plain.write(chunk)
+            end = (end + chunk)[-1024:]
+            if plain.tell() > most_bytes:
+                raise ValueError(f"more than {most_bytes:,} bytes")
+    if end.strip(b"\0"):
+        raise ValueError("one without its end")
+    plain.seek(0)
+
+
+def _is_plain_file(member: tarfile.TarInfo) -> bool:
+    """Whether a member is a file, and not a folder; ValueError for anything else, and for a path that leads outside."""
+    path = pathlib.PurePosixPath(member.name)
+    if not (member.isfile() or member.isdir()) or path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{member.name[:80]!r}")
+    return member.isfile()

@@ -17,21 +17,25 @@ import dataclasses
 import datetime
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import os
 import pathlib
 import platform
 import subprocess
 import textwrap
+from collections.abc import Iterator
+from typing import Any
 
 import fastjsonschema  # jsonschema compiles a grammar at its import, for three seconds
 import filelock
 import pandas as pd
 
 from autoaug import recipes
-from autoaug.files import ROOT, write_atomically
+from autoaug.files import ROOT, read_json, write_atomically
 
 _check_schema = fastjsonschema.compile(json.loads((pathlib.Path(__file__).parent / "record_schema.json").read_text()))
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "numba")
 _TEST_COLUMNS = ("total", "correct", "overlap", "clean_total", "clean_correct")
 COLUMNS = (
@@ -104,9 +108,9 @@ def start(folder, recipe, dataset, seed, parameters, kind="trained", workers=1, 
         },
         "code": code_version(),
         "packages": package_versions(),
-        "machine": {"platform": platform.platform(), "python": platform.python_version(), "cpus": os.cpu_count()},
+        "machine": machine(),
         "parameters": parameters,
-        "started": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "started": datetime.datetime.now(datetime.UTC).strftime(_TIME),
         "wall_seconds": 0.0,
         "tests": {},
     }
@@ -146,8 +150,8 @@ def read(folder):
     """
     path = pathlib.Path(folder) / "record.json"
     try:
-        record = json.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        record = read_json(path)
+    except (OSError, ValueError) as error:
         raise RecordError(f"{path}: expected a run's record. Received: {error}") from error
     _validate(record, path)
     return record
@@ -159,6 +163,10 @@ def _validate(record, path):
     except fastjsonschema.JsonSchemaException as error:
         message = error.message.replace(error.name, ".".join(["$", *error.path[1:]]), 1)
         raise RecordError(f"{path}: {message}. Received: {textwrap.shorten(repr(error.value), 80)}") from error
+    try:
+        datetime.datetime.strptime(record["started"], _TIME)
+    except ValueError as error:
+        raise RecordError(f"{path}: $.started: expected a time. Received: {record['started']}") from error
     for name, test in record["tests"].items():
         consistent = (
             test["clean_total"] == test["total"] - test["overlap"]
@@ -169,7 +177,7 @@ def _validate(record, path):
             raise RecordError(f"{path}: $.tests.{name}: the counts contradict each other: {test}")
 
 
-def collect(results_dir):
+def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]) -> pd.DataFrame:
     """Table of the finished runs under `results_dir/runs`: one row per run and test set, columns COLUMNS.
 
     `recipe` is the whole recipe as JSON, of several workers with their number and kind of update: runs of one recipe
@@ -179,27 +187,30 @@ def collect(results_dir):
     Counts are integers. `overlap` images of the test set are among the run's training images: the accuracy to report
     is `clean_correct / clean_total`. Unfinished runs are left out; `unfinished` lists them.
     An address such as `s3://bucket/jobs` stands for the results of the SageMaker jobs there (`s3.fetch`).
-    """
-    if str(results_dir).startswith("s3://"):  # results of SageMaker jobs
-        from autoaug import s3
 
-        results_dir = s3.fetch(results_dir)
-    rows = []
-    for folder, record in _runs(results_dir):
-        if not _is_finished(record):
-            continue
-        recipe, train_data = record["recipe"], record["train_data"]
-        several = {key: record[key] for key in ("workers", "update") if record["workers"] > 1}
-        about = (
-            *(record["run_id"], str(folder), record["started"], record["kind"], recipe["preset"], recipe["model"]),
-            *(json.dumps(recipe | several, sort_keys=True), record["seed"]),
-            *(train_data[key] for key in ("name", "source", "sha256")),
-        )
-        rows += [
-            (*about, name, *(test[key] for key in ("source", "sha256", *_TEST_COLUMNS)))
-            for name, test in record["tests"].items()
-        ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    Args:
+        results_dir, others: folders; a run that is in several of them, or twice in one, counts once: the first.
+    """
+    rows: dict[str, list[tuple]] = {}
+    for folder, record in itertools.chain.from_iterable(_runs(directory) for directory in (results_dir, *others)):
+        if record is not None and _is_finished(record) and record["run_id"] not in rows:
+            rows[record["run_id"]] = _rows(folder, record)
+    return pd.DataFrame(list(itertools.chain.from_iterable(rows.values())), columns=list(COLUMNS))
+
+
+def _rows(folder: pathlib.Path, record: dict[str, Any]) -> list[tuple]:
+    """The run's rows of `collect`'s table."""
+    recipe, train_data = record["recipe"], record["train_data"]
+    several = {key: record[key] for key in ("workers", "update") if record["workers"] > 1}
+    run = (
+        *(record["run_id"], str(folder), record["started"], record["kind"], recipe["preset"], recipe["model"]),
+        *(json.dumps(recipe | several, sort_keys=True), record["seed"]),
+        *(train_data[key] for key in ("name", "source", "sha256")),
+    )
+    return [
+        (*run, name, *(test[key] for key in ("source", "sha256", *_TEST_COLUMNS)))
+        for name, test in record["tests"].items()
+    ]
 
 
 def unfinished(results_dir):
@@ -207,10 +218,18 @@ def unfinished(results_dir):
     return [folder for folder, record in _runs(results_dir) if not _is_finished(record)]
 
 
-def _runs(results_dir):
-    """Each run's folder with its record, or None where there is none; an unreadable record is an error."""
-    for folder in sorted(path for path in (pathlib.Path(results_dir) / "runs").glob("*") if path.is_dir()):
-        yield folder, read(folder) if (folder / "record.json").exists() else None
+def _runs(results_dir: str | os.PathLike[str]) -> Iterator[tuple[pathlib.Path, dict[str, Any] | None]]:
+    """Each run's folder with its record, or None where there is none; an unreadable record is an error.
+
+    The folder that has a run's own name comes before copies of it.
+    """
+    if str(results_dir).startswith("s3://"):  # results of SageMaker jobs
+        from autoaug import s3
+
+        results_dir = s3.fetch(str(results_dir))
+    folders = sorted(path for path in (pathlib.Path(results_dir) / "runs").glob("*") if path.is_dir())
+    runs = [(folder, read(folder) if (folder / "record.json").exists() else None) for folder in folders]
+    yield from sorted(runs, key=lambda run: run[1] is not None and run[1]["run_id"] != run[0].name)
 
 
 def _is_finished(record):
@@ -244,6 +263,25 @@ def code_version():
 def _git(*arguments):
     command = ["git", "-C", str(ROOT), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers are computed on."""
+    return {
+        "platform": platform.platform(),
+        "processor": processor(),
+        "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+    }
+
+
+def processor() -> str:
+    """The processor's name, as the system gives it."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def package_versions():

@@ -3,21 +3,52 @@
 Credentials, region and AWS_ENDPOINT_URL are boto3's to find.
 """
 
+import contextlib
+import hashlib
+import os
 import pathlib
 import shutil
-import tarfile
 import tempfile
+from collections.abc import Iterator
+from typing import Any
 
 import boto3
+import botocore.config
 import botocore.exceptions
 import platformdirs
+import urllib3.exceptions
+
+from autoaug.files import ArchiveError, unpack
+
+_MOST_BYTES = 2**32  # of a job's results, unpacked
+_CONNECT_SECONDS, _READ_SECONDS = 10, 30
+_FAILURES = (
+    *(botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError),
+    *(urllib3.exceptions.HTTPError, OSError),
+)
 
 
 class S3Error(ValueError):
     """S3 does not hold, or does not give, what is asked for."""
 
 
-def split(url):
+@contextlib.contextmanager
+def expecting(expected: str, url: str) -> Iterator[None]:
+    """Raise what goes wrong between here and S3 as an S3Error that names the address and what was expected there."""
+    try:
+        yield
+    except _FAILURES as error:
+        raise S3Error(f"{url}: Expected {expected}. Received: {error}") from error
+
+
+def client() -> Any:
+    """boto3's client, which gives up on a connection that stands still."""
+    retries = {"max_attempts": 3, "mode": "standard"}
+    timeouts = {"connect_timeout": _CONNECT_SECONDS, "read_timeout": _READ_SECONDS}
+    return boto3.client("s3", config=botocore.config.Config(retries=retries, **timeouts))
+
+
+def split(url: str) -> tuple[str, str]:
     """Bucket and key of `s3://bucket/key`; the key may be empty.
 
     Raises:
@@ -30,74 +61,75 @@ def split(url):
     return bucket, key.rstrip("/")
 
 
-def listing(url):
-    """The objects in a folder, a list of dicts with Key, below the folder, and LastModified.
+def listing(url: str) -> list[dict[str, Any]]:
+    """The objects in a folder, a list of dicts with Key, below the folder, LastModified and ETag.
 
     Raises:
         S3Error: there is no such bucket, or it cannot be listed.
     """
     bucket, folder = split(url)
     prefix = f"{folder}/" if folder else ""
-    try:
-        pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        objects = [found for page in pages for found in page.get("Contents", [])]
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-        raise S3Error(f"{url}: Expected a folder in a bucket that you may list. Received: {error}") from error
-    return [{"Key": found["Key"].removeprefix(prefix), "LastModified": found["LastModified"]} for found in objects]
+    with expecting("a folder in a bucket that you may list", url):
+        pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        objects = [entry for page in pages for entry in page.get("Contents", [])]
+    return [
+        {"Key": entry["Key"].removeprefix(prefix), "LastModified": entry["LastModified"], "ETag": entry["ETag"]}
+        for entry in objects
+    ]
 
 
-def read(url):
+def read(url: str) -> bytes:
     """The bytes of an object.
 
     Raises:
         S3Error: it cannot be read.
     """
     bucket, key = split(url)
-    try:
-        return boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-        raise S3Error(f"{url}: Expected an object that you may read. Received: {error}") from error
+    with expecting("an object that you may read", url):
+        return client().get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
-def fetch(url, folder=None):
+def fetch(url: str, folder: str | os.PathLike[str] | None = None) -> pathlib.Path:
     """Bring the run folders of SageMaker jobs to this machine: records, histories, predictions, notebooks.
 
-    Takes `output.tar.gz` of every job below `url`; what was fetched before is not fetched again, and of two jobs of one
-    run the later one counts.
+    Takes `output.tar.gz` of every job below `url`; what was fetched whole is fetched again only once it has changed,
+    and of two jobs of one run the later one counts.
 
     Args:
         url: such as `s3://bucket/jobs`.
         folder: gets `runs/<run id>/`; None: one in the user's cache.
 
     Returns:
-        pathlib.Path of the folder, for `records.collect`.
+        The folder, for `records.collect`.
 
     Raises:
-        S3Error: the bucket cannot be read, or an archive is none of ours.
+        S3Error: the bucket cannot be read, or an archive is damaged or none of ours.
     """
     bucket, key = split(url)
     folder = pathlib.Path(folder or platformdirs.user_cache_path("autoaug") / "s3" / bucket / key)
-    archives = [found for found in listing(url) if found["Key"].endswith("/output/output.tar.gz")]
+    archives = [entry for entry in listing(url) if entry["Key"].endswith("/output/output.tar.gz")]
     (folder / "fetched").mkdir(parents=True, exist_ok=True)
     (folder / "runs").mkdir(exist_ok=True)
-    for found in sorted(archives, key=lambda found: found["LastModified"]):
-        job = found["Key"].split("/")[-3]
-        if not (folder / "fetched" / job).exists():
-            _fetch_archive(bucket, f"{key}/{found['Key']}".lstrip("/"), folder)
-            (folder / "fetched" / job).touch()
+    for entry in sorted(archives, key=lambda entry: entry["LastModified"]):
+        marker = folder / "fetched" / hashlib.sha256(f"{entry['Key']} {entry['ETag']}".encode()).hexdigest()
+        if not marker.exists():
+            _fetch_archive(bucket, f"{key}/{entry['Key']}".lstrip("/"), folder)
+            marker.touch()
     return folder
 
 
-def _fetch_archive(bucket, key, folder):
+def _fetch_archive(bucket: str, key: str, folder: pathlib.Path) -> None:
     """Download and unpack an archive beside the folder's runs, then put each of its runs into its place."""
+    url = f"s3://{bucket}/{key}"
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         archive, unpacked = pathlib.Path(temporary) / "output.tar.gz", pathlib.Path(temporary) / "output"
+        with expecting("the results of a job", url), archive.open("wb") as file:
+            body = client().get_object(Bucket=bucket, Key=key)["Body"]
+            shutil.copyfileobj(body, file)
         try:
-            boto3.client("s3").download_file(bucket, key, str(archive))
-            with tarfile.open(archive) as tar:
-                tar.extractall(unpacked, filter="data")
-        except (tarfile.TarError, botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-            raise S3Error(f"s3://{bucket}/{key}: Expected the results of a job. Received: {error}") from error
+            unpack(archive, unpacked, lambda path: len(path.parts) > 2 and path.parts[0] == "runs", _MOST_BYTES)
+        except ArchiveError as error:
+            raise S3Error(f"{url}: {error}") from error
         for run in (unpacked / "runs").glob("*"):
             shutil.rmtree(folder / "runs" / run.name, ignore_errors=True)
             run.rename(folder / "runs" / run.name)

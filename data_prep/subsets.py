@@ -7,18 +7,21 @@ here `new_fraction` of each class is new, the same for both sets, so that they d
 recognised where they lie in place of a built set, and left untouched.
 """
 
+import dataclasses
 import functools
 import pathlib
+import warnings
 
 import filelock
 import numpy as np
 
 from autoaug import datasets
 from autoaug.datasets import manifest as manifests
-from autoaug.datasets.batch_file import DatasetError, write_batch
-from data_prep import download, drawing, folders
+from autoaug.datasets.batch_file import DatasetError
+from data_prep import download, drawing, folders, known_truth, recognition
+from data_prep.margins import cross_fitted
 from data_prep.reading import read_published
-from data_prep.sources import FILES, REPORTED_STATISTICS
+from data_prep.sources import FILES
 
 GENERATOR_VERSION = 1  # raise it with every change of what is written: sets of another version are built anew
 DRAWN_FROM = {
@@ -27,12 +30,27 @@ DRAWN_FROM = {
     "cifar10_12k": ("cifar10",),
     "cifar102": ("cifar10", "cifar105"),
     "cifar102_30k": ("cifar10", "cifar105"),
+    **dict.fromkeys(datasets.HALVES, ("cifar10",)),
+    **dict.fromkeys(known_truth.DESIGNS, ("cifar10", "cifar10_12k")),
 }
+for _name in known_truth.NEED_MARGINS:
+    DRAWN_FROM[_name] += datasets.HALVES
+
 SETS = (*FILES, *DRAWN_FROM)  # in the order of building
 _MIXED = [name for name, inputs in DRAWN_FROM.items() if "cifar105" in inputs]
 
 
-def build(data_dir, names, source_dir, seed=0, new_fraction=0.4, unverified="", rebuild=False):
+def build(
+    data_dir,
+    names,
+    source_dir,
+    seed=0,
+    new_fraction=0.4,
+    unverified="",
+    rebuild=False,
+    results_dir="results",
+    checks_dir="",
+):
     """Writes `data_dir/<name>/training/` for each name, and for the sets that it is drawn from.
 
     What is there already, undamaged and of the same seed and proportion, is left as it is. Several processes may build
@@ -44,9 +62,12 @@ def build(data_dir, names, source_dir, seed=0, new_fraction=0.4, unverified="", 
         source_dir: folder of the published files; what is not there is downloaded into it (`download.obtain`).
         seed: of what is drawn.
         new_fraction: share of CIFAR-10.2 in `cifar102` and `cifar102_30k`, 0…1.
-        unverified: a label such as "JPEG copy", to admit files that are not the published ones; every set built from
+        unverified: a label such as "JPEG copy", to admit files that are not the published data; every set built from
             them is marked so.
         rebuild: whether to write the named sets anew, whatever is there; never over files that were not built here.
+        results_dir: folder of the runs on the halves of CIFAR-10, for the designs of known truth with hard images. What
+            is built of them stays when there are more runs, until it is rebuilt.
+        checks_dir: folder of files that `known_harder` is checked with (`known_truth.hardness_checks`); empty: none.
 
     Returns:
         dict: name → "written", "there already" or "recognised" (original files), for the names and what they are drawn
@@ -60,16 +81,17 @@ def build(data_dir, names, source_dir, seed=0, new_fraction=0.4, unverified="", 
     wanted = [name for name in SETS if name in names or any(name in DRAWN_FROM.get(other, ()) for other in names)]
     again = set(names) if rebuild else set()
     with filelock.FileLock(data_dir / ".lock"):
-        done = _examine(data_dir, wanted, again, unverified)
+        done = recognition.examine(data_dir, wanted, again, unverified)
 
         def must_be_written(name):
             recipe = _recipe(name, data_dir, seed, new_fraction)
-            return name in again or not _is_current(_folder(name, data_dir), recipe)
+            return name in again or not _is_current(folders.training_folder(name, data_dir), recipe)
 
         published = [name for name in wanted if name in FILES and must_be_written(name)]
         files = {source.file: source for name in published for source in FILES[name]}
         obtained = download.obtain(list(files.values()), source_dir, unverified)
         load = functools.cache(lambda name: datasets.load(name, data_dir))
+        margins = functools.cache(lambda: cross_fitted(data_dir, results_dir))
         for name in wanted:
             if not must_be_written(name):
                 done.setdefault(name, "there already")
@@ -77,9 +99,15 @@ def build(data_dir, names, source_dir, seed=0, new_fraction=0.4, unverified="", 
             recipe = _recipe(name, data_dir, seed, new_fraction)
             if name in FILES:
                 write_files = functools.partial(_write_published, name, obtained, unverified)
+            elif name in known_truth.DESIGNS:
+                kept = [
+                    other for other in known_truth.NEED_MARGINS if other not in wanted or not must_be_written(other)
+                ]
+                options = _design_options(name, load, margins, kept, data_dir)
+                write_files = functools.partial(known_truth.write, name, seed=seed, checks_dir=checks_dir, **options)
             else:
                 write_files = functools.partial(_write_drawn, name, recipe, load)
-            folders.write(_folder(name, data_dir), recipe, write_files)
+            folders.write(folders.training_folder(name, data_dir), recipe, write_files)
             done[name] = "written"
     return done
 
@@ -99,78 +127,10 @@ def _check_arguments(names, seed, new_fraction):
             raise DatasetError(f"{name}: Expected new_fraction of at most {limit:g}. Received: {new_fraction}")
 
 
-def _folder(name, data_dir):
-    return data_dir / name / "training"
-
-
-def _examine(data_dir, names, again, unverified):
-    """Recognises original files; raises one error about all folders that are damaged or hold anything else."""
-    done, problems = {}, []
-    for name in names:
-        folder = _folder(name, data_dir)
-        condition, recognised = folders.condition(folder, {"name": name}), _is_recognised(folder)
-        if name in again and (condition == "foreign" or recognised):
-            problems.append(f"{folder}: Expected what was built here. Received: other files; move them")
-        elif condition == "foreign":
-            _recognise(name, data_dir, unverified)
-            done[name] = "recognised"
-        elif condition == "damaged" and name not in again:
-            remedy = manifests.build_command(name, data_dir, rebuild=True)
-            remedy = "Restore or move them" if recognised else remedy
-            problems.append(
-                f"{folder}: Expected the files of its manifest. Received: damaged or changed ones. {remedy}"
-            )
-    if problems:
-        raise DatasetError("\n".join(problems))
-    return done
-
-
-def _is_recognised(folder):
-    """Whether the folder holds original files, by its manifest, which may be damaged."""
-    try:
-        return "recognised" in manifests.read(folder)
-    except (DatasetError, TypeError):
-        return False
-
-
 def _is_current(folder, recipe):
     """Whether the folder's manifest is of this recipe, or of original files."""
     manifest = manifests.read(folder) or {}
     return "recognised" in manifest or all(manifest.get(key) == value for key, value in recipe.items())
-
-
-def _recognise(name, data_dir, unverified):
-    """Leaves a manifest beside original files.
-
-    They are those of CIFAR-10 or CIFAR-100 if their hashes are, the research's own if their channel statistics are, and
-    otherwise what the label says.
-    """
-    folder, spec, title = _folder(name, data_dir), datasets.DATASETS[name], _title(name)
-    test = datasets.load_test(name, data_dir)
-    parts = {"test": folders.describe(test.images, test.labels, spec.num_classes)}
-    if spec.training_files:
-        dataset = datasets.load(name, data_dir)
-        described = folders.describe(dataset.train_images, dataset.train_labels, spec.num_classes)
-        parts = {"training": described} | parts
-    members = FILES[name][0].members if name in FILES else {}
-    expected = REPORTED_STATISTICS.get(name)
-    if members and all(folders.file_hash(folder / file, "md5") == value for file, value in members.items()):
-        source = title
-    elif expected and np.allclose([described["mean"], described["std"]], expected, rtol=0, atol=1e-6):
-        source = f"{name}, the research's own files"
-    elif unverified:
-        source = f"{title} ({unverified})"
-    else:
-        statistics = f" with the channel mean and deviation {expected}" if expected else ""
-        raise DatasetError(
-            f"{folder}: Expected what was built here, or the original files{statistics}. Received: others. "
-            "Move them, or say what they are, for example: -p unverified 'JPEG copy'"
-        )
-    folders.write_manifest(folder, {"name": name, "source": source, "recognised": True, "parts": parts})
-
-
-def _title(name):
-    return FILES[name][0].title if name in FILES else name
 
 
 def _recipe(name, data_dir, seed, new_fraction):
@@ -180,11 +140,22 @@ def _recipe(name, data_dir, seed, new_fraction):
         return recipe
     inputs = {}
     for source in DRAWN_FROM[name]:
-        manifest = manifests.read(_folder(source, data_dir)) or {"source": None, "parts": {}}
+        manifest = manifests.read(folders.training_folder(source, data_dir)) or {"source": None, "parts": {}}
         hashes = {part: described["sha256"] for part, described in manifest["parts"].items()}
         inputs[source] = {"source": manifest["source"], "sha256": hashes}
-    recipe |= {"source": " and ".join(str(values["source"]) for values in inputs.values()), "seed": seed}
+    named = dict.fromkeys(str(values["source"]) for values in inputs.values())
+    recipe |= {"source": " and ".join(named), "seed": seed}
+    if name in known_truth.DESIGNS:
+        recipe["design"] = dataclasses.asdict(known_truth.DESIGNS[name])
     return recipe | ({"new_fraction": new_fraction} if name in _MIXED else {}) | {"inputs": inputs}
+
+
+def _design_options(name, load, margins, kept, data_dir):
+    """What a design of known truth is made of; the sets with hard images that are kept must have the same margins."""
+    if name not in known_truth.NEED_MARGINS:
+        return {"old": load("cifar10"), "original": load("cifar10_12k"), "margins": None}
+    known_truth.require_same_runs(margins().runs, kept, data_dir)
+    return {"old": load("cifar10"), "original": load("cifar10_12k"), "margins": margins()}
 
 
 def _write_published(name, obtained, unverified, folder):
@@ -192,54 +163,83 @@ def _write_published(name, obtained, unverified, folder):
     found = {source.file: obtained[source.file] for source in FILES[name]}
     parts, notes = read_published(name, [item.path for item in found.values()])
     verified = all(item.verified for item in found.values())
+    described = folders.write_parts(name, folder, parts)
     return {
-        "source": _title(name) if verified else f"{_title(name)} ({unverified})",
+        "source": recognition.title(name) if verified else f"{recognition.title(name)} ({unverified})",
         "inputs": {file: {"verified": item.verified, "hashes": item.hashes} for file, item in found.items()},
-        "notes": notes,
-        "parts": _write_parts(name, folder, parts),
+        "notes": notes + (_content_notes(name, found, described) if verified else []),
+        "parts": described,
     }
+
+
+def _content_notes(name, found, described):
+    """Notes on verified files of a set whose content hash is known: where the two kinds of hashes disagree.
+
+    Warns of published files with another content, which would mean that the content hash stated here is wrong.
+    """
+    (source, *_), notes = FILES[name], []
+    if not source.content:
+        return notes
+    if found[source.file].hashes != {file: {"md5": value} for file, value in source.members.items()}:
+        notes.append("other files than the published ones, with the same images and labels in their order")
+    if (content := recognition.content(described)) != source.content:
+        notes.append(f"the published files hold the content {content}; data_prep/sources.py says {source.content}")
+        warnings.warn(
+            f"{name}: the files are the published ones, but their content hash is not the one stated. The statement in "
+            f"data_prep/sources.py is wrong; please report it. Expected {source.content}. Received: {content}",
+            stacklevel=2,
+        )
+    return notes
 
 
 def _write_drawn(name, recipe, load, folder):
     """Writes a subset and, per file, where each image comes from; returns what its manifest says of the parts."""
-    spec, old = datasets.DATASETS[name], load("cifar10")
-    images, labels = [old.train_images], [np.where(datasets.repeated(old.train_images), -1, old.train_labels)]
-    if name in _MIXED:
-        new = load("cifar105")
-        images += [new.train_images, new.test_images]
-        labels += [new.train_labels, new.test_labels]
-        for part in images[1:]:
-            labels[0][datasets.overlap(old.train_images, part)] = -1
-    labels += [np.empty(0, int)] * (len(drawing.POOLS) - len(labels))
-    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([recipe["seed"], *name.encode()])))
-    sizes = {"training": spec.train_size, "test": spec.test_size}
-    drawn = drawing.draw(labels, sizes, recipe.get("new_fraction", 0), spec.num_classes, rng)
-    parts = {part: _gather(images, labels, origins) for part, origins in drawn.items()}
-    described = _write_parts(name, folder, parts)
-    for part, file in (("training", *spec.training_files), ("test", spec.test_file)):
-        np.save(folder / f"{file}_origins.npy", drawn[part])
-        counts = np.bincount(drawn[part]["pool"], minlength=len(images)).tolist()
-        described[part]["origins"] = dict(zip(drawing.POOLS, counts, strict=False))
+    pools = _pools(name, load)
+    drawn = _draw(name, recipe, pools)
+    described = folders.write_parts(name, folder, {part: _gather(pools, origins) for part, origins in drawn.items()})
+    for part, origins in drawn.items():
+        np.save(folder / f"{folders.part_file(name, part)}_origins.npy", origins)
+        counts = np.bincount(origins["pool"], minlength=len(drawing.POOLS))
+        described[part]["origins"] = {pool: int(counts[drawing.POOLS.index(pool)]) for pool in pools}
     return {"parts": described}
 
 
-def _gather(images, labels, origins):
+def _pools(name, load):
+    """What a subset is drawn from: names of drawing.POOLS → images, labels."""
+    old = load("cifar10")
+    pools = {"cifar10 training": (old.train_images, old.train_labels)}
+    if name in datasets.HALVES:
+        pools["cifar10 test"] = old.test_images, old.test_labels
+    elif name in _MIXED:
+        new = load("cifar105")
+        pools["cifar105 training"] = new.train_images, new.train_labels
+        pools["cifar105 test"] = new.test_images, new.test_labels
+    return pools
+
+
+def _draw(name, recipe, pools):
+    """Part → drawing.ORIGIN [size] of a subset."""
+    spec = datasets.DATASETS[name]
+    if name in datasets.HALVES:
+        rng = drawing.generator(recipe["seed"], "cifar10_half")  # the same for both
+        halves = drawing.halves([labels for _, labels in pools.values()], spec.num_classes, rng)
+        first = datasets.HALVES.index(name)
+        return {"training": halves[first], "test": halves[1 - first]}
+    (old, old_labels), *new = pools.values()
+    old_labels = np.where(datasets.repeated(old), -1, old_labels)
+    for images, _ in new:
+        old_labels[datasets.overlap(old, images)] = -1
+    labels = [old_labels, *(labels for _, labels in new)] if new else [old_labels, np.empty(0, int), np.empty(0, int)]
+    sizes = {"training": spec.train_size, "test": spec.test_size}
+    rng = drawing.generator(recipe["seed"], name)
+    return drawing.draw(labels, sizes, recipe.get("new_fraction", 0), spec.num_classes, rng)
+
+
+def _gather(pools, origins):
     """Images uint8 [n, 32, 32, 3] and labels int64 [n] of origins [n], from the pools'."""
     chosen, chosen_labels = np.empty((len(origins), 32, 32, 3), np.uint8), np.empty(len(origins), np.int64)
-    for pool in np.unique(origins["pool"]):
-        rows = origins["pool"] == pool
-        chosen[rows] = images[pool][origins["index"][rows]]
-        chosen_labels[rows] = labels[pool][origins["index"][rows]]
+    for number in np.unique(origins["pool"]):
+        images, labels = pools[drawing.POOLS[number]]
+        rows = origins["pool"] == number
+        chosen[rows], chosen_labels[rows] = images[origins["index"][rows]], labels[origins["index"][rows]]
     return chosen, chosen_labels
-
-
-def _write_parts(name, folder, parts):
-    """Writes the batch files of a set; returns for each part what the manifest says of it."""
-    spec = datasets.DATASETS[name]
-    for part, (images, labels) in parts.items():
-        files = spec.training_files if part == "training" else (spec.test_file,)
-        count = len(labels) // len(files)
-        for number, file in enumerate(files):
-            rows = slice(number * count, (number + 1) * count)
-            write_batch(folder / file, images[rows], labels[rows], spec.label_key)
-    return {part: folders.describe(images, labels, spec.num_classes) for part, (images, labels) in parts.items()}

@@ -1,8 +1,8 @@
 """The data sets by name: their files, loading, channel statistics, and overlap between sets.
 
-Every set lies in `data_dir/<name>/training/`, training and test batches together, in the format of `autoaug.batches`.
-A set that data_prep built has a `manifest.json` beside them, which says where the images come from; pixels and labels
-that are not those of the manifest are refused. A folder without one is read as it is.
+Every set lies in `data_dir/<name>/training/`, training and test batches together, in the format of `batch_file`. A set
+that data_prep built has a `manifest.json` beside them, which says where the images come from; pixels and labels that
+are not those of the manifest are refused. A folder without one is read as it is.
 """
 
 import concurrent.futures
@@ -16,62 +16,23 @@ import pandas as pd
 
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import DatasetError, read_batch
+from autoaug.datasets.catalogue import (
+    CLASS_NAMES,
+    DATASETS,
+    DESIGNS,
+    EMBEDDED,
+    HALVES,
+    KNOWN_TRUTH,
+    ORIGINALS,
+    Spec,
+    Truth,
+)
 
-CLASS_NAMES = {
-    "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
-    "cifar100": tuple(
-        """
-        apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
-        castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin
-        elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster
-        man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck
-        pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk
-        skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger
-        tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
-        """.split()  # noqa: SIM905
-    ),
-    "synthetic10": ("disc", "ring", "square", "triangle", "cross", "star", "crescent", "bar", "chevron", "dumbbell"),
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Spec:
-    """The files of a data set. A model is evaluated on the test sets of its `family`, whose classes are the same.
-
-    A set without training files is a test set only.
-    """
-
-    training_files: tuple[str, ...]
-    test_file: str
-    train_size: int
-    test_size: int
-    family: str = "cifar10"
-    label_key: str = "labels"
-
-    @property
-    def num_classes(self):
-        return len(CLASS_NAMES[self.family])
-
-
-_CIFAR10_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
-_SYNTHETIC = Spec(("train_batch",), "test_batch", 5_120, 2_000, family="synthetic10")
-
-DATASETS = {
-    "cifar10": Spec(_CIFAR10_FILES, "test_batch", 50_000, 10_000),
-    "cifar100": Spec(("train",), "test", 50_000, 10_000, family="cifar100", label_key="fine_labels"),
-    "cifar10_10k": Spec(("cifar10_10k_train_py27",), "cifar10_10k_test_py27", 8_000, 2_000),
-    "cifar10_30k": Spec(("cifar10_30k_train_py27",), "cifar10_30k_test_py27", 24_000, 6_000),
-    "cifar102": Spec(("cifar102_min_overlap_train_v4_py27",), "cifar102_min_overlap_test_v4_py27", 8_000, 2_000),
-    "cifar102_30k": Spec(("cifar102_30k_train_py27",), "cifar102_30k_test_py27", 24_000, 6_000),
-    "cifar10_12k": Spec(("cifar10_12k_train",), "cifar10_12k_test", 10_000, 2_000),
-    "cifar105": Spec(("cifar105_train",), "cifar105_test", 10_000, 2_000),
-    "cifar10.1-v4": Spec((), "cifar10.1-v4_test", 0, 2_021),
-    "cifar10.1-v6": Spec((), "cifar10.1-v6_test", 0, 2_000),
-    "cifar10.2": Spec((), "cifar10.2_test", 0, 2_000),
-    "synthetic10": _SYNTHETIC,
-    "synthetic10_harder": _SYNTHETIC,
-    "synthetic10_different": _SYNTHETIC,
-}
+__all__ = [
+    "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "HALVES", "KNOWN_TRUTH", "ORIGINALS", "Dataset", "DatasetError",
+    "LabelledImages", "Spec", "Truth", "available", "channel_statistics", "content_hash", "load", "load_test",
+    "overlap", "overlap_tables", "read_images", "repeated",
+]  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -129,7 +129,7 @@ def test_links_and_paths_outside_an_archive_are_refused(bad, model, stored, tmp_
 
 def test_an_archive_too_large_is_refused_before_it_is_unpacked(model, stored, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "_LARGEST_ARCHIVE", 1000)
-    assert_refused(archive(tmp_path / "model.tar.gz", checkpoint_files(stored[0])), "at most 1000 bytes", model)
+    assert_refused(archive(tmp_path / "model.tar.gz", checkpoint_files(stored[0])), "more than 1,000", model)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import shutil
 import types
 
 import pytest
@@ -124,7 +126,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     def fail(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(records.os, "fsync", fail)
+    monkeypatch.setattr(files.os, "fsync", fail)
     with pytest.raises(OSError, match="No space left"):
         files.write_atomically(tmp_path / "a", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
@@ -140,3 +142,59 @@ def test_the_versions_of_what_computes_are_recorded():
     versions = records.package_versions()
     assert {"keras", "numpy", "numba"} <= set(versions)
     assert any(name.startswith("tensorflow") for name in versions)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"run_id": "../../evil"}, r"\$\.run_id must match pattern"),
+        ({"run_id": "a\n"}, r"\$\.run_id must match pattern"),
+        ({"tests": {"evil<img src=x onerror=alert(1)>": TEST}}, r"\$\.tests.*must be named by propertyName"),
+        ({"tests": {"../a": TEST}}, r"\$\.tests.*must be named by propertyName"),
+        ({"tests": {"a": TEST | {"source": "<b>CIFAR-10</b>"}}}, r"\$\.tests\.a\.source must match pattern"),
+        ({"started": "9999-01-01T00:00:00Z"}, r"\$\.started must match pattern"),
+        ({"started": "2026-02-30T00:00:00Z"}, r"\$\.started: expected a time"),
+        ({"packages": {"numpy": "=HYPERLINK(1)"}}, r"\$\.packages\.numpy must match pattern"),
+        ({"machine": {"platform": "a\x1b[31m"}}, r"\$\.machine\.platform must match pattern"),
+    ],
+)
+def test_names_that_the_writer_does_not_make_are_refused(tmp_path, change, message):
+    record = finished(tmp_path)
+    (tmp_path / "record.json").write_text(json.dumps(record | change))
+    with pytest.raises(records.RecordError, match=message):
+        records.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"seed": NaN}', "NaN, which is no number in JSON"),
+        ('{"seed": -Infinity}', "-Infinity, which is no number"),
+        ('{"wall_seconds": 1e999}', "too large"),
+        (f'{{"seed": {"9" * 5000}}}', "Exceeds the limit"),
+        (" " * 2**24 + "{}", "more than 16,777,216"),
+    ],
+)
+def test_json_that_is_not_strict_is_refused_with_the_files_name(tmp_path, content, message):
+    (tmp_path / "record.json").write_text(content)
+    with pytest.raises(records.RecordError, match=rf"record\.json: .*{message}"):
+        records.read(tmp_path)
+
+
+def test_pipes_and_devices_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "record.json")
+    with pytest.raises(records.RecordError, match="no regular file"):
+        records.read(tmp_path)
+    (tmp_path / "record.json").unlink()
+    (tmp_path / "record.json").symlink_to("/dev/zero")
+    with pytest.raises(records.RecordError, match="no regular file"):
+        records.read(tmp_path)
+
+
+def test_a_copy_of_a_run_counts_once(tmp_path):
+    finished(tmp_path / "runs" / "run")
+    shutil.copytree(tmp_path / "runs" / "run", tmp_path / "runs" / "a copy")
+    shutil.copytree(tmp_path, tmp_path / "measured")
+    table = records.collect(tmp_path, tmp_path / "measured")
+    assert table["folder"].tolist() == [str(tmp_path / "runs" / "run")]

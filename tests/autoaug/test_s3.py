@@ -1,9 +1,12 @@
 """Results of SageMaker jobs, brought from a server on this machine that speaks S3's protocol."""
 
+import gzip
 import io
+import socket
 import tarfile
 
 import boto3
+import numpy as np
 import pytest
 
 from autoaug import recipes, records, s3
@@ -31,15 +34,57 @@ def archive(folder, name="runs"):
     return buffer.getvalue()
 
 
-def test_one_call_collects_the_results_of_jobs(bucket, tmp_path, tiny_dataset):
+def test_one_call_collects_the_results_of_jobs(bucket, tmp_path, tiny_dataset, monkeypatch):
     run = tmp_path / "made" / "some-run"
     record = records.start(run, recipes.get("wrn"), tiny_dataset, seed=0, parameters=123)
     records.write(run, record | {"status": "finished", "tests": {"synthetic10": TEST}})
     put(bucket, "wrn-synthetic10-1-20260101000000", archive(tmp_path / "made"))
     table = records.collect("s3://results/jobs")
     assert table[["run_id", "test_set", "clean_correct"]].values.tolist() == [["some-run", "synthetic10", 53]]
-    put(bucket, "wrn-synthetic10-1-20260101000000", b"no archive any more")  # fetched before: not fetched again
+    monkeypatch.setattr(s3, "_fetch_archive", lambda *_: pytest.fail("fetched before"))
     assert records.collect("s3://results/jobs").equals(table)
+
+
+def test_a_damaged_archive_is_fetched_again_once_it_is_whole(bucket, tmp_path):
+    (tmp_path / "made" / "run").mkdir(parents=True)
+    (tmp_path / "made" / "run" / "file").write_bytes(np.random.default_rng(0).bytes(5000))
+    whole = archive(tmp_path / "made")
+    uncompressed = gzip.decompress(whole)
+    for damaged in (whole[: len(whole) // 2], whole[:-4], gzip.compress(uncompressed[:3072]), b"no archive", b""):
+        put(bucket, "job", damaged)
+        with pytest.raises(s3.S3Error, match="s3://results/jobs/job/output"):
+            s3.fetch("s3://results/jobs")
+    put(bucket, "job", whole)
+    assert [path.name for path in (s3.fetch("s3://results/jobs") / "runs").iterdir()] == ["run"]
+
+
+def test_jobs_of_one_name_in_two_folders_are_two(bucket, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder / f"run-{folder}").mkdir(parents=True)
+        (tmp_path / folder / f"run-{folder}" / "file").write_text(folder)
+        put(bucket, f"{folder}/job", archive(tmp_path / folder))
+    assert {path.name for path in (s3.fetch("s3://results/jobs") / "runs").iterdir()} == {"run-a", "run-b"}
+
+
+def test_an_archive_that_grows_too_large_is_refused_while_it_is_unpacked(bucket, tmp_path, monkeypatch):
+    monkeypatch.setattr(s3, "_MOST_BYTES", 10**6)
+    (tmp_path / "made" / "run").mkdir(parents=True)
+    (tmp_path / "made" / "run" / "file").write_bytes(bytes(10**7))
+    put(bucket, "job", archive(tmp_path / "made"))
+    with pytest.raises(s3.S3Error, match="more than 1,000,000 bytes"):
+        s3.fetch("s3://results/jobs")
+    assert not list((tmp_path / "autoaug").rglob("file"))
+
+
+def test_a_connection_that_stands_still_or_breaks_ends_in_a_named_error(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*silent.getsockname()))
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "key")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        monkeypatch.setattr(s3, "_READ_SECONDS", 0.2)
+        with pytest.raises(s3.S3Error, match="s3://results/jobs: Expected a folder"):
+            s3.listing("s3://results/jobs")
 
 
 def test_an_archive_that_leaves_its_folder_is_refused(bucket, tmp_path):

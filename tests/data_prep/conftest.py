@@ -14,7 +14,7 @@ import pytest
 from autoaug import datasets
 from data_prep import download, sources
 
-NAMES = [name for name in datasets.DATASETS if not name.startswith("synthetic")]
+NAMES = [name for name in datasets.DATASETS if name not in datasets.EMBEDDED]
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +34,7 @@ def published(published_once, tmp_path, monkeypatch):
     """A copy of that folder; the sets are small, and the published files are these."""
     _make_small(monkeypatch)
     monkeypatch.setattr(download, "BACK_OFF", 0.001)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     for name, described in published_once[1].items():
         monkeypatch.setitem(sources.FILES, name, described)
     return pathlib.Path(shutil.copytree(published_once[0], tmp_path / "sources"))
@@ -53,7 +54,20 @@ def _described(source, path, files):
     hashes = {"git-blob-sha1": blob} if "git-blob-sha1" in source.hashes else {}
     hashes |= {kind: hashlib.new(kind, content).hexdigest() for kind in source.hashes if kind != "git-blob-sha1"}
     members = {name: hashlib.md5(files[name]).hexdigest() for name in source.members}
-    return dataclasses.replace(source, url=f"http://127.0.0.1:9/{source.file}", hashes=hashes, members=members)
+    content = _content(source.dataset, files) if source.content else {}
+    address = f"http://127.0.0.1:9/{source.file}"
+    return dataclasses.replace(source, url=address, hashes=hashes, members=members, content=content)
+
+
+def _content(name, files):
+    """Part → content hash, from the pickled batches themselves."""
+    spec, content = datasets.DATASETS[name], {}
+    for part, batches in (("training", spec.training_files), ("test", (spec.test_file,))):
+        dictionaries = [pickle.loads(files[file]) for file in batches]
+        planes = np.concatenate([batch[b"data"] for batch in dictionaries]).reshape(-1, 3, 32, 32)
+        labels = np.concatenate([batch[spec.label_key.encode()] for batch in dictionaries])
+        content[part] = datasets.content_hash(planes.transpose(0, 2, 3, 1), labels)
+    return content
 
 
 def _images(name, part, rng):

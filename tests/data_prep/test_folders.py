@@ -1,5 +1,6 @@
 """What lies in place of a built set: damaged sets are reported, original files recognised, others left untouched."""
 
+import dataclasses
 import json
 import pickle
 
@@ -162,6 +163,55 @@ def test_the_published_batches_themselves_are_recognised(published, data_dir):
     subsets.build(data_dir / "built", ["cifar10_10k"], published)
     file = "cifar10_10k/training/cifar10_10k_train_py27"  # drawn the same way from either
     assert (data_dir / file).read_bytes() == (data_dir / "built" / file).read_bytes()
+
+
+def repackage(published, flipped=0):
+    """Writes CIFAR-10's batches anew, as another program would, in place of the archive; one pixel may be flipped."""
+    subsets.build(published / "unpacking", ["cifar10"], published)
+    (published / "cifar-10-python.tar.gz").unlink()
+    for path in (published / "cifar-10-batches-py").iterdir():
+        batch = pickle.loads(path.read_bytes(), encoding="bytes")
+        batch = {"labels": batch[b"labels"], "data": batch[b"data"].copy()}
+        if path.name == "test_batch":
+            batch["data"][17, 1_000] ^= flipped
+        path.write_bytes(pickle.dumps(batch, 4))
+
+
+def test_a_repackaged_copy_with_the_published_content_is_the_published_set(published, data_dir):
+    repackage(published)
+    subsets.build(data_dir, ["cifar10_10k"], published)
+    assert datasets.load("cifar10_10k", data_dir).source == datasets.load("cifar10", data_dir).source == "CIFAR-10"
+    described = json.loads((data_dir / "cifar10" / "training" / "manifest.json").read_text())
+    (inputs,) = described["inputs"].values()
+    assert inputs["verified"] is True
+    assert inputs["hashes"]["test_batch"]["md5"] != sources.FILES["cifar10"][0].members["test_batch"]
+    assert described["notes"] == ["other files than the published ones, with the same images and labels in their order"]
+    (published / "cifar-10-batches-py").rename(data_dir / "training")  # put in place of a built set by hand
+    again = data_dir / "again"
+    (again / "cifar10").mkdir(parents=True)
+    (data_dir / "training").rename(again / "cifar10" / "training")
+    assert subsets.build(again, ["cifar10"], published) == {"cifar10": "recognised"}
+    assert datasets.load("cifar10", again).source == "CIFAR-10"
+
+
+def test_a_repackaged_copy_with_one_other_pixel_is_refused(published, data_dir):
+    repackage(published, flipped=1)
+    with pytest.raises(DatasetError, match=r"data_batch_1: Expected md5 \w+\. Found: .*-p unverified 'JPEG copy'"):
+        subsets.build(data_dir, ["cifar10"], published)
+    assert not (data_dir / "cifar10").exists()
+    subsets.build(data_dir, ["cifar10"], published, unverified="flipped")
+    assert datasets.load("cifar10", data_dir).source == "CIFAR-10 (flipped)"
+
+
+def test_published_files_with_another_content_than_stated_are_built_with_a_warning(published, data_dir, monkeypatch):
+    (source,) = sources.FILES["cifar10"]
+    wrong = dataclasses.replace(source, content=source.content | {"test": "00" * 32})
+    monkeypatch.setitem(sources.FILES, "cifar10", (wrong,))
+    with pytest.warns(UserWarning, match="data_prep/sources.py is wrong; please report it"):
+        subsets.build(data_dir, ["cifar10"], published)
+    assert datasets.load("cifar10", data_dir).source == "CIFAR-10"
+    (note,) = json.loads((data_dir / "cifar10" / "training" / "manifest.json").read_text())["notes"]
+    assert note.startswith("the published files hold the content") and source.content["test"] in note
 
 
 def test_unverified_files_are_admitted_by_a_label_and_marked(published, data_dir):

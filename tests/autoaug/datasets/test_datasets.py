@@ -51,12 +51,20 @@ def manifest(data_dir):
     return path
 
 
+def test_every_reproduction_has_the_size_of_its_original_and_known_truth_is_of_reproductions():
+    for name, original in datasets.ORIGINALS.items():
+        sizes = [(spec.train_size, spec.test_size) for spec in map(datasets.DATASETS.get, (name, original))]
+        assert sizes[0] == sizes[1]
+    assert set(datasets.KNOWN_TRUTH) == set(datasets.ORIGINALS) - {"cifar102", "cifar102_30k", "cifar105"}
+    assert set(datasets.EMBEDDED) | set(datasets.DESIGNS) == set(datasets.KNOWN_TRUTH) | {"synthetic10"}
+
+
 def test_table_of_the_reference():
     cifar10 = tuple(f"data_batch_{i}" for i in (1, 2, 3, 4, 5))
     table = {
         name: (spec.train_size, spec.test_size, spec.training_files, spec.test_file, spec.num_classes, spec.label_key)
         for name, spec in datasets.DATASETS.items()
-        if not name.startswith("synthetic")
+        if name not in {*datasets.EMBEDDED, *datasets.HALVES, *datasets.DESIGNS}
     }
     assert table == {
         "cifar10": (50_000, 10_000, cifar10, "test_batch", 10, "labels"),
