@@ -1,8 +1,17 @@
-# report · test · lab · lint · bench · lock; each sets up what it needs.
+# Each command sets up what it needs; `make` alone lists them.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: report test lab lint bench lock setup
+.PHONY: help report test lab lint bench lock setup
+
+help:
+	@echo 'make report   build the embedded data, train small networks on it, make results/report/index.html (minutes)'
+	@echo 'make lab      the notebooks in Jupyter'
+	@echo 'make test     all tests'
+	@echo 'make lint     style and types'
+	@echo 'make bench    speed and memory, side by side with what we compare against'
+	@echo 'make setup    .venv alone, with Python 3.11 or 3.12; PYTHON=python3.12 names another than python3'
+	@echo 'make lock     both lock files from pyproject.toml; needs uv'
 
 report: setup
 	$(BIN)/python -m autoaug.report
@@ -24,7 +33,8 @@ bench: setup
 
 setup: .venv/ready
 
-# Python 3.11 or 3.12 with pip. The file `ready` is written last, so an interrupted set-up is done again.
+# Python 3.11 or 3.12 with pip. The project itself comes last: its command `papermill` replaces papermill's. The file
+# `ready` is written at the end, so an interrupted set-up is done again.
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else \
 	f"Expected Python 3.11 or 3.12. Received: {v}. Name another: make PYTHON=python3.12")'

@@ -3,8 +3,11 @@
 `import autoaug` is light: submodules, and with them TensorFlow and numba, are imported at first use.
 """
 
+import contextlib
 import importlib
 import os
+import sys
+import tempfile
 
 _ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",  # the only one that the models have
@@ -25,6 +28,8 @@ _SUBMODULES = (
     "training",
 )
 
+_WITH_TENSORFLOW = ("checkpoints", "evaluation", "models", "training")
+
 __all__ = ["build_model", *_SUBMODULES]
 
 
@@ -37,11 +42,40 @@ def _set_defaults():
 _set_defaults()
 
 
+@contextlib.contextmanager
+def _native_chatter_held_back():
+    """Inside, what TensorFlow's C++ writes to standard error is kept, and shown only if the import fails.
+
+    It says which instructions it uses before any setting of its log is read.
+    """
+    try:
+        shown = os.dup(2)
+    except OSError:  # standard error is closed
+        yield
+        return
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(shown, kept.read())
+            raise
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
+
+
 def __getattr__(name):
     if name == "build_model":
-        return importlib.import_module("autoaug.models").build_model
+        return __getattr__("models").build_model
     if name in _SUBMODULES:
-        return importlib.import_module(f"autoaug.{name}")
+        with (
+            _native_chatter_held_back()
+            if name in _WITH_TENSORFLOW and "tensorflow" not in sys.modules
+            else contextlib.nullcontext()
+        ):
+            return importlib.import_module(f"autoaug.{name}")
     raise AttributeError(f"module 'autoaug' has no attribute {name!r}")
 
 

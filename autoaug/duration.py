@@ -14,6 +14,7 @@ PEAK_RATES = {
     "NVIDIA H100 SXM": 67e12,
 }
 UTILISATION = 0.4  # assumed share of the peak that a training reaches
+LAUNCHING = datetime.timedelta(minutes=10)  # about what a job takes to begin: a host, its image, the packages
 
 
 def durations(flops):
@@ -24,9 +25,12 @@ def durations(flops):
 
 
 def describe(flops):
-    """The estimates in a line."""
-    listed = ", ".join(f"{device} {duration}" for device, duration in durations(flops).items())
+    """The operations and the estimates in a line; no estimates below what it takes to launch a job at all."""
+    operations, estimates = f"To compute: {flops:.3g} floating-point operations.", durations(flops)
+    if max(estimates.values()) < LAUNCHING:
+        return operations
+    listed = ", ".join(f"{device} {duration}" for device, duration in estimates.items())
     return (
-        f"To compute: {flops:.3g} floating-point operations. Estimates for other hardware, not measured, at "
-        f"{UTILISATION:.0%} of its published float32 rate: {listed}."
+        f"{operations} Estimates for other hardware, not measured, at {UTILISATION:.0%} of its published float32 rate: "
+        f"{listed}."
     )

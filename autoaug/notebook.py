@@ -1,52 +1,120 @@
-"""What every notebook does first: check the parameters that papermill passed in, and stand where paths begin."""
+"""What notebooks share: their parameters checked, where paths begin, errors in a line, the table of a run's tests."""
 
 import ast
+import html
 import os
 import pathlib
+import traceback
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
 
+import IPython
+import pandas as pd
+from IPython.display import display
+
+from autoaug import shift
 from autoaug.files import ROOT
+from autoaug.recipes import did_you_mean
 
 
 class ParameterError(ValueError):
-    """A notebook was given a parameter it does not know, or a value of another type."""
+    """A notebook was given a parameter it does not know, or a value that it cannot be given."""
 
 
-def start(namespace):
-    """Check the parameters; opened by hand, move from notebooks/ to the repository's root, where papermill starts.
+def start() -> None:
+    """Check the notebook's parameters; opened by hand, move from notebooks/ to the repository's root.
 
-    So `data_dir="data"` means the same folder either way.
+    So `data_dir="data"` means the same folder in Jupyter and with papermill. From now on, an error of the project's own
+    is shown by its message, with the traceback folded away above it.
+
+    Raises:
+        ParameterError: as for `check_parameters`.
     """
-    check_parameters(namespace)
+    shell = IPython.get_ipython()
+    shell.set_custom_exc((Exception, KeyboardInterrupt), _show_error)
     if pathlib.Path.cwd() == ROOT / "notebooks":
         os.chdir("..")
+    check_parameters(shell.user_ns)
 
 
-def check_parameters(namespace):
+def check_parameters(namespace: Mapping[str, Any]) -> None:
     """Stop unless every parameter passed to the notebook is known and of its annotated type.
 
     The notebook's parameters are the annotated names of its `parameters` cell (`epochs: int = 10`); papermill
     writes what was passed into a cell of its own right after it, which begins with `# Parameters`.
 
     Args:
-        namespace: the notebook's `globals()`, with IPython's `In`, the sources of the cells run so far.
+        namespace: the notebook's names, with IPython's `In`, the sources of the cells run so far.
 
     Raises:
         ParameterError: naming the parameter, what was expected and what was received.
     """
     annotations = namespace.get("__annotations__", {})
-    known = ", ".join(f"{name}: {annotation.__name__}" for name, annotation in annotations.items())
     for name in _passed_names(namespace.get("In", [])):
         if name not in annotations:
-            raise ParameterError(f"Unknown parameter {name!r}. Expected one of: {known}.")
+            meant = did_you_mean(name, annotations)
+            known = f"a parameter of {', '.join(annotations)}" if not meant else "a parameter of the notebook"
+            raise ParameterError(f"Expected {known}. Received: {name}{meant}")
     for name, annotation in annotations.items():
-        if not _is_a(namespace[name], annotation):
+        value = namespace[name]
+        if not _is_a(value, annotation):
             raise ParameterError(
-                f"Parameter {name!r}: expected {annotation.__name__}. Received: {namespace[name]!r} "
-                f"({type(namespace[name]).__name__}). The parameters are: {known}."
+                f"Expected {name}, {annotation.__name__}. Received: {value!r} ({type(value).__name__})"
             )
+    if "results_dir" in annotations:
+        _require_writable("results_dir", pathlib.Path(namespace["results_dir"]))
 
 
-def _passed_names(cells):
+def accuracies(record: Mapping[str, Any]) -> pd.DataFrame:
+    """The tests of a run's record, as text to read: a row for each test set, accuracies with exact 95 % intervals.
+
+    Of a test set whose images are all among the training images, the table says so.
+    """
+    rows = {}
+    for name, test in record["tests"].items():
+        right, total = test["clean_correct"], test["clean_total"]
+        if total:
+            low, high = shift.accuracy_interval(right, total)
+            accuracy = f"{100 * right / total:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+        else:
+            accuracy = f"all {test['total']:,} left out"
+        rows[name] = {
+            "source": test["source"],
+            "images": f"{test['total']:,}",
+            "left out": f"{test['overlap']:,}",
+            "correct": f"{right:,} of {total:,}" if total else "–",
+            "accuracy, % [95 %]": accuracy,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("test set")
+
+
+def _show_error(
+    shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType, tb_offset: Any = None
+) -> None:
+    """Show an error of the project's own by its message; any other as IPython does."""
+    if _is_own(error):
+        text = html.escape("".join(traceback.format_exception(kind, error, trace)))
+        display({"text/html": f"<details><summary>Traceback</summary><pre>{text}</pre></details>"}, raw=True)
+        message = "\n".join([f"{kind.__name__}: {error}", *getattr(error, "__notes__", ())])
+        error._render_traceback_ = lambda: [message]  # IPython shows this in the place of the traceback
+    shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+
+
+def _is_own(error: BaseException) -> bool:
+    """Whether an error says to the user what to do, so that the place in our code is of no interest."""
+    ours = type(error).__module__.split(".")[0] in ("autoaug", "data_prep")
+    return ours or isinstance(error, OSError | FloatingPointError | KeyboardInterrupt) or "Expected " in str(error)
+
+
+def _require_writable(name: str, folder: pathlib.Path) -> None:
+    """Stop unless files can be written below a folder, which need not exist yet."""
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise ParameterError(f"Expected {name}, a folder that you may write to. Received: {folder} ({existing})")
+
+
+def _passed_names(cells: list[str]) -> list[str]:
     """Names assigned in the newest cell that papermill wrote; none where the notebook is run by hand."""
     for source in reversed(cells):
         if source.startswith("# Parameters\n"):
@@ -54,7 +122,7 @@ def _passed_names(cells):
     return []
 
 
-def _is_a(value, annotation):
+def _is_a(value: object, annotation: type) -> bool:
     """Whether the value is of the type; an int passes as a float, a bool as nothing else."""
     if isinstance(value, bool):
         return annotation is bool

@@ -6,7 +6,9 @@ photographs on two cores, quick ones for trying out.
 """
 
 import dataclasses
+import difflib
 import math
+from collections.abc import Iterable
 from typing import Any
 
 SHORT_NAMES = {
@@ -24,6 +26,27 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 UPDATES = ("async", "sync")
 """How several workers update the model: through parameter servers, or with the mean of their gradients."""
 
+SEEDS = range(2**31)
+"""The seeds of a run: with the number of a step they are int32 inside the models."""
+
+EPOCHS = range(1, 100_001)
+
+
+def did_you_mean(received: object, known: Iterable[str]) -> str:
+    """`. Did you mean wrn?`, to end an error with, if what was received resembles a known name; else nothing."""
+    close = difflib.get_close_matches(str(received), known, n=1)
+    return f". Did you mean {close[0]}?" if close else ""
+
+
+def check_seed(seed: int) -> None:
+    """Stop at what is no seed of a run.
+
+    Raises:
+        ValueError: it is none of `SEEDS`.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed not in SEEDS:
+        raise ValueError(f"Expected seed, an integer from 0 to {SEEDS[-1]:,}. Received: seed={seed!r}")
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -32,14 +55,14 @@ class Recipe:
     Args:
         model: long name of the model.
         size: arguments of the model's builder; empty for the published size.
-        epochs: passes over the training set.
+        epochs: passes over the training set, of `EPOCHS`.
         batch_size: images in a step of one worker.
         learning_rate: base of the cosine schedule.
         weight_decay: λ of λ · Σ ½‖w‖² over every trainable variable.
         preset: which of `PRESETS` it is, or is a variant of.
         augmentation: "autoaugment" (a sub-policy, crop, flip, cutout) or "crop_flip_cutout".
-        momentum: of Nesterov's method.
-        clip_norm: largest global norm of the gradient, decay included.
+        momentum: of Nesterov's method, in [0, 1).
+        clip_norm: largest global norm of the gradient, decay included; above 0.
         validation_size: images held out of the training set, by the run's seed, and evaluated after each epoch.
         precision: "float32" (as published), "mixed_float16" or "mixed_bfloat16": of activations and gradients inside
             the model; weights, cost and update stay float32.
@@ -63,14 +86,17 @@ class Recipe:
     xla: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"Expected {name}, a positive integer. Received: {name}={value!r}")
+        if not isinstance(self.epochs, int) or self.epochs not in EPOCHS:
+            raise ValueError(f"Expected epochs, an integer from 1 to {EPOCHS[-1]:,}. Received: epochs={self.epochs!r}")
+        if not isinstance(self.batch_size, int) or self.batch_size < 1:
+            raise ValueError(f"Expected batch_size, a positive integer. Received: batch_size={self.batch_size!r}")
         if not isinstance(self.validation_size, int) or self.validation_size < 0:
             raise ValueError(f"Expected validation_size, an integer of at least 0. Received: {self.validation_size!r}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"Expected learning_rate above 0. Received: learning_rate={self.learning_rate!r}")
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"Expected {name} above 0. Received: {name}={getattr(self, name)!r}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"Expected momentum of at least 0 and below 1. Received: momentum={self.momentum!r}")
         if not self.weight_decay >= 0:
             raise ValueError(f"Expected weight_decay of at least 0. Received: weight_decay={self.weight_decay!r}")
         for name, known in (
@@ -82,6 +108,7 @@ class Recipe:
             if getattr(self, name) not in known:
                 raise ValueError(
                     f"Expected {name}, one of {', '.join(known)}. Received: {name}={getattr(self, name)!r}"
+                    f"{did_you_mean(getattr(self, name), known)}"
                 )
 
     def steps_per_epoch(self, train_size: int, workers: int = 1) -> int:
@@ -118,7 +145,8 @@ def long_name(model_name: str) -> str:
         if model_name in (long, short):
             return long
     known = ", ".join(long if long == short else f"{long} ({short})" for long, short in SHORT_NAMES.items())
-    raise ValueError(f"Expected the name of a model: {known}. Received: {model_name!r}")
+    close = did_you_mean(model_name, (*SHORT_NAMES, *SHORT_NAMES.values()))
+    raise ValueError(f"Expected the name of a model: {known}. Received: {model_name!r}{close}")
 
 
 def get(model_name: str, preset: str = "quick") -> Recipe:
@@ -129,7 +157,8 @@ def get(model_name: str, preset: str = "quick") -> Recipe:
     """
     name = long_name(model_name)
     if preset not in PRESETS:
-        raise ValueError(f"Expected preset, one of {', '.join(PRESETS)}. Received: preset={preset!r}")
+        close = did_you_mean(preset, PRESETS)
+        raise ValueError(f"Expected preset, one of {', '.join(PRESETS)}. Received: preset={preset!r}{close}")
     return next(recipe for recipe in RECIPES if (recipe.model, recipe.preset) == (name, preset))
 
 

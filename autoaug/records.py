@@ -24,12 +24,14 @@ import pathlib
 import platform
 import subprocess
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import fastjsonschema  # jsonschema compiles a grammar at its import, for three seconds
 import filelock
+import numpy as np
 import pandas as pd
+from jaxtyping import Shaped
 
 from autoaug import recipes
 from autoaug.files import ROOT, read_json, write_atomically
@@ -65,12 +67,23 @@ def lock(folder):
 
 
 def run_id(recipe, dataset, seed, workers=1, update="async"):
-    """Name of the run: `wrn-synthetic10-quick-seed0-1a2b3c4d`; the last part is a hash of all that defines it."""
+    """Name of the run: `wrn-synthetic10-quick-seed0-1a2b3c4d`; the last part is a hash of all that defines it.
+
+    Raises:
+        ValueError: the seed is out of range.
+    """
+    recipes.check_seed(seed)
     several = [workers, update] if workers > 1 else []
     identity = json.dumps([dataclasses.asdict(recipe), dataset.sha256, seed, *several], sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
     data_name = dataset.name.replace("_", "-")
     return f"{recipes.SHORT_NAMES[recipe.model]}-{data_name}-{recipe.preset}-seed{seed}-{digest}"
+
+
+def imported_run_id(recipe: recipes.Recipe, data_name: str, weights: Iterable[Shaped[np.ndarray, "..."]]) -> str:
+    """Name of an imported model's run: `imported-wrn-cifar10-1a2b3c4d`; the last part is a hash of its weights."""
+    digest = hashlib.sha256(b"".join(array.tobytes() for array in weights)).hexdigest()[:8]
+    return f"imported-{recipes.SHORT_NAMES[recipe.model]}-{data_name.replace('_', '-')}-{digest}"
 
 
 def start(folder, recipe, dataset, seed, parameters, kind="trained", workers=1, update="async"):

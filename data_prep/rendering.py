@@ -113,7 +113,7 @@ def render(
             shapes are still there, and can be learnt.
     """
     n = len(labels)
-    difficulty, polarity, orientation, hue, stripes = (_column(latents[field]) for field in LATENTS.names)
+    difficulty, polarity, orientation, hue, stripes = (_column(latents[field]) for field in LATENTS.names or ())
     center = rng.uniform(-4, 4, (2, n, 1, 1)).astype(np.float32)
     radius = rng.uniform(8, 10.5, (n, 1, 1)).astype(np.float32)
     shape, level = shape_coverage(labels, center, radius, orientation), 0.5

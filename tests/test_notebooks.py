@@ -1,17 +1,15 @@
 """Every notebook keeps the rules and runs from top to bottom."""
 
 import ast
-import json
 import re
-import subprocess
-import sys
 
 import nbformat
 import papermill
 import pytest
 
-from autoaug import records
+from autoaug import datasets, records
 from autoaug.files import ROOT
+from autoaug.report import execution
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -40,7 +38,7 @@ class TestRules:
         assert not [cell for cell in code[1:] if "parameters" in cell.metadata.get("tags", [])]
         for line in code[0].source.splitlines():
             assert re.fullmatch(r"[a-z_]+: [a-z]+ = .+  # .+", line), line
-        assert code[1].source == "from autoaug.notebook import start\n\nstart(globals())"
+        assert code[1].source == "from autoaug.notebook import start\n\nstart()"
 
 
 def execute(name, tmp_path, **parameters):
@@ -74,27 +72,46 @@ def test_train_leaves_a_finished_run_and_goes_no_further_the_second_time(tmp_pat
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"modle": "wrn"}, "Unknown parameter 'modle'. Expected one of: model: str, train_data: str"),
-        ({"epochs": "ten"}, "Parameter 'epochs': expected int. Received: 'ten' (str)"),
+        ({"modle": "wrn"}, "Received: modle. Did you mean model?"),
+        ({"epochs": "ten"}, "Expected epochs, int. Received: 'ten' (str)"),
         ({"model": "vgg"}, "Received: 'vgg'"),
+        ({"seed": -1}, "Expected seed, an integer from 0 to 2,147,483,647. Received: seed=-1"),
         ({"preset": "huge"}, "Received: preset='huge'"),
         ({"epochs": -1}, "Received: epochs=-1"),
         ({"train_data": "cifar10_10k"}, "cifar10_10k_train_py27"),
-        ({"train_data": "cifar11"}, "Received: 'cifar11'"),
+        ({"train_data": "cifar11"}, "Received: 'cifar11'. Did you mean cifar10?"),
     ],
 )
 def test_wrong_parameters_of_train_stop_before_anything_is_written(tmp_path, parameters, message):
     with pytest.raises(papermill.PapermillExecutionError) as error:
         execute("train", tmp_path, **parameters)
-    assert message in str(error.value)
+    assert message in str(error.value) and len(str(error.value).splitlines()) <= 5
     assert not (tmp_path / "results").exists()
 
 
-def test_the_command_as_typed_writes_the_executed_notebook_to_standard_output(tmp_path):
-    notebook = ROOT / "notebooks" / "train.ipynb"
-    command = [sys.executable, "-m", "papermill", str(notebook), "-p", "model", "wrn", "-p", "epochs", "1"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    executed = json.loads(done.stdout)
-    assert all(cell["execution_count"] for cell in executed["cells"] if cell["cell_type"] == "code")
-    assert len(list((tmp_path / "results" / "runs").iterdir())) == 1
+def test_build_datasets_builds_and_shows_the_embedded_sets(tmp_path):
+    executed = execute("build_datasets", tmp_path)
+    assert set(datasets.available(tmp_path / "data")) == set(datasets.EMBEDDED)
+    assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")
+    data = [output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", [])]
+    figures = sum("image/png" in output for output in data)
+    assert figures == 2 * len(datasets.EMBEDDED) + 1  # examples and latents of each, and the overlap
+    tables = "".join(output.get("text/plain", "") for output in data)
+    for name in set(datasets.EMBEDDED) & set(datasets.KNOWN_TRUTH):
+        assert name in tables and datasets.KNOWN_TRUTH[name].sentence[:20] in tables
+
+
+def test_the_run_is_where_the_report_looks_for_it(tmp_path):
+    parameters = {"model": "wrn", "epochs": 1, "train_data": "synthetic10", "seed": 3, "size": {"widen_factor": 1}}
+    execute("train", tmp_path, **parameters)
+    dataset = datasets.load("synthetic10", tmp_path / "data")
+    (folder,) = (tmp_path / "results" / "runs").iterdir()
+    assert execution.run_folder(parameters, dataset, tmp_path / "results") == folder
+    assert execution.is_finished(parameters, tmp_path / "results", tmp_path / "data")
+
+
+def test_explore_augmentation_runs_from_top_to_bottom(tmp_path):
+    executed = execute("explore_augmentation", tmp_path, counted=200)
+    assert (
+        sum("image/png" in output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", [])) >= 6
+    )

@@ -27,6 +27,7 @@ from autoaug.datasets.catalogue import (
     Spec,
     Truth,
 )
+from autoaug.recipes import did_you_mean
 
 __all__ = [
     "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "HALVES", "KNOWN_TRUTH", "ORIGINALS", "Dataset", "DatasetError",
@@ -125,12 +126,15 @@ def read_images(folder, files, size, spec):
     """
     images, labels = np.empty((size, 32, 32, 3), np.uint8), np.empty(size, np.int64)
     count = size // len(files)
+    copies = []
     with concurrent.futures.ThreadPoolExecutor(1) as pool:  # copies pixels while the next file is read
         for number, file in enumerate(files):
             part = slice(number * count, (number + 1) * count)
             planes, labels[part] = read_batch(folder / file, count, spec.label_key, spec.num_classes)
-            pool.submit(_interleave, planes, images[part])
+            copies.append(pool.submit(_interleave, planes, images[part]))
             del planes  # or it would be held while the next file is read
+    for copy in copies:
+        copy.result()  # raises what the copying raised
     return images, labels
 
 
@@ -220,7 +224,8 @@ def _missing(spec, folder):
 def _find(name, data_dir):
     """The specification and folder of a data set whose files are all there."""
     if name not in DATASETS:
-        raise DatasetError(f"Unknown data set. Expected one of {', '.join(DATASETS)}. Received: {name!r}")
+        meant = did_you_mean(name, DATASETS)
+        raise DatasetError(f"Unknown data set. Expected one of {', '.join(DATASETS)}. Received: {name!r}{meant}")
     spec, folder = DATASETS[name], _folder(name, data_dir)
     if missing := _missing(spec, folder):
         remedy = f"{manifests.build_command(name, data_dir)}; or put {', '.join(_files(spec))} into {folder.absolute()}"

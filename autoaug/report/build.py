@@ -7,84 +7,34 @@ Executed notebooks are kept under `<results>/report/notebooks/`; the one marked 
 """
 
 import argparse
+import contextlib
 import importlib.resources
-import itertools
 import os
 import pathlib
+import signal
 import sys
 import time
+from collections.abc import Iterator, Sequence
 
+import filelock
 import nbformat
-import papermill
-import yaml
 from nbconvert import HTMLExporter
 
+from autoaug import papermill_command, studies
 from autoaug.files import ROOT, write_atomically
 from autoaug.report.execution import NotebookError, execute
+from autoaug.studies import StudyError
 
-_KEYS = {"notebook", "parameters", "each", "render"}
-
-
-class RunsError(ValueError):
-    """The list of notebooks to run is not what it should be."""
-
-
-def read_runs(path):
-    """The notebooks to run, in order, from a YAML list of `{notebook, parameters, each, render}`.
-
-    `notebook` is the name of a notebook in the folder of the list, `parameters` the values that differ from its own,
-    `each` parameters with lists of values, every combination of which is a run, and `render: true` marks the one to
-    render. The folders of data and results are the caller's, not the list's.
-
-    Returns:
-        List of dicts: notebook (path), parameters (dict), known (names of all its parameters), render (bool).
-
-    Raises:
-        RunsError: naming the file and the entry, what was expected and what was received.
-    """
-    path = pathlib.Path(path)
-    try:
-        entries = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise RunsError(f"{path}: Expected a list of notebooks in YAML. Received: {error}") from error
-    if not isinstance(entries, list) or not entries:
-        raise RunsError(f"{path}: Expected a list of notebooks. Received: {entries!r}")
-    runs = [
-        run
-        for number, entry in enumerate(entries, 1)
-        for run in _read_entry(entry, f"{path}, entry {number}", path.parent)
-    ]
-    if (rendered := sum(run["render"] for run in runs)) != 1:
-        raise RunsError(f"{path}: Expected one entry with render: true. Received: {rendered}")
-    return runs
+_INTERRUPTED = "Interrupted. Run again to go on from the newest checkpoint."
+_NEXT = """\
+Open it: {page}
+What to try next:
+    {bin}papermill notebooks/train.ipynb -p model ss96    # train another model
+    make report                                           # a second time: your own runs are in it
+    make lab                                              # the notebooks in Jupyter, such as explore_augmentation"""
 
 
-def _read_entry(entry, where, folder):
-    """The runs of an entry: one for each combination of what `each` lists."""
-    if not isinstance(entry, dict) or "notebook" not in entry or set(entry) - _KEYS:
-        raise RunsError(
-            f"{where}: Expected the key notebook, and of {', '.join(sorted(_KEYS))} only. Received: {entry!r}"
-        )
-    notebooks = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
-    if entry["notebook"] not in notebooks:
-        raise RunsError(f"{where}: Expected notebook, one of {', '.join(notebooks)}. Received: {entry['notebook']!r}")
-    parameters, each, render = entry.get("parameters", {}), entry.get("each", {}), entry.get("render", False)
-    if not isinstance(parameters, dict) or not isinstance(render, bool):
-        raise RunsError(
-            f"{where}: Expected parameters, names with values, and render, true or false. Received: {entry!r}"
-        )
-    if not isinstance(each, dict) or not all(isinstance(values, list) and values for values in each.values()):
-        raise RunsError(f"{where}: Expected each, names with lists of values. Received: {each!r}")
-    known = set(papermill.inspect_notebook(notebooks[entry["notebook"]]))
-    if unknown := {*parameters, *each} - (known - {"data_dir", "results_dir"}):
-        known_text = ", ".join(sorted(known - {"data_dir", "results_dir"}))
-        raise RunsError(f"{where}: Expected parameters of {known_text}. Received: {', '.join(sorted(unknown))}")
-    run = {"notebook": notebooks[entry["notebook"]], "known": known, "render": render}
-    combinations = itertools.product(*each.values())
-    return [run | {"parameters": parameters | dict(zip(each, values, strict=True))} for values in combinations]
-
-
-def render(notebook, page):
+def render(notebook: pathlib.Path, page: pathlib.Path) -> None:
     """Render an executed notebook, narrative and outputs without the code, to one HTML file, whole or not at all."""
     exporter = HTMLExporter(
         template_name="basic",
@@ -104,27 +54,73 @@ def render(notebook, page):
     write_atomically(page, html.encode())
 
 
-def main(arguments=None):
+def read_study(path: pathlib.Path) -> list[studies.Stage]:
+    """The stages of a study with a report.
+
+    Raises:
+        StudyError: as for `studies.read`; or not exactly one notebook is to be rendered.
+    """
+    stages = studies.read(path)
+    rendered = sum(run.render for stage in stages for run in stage.runs)
+    if rendered != 1:
+        raise StudyError(f"{path}: Expected one run with render: true. Received: {rendered}")
+    return stages
+
+
+@contextlib.contextmanager
+def _locked(folder: pathlib.Path) -> Iterator[None]:
+    """Hold the folder of a report; a crash lets go of it.
+
+    Raises:
+        NotebookError: another process makes a report there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(folder / ".lock", timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise NotebookError(
+            f"{folder}: Expected no other report in the making. Received: another process makes one there. "
+            "Wait for it, or name another folder with --results."
+        ) from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0, 1 where a notebook failed, 2 for a wrong list of notebooks, 130 or 143 if stopped."""
     parser = argparse.ArgumentParser(prog="python -m autoaug.report", description="Run the study, render the report.")
     parser.add_argument("--runs", type=pathlib.Path, default=ROOT / "notebooks" / "runs.yml", help="what to run")
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder of runs and report")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data", help="folder of the data sets")
-    parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count()), help="trainings at a time")
+    parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="trainings at a time")
     options = parser.parse_args(arguments)
     if options.jobs < 1:
         parser.error(f"Expected --jobs of at least 1. Received: {options.jobs}")
-    started, page = time.perf_counter(), options.results.resolve() / "report" / "index.html"
+    started, folder = time.perf_counter(), options.results.resolve() / "report"
+    terminated = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        render(execute(read_runs(options.runs), options.results, options.data, options.jobs), page)
-    except RunsError as error:
+        stages = read_study(options.runs)
+        with _locked(folder):
+            render(execute(stages, options.results, options.data, options.jobs), folder / "index.html")
+    except StudyError as error:
         print(error, file=sys.stderr)
         return 2
-    except NotebookError as error:
+    except (NotebookError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    except (KeyboardInterrupt, SystemExit) as stop:
-        print("Interrupted. Run again to go on from the newest checkpoint.", file=sys.stderr)
-        return 130 if isinstance(stop, KeyboardInterrupt) else stop.code
-    print(f"Report after {time.perf_counter() - started:.0f} s: {page}")
+    except KeyboardInterrupt:
+        print(_INTERRUPTED, file=sys.stderr)
+        return 128 + signal.SIGINT
+    except SystemExit as stop:
+        print(_INTERRUPTED, file=sys.stderr)
+        return int(stop.code or 0)
+    finally:
+        signal.signal(signal.SIGTERM, terminated)
+    print(f"Report after {time.perf_counter() - started:.0f} s: {folder / 'index.html'}")
+    commands = pathlib.Path(sys.executable).parent
+    on_path = str(commands) in os.environ.get("PATH", "").split(os.pathsep)
+    print(
+        _NEXT.format(
+            page=(folder / "index.html").as_uri(), bin="" if on_path else f"{papermill_command.shown(commands)}/"
+        )
+    )
     return 0

@@ -1,39 +1,45 @@
-"""Executes notebooks, those that do not depend on each other side by side, with one display of progress."""
+"""Executes the notebooks of a study, the runs of a stage side by side if it says so, with one display of progress."""
 
-import collections
-import itertools
+import concurrent.futures
+import contextlib
+import ctypes
+import dataclasses
 import os
 import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Sequence
+from typing import Any
 
+import psutil
 import tqdm
 import yaml
 
-from autoaug import datasets, recipes, records
+from autoaug import datasets, papermill_command, recipes, records
 from autoaug.files import ROOT
+from autoaug.studies import Run, Stage
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 _PATIENCE = 30  # seconds for a process to end by itself
+_SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 class NotebookError(RuntimeError):
     """A notebook failed."""
 
 
-def execute(runs, results_dir, data_dir, jobs):
-    """Execute the notebooks in the repository's root: those of one notebook that follow each other side by side.
+def execute(stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathlib.Path, jobs: int) -> pathlib.Path:
+    """Execute the notebooks in the repository's root, stage after stage.
 
     A notebook alone shows what it prints; several show which of them are done, and how long it may still take. A
     training whose run is finished is passed over.
 
     Args:
-        runs: from `report.read_runs`.
+        stages: from `studies.read`; one of the runs is to be rendered.
         results_dir, data_dir: passed, as absolute paths, to every notebook that has such a parameter.
-        jobs: how many notebooks at a time, at least 1; they share the cores.
+        jobs: how many notebooks of a stage that is side by side at a time, at least 1; they share the cores.
 
     Returns:
         Path of the executed copy of the notebook to render.
@@ -44,97 +50,130 @@ def execute(runs, results_dir, data_dir, jobs):
     folders = {"results_dir": pathlib.Path(results_dir).resolve(), "data_dir": pathlib.Path(data_dir).resolve()}
     copies = folders["results_dir"] / "report" / "notebooks"
     copies.mkdir(parents=True, exist_ok=True)
-    tasks = [_Task(run, number, len(runs), copies, folders) for number, run in enumerate(runs, 1)]
-    with tqdm.tqdm(total=len(tasks), unit="notebook", smoothing=0, disable=None) as bar:
-        for _, group in itertools.groupby(tasks, key=lambda task: task.run["notebook"]):
-            group = list(group)
-            due = [task for task in group if not task.is_finished()]
-            if len(due) < len(group):
-                bar.write(f"{group[0].name}: {len(group) - len(due)} of {len(group)} runs are finished already")
-                bar.update(len(group) - len(due))
-            _side_by_side(due, min(jobs, len(due)), alone=len(group) == 1, bar=bar)
-    return next(task.copy for task in tasks if task.run["render"])
+    total = sum(len(stage.runs) for stage in stages)
+    tasks: list[_Task] = []
+    with tqdm.tqdm(total=total, unit="notebook", smoothing=0, disable=None) as bar:
+        for stage in stages:
+            of_stage = [
+                _Task(run, f"{number}/{total}", copies, folders)
+                for number, run in enumerate(stage.runs, len(tasks) + 1)
+            ]
+            tasks += of_stage
+            due = [task for task in of_stage if not task.is_finished()]
+            if len(due) < len(of_stage):
+                bar.write(f"{stage.name}: {len(of_stage) - len(due)} of {len(of_stage)} runs are finished already")
+                bar.update(len(of_stage) - len(due))
+            at_a_time = min(jobs, len(due)) if stage.side_by_side else 1
+            if at_a_time > 1:
+                bar.write(f"{stage.name}: {len(due)} runs, {at_a_time} at a time")
+            _execute_stage(due, at_a_time, not stage.side_by_side or len(of_stage) == 1, bar)
+    return next(task.copy for task in tasks if task.run.render)
 
 
+@dataclasses.dataclass(frozen=True)
 class _Task:
-    """A notebook to execute, once it is started with its process."""
+    """A notebook to execute.
 
-    def __init__(self, run, number, total, copies, folders):
-        self.run, self.folders, self.name = run, folders, run["notebook"].stem
-        values = [f"{key}={value}" for key, value in run["parameters"].items()]
-        self.title = " ".join([f"[{number}/{total}]", self.name, *values])
-        self.copy = copies / ("-".join([f"{number:02}", self.name, *values]).replace("/", "-")[:200] + ".ipynb")
-        self.process = None
+    Args:
+        run: its file and parameters.
+        place: its number among all runs.
+        copies: folder of the executed copies.
+        folders: values of the parameters results_dir and data_dir.
+    """
 
-    def is_finished(self):
-        return self.name == "train" and is_finished(self.run["parameters"], **self.folders)
+    run: Run
+    place: str
+    copies: pathlib.Path
+    folders: dict[str, pathlib.Path]
 
-    def start(self, threads, alone):
-        """Begin; what a notebook alone prints is shown, and errors are kept in a file."""
-        passed = {key: str(folder) for key, folder in self.folders.items() if key in self.run["known"]}
-        parameters = yaml.safe_dump(passed | self.run["parameters"])
-        command = [sys.executable, "-m", "papermill", self.run["notebook"].resolve(), self.copy, "-y", parameters]
-        command += ["--cwd", ROOT, "--no-progress-bar", "--log-level", "ERROR", *["--stdout-file", "-"] * alone]
-        shared = {} if alone else dict.fromkeys(_THREADS, str(threads)) | {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        self.started = time.perf_counter()
-        self.process = subprocess.Popen(
-            command, stdout=None if alone else subprocess.DEVNULL, stderr=self.errors, env=shared | os.environ
-        )
+    @property
+    def _words(self) -> list[str]:
+        return [self.run.notebook.stem, *(f"{name}={value}" for name, value in self.run.parameters.items())]
 
-    def finish(self):
-        """Seconds that it took.
+    @property
+    def title(self) -> str:
+        return " ".join([f"[{self.place}]", *self._words])
+
+    @property
+    def copy(self) -> pathlib.Path:
+        number = int(self.place.split("/")[0])
+        return self.copies / ("-".join([f"{number:02}", *self._words]).replace("/", "-")[:200] + ".ipynb")
+
+    def is_finished(self) -> bool:
+        return self.run.notebook.stem == "train" and is_finished(self.run.parameters, **self.folders)
+
+    def execute(self, threads: int | None) -> float:
+        """Execute the notebook; returns the seconds that it took.
+
+        Args:
+            threads: of each computation; None: as many as there are cores, and what the notebook prints is shown.
 
         Raises:
             NotebookError: it failed.
         """
-        self.errors.seek(0)
-        with self.errors:
-            message = self.errors.read()
-        if self.process.returncode:
-            cause = message.rpartition("PapermillExecutionError:")[2].strip()
-            raise NotebookError(f"{cause}\nFailed: {self.title}. The executed copy: {self.copy}")
-        return time.perf_counter() - self.started
+        passed = {name: str(folder) for name, folder in self.folders.items() if name in self.run.known}
+        command = [sys.executable, "-m", __name__, str(self.run.notebook.resolve()), str(self.copy)]
+        command += ["-y", yaml.safe_dump(passed | self.run.parameters), "--cwd", str(ROOT)]
+        command += ["--no-progress-bar", "--log-level", "ERROR"]
+        shared: dict[str, str] = {}
+        if threads is None:
+            command += ["--stdout-file", "-"]
+        else:
+            shared = dict.fromkeys(_THREADS, str(threads)) | {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+        started = time.perf_counter()
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=None if threads is None else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=shared | os.environ,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # Ctrl-C reaches this process only, which hands it on
+            check=False,
+        )
+        if done.returncode:
+            raise NotebookError(f"{done.stderr.strip()}\nFailed: {self.title}. The executed copy: {self.copy}")
+        return time.perf_counter() - started
 
 
-def _side_by_side(tasks, jobs, alone, bar):
-    """Execute tasks, `jobs` at a time; stop all of them when one fails or at an interrupt."""
-    waiting, running, durations = collections.deque(tasks), [], []
-    if jobs > 1:
-        bar.write(f"{tasks[0].name}: {len(tasks)} runs, {jobs} at a time")
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                running.append(waiting.popleft())
-                if alone:
-                    bar.write(running[-1].title)
-                running[-1].start(max(1, os.cpu_count() // jobs), alone)
-            for task in [task for task in running if task.process.poll() is not None]:
-                running.remove(task)
-                durations.append(task.finish())
-                bar.update()
-                left = sum(durations) / len(durations) * (len(tasks) - len(durations)) / jobs
-                bar.write(f"{task.title}: {durations[-1]:.0f} s" + f"; about {left / 60:.1f} min left" * (left > 0))
-            time.sleep(0.05)
-    except BaseException:
-        _stop([task for task in running if task.process])
-        raise
-
-
-def _stop(tasks):
-    """Interrupt the processes, which then end their kernels; kill those that do not."""
-    for task in tasks:
-        task.process.send_signal(signal.SIGINT)
-    for task in tasks:
+def _execute_stage(tasks: Sequence[_Task], at_a_time: int, alone: bool, bar: tqdm.tqdm) -> None:
+    """Execute tasks, so many at a time; stop all of them when one fails or at an interrupt."""
+    if not tasks:
+        return
+    threads = None if alone else max(1, (os.cpu_count() or 1) // at_a_time)
+    durations: list[float] = []
+    with concurrent.futures.ThreadPoolExecutor(at_a_time) as pool:
         try:
-            task.process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            task.process.kill()
-            task.process.wait()
-        task.errors.close()
+            if alone:
+                bar.write(tasks[0].title)
+            running = {pool.submit(task.execute, threads): task for task in tasks}
+            for future in concurrent.futures.as_completed(running):
+                durations.append(future.result())
+                bar.update()
+                left = sum(durations) / len(durations) * (len(tasks) - len(durations)) / at_a_time
+                rest = f"; about {left / 60:.1f} min left" if left else ""
+                bar.write(f"{running[future].title}: {durations[-1]:.0f} s{rest}")
+                if alone and len(durations) < len(tasks):
+                    bar.write(tasks[len(durations)].title)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            _stop_children()
+            raise
 
 
-def is_finished(parameters, results_dir, data_dir):
+def _stop_children() -> None:
+    """Interrupt the processes that execute notebooks, which then end their kernels; kill those that do not."""
+    children = psutil.Process().children()
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.send_signal(signal.SIGINT)
+    for child in psutil.wait_procs(children, timeout=_PATIENCE)[1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+
+
+def is_finished(parameters: dict[str, Any], results_dir: pathlib.Path, data_dir: pathlib.Path) -> bool:
     """Whether train.ipynb with these parameters has nothing left to do: its run is finished, on every test set.
 
     With parameters other than those that name a run here, the notebook itself finds out.
@@ -152,8 +191,19 @@ def is_finished(parameters, results_dir, data_dir):
     return record["status"] == "finished" and hashes.items() <= tested.items()
 
 
-def run_folder(parameters, dataset, results_dir):
+def run_folder(parameters: dict[str, Any], dataset: datasets.Dataset, results_dir: str | pathlib.Path) -> pathlib.Path:
     """The folder in which train.ipynb with these parameters leaves its run."""
     names = ("model", "preset", *recipes.CHANGES)
     recipe = recipes.variant(**{"model": "wrn"} | {name: parameters[name] for name in names if name in parameters})
     return pathlib.Path(results_dir) / "runs" / records.run_id(recipe, dataset, parameters.get("seed", 0))
+
+
+def _end_with_parent() -> None:
+    """Let Linux send this process SIGTERM when the process that started it ends, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGTERM, 0, 0, 0)
+
+
+if __name__ == "__main__":  # what `_Task.execute` starts
+    _end_with_parent()
+    sys.exit(papermill_command.main())

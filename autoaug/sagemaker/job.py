@@ -16,7 +16,7 @@ import math
 import re
 
 from autoaug import duration, recipes
-from autoaug.datasets import DATASETS
+from autoaug.datasets import DATASETS, EMBEDDED
 
 CHECKPOINTS = "/opt/ml/checkpoints"
 SOURCE = ("autoaug", "data_prep", "notebooks/train.ipynb", "requirements.lock", "requirements-container.txt")
@@ -104,11 +104,12 @@ class Training:
     Args:
         recipe: `recipes.Recipe`.
         train_data: name of the data set.
-        seed: of all random choices.
+        seed: of all random choices, of `recipes.SEEDS`.
         workers: number of hosts.
         update: "async" or "sync", how several workers update the model.
     Raises:
         LaunchError: an argument is not what it should be, or the notebook cannot be told this recipe.
+        ValueError: the seed is out of range, or the training set is smaller than a batch for each worker.
     """
 
     recipe: recipes.Recipe
@@ -120,6 +121,7 @@ class Training:
     def __post_init__(self):
         known = [name for name, spec in DATASETS.items() if spec.training_files]
         _expect(self.train_data in known, f"train_data, one of {', '.join(known)}", self.train_data)
+        recipes.check_seed(self.seed)
         _expect(isinstance(self.workers, int) and self.workers >= 1, "workers of at least 1", self.workers)
         _expect(self.update in ("async", "sync"), "update, async or sync", self.update)
         self.recipe.steps_per_epoch(self.train_size, self.workers)
@@ -183,7 +185,7 @@ def channels(training, options):
 
 def is_built(name):
     """Whether a data set is built on the spot by the training notebook."""
-    return name.startswith("synthetic10")
+    return name in EMBEDDED
 
 
 def channel_name(data_name):

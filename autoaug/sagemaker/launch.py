@@ -10,6 +10,7 @@ machine can launch. SageMaker's SDK (`pip install -e '.[sagemaker]'`) is importe
 
 import argparse
 import dataclasses
+import enum
 import importlib.util
 import json
 import os
@@ -18,6 +19,7 @@ import re
 import shutil
 import sys
 import tempfile
+from typing import NamedTuple
 
 import boto3
 import botocore.exceptions
@@ -68,9 +70,10 @@ def launch(training, options):
         LaunchError: something is not as it should be; nothing was created.
     """
     configuration = job.describe(training, options)
-    state = check(training, options)
-    if state not in ("new", "begun"):
-        raise LaunchError(f"{job.checkpoint_path(training, options)}: Expected a run to train. Received: {state}")
+    progress = check(training, options)
+    if progress.state not in (State.NEW, State.BEGUN):
+        received = progress.state.value + (f" by {progress.job}" if progress.job else "")
+        raise LaunchError(f"{job.checkpoint_path(training, options)}: Expected a run to train. Received: {received}")
     print(announcement(training, options))
     return submit(configuration, options.wait)
 
@@ -82,10 +85,24 @@ def announcement(training, options):
     return f"{training.name}: {training.workers} × {options.instance_type}, estimated, not measured: {known}"
 
 
-def check(training, options):
-    """Check SDK, region, credentials, bucket, data and checkpoint path; returns how far the run has come.
+class State(enum.Enum):
+    """How far a run has come."""
 
-    That is "new", "begun", "finished", or "in training by" and the name of a job.
+    NEW = "new"
+    BEGUN = "begun"
+    IN_TRAINING = "in training"
+    FINISHED = "finished"
+
+
+class Progress(NamedTuple):
+    """How far a run has come, and the name of the job that trains it now, if one does."""
+
+    state: State
+    job: str | None = None
+
+
+def check(training: job.Training, options: job.Options) -> Progress:
+    """Check SDK, region, credentials, bucket, data and checkpoint path; returns how far the run has come.
 
     Raises:
         LaunchError: something is not as it should be.
@@ -101,9 +118,10 @@ def check(training, options):
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise LaunchError(f"s3://{options.bucket}: Expected a bucket that you may use. Received: {error}") from error
     hashes = {name: _training_hash(name, path) for name, path in job.channels(training, options).items()}
-    state = progress(training, options, hashes.get(training.train_data))
-    trained_by = _job_in_progress(training, options) if state != "finished" else None
-    return f"in training by {trained_by}" if trained_by else state
+    state = state_at_path(training, options, hashes.get(training.train_data))
+    if state is not State.FINISHED and (name := _job_in_progress(training, options)):
+        return Progress(State.IN_TRAINING, name)
+    return Progress(state)
 
 
 def _job_in_progress(training, options):
@@ -130,8 +148,8 @@ def _training_hash(name, path):
     return manifest["parts"].get("training", {}).get("sha256")
 
 
-def progress(training, options, data_hash=None):
-    """How far a run has come: "new", "begun" or "finished", by the record at its checkpoint path.
+def state_at_path(training: job.Training, options: job.Options, data_hash: str | None = None) -> State:
+    """How far a run has come, by the record at its checkpoint path.
 
     Raises:
         LaunchError: something else is there, or another run.
@@ -140,7 +158,7 @@ def progress(training, options, data_hash=None):
     keys = [found["Key"] for found in s3.listing(path)]
     record_keys = [key for key in keys if re.fullmatch(r"runs/[^/]+/record\.json", key)]
     if not keys:
-        return "new"
+        return State.NEW
     if len(record_keys) != 1:
         raise LaunchError(f"{path}: Expected no objects, or one run. Received: {', '.join(keys[:3])}")
     record = json.loads(s3.read(f"{path}/{record_keys[0]}"))
@@ -155,7 +173,7 @@ def progress(training, options, data_hash=None):
     for name, value in expected.items():
         if there[name] != value:
             raise LaunchError(f"{path}: Expected {name} {value}. Received: the run of another, {there[name]}")
-    return "finished" if record["status"] == "finished" else "begun"
+    return State.FINISHED if record["status"] == "finished" else State.BEGUN
 
 
 def submit(configuration, wait=False):

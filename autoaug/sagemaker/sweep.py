@@ -10,11 +10,11 @@ import argparse
 import itertools
 import pathlib
 import sys
+from collections.abc import Sequence
 
 import pandas as pd
-import yaml
 
-from autoaug import recipes
+from autoaug import recipes, studies
 from autoaug.files import ROOT
 from autoaug.sagemaker import job, launch
 from autoaug.sagemaker.job import LaunchError
@@ -23,42 +23,47 @@ _STUDY = ROOT / "notebooks" / "study.yml"
 _KNOWN = {"model", "train_data", "seed", "workers", "update", "preset", *recipes.CHANGES}
 
 
-def read_study(path):
-    """The trainings of a study, from a YAML list of entries {name: value or list of values}.
-
-    Names are parameters of the training notebook; every combination of the listed values is a run.
-
-    Returns:
-        List of `job.Training`.
+def read_study(path: pathlib.Path) -> list[job.Training]:
+    """The trainings of a study, whose runs are all of train.ipynb; a stage does not wait for the one before.
 
     Raises:
-        LaunchError: naming the file and the entry, what was expected and what was received.
+        LaunchError: naming the file and the run, what was expected and what was received.
     """
     try:
-        entries = yaml.safe_load(pathlib.Path(path).read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise LaunchError(f"{path}: Expected a list of trainings in YAML. Received: {error}") from error
-    if not isinstance(entries, list) or not entries:
-        raise LaunchError(f"{path}: Expected a list of trainings. Received: {entries!r}")
+        runs = [run for stage in studies.read(path) for run in stage.runs]
+    except studies.StudyError as error:
+        raise LaunchError(str(error)) from error
     trainings = []
-    for number, entry in enumerate(entries, 1):
-        if not isinstance(entry, dict) or not {"model", "train_data"} <= set(entry) <= _KNOWN:
+    for number, run in enumerate(runs, 1):
+        if run.notebook.stem != "train" or not {"model", "train_data"} <= set(run.parameters) <= _KNOWN:
             names = ", ".join(sorted(_KNOWN))
-            raise LaunchError(f"{path}, entry {number}: Expected model, train_data, and of {names}. Received: {entry}")
-        values = [value if isinstance(value, list) else [value] for value in entry.values()]
+            received = f"{run.notebook.stem} {run.parameters}"
+            raise LaunchError(
+                f"{path}, run {number}: Expected train with model, train_data, and of {names}. Received: {received}"
+            )
         try:
-            trainings += [_training(**dict(zip(entry, each, strict=True))) for each in itertools.product(*values)]
+            trainings.append(_training(**run.parameters))
         except (ValueError, TypeError) as error:
-            raise LaunchError(f"{path}, entry {number}: {error}") from error
+            raise LaunchError(f"{path}, run {number}: {error}") from error
     return trainings
 
 
-def _training(model, train_data, preset="paper", seed=0, workers=1, update="async", **changes):
+def _training(
+    model: str,
+    train_data: str,
+    preset: str = "quick",
+    seed: int = 0,
+    workers: int = 1,
+    update: str = "async",
+    **changes: object,
+) -> job.Training:
+    """What train.ipynb trains with these parameters, its defaults included."""
     return job.Training(recipes.variant(model, preset, **changes), train_data, seed, workers, update)
 
 
-def plan(trainings, options):
-    """Check every training; returns a DataFrame with a row each: job, seed, state, estimated hours, instance_hours.
+def plan(trainings: Sequence[job.Training], options: job.Options) -> pd.DataFrame:
+    """Check every training; returns a DataFrame with a row each: job, preset, seed, state (of `launch.State`),
+    trained_by (the name of a job), estimated hours, instance_hours.
 
     The estimates are those of `job.Training.hours`: not measured. What is finished costs nothing more.
 
@@ -68,23 +73,24 @@ def plan(trainings, options):
     rows = []
     for training in trainings:
         job.describe(training, options)
-        state, hours = launch.check(training, options), training.hours(options.instance_type)
+        progress, hours = launch.check(training, options), training.hours(options.instance_type)
         hours = float("nan") if hours is None else hours
-        row = {"job": training.name, "preset": training.recipe.preset, "seed": training.seed, "state": state}
+        row = {"job": training.name, "preset": training.recipe.preset, "seed": training.seed}
+        row |= {"state": progress.state.value, "trained_by": progress.job or "–"}
         rows.append(row | {"hours": hours, "instance_hours": hours * training.workers})
     return pd.DataFrame(rows)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0, or 2 where something was not as it should be."""
     parser = argparse.ArgumentParser(prog="python -m autoaug.sweep", description="Launch a study on SageMaker.")
-    parser.add_argument("study", nargs="?", default=_STUDY, help="YAML list of trainings")
+    parser.add_argument("study", nargs="?", type=pathlib.Path, default=_STUDY, help="what to train, in YAML")
     parser.add_argument("--show", action="store_true", help="say what it would take, and submit nothing")
     given = parser.parse_args(arguments)
     try:
         trainings, options = read_study(given.study), launch.options_from({})
         table = plan(trainings, options)
-        due = table["state"].isin(["new", "begun"])
+        due = table["state"].isin([launch.State.NEW.value, launch.State.BEGUN.value])
         print(table.to_string(index=False, float_format="{:,.1f}".format))
         hours = table["instance_hours"][due].sum()
         print(f"To train: {due.sum()} of {len(table)} runs, {hours:,.1f} instance-hours of {options.instance_type}, "

@@ -17,7 +17,7 @@ correction for skewness as little as 82 %, where 95 are promised (one family, th
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.stats
@@ -33,10 +33,10 @@ class Cells(NamedTuple):
     the same in `aa` and `ab`, and in `ba` and `bb`; images in `aa` and `ba`, and in `ab` and `bb`.
     """
 
-    aa: object
-    ab: object
-    ba: object
-    bb: object
+    aa: Any
+    ab: Any
+    ba: Any
+    bb: Any
 
 
 class Stratum(NamedTuple):
@@ -47,7 +47,7 @@ class Stratum(NamedTuple):
 
 
 class Side(NamedTuple):
-    """A family's runs on one training set: values of contrasts, and the part of the residual in their mean's variance."""
+    """A family's runs on one training set: values of contrasts, and the residual in their mean's variance."""
 
     values: Float[np.ndarray, "runs contrasts"]
     residual: Float[np.ndarray, " contrasts"]
@@ -56,8 +56,8 @@ class Side(NamedTuple):
 class Sides(NamedTuple):
     """What belongs to A, the original, and to B, the reproduction."""
 
-    a: object
-    b: object
+    a: Any
+    b: Any
 
 
 def mean_accuracies(strata: Sequence[Stratum]) -> Cells:

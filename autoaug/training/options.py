@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-_MOST_SEED = 2**31 - 1  # the noise key holds it as an int32
+from autoaug import recipes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -12,7 +12,7 @@ class RunOptions:
 
     Args:
         run_dir: the run's folder.
-        seed: of initial weights, order, augmentation, noise and the validation images; 0…2³¹−1.
+        seed: of initial weights, order, augmentation, noise and the validation images; one of `recipes.SEEDS`.
         checkpoint_epochs: a checkpoint after every so many epochs, and after the last; at least 1.
         checkpoint_minutes: and, inside an epoch too, when the last one is so many minutes old; above 0.
         evaluate_every: the test sets are evaluated after every so many epochs; 0: never; −1: as often as adds about
@@ -33,8 +33,7 @@ class RunOptions:
     update: str = "async"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed <= _MOST_SEED:
-            raise ValueError(f"Expected seed in 0…{_MOST_SEED}. Received: seed={self.seed!r}")
+        recipes.check_seed(self.seed)
         if self.checkpoint_epochs < 1 or not self.checkpoint_minutes > 0:
             raise ValueError(
                 "Expected checkpoint_epochs of at least 1 and checkpoint_minutes above 0. Received: "

@@ -40,16 +40,39 @@ def test_unknown_names_list_the_known_ones():
         recipes.get("wrn", "fast")
 
 
+def test_a_name_that_resembles_a_known_one_is_suggested():
+    for model, meant in (("wnr", "wrn"), ("shakeshake_32", "shake_shake_32"), ("pyramidnet", "pyramid_net")):
+        with pytest.raises(ValueError, match=rf"Received: '{model}'\. Did you mean {meant}\?"):
+            recipes.get(model)
+    with pytest.raises(ValueError, match=r"Received: preset='papr'\. Did you mean paper\?"):
+        recipes.get("wrn", "papr")
+    with pytest.raises(ValueError, match=r"augmentation='auto_augment'\. Did you mean autoaugment\?"):
+        recipes.variant("wrn", augmentation="auto_augment")
+    assert recipes.did_you_mean("vgg", recipes.SHORT_NAMES) == ""
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 1.0, True, "0"])
+def test_a_seed_out_of_range_is_refused_with_the_range(seed):
+    with pytest.raises(ValueError, match=r"Expected seed, an integer from 0 to 2,147,483,647\. Received: seed="):
+        recipes.check_seed(seed)
+    recipes.check_seed(0)
+    recipes.check_seed(2**31 - 1)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"epochs": 0},
         {"epochs": 2.5},
+        {"epochs": 100_001},
         {"batch_size": 0},
         {"preset": "slow"},
         {"augmentation": "none"},
         {"model": "ss32"},
         {"learning_rate": 0.0},
+        {"momentum": 1.0},
+        {"momentum": -0.1},
+        {"clip_norm": 0.0},
         {"weight_decay": -1e-4},
     ],
 )

@@ -165,12 +165,12 @@ def test_the_stated_cost_of_training_is_the_models(recipe):
     assert recipes.TRAINING_FLOPS[recipe.preset][recipe.model] == pytest.approx(flops, rel=0.01)
 
 
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_published_models_have_their_published_number_of_parameters(name):
+    assert count(published(name).trainable_variables) == PARAMETERS[name]
+
+
 def test_another_backend_of_keras_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(RuntimeError, match=r"Expected Keras with its TensorFlow backend.* Received: jax\."):
         models.build_model("wrn", depth=10, widen_factor=1)
-
-
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_the_published_models_have_their_published_number_of_parameters(name):
-    assert count(published(name).trainable_variables) == PARAMETERS[name]

@@ -8,6 +8,7 @@ import sys
 import time
 
 import nbformat
+import psutil
 import pytest
 import yaml
 
@@ -34,51 +35,32 @@ def folder(tmp_path):
     return tmp_path
 
 
-def write_runs(folder, entries):
-    (folder / "runs.yml").write_text(entries if isinstance(entries, str) else yaml.safe_dump(entries))
+def write_study(folder, *stages):
+    """A study in the folder; a stage is a list of runs, or whatever else is to be read."""
+    listed = [{"stage": "some", "runs": stage} if isinstance(stage, list) else stage for stage in stages]
+    (folder / "runs.yml").write_text(yaml.safe_dump(listed))
     return folder / "runs.yml"
 
 
-@pytest.mark.parametrize(
-    ("entries", "message"),
-    [
-        ("- [", "Expected a list of notebooks in YAML"),
-        ("{}", r"Expected a list of notebooks. Received: {}"),
-        ([{"notebok": "first"}], "entry 1: Expected the key notebook"),
-        ([{"notebook": "first", "parametres": {}}], "each, notebook, parameters, render only.*parametres"),
-        (
-            [{"notebook": "third", "render": True}],
-            "entry 1: Expected notebook, one of first, second. Received: 'third'",
-        ),
-        ([{"notebook": "../first", "render": True}], "Expected notebook, one of first, second"),
-        ([{"notebook": "first", "parameters": {"cuont": 1}}], "entry 1: Expected parameters of count. Received: cuont"),
-        ([{"notebook": "first", "parameters": {"results_dir": "x"}}], "Received: results_dir"),
-        ([{"notebook": "first", "each": {"cuont": [1]}}], "Expected parameters of count. Received: cuont"),
-        ([{"notebook": "first", "each": {"count": 1}}], "Expected each, names with lists of values"),
-        ([{"notebook": "first", "each": {"count": []}}], "Expected each, names with lists of values"),
-        ([{"notebook": "first", "parameters": [1]}], "Expected parameters, names with values"),
-        ([{"notebook": "first", "render": "yes"}], "render, true or false"),
-        ([{"notebook": "first"}], "Expected one entry with render: true. Received: 0"),
-        ([{"notebook": "first", "render": True}] * 2, "Expected one entry with render: true. Received: 2"),
-    ],
-)
-def test_a_wrong_list_is_refused_before_anything_runs(folder, entries, message, capsys):
-    path = write_runs(folder, entries)
-    with pytest.raises(report.RunsError, match=message):
-        report.read_runs(path)
+SHOWN = {"notebook": "second", "render": True}
+
+
+@pytest.mark.parametrize("rendered", [0, 2])
+def test_a_study_without_one_page_is_refused_before_anything_runs(folder, rendered, capsys):
+    path = write_study(folder, [{"notebook": "first"}, *[SHOWN] * rendered])
     assert report.main(["--runs", str(path), "--results", str(folder / "results")]) == 2
-    assert "runs.yml" in capsys.readouterr().err and not (folder / "results").exists()
+    assert f"Expected one run with render: true. Received: {rendered}" in capsys.readouterr().err
+    assert not (folder / "results").exists()
 
 
-def test_the_committed_list_is_right():
-    runs = report.read_runs(ROOT / "notebooks" / "runs.yml")
-    assert runs[-1]["notebook"].stem == "distribution_shift" and runs[-1]["render"]
+def test_the_committed_study_is_right():
+    data, trainings, page = report.read_study(ROOT / "notebooks" / "runs.yml")
+    assert len(trainings.runs) == 12 and trainings.side_by_side
+    assert not data.side_by_side and [run.notebook.stem for run in page.runs] == ["distribution_shift"]
 
 
 def test_notebooks_run_in_order_with_parameters_in_the_root_and_show_what_they_print(folder, capfd):
-    path = write_runs(
-        folder, [{"notebook": "first", "parameters": {"count": 7}}, {"notebook": "second", "render": True}]
-    )
+    path = write_study(folder, [{"notebook": "first", "parameters": {"count": 7}}], [SHOWN])
     results, page = folder / "results", folder / "results" / "report" / "index.html"
     assert report.main(["--runs", str(path), "--results", str(results)]) == 0
     out = capfd.readouterr().out
@@ -89,6 +71,10 @@ def test_notebooks_run_in_order_with_parameters_in_the_root_and_show_what_they_p
         "[2/2] second",
         f"x {ROOT}",
         f": {page}",
+        page.as_uri(),
+        "papermill notebooks/train.ipynb -p model ss96",
+        "make report  ",
+        "make lab  ",
     ]
     positions = [out.index(text) for text in expected]
     assert positions == sorted(positions)
@@ -101,18 +87,26 @@ def test_notebooks_run_in_order_with_parameters_in_the_root_and_show_what_they_p
 
 def test_a_failing_notebook_stops_the_report_with_its_error_and_names_the_copy(folder, capsys):
     write_notebook(folder / "third.ipynb", "a: int = 1", 'raise ValueError("no such thing")')
-    path = write_runs(folder, [{"notebook": "third"}, {"notebook": "second", "render": True}])
+    path = write_study(folder, [{"notebook": "third"}], [SHOWN])
     assert report.main(["--runs", str(path), "--results", str(folder / "results")]) == 1
     out, err = capsys.readouterr()
-    assert "ValueError: no such thing" in err and "01-third.ipynb" in err
+    assert err.startswith("ValueError: no such thing\n") and "01-third.ipynb" in err and len(err.splitlines()) <= 3
     assert "[2/2]" not in out and not (folder / "results" / "report" / "index.html").exists()
+
+
+def test_of_two_reports_in_one_folder_the_second_is_refused(folder, capsys):
+    path, results = write_study(folder, [SHOWN]), folder / "results"
+    with report._locked(results / "report"):
+        assert report.main(["--runs", str(path), "--results", str(results)]) == 1
+    assert "Expected no other report in the making" in capsys.readouterr().err
+    assert not (results / "report" / "notebooks").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_notebook_too_and_says_a_line(folder, number):
     sleep = 'import time\ntry:\n    print("asleep", flush=True)\n    time.sleep(60)\nfinally:\n    open('
     write_notebook(folder / "third.ipynb", "a: int = 1", f"{sleep}{str(folder / 'woken')!r}, 'x')")
-    path = write_runs(folder, [{"notebook": "third", "render": True}])
+    path = write_study(folder, [{"notebook": "third", "render": True}])
     command = [sys.executable, "-m", "autoaug.report", "--runs", path, "--results", folder / "results"]
     with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert any("asleep" in line for line in process.stdout), process.stderr.read()
@@ -122,13 +116,19 @@ def test_a_signal_ends_the_notebook_too_and_says_a_line(folder, number):
     assert err == "Interrupted. Run again to go on from the newest checkpoint.\n"
 
 
-def test_every_combination_of_each_is_a_run(folder):
-    each = {"count": [1, 2], "results_dir": ["x"]}
-    entries = [{"notebook": "first", "parameters": {"count": 0}, "each": {"count": [1, 2]}}]
-    runs = report.read_runs(write_runs(folder, [*entries, {"notebook": "second", "render": True}]))
-    assert [run["parameters"] for run in runs] == [{"count": 1}, {"count": 2}, {}]
-    with pytest.raises(report.RunsError, match="Received: results_dir"):
-        report.read_runs(write_runs(folder, [{"notebook": "first", "each": each}]))
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+def test_notebooks_end_with_a_report_that_is_killed(folder):
+    source = "import os, pathlib, time\npathlib.Path(results_dir, 'pid').write_text(str(os.getpid()))\ntime.sleep(300)"
+    write_notebook(folder / "third.ipynb", 'results_dir: str = "r"', source)
+    path, pid = write_study(folder, [{"notebook": "third", "render": True}]), folder / "results" / "pid"
+    command = [sys.executable, "-m", "autoaug.report", "--runs", path, "--results", folder / "results"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not pid.exists() or not pid.read_text():
+            assert process.poll() is None
+            time.sleep(0.1)
+        kernel = psutil.Process(int(pid.read_text()))
+        process.kill()
+    kernel.wait(timeout=60)
 
 
 def test_notebooks_side_by_side_share_the_cores_and_one_failure_stops_them(folder, capfd):
@@ -137,11 +137,11 @@ def test_notebooks_side_by_side_share_the_cores_and_one_failure_stops_them(folde
     wait += "mine.write_text(os.environ['TF_NUM_INTRAOP_THREADS'])\nwhile not other.exists():\n    time.sleep(0.1)"
     write_notebook(folder / "first.ipynb", 'results_dir: str = "r"\ncount: int = 1', wait)
     entry = {"notebook": "first", "each": {"count": [1, 2]}}
-    path = write_runs(folder, [entry, {"notebook": "second", "render": True}])
+    path = write_study(folder, {"stage": "pair", "side_by_side": True, "runs": [entry]}, [SHOWN])
     arguments = ["--runs", str(path), "--results", str(folder / "results"), "--jobs", "2"]
     assert report.main(arguments) == 0
     out = capfd.readouterr().out
-    assert "first: 2 runs, 2 at a time" in out and out.count("min left") == 1
+    assert "pair: 2 runs, 2 at a time" in out and out.count("min left") == 1
     assert (folder / "results" / "1").read_text() == str(max(1, os.cpu_count() // 2))
 
     sleep = "import time\nif count == 1:\n    raise ValueError('first of two')\ntime.sleep(300)"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import run_files
 
-from autoaug import recipes
+from autoaug import recipes, studies
 from autoaug.files import ROOT
 from autoaug.report import build as report
 from autoaug.report import execution
@@ -42,8 +42,8 @@ class Page(html.parser.HTMLParser):
 
 def render(results):
     notebook, page = ROOT / "notebooks" / "distribution_shift.ipynb", results / "report" / "index.html"
-    run = {"notebook": notebook, "parameters": {}, "known": {"results_dir", "data_dir"}, "render": True}
-    report.render(execution.execute([run], results, results / "data", jobs=1), page)
+    run = studies.Run(notebook, {}, studies.parameter_names(notebook), render=True)
+    report.render(execution.execute([studies.Stage("report", (run,))], results, results / "data", jobs=1), page)
     return page
 
 

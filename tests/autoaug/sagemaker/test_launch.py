@@ -149,9 +149,9 @@ def test_the_checkpoint_path_must_be_free_or_of_the_same_run(study, put_record, 
 
 def test_a_run_that_was_begun_may_go_on(put_record):
     training, options = job.Training(recipes.get("ss112", "paper"), "cifar102_30k"), job.Options("study", ROLE)
-    assert launch.progress(training, options, "a" * 64) == "new"
+    assert launch.state_at_path(training, options, "a" * 64) is launch.State.NEW
     put_record()
-    assert launch.progress(training, options, "a" * 64) == "begun"
+    assert launch.state_at_path(training, options, "a" * 64) is launch.State.BEGUN
 
 
 def test_what_is_sent_is_there():

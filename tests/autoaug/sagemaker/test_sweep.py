@@ -5,48 +5,63 @@ import sys
 
 import boto3
 import pytest
+import yaml
 
 from autoaug import recipes
+from autoaug.files import ROOT
 from autoaug.sagemaker import job, launch, sweep
 
-STUDY = """
-- {model: [wrn, ss32], train_data: cifar102_30k, seed: [0, 1]}
-- {model: wrn, train_data: synthetic10, preset: quick}
-"""
+
+def write_study(folder, *runs):
+    """A study of runs of train, each a dict of parameters, in which a list of values is every one of them."""
+    (folder / "train.ipynb").symlink_to(ROOT / "notebooks" / "train.ipynb")
+    entries = []
+    for run in runs:
+        each = {name: values for name, values in run.items() if isinstance(values, list)}
+        parameters = {name: value for name, value in run.items() if name not in each}
+        entries.append({"notebook": "train", "parameters": parameters, "each": each})
+    (folder / "study.yml").write_text(yaml.safe_dump([{"stage": "trainings", "runs": entries}]))
+    return folder / "study.yml"
 
 
-def test_a_study_is_every_combination(tmp_path):
-    (tmp_path / "study.yml").write_text(STUDY)
-    trainings = sweep.read_study(tmp_path / "study.yml")
+def test_a_study_is_every_combination_with_the_notebooks_defaults(tmp_path):
+    paper = {"preset": "paper", "model": ["wrn", "ss32"], "train_data": "cifar102_30k", "seed": [0, 1]}
+    trainings = sweep.read_study(write_study(tmp_path, paper, {"model": "wrn", "train_data": "synthetic10"}))
     assert [(training.name, training.seed, training.recipe.preset) for training in trainings] == [
         ("wrn-cifar102-30k-1", 0, "paper"), ("wrn-cifar102-30k-1", 1, "paper"),
         ("ss32-cifar102-30k-1", 0, "paper"), ("ss32-cifar102-30k-1", 1, "paper"),
         ("wrn-synthetic10-1", 0, "quick"),
     ]  # fmt: skip
-    assert len(sweep.read_study(sweep._STUDY)) == 5 * 7
+    committed = sweep.read_study(sweep._STUDY)
+    assert len(committed) == 5 * 7 and {training.recipe.preset for training in committed} == {"paper"}
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("run", "message"),
     [
-        ("model: wrn", "Expected a list of trainings"),
-        ("- {model: wrn}", "entry 1: Expected model, train_data"),
-        ("- {model: wrn, train_data: cifar10, batch: 10}", "entry 1: Expected model, train_data"),
-        ("- {model: [wrn, vgg], train_data: cifar10}", "entry 1: Expected the name of a model"),
-        ("- {model: wrn, train_data: cifar10, epochs: [-1]}", "entry 1: Expected epochs, a positive integer"),
+        ({"model": "wrn"}, "run 1: Expected train with model, train_data"),
+        ({"model": "wrn", "train_data": "cifar10", "results_dir": "x"}, "run 1: Expected parameters of"),
+        ({"model": "wrn", "train_data": "cifar10", "launch": "here"}, "run 1: Expected train with model, train_data"),
+        ({"model": ["wrn", "vgg"], "train_data": "cifar10"}, "run 2: Expected the name of a model"),
+        ({"model": "wrn", "train_data": "cifar10", "epochs": [-1]}, "run 1: Expected epochs, an integer from 1"),
+        ({"model": "wrn", "train_data": "cifar10", "seed": -1}, "run 1: Expected seed"),
     ],
 )
-def test_a_wrong_study_is_refused(tmp_path, text, message):
-    (tmp_path / "study.yml").write_text(text)
+def test_a_wrong_study_is_refused(tmp_path, run, message):
     with pytest.raises(job.LaunchError, match=message):
-        sweep.read_study(tmp_path / "study.yml")
+        sweep.read_study(write_study(tmp_path, run))
+
+
+def test_a_study_of_the_report_is_no_study_of_jobs():
+    with pytest.raises(job.LaunchError, match=r"run 1: Expected train with model.*Received: build_datasets"):
+        sweep.read_study(ROOT / "notebooks" / "runs.yml")
 
 
 def test_a_study_skips_what_is_finished_or_in_training_and_says_what_it_takes(put_record, capsys, tmp_path):
     from moto.core import DEFAULT_ACCOUNT_ID
     from moto.sagemaker.models import sagemaker_backends
 
-    (tmp_path / "study.yml").write_text("- {model: [ss112, ss96, ss32], train_data: cifar102_30k}")
+    write_study(tmp_path, {"preset": "paper", "model": ["ss112", "ss96", "ss32"], "train_data": "cifar102_30k"})
     put_record(status="finished")
     client = boto3.client("sagemaker")
     running = job.Training(recipes.get("ss96", "paper"), "cifar102_30k")
@@ -64,8 +79,8 @@ def test_a_study_skips_what_is_finished_or_in_training_and_says_what_it_takes(pu
     shown = capsys.readouterr().out
     states = {line.split()[0]: " ".join(line.split()[3:-2]) for line in shown.splitlines()[1:-1]}
     assert states == {
-        "ss112-cifar102-30k-1": "finished", "ss32-cifar102-30k-1": "new",
-        "ss96-cifar102-30k-1": "in training by ss96-cifar102-30k-1-now",
+        "ss112-cifar102-30k-1": "finished –", "ss32-cifar102-30k-1": "new –",
+        "ss96-cifar102-30k-1": "in training ss96-cifar102-30k-1-now",
     }  # fmt: skip
     assert "To train: 1 of 3 runs, 2.5 instance-hours" in shown
     assert len(client.list_training_jobs()["TrainingJobSummaries"]) == 1

@@ -1,0 +1,145 @@
+"""The command `papermill` of this project's environment: papermill's own, for which one notebook is enough.
+
+    papermill notebooks/train.ipynb -p model wrn
+
+papermill itself asks for the name of the executed copy in a terminal, writes the copy to standard output elsewhere, and
+takes what is piped in for the notebook. Here, a call that names exactly one notebook leaves the executed copy in
+`results/notebooks/<name>-<date>-<time>.ipynb`, runs the project's notebooks in the repository's root, and shows what
+the notebook prints. The arguments of every other call go to papermill as they are; `python -m papermill` is papermill.
+"""
+
+import contextlib
+import datetime
+import difflib
+import os
+import pathlib
+import shlex
+import stat
+import sys
+from collections.abc import Iterator
+
+from autoaug.files import ROOT
+
+EXECUTED = ROOT / "results" / "notebooks"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Execute a notebook, or do what papermill does with these arguments.
+
+    Returns:
+        The exit status: papermill's; 1 where the notebook failed, 130 or 143 where a signal ended it.
+    """
+    _open_standard_streams()  # papermill looks at standard input when it is imported
+    import click
+    from papermill import cli
+    from papermill.exceptions import PapermillExecutionError
+
+    from autoaug import papermill_engine
+
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        notebook = _only_notebook(given)
+        with _reserved(notebook) as copy, papermill_engine.registered() as execution:
+            try:
+                full = _completed(given, notebook, copy) if notebook and copy else given
+                return cli.papermill.main(full, prog_name="papermill", standalone_mode=False) or 0
+            except (click.Abort, KeyboardInterrupt):
+                return _say_stopped(given, execution)
+            except PapermillExecutionError as error:
+                if execution.signal:
+                    return _say_stopped(given, execution)
+                kept = f"The traceback is in {shown(copy)}" if copy else "The traceback is in the executed copy"
+                print(f"{error.ename}: {error.evalue}\n{kept}", file=sys.stderr)
+                return 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except OSError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+
+
+def _open_standard_streams() -> None:
+    """Let standard streams that were closed lead nowhere; else the next file that is opened would be one of them."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def _only_notebook(arguments: list[str]) -> str | None:
+    """The notebook that a call is to execute, if it names one notebook and no executed copy.
+
+    Raises:
+        click.ClickException: there is no such file.
+    """
+    import click
+    from papermill import cli
+
+    try:
+        given, _, order = cli.papermill.make_parser(click.Context(cli.papermill)).parse_args(list(arguments))
+    except click.UsageError:
+        return None  # papermill says what is wrong
+    asked = {parameter.name for parameter in order if isinstance(parameter, click.Option) and parameter.is_flag}
+    notebook = given.get("notebook_path")
+    if not isinstance(notebook, str) or isinstance(given.get("output_path"), str) or "://" in notebook:
+        return None
+    if asked & {"help_notebook", "version"} or any(name.endswith("help_option") for name in asked):
+        return None
+    if not pathlib.Path(notebook).is_file():
+        if notebook == "-" or stat.S_ISFIFO(os.fstat(0).st_mode):
+            return None  # the notebook is piped in, and this is the name of its executed copy
+        known = [shown(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+        close = difflib.get_close_matches(notebook, known, 1)
+        raise click.ClickException(f"No such notebook: {notebook}." + f" Did you mean {close[0]}?" * bool(close))
+    return notebook
+
+
+@contextlib.contextmanager
+def _reserved(notebook: str | None) -> Iterator[pathlib.Path | None]:
+    """A new file for the executed copy, which goes again if nothing is written to it; None without a notebook."""
+    if notebook is None:
+        yield None
+        return
+    EXECUTED.mkdir(parents=True, exist_ok=True)
+    name = f"{pathlib.Path(notebook).stem}-{datetime.datetime.now():%Y-%m-%d-%H%M%S}"
+    copy = EXECUTED / f"{name}.ipynb"
+    if copy.exists():
+        copy = EXECUTED / f"{name}-{os.getpid()}.ipynb"
+    copy.touch(exist_ok=False)
+    print(f"Executed copy: {shown(copy)}", flush=True)
+    try:
+        yield copy
+    finally:
+        if not copy.stat().st_size:
+            copy.unlink()
+
+
+def _completed(arguments: list[str], notebook: str, copy: pathlib.Path) -> list[str]:
+    """The arguments for papermill; an option that the user gives too comes later, and stands."""
+    ours = ["--engine", "shown", "--no-progress-bar", "--log-level", "ERROR"]
+    if pathlib.Path(notebook).resolve().is_relative_to(ROOT):
+        ours += ["--cwd", str(ROOT)]
+    return [*ours, *arguments, str(copy)]
+
+
+def _say_stopped(arguments: list[str], execution) -> int:
+    """Say where the notebook stopped and how it goes on; returns the exit status."""
+    print(f"{execution.stopped_at} The same line goes on: {shlex.join(['papermill', *arguments])}", file=sys.stderr)
+    return 128 + (execution.signal or 2)
+
+
+def shown(path: pathlib.Path) -> str:
+    """The path as the user would type it."""
+    here = pathlib.Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

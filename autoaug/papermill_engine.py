@@ -1,0 +1,135 @@
+"""How notebooks are executed: the kernel behind sockets in a private folder, Ctrl-C and SIGTERM handed on to it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import pathlib
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from nbformat import NotebookNode
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_WITHOUT_TEXT = ("image/png", "application/vnd.jupyter.widget-view+json")
+
+
+class Execution:
+    """What happens to the notebook while it is executed.
+
+    Attributes:
+        signal: number of the first signal that came; None before.
+        stopped_at: what the notebook says about where it stopped.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self.stopped_at = "Stopped."
+        self._kernel: int | None = None
+
+    @contextlib.contextmanager
+    def cell(self, kernel: int) -> Iterator[None]:
+        """While a cell runs, a signal interrupts it, so that it may write a checkpoint; a second signal ends it.
+
+        Args:
+            kernel: process group of the kernel.
+        """
+        self._kernel = kernel
+        try:
+            yield
+        finally:
+            self._kernel = None
+
+    def on_signal(self, number: int, _frame: object) -> None:
+        """Python's handler of the signals."""
+        first = self.signal is None
+        self.signal = self.signal or number
+        if not first or self._kernel is None:
+            raise KeyboardInterrupt
+        os.killpg(self._kernel, signal.SIGINT)
+
+
+@contextlib.contextmanager
+def registered() -> Iterator[Execution]:
+    """Inside, papermill executes notebooks by this module, and its engine "shown" shows what they print."""
+    execution = Execution()
+    for name, shown in ((None, False), ("shown", True)):
+        papermill_engines.register(name, type("Engine", (_Engine,), {"execution": execution, "shown": shown}))
+    earlier = {number: signal.signal(number, execution.on_signal) for number in _SIGNALS}
+    try:
+        yield execution
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+class _Engine(Engine):
+    execution: Execution
+    shown: bool
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: NotebookExecutionManager,
+        kernel_name: str,
+        start_timeout: int = 60,
+        execution_timeout: int | None = None,
+        stdout_file: Any = None,
+        stderr_file: Any = None,
+        **options: Any,
+    ) -> None:
+        if cls.shown:
+            stdout_file, stderr_file = stdout_file or sys.stdout, stderr_file or sys.stderr
+        client = _Client(
+            nb_man,
+            kernel_name=kernel_name,
+            startup_timeout=start_timeout,
+            timeout=execution_timeout,
+            log_output=options["log_output"],
+            stdout_file=stdout_file,
+            stderr_file=stderr_file,
+            log=logging.getLogger("papermill"),
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # else it may say that its end interrupted it
+        )
+        client.execution, client.shown = cls.execution, cls.shown
+        with tempfile.TemporaryDirectory(prefix="autoaug-") as folder:
+            client.folder = pathlib.Path(folder)
+            client.execute()
+
+
+class _Client(PapermillNotebookClient):
+    execution: Execution
+    shown: bool
+    folder: pathlib.Path
+
+    def create_kernel_manager(self) -> Any:
+        """A manager whose kernel listens to sockets in a folder that only this user can open, not over TCP."""
+        manager = super().create_kernel_manager()
+        manager.transport, manager.ip = "ipc", str(self.folder / "kernel")
+        return manager
+
+    async def async_start_new_kernel(self, **options: Any) -> None:
+        """Put our handlers in the place of those that nbclient has just set: its own would kill a slow kernel."""
+        for number in _SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, self.execution.on_signal)
+        await super().async_start_new_kernel(**options)
+
+    def execute_cell(self, cell: NotebookNode, cell_index: int, **options: Any) -> NotebookNode:
+        with self.execution.cell(self.km.provisioner.pgid):
+            return super().execute_cell(cell, cell_index, **options)
+
+    def log_output_message(self, output: NotebookNode) -> None:
+        """Show an output as it comes: text that is printed, and tables as text; pictures are for the executed copy."""
+        super().log_output_message(output)
+        if output.output_type == "stream" and output.text.startswith("Stopped after step"):
+            self.execution.stopped_at = output.text.splitlines()[0]
+        text = output.get("data", {}).get("text/plain", "<")
+        if self.shown and not text.startswith("<") and not set(_WITHOUT_TEXT) & set(output.data):
+            self.stdout_file.write(f"{text}\n")
+            self.stdout_file.flush()

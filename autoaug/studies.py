@@ -1,0 +1,142 @@
+"""A study: which notebooks run with which parameters, in which order; read from YAML, for this machine and SageMaker.
+
+A study is a list of stages, which follow each other:
+
+    - stage: trainings
+      side_by_side: true              # its runs do not depend on each other; else one after another
+      runs:
+        - notebook: train             # a notebook in the folder of the list
+          parameters: {model: wrn}    # values that differ from the notebook's own
+          each: {seed: [0, 1]}        # lists of values; every combination is a run
+          render: true                # this notebook becomes the report's page
+
+Folders of data and results are the caller's to say, not the list's.
+"""
+
+import ast
+import dataclasses
+import itertools
+import json
+import pathlib
+from typing import Any
+
+import yaml
+
+from autoaug.recipes import did_you_mean
+
+_FOLDERS = {"data_dir", "results_dir"}
+_STAGE_KEYS = {"stage", "runs", "side_by_side"}
+_RUN_KEYS = {"notebook", "parameters", "each", "render"}
+
+
+class StudyError(ValueError):
+    """A study's list is not what it should be."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A notebook with parameters.
+
+    Args:
+        notebook: its file.
+        parameters: values of those that differ from its own.
+        known: names of all its parameters.
+        render: whether it becomes the report's page.
+    """
+
+    notebook: pathlib.Path
+    parameters: dict[str, Any]
+    known: frozenset[str]
+    render: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """Runs that begin when the stage before has ended.
+
+    Args:
+        name: for people.
+        runs: in order.
+        side_by_side: whether several may run at a time.
+    """
+
+    name: str
+    runs: tuple[Run, ...]
+    side_by_side: bool = False
+
+
+def read(path: pathlib.Path) -> list[Stage]:
+    """The stages of a study.
+
+    Raises:
+        StudyError: naming the file and the entry, what was expected and what was received.
+    """
+    try:
+        stages = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise StudyError(f"{path}: Expected a list of stages in YAML. Received: {error}") from error
+    if not isinstance(stages, list) or not stages:
+        raise StudyError(f"{path}: Expected a list of stages. Received: {stages!r}")
+    return [_stage(stage, f"{path}, stage {number}", path.parent) for number, stage in enumerate(stages, 1)]
+
+
+def _stage(stage: Any, place: str, folder: pathlib.Path) -> Stage:
+    _require_keys(stage, {"stage", "runs"}, _STAGE_KEYS, place)
+    name, entries, side_by_side = stage["stage"], stage["runs"], stage.get("side_by_side", False)
+    if not isinstance(name, str) or not isinstance(side_by_side, bool) or not isinstance(entries, list) or not entries:
+        raise StudyError(
+            f"{place}: Expected stage, a name; runs, a list; and side_by_side, true or false. Received: {stage!r}"
+        )
+    runs = [
+        run for number, entry in enumerate(entries, 1) for run in _runs(entry, f"{place}, run {number}", folder)
+    ]  # fmt: skip
+    return Stage(name, tuple(runs), side_by_side)
+
+
+def _runs(entry: Any, place: str, folder: pathlib.Path) -> list[Run]:
+    """The runs of an entry: one for each combination of what `each` lists."""
+    _require_keys(entry, {"notebook"}, _RUN_KEYS, place)
+    notebooks = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+    name, render = entry["notebook"], entry.get("render", False)
+    if name not in notebooks:
+        raise StudyError(
+            f"{place}: Expected notebook, one of {', '.join(notebooks)}. Received: {name!r}"
+            f"{did_you_mean(name, notebooks)}"
+        )
+    parameters, each = entry.get("parameters", {}), entry.get("each", {})
+    if not isinstance(parameters, dict) or not isinstance(render, bool):
+        raise StudyError(
+            f"{place}: Expected parameters, names with values, and render, true or false. Received: {entry!r}"
+        )
+    if not isinstance(each, dict) or not all(isinstance(values, list) and values for values in each.values()):
+        raise StudyError(f"{place}: Expected each, names with lists of values. Received: {each!r}")
+    known = parameter_names(notebooks[name])
+    for parameter in (*parameters, *each):
+        if parameter not in (allowed := sorted(known - _FOLDERS)):
+            raise StudyError(
+                f"{place}: Expected parameters of {', '.join(allowed)}. Received: {parameter}"
+                f"{did_you_mean(parameter, allowed)}"
+            )
+    return [
+        Run(notebooks[name], parameters | dict(zip(each, values, strict=True)), known, render)
+        for values in itertools.product(*each.values())
+    ]
+
+
+def parameter_names(notebook: pathlib.Path) -> frozenset[str]:
+    """The annotated names of a notebook's cell `parameters`."""
+    cells = json.loads(notebook.read_text())["cells"]
+    (source,) = ("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
+    return frozenset(
+        node.target.id
+        for node in ast.parse(source).body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    )
+
+
+def _require_keys(entry: Any, needed: set[str], known: set[str], place: str) -> None:
+    if not isinstance(entry, dict) or not needed <= set(entry) <= known:
+        raise StudyError(
+            f"{place}: Expected the keys {', '.join(sorted(needed))}, and of {', '.join(sorted(known))} only. "
+            f"Received: {entry!r}"
+        )

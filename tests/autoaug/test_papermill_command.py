@@ -1,0 +1,176 @@
+"""The command `papermill`: one notebook is enough, however standard input and output are connected."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+
+from autoaug import papermill_command
+from autoaug.files import ROOT
+
+COMMAND = [sys.executable, "-m", "autoaug.papermill_command"]
+
+
+def write_notebook(path, *sources):
+    cells = [nbformat.v4.new_code_cell(source) for source in ("count: int = 1", *sources)]
+    cells[0].metadata["tags"] = ["parameters"]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    return path
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    """A notebook that prints its parameter, shows a table, and writes to standard error."""
+    table = "import sys, pandas\nprint('to nobody', file=sys.stderr)\npandas.DataFrame({'column': [count]})"
+    return write_notebook(tmp_path / "some.ipynb", "print('count', count)", table)
+
+
+@pytest.fixture
+def executed(monkeypatch, tmp_path):
+    """The folder of executed copies, for commands that are run here or in another process."""
+    folder = tmp_path / "executed"
+    monkeypatch.setattr(papermill_command, "EXECUTED", folder)
+    return folder
+
+
+def copies_of(output):
+    """The executed copies that the output names; they go again."""
+    paths = [ROOT / path for path in re.findall(r"Executed copy: (\S+)", output)]
+    notebooks = [nbformat.read(path, as_version=4) for path in paths]
+    for path in paths:
+        path.unlink()
+    return notebooks
+
+
+def run(notebook, shell, cwd=ROOT):
+    """The command with a notebook, standard streams connected by a shell: `$@ < /dev/null`."""
+    command = ["bash", "-c", shell, "-", *COMMAND, notebook, "-p", "count", "7"]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(
+    "shell", ['"$@" < /dev/null', '"$@" > out; cat out', 'echo "not a notebook" | "$@"', '"$@" <&-', '"$@" | cat']
+)
+def test_one_notebook_is_executed_however_it_is_called(notebook, shell, tmp_path):
+    before = notebook.read_bytes()
+    done = run(notebook, f"cd {tmp_path}; PYTHONPATH={ROOT} {shell}")
+    (_copy,) = copies_of(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert "count 7\n   column\n0       7\n" in done.stdout and done.stderr == "to nobody\n"
+    assert notebook.read_bytes() == before
+
+
+def test_in_a_terminal(notebook):
+    process, terminal = pty.fork()
+    if not process:
+        os.chdir(ROOT)
+        os.execv(COMMAND[0], [*COMMAND, str(notebook), "-p", "count", "7"])
+    shown = b""
+    while True:
+        try:
+            read = os.read(terminal, 1024)
+        except OSError:  # the other end is closed
+            break
+        shown += read
+        if not read:
+            break
+    text = shown.decode().replace("\r\n", "\n")
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, text
+    assert len(copies_of(text)) == 1 and "count 7\n   column\n0       7\n" in text
+    assert "Kernel is running" not in text and "Missing argument" not in text and len(text.splitlines()) == 5
+
+
+def test_an_error_is_its_message_and_where_the_traceback_is(tmp_path):
+    notebook = write_notebook(tmp_path / "wrong.ipynb", "raise ValueError('Expected more. Received: less')")
+    done = run(notebook, '"$@"')
+    (copy,) = copies_of(done.stdout)
+    assert done.returncode == 1 and "raise ValueError" in "".join(copy.cells[-1].outputs[0].traceback)
+    first, second = done.stderr.splitlines()
+    assert first == "ValueError: Expected more. Received: less" and second.startswith("The traceback is in ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("redirected", [False, True])
+def test_a_signal_interrupts_the_cell_and_says_how_to_go_on(tmp_path, number, redirected):
+    begun, woken = tmp_path / "begun", tmp_path / "woken"
+    wait = f"import pathlib, time\ntry:\n    pathlib.Path({str(begun)!r}).touch()\n    time.sleep(60)\n"
+    wait += f"finally:\n    print('Stopped after step 3 of 9.')\n    pathlib.Path({str(woken)!r}).touch()"
+    notebook, out = write_notebook(tmp_path / "long.ipynb", wait), tmp_path / "out"
+    with out.open("w") as file:
+        process = subprocess.Popen(
+            [*COMMAND, notebook, "-p", "count", "7"], cwd=ROOT, text=True, stderr=subprocess.PIPE,
+            stdout=file if redirected else subprocess.PIPE,
+        )  # fmt: skip
+        while not begun.exists():
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(number)
+        shown, said = process.communicate(timeout=60)
+    assert len(copies_of(out.read_text() if redirected else shown)) == 1
+    assert process.returncode == 128 + number and woken.exists()
+    assert said == f"Stopped after step 3 of 9. The same line goes on: papermill {notebook} -p count 7\n"
+
+
+class TestOtherCallsArePapermillsOwn:
+    def test_two_names(self, notebook, executed, tmp_path, capfd):
+        assert papermill_command.main([str(notebook), str(tmp_path / "out.ipynb"), "-p", "count", "7"]) == 0
+        out, err = capfd.readouterr()
+        assert out == "" and "Output Notebook: " in err and not executed.exists()
+        assert "count 7" in (tmp_path / "out.ipynb").read_text()
+
+    @pytest.mark.parametrize(
+        ("arguments", "expected"),
+        [
+            (["--help"], "Usage: papermill [OPTIONS] NOTEBOOK_PATH"),
+            (["-h"], "Usage: papermill"),
+            (["--version"], "papermill/cli.py"),
+            (["notebooks/train.ipynb", "--help-notebook"], "Wide-ResNet"),
+            ([str(ROOT / "notebooks" / "train.ipynb"), "--help"], "Usage: papermill"),
+            (["--no-such-option"], "No such option"),
+        ],
+    )
+    def test_help_and_wrong_options(self, arguments, expected, executed, capsys, monkeypatch):
+        monkeypatch.chdir(ROOT)
+        expected = "Parameters inferred for notebook" if "--help-notebook" in arguments else expected
+        try:
+            status = papermill_command.main(arguments)
+        except SystemExit as end:  # papermill's help on a notebook
+            status = end.code
+        captured = capsys.readouterr()
+        assert expected in captured.out + captured.err and not executed.exists()
+        assert bool(status) == ("--no-such-option" in arguments)
+
+    def test_a_notebook_that_is_piped_in(self, notebook, tmp_path):
+        out = tmp_path / "out.ipynb"
+        done = run(out, f'cat {notebook} | "$@"')
+        assert done.returncode == 0 and "Executed copy" not in done.stdout and "count 7" in out.read_text()
+
+
+def test_a_misspelt_notebook_is_answered_with_the_one_that_is_meant(executed, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "stdin", None)
+    assert papermill_command._only_notebook(["notebooks/train.ipynb", "-p", "model", "wrn"]) == "notebooks/train.ipynb"
+    done = subprocess.run([*COMMAND, "notebooks/trian.ipynb"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "Error: No such notebook: notebooks/trian.ipynb. Did you mean notebooks/train.ipynb?\n"
+
+
+def test_the_projects_notebooks_run_in_its_root_and_the_users_options_stand(tmp_path):
+    copy = tmp_path / "copy.ipynb"
+    ours = papermill_command._completed(
+        ["notebooks/train.ipynb", "--cwd", "x"], str(ROOT / "notebooks/train.ipynb"), copy
+    )
+    assert ours.index(str(ROOT)) < ours.index("x") and ours[-1] == str(copy)
+    assert "--cwd" not in papermill_command._completed(["some.ipynb"], str(tmp_path / "some.ipynb"), copy)
+
+
+def test_the_project_installs_the_command():
+    scripts = (ROOT / "pyproject.toml").read_text().partition("[project.scripts]\n")[2]
+    assert scripts.startswith('papermill = "autoaug.papermill_command:main"\n')

@@ -1,0 +1,78 @@
+"""Studies read from YAML."""
+
+import nbformat
+import pytest
+import yaml
+
+from autoaug import studies
+from autoaug.files import ROOT
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the notebooks `first`, whose parameters are count and results_dir, and `second`, without any."""
+    for name, source in (("first", 'results_dir: str = "r"\ncount: int = 1'), ("second", "")):
+        cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / f"{name}.ipynb")
+    return tmp_path
+
+
+def read(folder, content):
+    (folder / "study.yml").write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return studies.read(folder / "study.yml")
+
+
+def test_stages_follow_each_other_and_every_combination_is_a_run(folder):
+    entry = {"notebook": "first", "parameters": {"count": 0}, "each": {"count": [1, 2]}}
+    pair, page = read(
+        folder,
+        [
+            {"stage": "pair", "side_by_side": True, "runs": [entry]},
+            {"stage": "page", "runs": [{"notebook": "second", "render": True}]},
+        ],
+    )
+    assert (pair.name, pair.side_by_side, page.side_by_side) == ("pair", True, False)
+    assert [run.parameters for run in pair.runs] == [{"count": 1}, {"count": 2}]
+    assert pair.runs[0].known == {"count", "results_dir"} and not pair.runs[0].render
+    assert page.runs == (studies.Run(folder / "second.ipynb", {}, frozenset(), render=True),)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("- [", "Expected a list of stages in YAML"),
+        ("{}", r"Expected a list of stages. Received: {}"),
+        ("- notebook: train", "stage 1: Expected the keys runs, stage, and of runs, side_by_side, stage only"),
+        ([{"stage": "a", "runs": []}], "stage 1: Expected stage, a name; runs, a list"),
+        ([{"stage": "a", "runs": [{"notebook": "first"}], "side_by_side": 2}], "side_by_side, true or false"),
+    ],
+)
+def test_wrong_stages_are_refused(folder, content, message):
+    with pytest.raises(studies.StudyError, match=f"study.yml.*{message}"):
+        read(folder, content)
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ({"notebok": "first"}, "Expected the keys notebook, and of each, notebook"),
+        ({"notebook": "first", "parametres": {}}, "each, notebook, parameters, render only.*parametres"),
+        ({"notebook": "frist"}, "one of first, second. Received: 'frist'. Did you mean first?"),
+        ({"notebook": "../first"}, "Expected notebook, one of first, second"),
+        ({"notebook": "first", "parameters": {"cuont": 1}}, "of count. Received: cuont. Did you mean count?"),
+        ({"notebook": "first", "parameters": {"results_dir": "x"}}, "Received: results_dir"),
+        ({"notebook": "first", "each": {"results_dir": ["x"]}}, "Received: results_dir"),
+        ({"notebook": "first", "each": {"count": 1}}, "Expected each, names with lists of values"),
+        ({"notebook": "first", "each": {"count": []}}, "Expected each, names with lists of values"),
+        ({"notebook": "first", "parameters": [1]}, "Expected parameters, names with values"),
+        ({"notebook": "first", "render": "yes"}, "render, true or false"),
+    ],
+)
+def test_wrong_runs_are_refused_by_their_place(folder, run, message):
+    with pytest.raises(studies.StudyError, match=f"stage 1, run 2: .*{message}"):
+        read(folder, [{"stage": "a", "runs": [{"notebook": "second"}, run]}])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.yml")), ids=lambda path: path.stem)
+def test_the_committed_studies_are_right(path):
+    assert studies.read(path)
