@@ -9,10 +9,10 @@ from autoaug.files import ROOT
 
 LAYERS = (
     {"files", "recipes", "duration", "s3", "datasets", "augment"},
-    {"models", "records", "predictions", "data_prep"},
+    {"models", "records", "predictions", "studies", "data_prep"},
     {"evaluation", "checkpoints", "shift", "sagemaker"},
     {"training", "plots"},
-    {"report", "notebook", "launch", "sweep"},  # the last two are commands
+    {"report", "notebook", "launch", "sweep", "papermill_command", "papermill_engine"},  # the last four: commands
 )
 LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
 
@@ -58,7 +58,7 @@ def offenders(imports):
         f"{module} imports {other}: {room(module)} may not import {room(other)}"
         for module, others in imports.items()
         for other in sorted(others)
-        if room(module) and room(other) and LAYER[room(other)] > LAYER[room(module)]
+        if {room(module), room(other)} <= LAYER.keys() and LAYER[room(other)] > LAYER[room(module)]
     ]
 
 
