@@ -12,7 +12,7 @@ LAYERS = (
     {"models", "records", "predictions", "studies", "data_prep"},
     {"evaluation", "checkpoints", "shift", "sagemaker"},
     {"training", "plots"},
-    {"report", "notebook", "launch", "sweep", "papermill_command", "papermill_engine"},  # the last four: commands
+    {"report", "notebook", "launch", "sweep", "papermill_command", "papermill_engine"},  # the last four are commands
 )
 LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
 
