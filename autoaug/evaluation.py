@@ -63,13 +63,13 @@ class Monitor:
     Args:
         test_sets: those that fit; one of which no image is left is left out.
         dataset: whose training part the model trains on.
-        every: evaluate after so many epochs; 0: never; None: `affordable_interval`.
+        every: evaluate after so many epochs; 0: never; −1: `affordable_interval`.
 
     Attributes:
         every: epochs from one evaluation to the next, 0 where there is none.
     """
 
-    def __init__(self, test_sets: Sequence[LabelledImages], dataset: Dataset, every: int | None = None) -> None:
+    def __init__(self, test_sets: Sequence[LabelledImages], dataset: Dataset, every: int = -1) -> None:
         self._parts = []
         for test in test_sets if every != 0 else ():
             clean = ~datasets.overlap(test.images, dataset.train_images)
@@ -77,7 +77,7 @@ class Monitor:
                 images, labels = (test.images, test.labels) if clean.all() else (test.images[clean], test.labels[clean])
                 self._parts.append((test.name, images, labels))
         size = sum(len(labels) for _, _, labels in self._parts)
-        interval = affordable_interval(size, len(dataset.train_labels)) if every is None else every
+        interval = affordable_interval(size, len(dataset.train_labels)) if every < 0 else every
         self.every = interval if self._parts else 0
 
     def accuracies(self, predict: Predict, epoch: int) -> dict[str, float]:

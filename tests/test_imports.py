@@ -58,7 +58,7 @@ def offenders(imports):
         f"{module} imports {other}: {room(module)} may not import {room(other)}"
         for module, others in imports.items()
         for other in sorted(others)
-        if room(module) and room(other) and LAYER[room(other)] > LAYER[room(module)]
+        if {room(module), room(other)} <= LAYER.keys() and LAYER[room(other)] > LAYER[room(module)]
     ]
 
 
@@ -85,7 +85,7 @@ def test_the_launcher_of_a_cluster_does_not_import_what_it_starts():
         if module not in reached:
             reached.add(module)
             left += IMPORTS[module]
-    assert "autoaug.training.loop" in reached
+    assert "autoaug.training.options" in reached
     assert not {"autoaug.training.cluster.supervisor", "autoaug.training.cluster.tasks", "autoaug.training"} & reached
 
 

@@ -12,6 +12,7 @@ from autoaug.recipes import Recipe
 from autoaug.training import loop
 from autoaug.training.cluster import launcher
 from autoaug.training.cluster.messages import ClusterError
+from autoaug.training.options import RunOptions
 
 
 def train(
@@ -25,7 +26,7 @@ def train(
     workers: int = 1,
     update: str = "async",
     test_sets: Sequence[LabelledImages] = (),
-    evaluate_every: int | None = None,
+    evaluate_every: int = -1,
 ) -> keras.Model:
     """Train a model, or go on from the newest good checkpoint of the same run.
 
@@ -35,7 +36,7 @@ def train(
     Args:
         recipe: what is trained.
         dataset: its training part is used.
-        run_dir, seed, checkpoint_epochs, checkpoint_minutes, evaluate_every: as for `loop.RunOptions`.
+        run_dir, seed, checkpoint_epochs, checkpoint_minutes, evaluate_every: as for `options.RunOptions`.
         on_epoch: called with the history after every epoch.
         workers: how many train; above 1, processes of their own do, here or on SageMaker's hosts (see `cluster`).
         update: how several workers update the model, one of `recipes.UPDATES`.
@@ -53,7 +54,7 @@ def train(
         FloatingPointError: a cost was not finite; the last good checkpoint stays.
         OSError: a file cannot be written, such as on a full disk; going on works once there is space.
     """
-    options = loop.RunOptions(
+    options = RunOptions(
         run_dir=pathlib.Path(run_dir),
         seed=seed,
         checkpoint_epochs=checkpoint_epochs,

@@ -6,13 +6,11 @@ interruption; of several workers, only synchronous ones repeat exactly.
 """
 
 import contextlib
-import dataclasses
 import io
 import json
-import pathlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import keras
 import numpy as np
@@ -25,52 +23,14 @@ from autoaug.files import write_atomically
 from autoaug.recipes import Recipe
 from autoaug.training import batches, interruption
 from autoaug.training.history import HistoryWriter, Row
+from autoaug.training.options import RunOptions
 from autoaug.training.progress import Progress
 from autoaug.training.run_checkpoints import DamagedCheckpointError, RunCheckpoints
 from autoaug.training.schedule import Epoch, Schedule
 from autoaug.training.step import TrainingStep, precision_scope
 
-_MOST_SEED = 2**31 - 1  # the noise key holds it as an int32
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """How a recipe is trained on a data set.
-
-    Args:
-        run_dir: the run's folder.
-        seed: of initial weights, order, augmentation, noise and the validation images; 0…2³¹−1.
-        checkpoint_epochs: a checkpoint after every so many epochs, and after the last; at least 1.
-        checkpoint_minutes: and, inside an epoch too, when the last one is so many minutes old; above 0.
-        evaluate_every: the test sets are evaluated after every so many epochs; 0: never; None: as often as adds about
-            5 % to the computation (`evaluation.affordable_interval`).
-        workers: how many train.
-        update: how several workers update the model, one of `recipes.UPDATES`.
-
-    Raises:
-        ValueError: one of them is out of range.
-    """
-
-    run_dir: pathlib.Path
-    seed: int = 0
-    checkpoint_epochs: int = 1
-    checkpoint_minutes: float = 10.0
-    evaluate_every: int | None = None
-    workers: int = 1
-    update: str = "async"
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.seed <= _MOST_SEED:
-            raise ValueError(f"Expected seed in 0…{_MOST_SEED}. Received: seed={self.seed!r}")
-        if self.checkpoint_epochs < 1 or not self.checkpoint_minutes > 0:
-            raise ValueError(
-                "Expected checkpoint_epochs of at least 1 and checkpoint_minutes above 0. Received: "
-                f"checkpoint_epochs={self.checkpoint_epochs}, checkpoint_minutes={self.checkpoint_minutes}"
-            )
-        if self.evaluate_every is not None and self.evaluate_every < 0:
-            raise ValueError(f"Expected evaluate_every of at least 0. Received: evaluate_every={self.evaluate_every!r}")
-
-
+@runtime_checkable
 class Engine(Protocol):
     """What computes the steps."""
 
@@ -302,4 +262,4 @@ def _announce(run: Run, monitor: evaluation.Monitor) -> None:
     images = (run.total - run.done) * run.recipe.batch_size
     print(duration.describe(3 * models.flops_per_image(run.model) * images))
     if monitor.every:
-        print(f"The test sets are evaluated after every {monitor.every} epochs.")
+        print(f"Interval at which the test sets are evaluated, in epochs: {monitor.every}.")

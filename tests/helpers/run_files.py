@@ -20,7 +20,7 @@ def predictions(rng, labels, accuracy, overlap=()):
 
 
 def counts(logits, labels, overlap):
-    """As `evaluation.count_correct`, whose module imports TensorFlow."""
+    """As `predictions.Predictions.counts`, written apart from it."""
     correct = logits.argmax(axis=1) == labels
     clean = {"clean_total": int((~overlap).sum()), "clean_correct": int(correct[~overlap].sum())}
     return {"total": len(labels), "correct": int(correct.sum()), "overlap": int(overlap.sum()), **clean}

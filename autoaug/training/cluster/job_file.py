@@ -11,7 +11,7 @@ import numpy as np
 
 from autoaug.datasets import Dataset, LabelledImages
 from autoaug.recipes import Recipe
-from autoaug.training.loop import RunOptions
+from autoaug.training.options import RunOptions
 
 
 class Assignment(NamedTuple):

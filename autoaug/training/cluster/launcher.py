@@ -24,7 +24,7 @@ from autoaug.training import interruption, progress
 from autoaug.training.cluster import job_file
 from autoaug.training.cluster.layout import from_environment, lay_out
 from autoaug.training.cluster.messages import ERRORS, ClusterError
-from autoaug.training.loop import RunOptions
+from autoaug.training.options import RunOptions
 
 STARTUP_SECONDS = 300  # for every task to be reachable, once the chief is ready
 _POLL_SECONDS = 0.2

@@ -16,6 +16,7 @@ import tensorflow as tf
 from autoaug import datasets, evaluation, records, training
 from autoaug.files import ROOT
 from autoaug.training import loop, run_checkpoints
+from autoaug.training.options import RunOptions
 from autoaug.training.step import MEASURES, TrainingStep
 
 SCRIPT = ROOT / "tests" / "helpers" / "train_and_die.py"
@@ -198,7 +199,7 @@ def test_a_cost_that_is_not_finite_ends_the_run(tiny_dataset, tiny_recipe, tmp_p
     for _ in range(2):  # the same command comes to the same step again
         with pytest.raises(FloatingPointError, match=message):
             training.train(recipe, tiny_dataset, tmp_path, checkpoint_minutes=1e-9)
-    run = loop.Run(recipe, tiny_dataset, loop.RunOptions(run_dir=tmp_path))
+    run = loop.Run(recipe, tiny_dataset, RunOptions(run_dir=tmp_path))
     failed = np.load(tmp_path / "failed_step.npz")
     measured = run.step(*(failed[name] for name in ("images", "labels", "learning_rate", "step")))
     assert run.done == 1 and not np.isfinite(measured[1])

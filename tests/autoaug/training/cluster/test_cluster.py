@@ -15,6 +15,7 @@ from autoaug.files import ROOT
 from autoaug.training import loop
 from autoaug.training.cluster import job_file, launcher
 from autoaug.training.cluster.layout import from_environment, lay_out
+from autoaug.training.options import RunOptions
 from autoaug.training.run_checkpoints import DamagedCheckpointError
 
 
@@ -34,7 +35,7 @@ def test_two_asynchronous_workers_train_every_batch(tiny_dataset, tiny_recipe, t
     model = training.train(tiny_recipe, tiny_dataset, tmp_path, **arguments)
     history = pd.read_csv(tmp_path / "history.csv")
     assert epochs == [1, 2, 3]
-    run = loop.Run(tiny_recipe, tiny_dataset, loop.RunOptions(run_dir=tmp_path, seed=3, workers=2))
+    run = loop.Run(tiny_recipe, tiny_dataset, RunOptions(run_dir=tmp_path, seed=3, workers=2))
     assert (run.done, run.schedule.steps_per_epoch, run.total) == (12, 4, 12)
     # two steps of each worker in an epoch, and six in all: the last two updates have the rate of a sixth step
     expected = [recipes.learning_rate_at(0.1, step, 6) for step in (2, 4, 6)]
@@ -57,7 +58,7 @@ def test_two_synchronous_workers_compute_what_one_computes(tiny_dataset, tiny_re
     recipe = dataclasses.replace(tiny_recipe, epochs=5, learning_rate=0.01)
     for workers in (1, 2):
         run_dir, job = tmp_path / str(workers), tmp_path / f"{workers}.npz"
-        options = loop.RunOptions(run_dir=run_dir, seed=6, workers=workers, update="sync", checkpoint_epochs=5)
+        options = RunOptions(run_dir=run_dir, seed=6, workers=workers, update="sync", checkpoint_epochs=5)
         job.write_bytes(job_file.pack(job_file.Assignment(recipe, tiny_dataset, options)))
         layout = json.dumps(dataclasses.asdict(lay_out(["127.0.0.1"], workers, "sync")))
         script = str(ROOT / "tests" / "helpers" / "synchronous_worker.py")
@@ -70,11 +71,11 @@ def test_two_synchronous_workers_compute_what_one_computes(tiny_dataset, tiny_re
                 other.kill()
                 other.wait()
     one, two = (
-        loop.Run(recipe, tiny_dataset, loop.RunOptions(run_dir=tmp_path / str(n), seed=6, workers=n, update="sync"))
+        loop.Run(recipe, tiny_dataset, RunOptions(run_dir=tmp_path / str(n), seed=6, workers=n, update="sync"))
         for n in (1, 2)
     )
     assert one.done == two.done == 20
-    untrained = loop.Run(recipe, tiny_dataset, loop.RunOptions(run_dir=tmp_path / "untrained", seed=6)).model
+    untrained = loop.Run(recipe, tiny_dataset, RunOptions(run_dir=tmp_path / "untrained", seed=6)).model
     moved = [np.abs(a.numpy() - b.numpy()).max() for a, b in zip(one.model.weights, untrained.weights, strict=True)]
     assert max(moved) > 0.02
     for a, b in zip(one.model.weights, two.model.weights, strict=True):
@@ -87,7 +88,7 @@ def test_two_synchronous_workers_compute_what_one_computes(tiny_dataset, tiny_re
 def test_workers_share_the_loss_scale_of_half_precision(update, tiny_dataset, tiny_recipe, tmp_path):
     recipe, arguments = dataclasses.replace(tiny_recipe, precision="mixed_float16"), {"workers": 2, "update": update}
     model = training.train(recipe, tiny_dataset, tmp_path, **arguments)
-    run = loop.Run(recipe, tiny_dataset, loop.RunOptions(run_dir=tmp_path, **arguments))
+    run = loop.Run(recipe, tiny_dataset, RunOptions(run_dir=tmp_path, **arguments))
     assert model.compute_dtype == "float16" and run.done == 12
     assert (run.step.loss_scale.numpy(), run.step.good_steps.numpy()) == (2.0**15, 12)
     assert run.history[-1]["loss"] < run.history[0]["loss"] - 0.4
@@ -95,7 +96,7 @@ def test_workers_share_the_loss_scale_of_half_precision(update, tiny_dataset, ti
 
 def test_what_the_chief_reads_is_what_was_to_be_trained(tiny_dataset, tiny_recipe, tmp_path):
     test = datasets.LabelledImages("synthetic10", tiny_dataset.test_images, tiny_dataset.test_labels)
-    options = loop.RunOptions(run_dir=tmp_path, seed=5, workers=2, update="sync", evaluate_every=4)
+    options = RunOptions(run_dir=tmp_path, seed=5, workers=2, update="sync", evaluate_every=4)
     assignment = job_file.Assignment(tiny_recipe, tiny_dataset, options, [test], first_step=7)
     read = job_file.unpack(job_file.pack(assignment))
     assert (read.recipe, read.options, read.first_step) == (tiny_recipe, options, 7)
@@ -104,7 +105,7 @@ def test_what_the_chief_reads_is_what_was_to_be_trained(tiny_dataset, tiny_recip
 
 
 def test_workers_whose_checkpoints_are_all_damaged_say_so(tiny_dataset, tiny_recipe, tmp_path):
-    loop.Run(tiny_recipe, tiny_dataset, loop.RunOptions(run_dir=tmp_path, workers=2)).save()
+    loop.Run(tiny_recipe, tiny_dataset, RunOptions(run_dir=tmp_path, workers=2)).save()
     for path in (tmp_path / "checkpoints").iterdir():
         path.write_bytes(b"nothing")
     with (

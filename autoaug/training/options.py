@@ -1,0 +1,43 @@
+"""The options of a run, in one object."""
+
+import dataclasses
+import pathlib
+
+from autoaug import recipes
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a recipe is trained on a data set.
+
+    Args:
+        run_dir: the run's folder.
+        seed: of initial weights, order, augmentation, noise and the validation images; one of `recipes.SEEDS`.
+        checkpoint_epochs: a checkpoint after every so many epochs, and after the last; at least 1.
+        checkpoint_minutes: and, inside an epoch too, when the last one is so many minutes old; above 0.
+        evaluate_every: the test sets are evaluated after every so many epochs; 0: never; −1: as often as adds about
+            5 % to the computation (`evaluation.affordable_interval`).
+        workers: how many train.
+        update: how several workers update the model, one of `recipes.UPDATES`.
+
+    Raises:
+        ValueError: one of them is out of range.
+    """
+
+    run_dir: pathlib.Path
+    seed: int = 0
+    checkpoint_epochs: int = 1
+    checkpoint_minutes: float = 10.0
+    evaluate_every: int = -1
+    workers: int = 1
+    update: str = "async"
+
+    def __post_init__(self) -> None:
+        recipes.check_seed(self.seed)
+        if self.checkpoint_epochs < 1 or not self.checkpoint_minutes > 0:
+            raise ValueError(
+                "Expected checkpoint_epochs of at least 1 and checkpoint_minutes above 0. Received: "
+                f"checkpoint_epochs={self.checkpoint_epochs}, checkpoint_minutes={self.checkpoint_minutes}"
+            )
+        if self.evaluate_every < -1:
+            raise ValueError(f"Expected evaluate_every of at least -1. Received: evaluate_every={self.evaluate_every}")
