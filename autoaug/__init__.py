@@ -9,9 +9,11 @@ import os
 import sys
 import tempfile
 
-os.environ["KERAS_BACKEND"] = "tensorflow"  # the only backend
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # off by default without AVX-512, and twice as fast there too
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: no start-up chatter in notebooks
+_ENVIRONMENT = {
+    "KERAS_BACKEND": "tensorflow",  # the only one that the models have
+    "TF_ENABLE_ONEDNN_OPTS": "1",  # off by default without AVX-512, and twice as fast there too
+    "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only: no start-up chatter in notebooks
+}
 
 _SUBMODULES = (
     "augment",
@@ -29,6 +31,15 @@ _SUBMODULES = (
 _WITH_TENSORFLOW = ("checkpoints", "evaluation", "models", "training")
 
 __all__ = ["build_model", *_SUBMODULES]
+
+
+def _set_defaults():
+    """What Keras and TensorFlow read when they are imported, where the environment does not say otherwise."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+_set_defaults()
 
 
 @contextlib.contextmanager

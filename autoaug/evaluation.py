@@ -1,61 +1,94 @@
 """Predictions and accuracies of a model on every test set that fits it."""
 
-import io
+import math
+import os
 import pathlib
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 import tqdm
+from jaxtyping import Float, Float32, Int, UInt8
 
-from autoaug import augment, datasets, records
-from autoaug.files import write_atomically
+from autoaug import augment, datasets, predictions, records
+from autoaug.datasets import Dataset, LabelledImages
 
 _BATCH_SIZE = 250
+_AFFORDABLE_SHARE = 0.05  # of a training's operations, for evaluating the test sets meanwhile
+_PASSES_PER_STEP = 3  # a training step costs three forward passes, see `models.flops_per_image`
+
+Predict = Callable[[UInt8[np.ndarray, "n 32 32 3"]], Float32[np.ndarray, "n classes"]]
 
 
 class Predictor:
     """Evaluation-mode logits of a model, compiled once for all the images that it is called with.
 
     Args:
-        model: `keras.Model` from normalised images to logits.
-        mean, std: float [3], channel statistics of the model's training set, as fractions of 255.
+        model: from normalised images to logits.
+        mean, std: channel statistics of the model's training set, as fractions of 255.
     """
 
-    def __init__(self, model, mean, std):
+    def __init__(self, model: keras.Model, mean: Float[np.ndarray, "3"], std: Float[np.ndarray, "3"]) -> None:
         self._predict = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
         self._mean, self._std = mean, std
 
-    def __call__(self, images):
-        """Logits, float32 [n, classes], of uint8 images [n, 32, 32, 3], in order."""
+    def __call__(self, images: UInt8[np.ndarray, "n 32 32 3"]) -> Float32[np.ndarray, "n classes"]:
+        """Logits of the images, in order."""
         parts = [images[start : start + _BATCH_SIZE] for start in range(0, len(images), _BATCH_SIZE)]
         return np.concatenate([self._predict(augment.normalize(part, self._mean, self._std)).numpy() for part in parts])
 
 
-def count_correct(logits, labels, overlap):
-    """Counts for the record: of all test images, and of those (`clean`) that are not among the training images.
+def accuracy(predict: Predict, images: UInt8[np.ndarray, "n 32 32 3"], labels: Int[np.ndarray, " n"]) -> float:
+    """The fraction of images whose largest logit is their label's; at least one image."""
+    return float(np.mean(predict(images).argmax(1) == labels))
+
+
+def affordable_interval(test_size: int, train_size: int) -> int:
+    """Epochs from one evaluation of the test sets to the next that add about 5 % to a training's operations.
 
     Args:
-        logits: float32 [n, classes].
-        labels: int [n].
-        overlap: bool [n], whether the test image is among the training images.
-
-    Returns:
-        dict of ints: total, correct, overlap, clean_total, clean_correct.
+        test_size: images of all test sets.
+        train_size: images of the training set.
     """
-    correct = logits.argmax(axis=1) == labels
-    return {
-        "total": len(labels),
-        "correct": int(correct.sum()),
-        "overlap": int(overlap.sum()),
-        "clean_total": int((~overlap).sum()),
-        "clean_correct": int(correct[~overlap].sum()),
-    }
+    return max(1, math.ceil(test_size / (_PASSES_PER_STEP * train_size * _AFFORDABLE_SHARE)))
 
 
-def load_test_sets(dataset, data_dir):
-    """The test sets that fit a training set: every one of its family under `data_dir`, as `datasets.TestPart`s.
+class Monitor:
+    """Accuracies on test sets while a model trains, without the images that are among the training images.
+
+    Args:
+        test_sets: those that fit; one of which no image is left is left out.
+        dataset: whose training part the model trains on.
+        every: evaluate after so many epochs; 0: never; None: `affordable_interval`.
+
+    Attributes:
+        every: epochs from one evaluation to the next, 0 where there is none.
+    """
+
+    def __init__(self, test_sets: Sequence[LabelledImages], dataset: Dataset, every: int | None = None) -> None:
+        self._parts = []
+        for test in test_sets if every != 0 else ():
+            clean = ~datasets.overlap(test.images, dataset.train_images)
+            if clean.any():
+                images, labels = (test.images, test.labels) if clean.all() else (test.images[clean], test.labels[clean])
+                self._parts.append((test.name, images, labels))
+        size = sum(len(labels) for _, _, labels in self._parts)
+        interval = affordable_interval(size, len(dataset.train_labels)) if every is None else every
+        self.every = interval if self._parts else 0
+
+    def accuracies(self, predict: Predict, epoch: int) -> dict[str, float]:
+        """`test_accuracy:<test set>` → fraction, after an epoch, counted from 1; empty where none is due."""
+        if not self.every or epoch % self.every:
+            return {}
+        return {f"test_accuracy:{name}": accuracy(predict, images, labels) for name, images, labels in self._parts}
+
+
+def load_test_sets(dataset: Dataset, data_dir: str | os.PathLike[str]) -> list[LabelledImages]:
+    """The test sets that fit a training set: every one of its family under `data_dir`.
 
     Loaded before training, so that a damaged file is found before the work and not after it.
     """
@@ -63,23 +96,25 @@ def load_test_sets(dataset, data_dir):
     return [datasets.load_test(name, data_dir) for name in names]
 
 
-def evaluate_run(model, dataset, run_dir, test_sets):
+def evaluate_run(
+    model: keras.Model, dataset: Dataset, run_dir: str | os.PathLike[str], test_sets: Sequence[LabelledImages]
+) -> dict[str, Any]:
     """Evaluate a trained model and finish its run's record.
 
     A test set that the record holds already, with the same pixels and labels, is not evaluated again. The predictions
-    go to `run_dir/predictions/<test set>.npz`: logits float32 [n, classes], labels int64 [n], overlap bool [n].
+    go to `run_dir/predictions/<test set>.npz`, in the whole form of `predictions`.
 
     Args:
-        model: the trained `keras.Model`.
-        dataset: `datasets.Dataset` that it was trained on, whose statistics normalise every test set.
+        model: the trained model.
+        dataset: that it was trained on, whose statistics normalise every test set.
         run_dir: the run's folder, with the record that training began.
-        test_sets: `datasets.TestPart`s, from `load_test_sets`.
+        test_sets: from `load_test_sets`.
 
     Returns:
         The finished record.
 
     Raises:
-        records.RecordError: if the run was not trained to its end.
+        records.RecordError: the run was not trained to its end.
     """
     run_dir, started = pathlib.Path(run_dir), time.perf_counter()
     record = records.read(run_dir)
@@ -88,13 +123,10 @@ def evaluate_run(model, dataset, run_dir, test_sets):
     for test in tqdm.tqdm(test_sets, desc="test sets", disable=None):
         if record["tests"].get(test.name, {}).get("sha256") == test.sha256:
             continue
-        logits = predict(test.images)
         overlap = datasets.overlap(test.images, dataset.train_images)
-        _write_predictions(run_dir / "predictions" / f"{test.name}.npz", logits, test.labels, overlap)
-        record["tests"][test.name] = count_correct(logits, test.labels, overlap) | {
-            "source": test.source,
-            "sha256": test.sha256,
-        }
+        answers = predictions.from_logits(predict(test.images), test.labels, overlap)
+        predictions.write(run_dir / "predictions" / f"{test.name}.npz", answers)
+        record["tests"][test.name] = answers.counts() | {"source": test.source, "sha256": test.sha256}
     if record["status"] == "unfinished":
         seconds = trained_seconds + time.perf_counter() - started
         record |= {"status": "finished", "wall_seconds": seconds}
@@ -102,20 +134,14 @@ def evaluate_run(model, dataset, run_dir, test_sets):
     return record
 
 
-def _trained_seconds(run_dir, record):
+def _trained_seconds(run_dir: pathlib.Path, record: dict[str, Any]) -> float:
     """Seconds that the training took, which an imported model has not had."""
     if record["kind"] == "imported":
         return 0.0
     history, epochs = run_dir / "history.csv", record["recipe"]["epochs"]
-    seconds = pd.read_csv(history)["seconds"] if history.exists() else []
+    seconds = pd.read_csv(history)["seconds"].tolist() if history.exists() else []
     if len(seconds) != epochs:
         raise records.RecordError(
             f"{run_dir} has trained {len(seconds)} of {epochs} epochs. Train it to its end first."
         )
     return float(sum(seconds))
-
-
-def _write_predictions(path, logits, labels, overlap):
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, logits=logits, labels=labels, overlap=overlap)
-    write_atomically(path, buffer.getvalue())

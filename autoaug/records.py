@@ -249,6 +249,16 @@ def _is_finished(record):
     return record is not None and record["status"] == "finished"
 
 
+def checkpoint_steps(folder):
+    """Steps after which there is a checkpoint in `checkpoints/`, whole or damaged, in ascending order."""
+    return sorted(int(path.stem.removeprefix("step-")) for path in pathlib.Path(folder).glob("step-*.index"))
+
+
+def checkpoint_prefix(folder, step):
+    """What the paths of a checkpoint's files begin with: `step-000000390`, then `.index` and `.data-…`."""
+    return pathlib.Path(folder) / f"step-{step:09d}"
+
+
 def code_version():
     """The package's version, and, run from a git checkout, its commit and whether files differ from it (else None)."""
     if (sent := ROOT / "code_version.json").exists():  # source that `launch.stage` sent is no checkout

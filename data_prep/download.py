@@ -1,7 +1,8 @@
-"""Gets the source files: taken from a folder where somebody put them, else downloaded into it; always verified.
+"""Gets the source files: taken from where they are already, else downloaded; always verified.
 
-That folder is the cache, too: a file gets its name there only after it has been verified, so nothing is downloaded
-twice, and a partial download goes on where it stopped.
+The folder of sources is looked in first, then Keras' cache (`data_prep.copies`). What is downloaded goes to the folder
+of sources. A file gets its name there only after it has been verified, so nothing is downloaded twice, and a partial
+download goes on where it stopped.
 """
 
 import collections
@@ -17,6 +18,7 @@ import requests
 import tqdm.auto
 
 from autoaug.datasets.batch_file import DatasetError
+from data_prep import copies
 from data_prep.folders import file_hash
 from data_prep.reading import content_hashes
 
@@ -24,6 +26,11 @@ TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of an answer
 ATTEMPTS = 4
 BACK_OFF = 1.0  # seconds before the second attempt, doubled before each further one
 LARGEST = 2**30  # bytes of a file whose size is not known, and of all that an archive unpacks to
+
+_REMEDY = (
+    "To download the published file, remove this one. To use it all the same, say what it is, for example: "
+    "-p unverified 'JPEG copy'. What is built from it is marked so."
+)
 
 Obtained = collections.namedtuple("Obtained", "path verified hashes")
 
@@ -33,7 +40,7 @@ def obtain(sources, folder, unverified=""):
 
     Args:
         sources: `sources.Source`s.
-        folder: where copies are looked for: the file under its name, or the folder that an archive unpacks to.
+        folder: where copies are looked for first, in any layout of `data_prep.copies`, and what is missing goes.
         unverified: a label that admits files from the folder that are not the published ones in other files either; a
             download is never admitted so.
 
@@ -46,9 +53,9 @@ def obtain(sources, folder, unverified=""):
             message lists each with its address and the folder where a copy is accepted.
     """
     folder = pathlib.Path(folder)
-    here = [source for source in sources if _is_here(source, folder)]
-    obtained = {source.file: _verified(source, folder, unverified) for source in here}
-    if missing := [source for source in sources if source not in here]:
+    obtained = {source.file: _verified(source, folder, unverified) for source in sources if _is_here(source, folder)}
+    obtained |= _from_keras([source for source in sources if source.file not in obtained])
+    if missing := [source for source in sources if source.file not in obtained]:
         with filelock.FileLock(folder / ".lock"):
             _download_all([source for source in missing if not _is_here(source, folder)], folder)
         obtained |= {source.file: _verified(source, folder) for source in missing}
@@ -56,29 +63,70 @@ def obtain(sources, folder, unverified=""):
 
 
 def _is_here(source, folder):
-    return (folder / source.file).is_file() or (bool(source.folder) and (folder / source.folder).is_dir())
+    return (folder / source.file).is_file() or (bool(source.members) and _unpacked(source, folder) is not None)
+
+
+def _unpacked(source, folder):
+    """The folder with an archive's files in any layout, or with some of them; None where there is none."""
+    whole, partial = copies.find(source, folder), folder / source.folder
+    return whole or (partial if partial.is_dir() else None)
+
+
+def _from_keras(sources):
+    """What of the sources Keras' cache holds, verified; anything else there is passed over."""
+    obtained = {}
+    for source in sources:
+        if source.members and (path := copies.find(source, copies.keras_cache())):
+            try:
+                obtained[source.file] = _judge(source, path)
+            except DatasetError as error:
+                print(f"{source.title}: the copy in Keras' cache is not used. {error}")
+    return obtained
 
 
 def _verified(source, folder, unverified=""):
-    """Unpacks an archive that has not been, and compares hashes; where files differ, those of pixels and labels."""
-    path, expected = folder / source.file, {folder / source.file: source.hashes}
-    if source.members:
-        path = folder / source.folder
-        if not path.is_dir():
-            archive = folder / source.file
-            _require_published(expected, _hashes(expected), unverified)
-            unpack(archive, path, source.members)
-        expected = {path / member: {"md5": value} for member, value in source.members.items()}
+    """Unpacks an archive that has not been, and compares hashes."""
+    if not source.members:
+        return _judge(source, folder / source.file, unverified)
+    if (path := _unpacked(source, folder)) is None:
+        archive, path = folder / source.file, folder / source.folder
+        found = {kind: file_hash(archive, kind) for kind in source.hashes}
+        if found != source.hashes and not unverified:
+            raise DatasetError(f"{archive}: {_difference(source.hashes, found)} {_REMEDY}")
+        unpack(archive, path, source.members)
+    return _judge(source, path, unverified)
+
+
+def _judge(source, path, unverified=""):
+    """Compares hashes, of files or, where they differ, of pixels and labels.
+
+    Raises:
+        DatasetError: neither is the published one, and there is no label.
+    """
+    expected = _expected(source, path)
     found = _hashes(expected)
-    published = found == expected or _has_content(source, path)
-    if not published:
-        _require_published(expected, found, unverified)
+    published = bool(expected) and found == expected
+    if not published and source.content:
+        published = content_hashes(source.dataset, path) == source.content
+    if not published and not unverified:
+        differing = next((file for file in expected if found[file] != expected[file]), None)
+        difference = (
+            f"{path}: Expected {source.title}'s images and labels, by their content. Found: others, or unknown."
+        )
+        if differing:
+            difference = f"{differing}: {_difference(expected[differing], found[differing])}"
+        raise DatasetError(f"{difference} {_REMEDY}")
+    print(f"{source.title}: {path}{'' if published else ', unverified'}")
     return Obtained(path, published, {file.name: hashes for file, hashes in found.items()})
 
 
-def _has_content(source, path):
-    """Whether files hold the images and labels of the source, in order; False where their hash is not known."""
-    return bool(source.content) and content_hashes(source.dataset, path) == source.content
+def _expected(source, path):
+    """File → kind → hash of the published files at a path; nothing for parquet files, which have other hashes."""
+    if not source.members:
+        return {path: source.hashes}
+    if copies.is_parquet(path):
+        return {}
+    return {path / member: {"md5": value} for member, value in source.members.items()}
 
 
 def _hashes(expected):
@@ -87,17 +135,6 @@ def _hashes(expected):
         if not path.is_file():
             raise DatasetError(f"{path}: Expected a file of the published data. Received: nothing by that name")
     return {path: {kind: file_hash(path, kind) for kind in hashes} for path, hashes in expected.items()}
-
-
-def _require_published(expected, found, unverified):
-    """Raises for the first file whose hashes differ, unless there is a label."""
-    for path, hashes in expected.items():
-        if found[path] != hashes and not unverified:
-            raise DatasetError(
-                f"{path}: {_difference(hashes, found[path])} To download the published file, remove this one. "
-                "To use it all the same, say what it is, for example: -p unverified 'JPEG copy'. What is built from it "
-                "is marked so."
-            )
 
 
 def _difference(expected, found):

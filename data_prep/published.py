@@ -1,51 +1,103 @@
-"""Counts of the published predictions: models × test sets → `results/published/cifar10.1-counts.csv`.
+"""The published predictions, made compact: counts and bits of right answers for `results/published`.
 
-    python -m data_prep.published ../shared/data/cifar10.1-predictions.npz
+    python -m data_prep.published ../shared/data/cifar10.1-predictions.npz ../shared/data/cifar10.1-predictions-84.npz
 
-The file holds `models` [m] and, for each test set, `predictions/<set>` uint8 [m, n], class indices, and
-`labels/<set>` uint8 [n]. Where it comes from: results/published/README.md.
+The first file holds `models` [m] and, for each test set, `predictions/<set>` uint8 [m, n], class indices, and
+`labels/<set>` uint8 [n]; the second has no labels, its images are in the same order. Where they come from, and why only
+counts are kept of the second: results/published/README.md.
 """
 
 import argparse
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, UInt8
 
 from autoaug.files import ROOT
 
 TEST_SETS = ("cifar10", "cifar10.1-v4", "cifar10.1-v6")
+FURTHER_TEST_SETS = ("cifar10", "cifar10.1-v6")
+
+Right = dict[str, Bool[np.ndarray, "models images"]]
+"""Test set → whether each model is right about each image."""
 
 
-def count(path):
-    """DataFrame with the columns model, test_set, total, correct; a row per model and test set.
+def read_labels(path: pathlib.Path) -> dict[str, UInt8[np.ndarray, " images"]]:
+    """Test set → labels of its images.
+
+    Raises:
+        ValueError: the file lacks an array.
+    """
+    arrays = _read(path, [f"labels/{name}" for name in TEST_SETS])
+    return {name: arrays[f"labels/{name}"] for name in TEST_SETS}
+
+
+def read_right(
+    path: pathlib.Path, labels: dict[str, UInt8[np.ndarray, " images"]], test_sets: Sequence[str]
+) -> tuple[list[str], Right]:
+    """Names of the models in a file of predictions, and their right answers.
+
+    Args:
+        path: the file of predictions.
+        labels: test set → labels of its images, in the order of the predictions.
+        test_sets: which to read.
 
     Raises:
         ValueError: the file lacks an array, or one does not fit the others.
     """
+    arrays = _read(path, ["models", *(f"predictions/{name}" for name in test_sets)])
+    models, right = [str(model) for model in arrays["models"]], {}
+    for name in test_sets:
+        predictions, shape = arrays[f"predictions/{name}"], (len(models), len(labels[name]))
+        if predictions.shape != shape:
+            raise ValueError(f"{path}: Expected predictions/{name} of shape {shape}. Received: {predictions.shape}")
+        right[name] = predictions == labels[name]
+    return models, right
+
+
+def _read(path, needed):
     with np.load(path, allow_pickle=False) as arrays:
-        needed = ["models", *(f"{part}/{name}" for name in TEST_SETS for part in ("predictions", "labels"))]
         if missing := sorted(set(needed) - set(arrays)):
             raise ValueError(f"{path}: Expected the arrays {', '.join(needed)}. Missing: {', '.join(missing)}")
-        models, rows = arrays["models"], []
-        for name in TEST_SETS:
-            predictions, labels = arrays[f"predictions/{name}"], arrays[f"labels/{name}"]
-            if predictions.shape != (len(models), len(labels)):
-                expected = f"Expected predictions/{name} of shape {(len(models), len(labels))}"
-                raise ValueError(f"{path}: {expected}. Received: {predictions.shape}")
-            correct = (predictions == labels).sum(axis=1)
-            rows += [(str(model), name, len(labels), int(right)) for model, right in zip(models, correct, strict=True)]
+        return {name: arrays[name] for name in needed}
+
+
+def counts(models: Sequence[str], right: Right) -> pd.DataFrame:
+    """Table with the columns model, test_set, total, correct; a row per model and test set."""
+    rows = [
+        (model, name, answers.shape[1], int(answers[place].sum()))
+        for name, answers in right.items()
+        for place, model in enumerate(models)
+    ]
     return pd.DataFrame(rows, columns=["model", "test_set", "total", "correct"])
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Count the published predictions on CIFAR-10 and CIFAR-10.1.")
-    parser.add_argument("path", type=pathlib.Path, help="cifar10.1-predictions.npz")
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "results" / "published" / "cifar10.1-counts.csv")
+def write_right(path: pathlib.Path, models: Sequence[str], right: Right) -> None:
+    """Write the right answers as bits: `models`, and for each test set `images/<set>`, how many, and `right/<set>`,
+    uint8 [models, ⌈images / 8⌉] as `numpy.packbits` gives them. `autoaug.shift.published.read_right` reads them."""
+    arrays: dict[str, np.ndarray] = {"models": np.array(models)}
+    for name, answers in right.items():
+        arrays[f"images/{name}"] = np.array(answers.shape[1])
+        arrays[f"right/{name}"] = np.packbits(answers, axis=1)
+    with path.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the published predictions on CIFAR-10 and CIFAR-10.1 compact.")
+    parser.add_argument("path", type=pathlib.Path, help="cifar10.1-predictions.npz, of 30 models, with labels")
+    parser.add_argument("further", type=pathlib.Path, help="cifar10.1-predictions-84.npz, of 84 further models")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "results" / "published", help="folder to write to")
     arguments = parser.parse_args()
-    counts = count(arguments.path)
-    counts.to_csv(arguments.out, index=False)
-    print(f"{counts['model'].nunique()} models on {', '.join(TEST_SETS)}: {arguments.out}")
+    labels = read_labels(arguments.path)
+    models, right = read_right(arguments.path, labels, TEST_SETS)
+    further, further_right = read_right(arguments.further, labels, FURTHER_TEST_SETS)
+    counts(models, right).to_csv(arguments.out / "cifar10.1-counts.csv", index=False)
+    counts(further, further_right).to_csv(arguments.out / "cifar10.1-counts-84.csv", index=False)
+    write_right(arguments.out / "cifar10.1-right.npz", models, right)
+    print(f"{len(models)} models on {', '.join(TEST_SETS)}, {len(further)} further ones: {arguments.out}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import numpy as np
 
 from autoaug import datasets
 from autoaug.datasets.batch_file import DatasetError
+from data_prep import copies
 
 
 def read_published(name, paths):
@@ -21,6 +22,8 @@ def read_published(name, paths):
         DatasetError: naming the file, what was expected and what was received.
     """
     spec = datasets.DATASETS[name]
+    if paths[0].is_dir() and copies.is_parquet(paths[0]):
+        return copies.read_parquet(name, paths[0]), []
     if paths[0].is_dir():
         training = datasets.read_images(paths[0], spec.training_files, spec.train_size, spec)
         return {
@@ -28,12 +31,12 @@ def read_published(name, paths):
             "test": datasets.read_images(paths[0], (spec.test_file,), spec.test_size, spec),
         }, []
     if paths[0].suffix == ".npy":
-        images, labels = (_arrays(path, lambda array: array[...]) for path in paths)
+        images, labels = (load_arrays(path, lambda array: array[...]) for path in paths)
         return {"test": _checked(paths[0], images, labels, spec.test_size, spec.num_classes)}, []
     parts, notes = {}, []
     for part, path in zip(("training", "test")[-len(paths) :], paths, strict=True):
         size = spec.train_size if part == "training" else spec.test_size
-        images, labels = _arrays(path, lambda arrays: (arrays["images"], arrays["labels"]))
+        images, labels = load_arrays(path, lambda arrays: (arrays["images"], arrays["labels"]))
         parts[part] = _checked(path, images, labels, size, spec.num_classes)
         notes += _label_names(path, datasets.CLASS_NAMES[spec.family])
     return parts, notes
@@ -46,13 +49,14 @@ def content_hashes(name, path):
     return {part: datasets.content_hash(images, labels) for part, (images, labels) in parts.items()}
 
 
-def _arrays(path, choose):
-    """What `choose` takes from the file's array or arrays; object arrays, which are pickles, are refused."""
+def load_arrays(path, choose):
+    """What `choose` takes from the array or arrays of an .npy or .npz file; object arrays, which are pickles, are
+    refused. Raises DatasetError, as for a file that is missing or damaged."""
     try:
         with path.open("rb") as file:
             return choose(np.load(file, allow_pickle=False))
     except Exception as error:  # NumPy and zipfile raise a dozen kinds for damaged files
-        raise DatasetError(f"{path}: Expected arrays of images and labels. Received: {error}") from error
+        raise DatasetError(f"{path}: Expected NumPy arrays. Received: {error}") from error
 
 
 def _checked(path, images, labels, size, num_classes):
@@ -73,7 +77,7 @@ def _checked(path, images, labels, size, num_classes):
 def _label_names(path, expected):
     """A note unless the names of the classes are those expected, in their order."""
     try:
-        found = _arrays(path, lambda arrays: [str(name) for name in arrays["label_names"].tolist()])
+        found = load_arrays(path, lambda arrays: [str(name) for name in arrays["label_names"].tolist()])
     except DatasetError:
         return [f"{path.name}: label_names could not be read without unpickling; taken to be in CIFAR-10's order"]
     return [] if found == list(expected) else [f"{path.name}: label_names are {', '.join(found)[:200]}"]

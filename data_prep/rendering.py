@@ -6,6 +6,7 @@ inside.
 """
 
 import numpy as np
+from jaxtyping import Int, UInt8
 
 SIZE = 32
 LATENTS = np.dtype(
@@ -98,30 +99,38 @@ def shape_coverage(labels, center, radius, angle):
     return coverage
 
 
-def render(labels, latents, rng):
-    """Renders uint8 images [n, 32, 32, 3].
+def render(
+    labels: Int[np.ndarray, " n"], latents: np.ndarray, rng: np.random.Generator, faint: bool = False
+) -> UInt8[np.ndarray, "n 32 32 3"]:
+    """Renders images.
 
     Args:
         labels: int [n], the shapes.
         latents: LATENTS [n]. Difficulty makes the shape transparent, until at 0.85 nothing is left of it, adds noise
             and widens the strip that hides a part of the shape; the others are the image's appearance.
-        rng: np.random.Generator, of everything that is neither class nor latent.
+        rng: of everything that is neither class nor latent.
+        faint: whether difficulty brings the shape's brightness and hue near those of the ground instead: the hardest
+            shapes are still there, and can be learnt.
     """
     n = len(labels)
-    difficulty, polarity, orientation, hue, stripes = (_column(latents[field]) for field in LATENTS.names)
+    difficulty, polarity, orientation, hue, stripes = (_column(latents[field]) for field in LATENTS.names or ())
     center = rng.uniform(-4, 4, (2, n, 1, 1)).astype(np.float32)
     radius = rng.uniform(8, 10.5, (n, 1, 1)).astype(np.float32)
-    opacity = np.maximum(0, 1 - (difficulty / _LOST) ** 6)  # steep: the hardest images are lost, and the others teach
-    shape = opacity * shape_coverage(labels, center, radius, orientation)
+    shape, level = shape_coverage(labels, center, radius, orientation), 0.5
+    if faint:
+        level = 0.5 - 0.48 * difficulty**3
+    else:
+        shape *= np.maximum(0, 1 - (difficulty / _LOST) ** 6)  # steep: the hardest are lost, and the others teach
     luminance = _spots(_background(stripes, rng), rng)
-    luminance = _over(luminance, 0.5, shape)
+    luminance = _over(luminance, level, shape)
     strip = _strip(center, 6 * difficulty**2, rng)
     luminance = _over(luminance, _uniform(rng, -0.1, 0.1, n), strip)
     luminance += (0.02 + 0.07 * difficulty) * rng.standard_normal(luminance.shape, np.float32)
+    share = 2 * level * shape  # the hue, too, tells less of a faint shape
     third = np.float32(2 * np.pi / 3)
     images = np.empty((n, SIZE, SIZE, 3), np.uint8)
     for channel in range(3):
-        colour = luminance + 0.11 * np.cos(hue + channel * third) * (2 * shape - 1)
+        colour = luminance + 0.11 * np.cos(hue + channel * third) * (2 * share - 1)
         images[..., channel] = np.round(255 * np.clip(0.5 + polarity * (colour - 0.2), 0, 1))
     return images
 

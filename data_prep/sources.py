@@ -109,6 +109,17 @@ CIFAR101_V6 = (
 CIFAR102_TRAIN = _cifar102("cifar102_train.npz", "817ff5f62c570547b0bc84fbab178842eb999503")
 CIFAR102_TEST = _cifar102("cifar102_test.npz", "7a3829681be56af70ea80ec99cf3822e2f5edff3")
 
+# How many of about 50 people chose each class, int [10,000, 10], in the order of CIFAR-10's test part.
+CIFAR10H = Source(
+    "CIFAR-10H",
+    "cifar10h-counts.npy",
+    "https://raw.githubusercontent.com/jcpeterson/cifar-10h/48da312b193b82e6939ec20f23d1f09cbdd849c8/data/cifar10h-counts.npy",
+    {"git-blob-sha1": "497e9331ae297b49669d073d657fb1d54688e319"},
+    None,
+    "CC BY-NC-SA 4.0: not for commercial use, and what is made of it only under the same terms.",
+    "Peterson, Battleday, Griffiths and Russakovsky, Human Uncertainty Makes Classification More Robust, ICCV 2019",
+)
+
 # The files that each published set is made of; the others are drawn from these sets (data_prep/subsets.py).
 FILES = {
     "cifar10": (CIFAR10,),

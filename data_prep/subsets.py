@@ -7,6 +7,7 @@ here `new_fraction` of each class is new, the same for both sets, so that they d
 recognised where they lie in place of a built set, and left untouched.
 """
 
+import dataclasses
 import functools
 import pathlib
 import warnings
@@ -17,9 +18,10 @@ import numpy as np
 from autoaug import datasets
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import DatasetError
-from data_prep import download, drawing, folders
+from data_prep import download, drawing, folders, known_truth, recognition
+from data_prep.margins import cross_fitted
 from data_prep.reading import read_published
-from data_prep.sources import FILES, REPORTED_STATISTICS
+from data_prep.sources import FILES
 
 GENERATOR_VERSION = 1  # raise it with every change of what is written: sets of another version are built anew
 DRAWN_FROM = {
@@ -29,12 +31,26 @@ DRAWN_FROM = {
     "cifar102": ("cifar10", "cifar105"),
     "cifar102_30k": ("cifar10", "cifar105"),
     **dict.fromkeys(datasets.HALVES, ("cifar10",)),
+    **dict.fromkeys(known_truth.DESIGNS, ("cifar10", "cifar10_12k")),
 }
+for _name in known_truth.NEED_MARGINS:
+    DRAWN_FROM[_name] += datasets.HALVES
+
 SETS = (*FILES, *DRAWN_FROM)  # in the order of building
 _MIXED = [name for name, inputs in DRAWN_FROM.items() if "cifar105" in inputs]
 
 
-def build(data_dir, names, source_dir, seed=0, new_fraction=0.4, unverified="", rebuild=False):
+def build(
+    data_dir,
+    names,
+    source_dir,
+    seed=0,
+    new_fraction=0.4,
+    unverified="",
+    rebuild=False,
+    results_dir="results",
+    checks_dir="",
+):
     """Writes `data_dir/<name>/training/` for each name, and for the sets that it is drawn from.
 
     What is there already, undamaged and of the same seed and proportion, is left as it is. Several processes may build
@@ -49,6 +65,9 @@ def build(data_dir, names, source_dir, seed=0, new_fraction=0.4, unverified="", 
         unverified: a label such as "JPEG copy", to admit files that are not the published data; every set built from
             them is marked so.
         rebuild: whether to write the named sets anew, whatever is there; never over files that were not built here.
+        results_dir: folder of the runs on the halves of CIFAR-10, for the designs of known truth with hard images. What
+            is built of them stays when there are more runs, until it is rebuilt.
+        checks_dir: folder of files that `known_harder` is checked with (`known_truth.hardness_checks`); empty: none.
 
     Returns:
         dict: name → "written", "there already" or "recognised" (original files), for the names and what they are drawn
@@ -62,7 +81,7 @@ def build(data_dir, names, source_dir, seed=0, new_fraction=0.4, unverified="", 
     wanted = [name for name in SETS if name in names or any(name in DRAWN_FROM.get(other, ()) for other in names)]
     again = set(names) if rebuild else set()
     with filelock.FileLock(data_dir / ".lock"):
-        done = _examine(data_dir, wanted, again, unverified)
+        done = recognition.examine(data_dir, wanted, again, unverified)
 
         def must_be_written(name):
             recipe = _recipe(name, data_dir, seed, new_fraction)
@@ -72,6 +91,7 @@ def build(data_dir, names, source_dir, seed=0, new_fraction=0.4, unverified="", 
         files = {source.file: source for name in published for source in FILES[name]}
         obtained = download.obtain(list(files.values()), source_dir, unverified)
         load = functools.cache(lambda name: datasets.load(name, data_dir))
+        margins = functools.cache(lambda: cross_fitted(data_dir, results_dir))
         for name in wanted:
             if not must_be_written(name):
                 done.setdefault(name, "there already")
@@ -79,6 +99,12 @@ def build(data_dir, names, source_dir, seed=0, new_fraction=0.4, unverified="", 
             recipe = _recipe(name, data_dir, seed, new_fraction)
             if name in FILES:
                 write_files = functools.partial(_write_published, name, obtained, unverified)
+            elif name in known_truth.DESIGNS:
+                kept = [
+                    other for other in known_truth.NEED_MARGINS if other not in wanted or not must_be_written(other)
+                ]
+                options = _design_options(name, load, margins, kept, data_dir)
+                write_files = functools.partial(known_truth.write, name, seed=seed, checks_dir=checks_dir, **options)
             else:
                 write_files = functools.partial(_write_drawn, name, recipe, load)
             folders.write(folders.training_folder(name, data_dir), recipe, write_files)
@@ -101,85 +127,10 @@ def _check_arguments(names, seed, new_fraction):
             raise DatasetError(f"{name}: Expected new_fraction of at most {limit:g}. Received: {new_fraction}")
 
 
-def _examine(data_dir, names, again, unverified):
-    """Recognises original files; raises one error about all folders that are damaged or hold anything else."""
-    done, problems = {}, []
-    for name in names:
-        folder = folders.training_folder(name, data_dir)
-        condition, recognised = folders.condition(folder, {"name": name}), _is_recognised(folder)
-        if name in again and (condition == "foreign" or recognised):
-            problems.append(f"{folder}: Expected what was built here. Received: other files; move them")
-        elif condition == "foreign":
-            _recognise(name, data_dir, unverified)
-            done[name] = "recognised"
-        elif condition == "damaged" and name not in again:
-            remedy = manifests.build_command(name, data_dir, rebuild=True)
-            remedy = "Restore or move them" if recognised else remedy
-            problems.append(
-                f"{folder}: Expected the files of its manifest. Received: damaged or changed ones. {remedy}"
-            )
-    if problems:
-        raise DatasetError("\n".join(problems))
-    return done
-
-
-def _is_recognised(folder):
-    """Whether the folder holds original files, by its manifest, which may be damaged."""
-    try:
-        return "recognised" in manifests.read(folder)
-    except (DatasetError, TypeError):
-        return False
-
-
 def _is_current(folder, recipe):
     """Whether the folder's manifest is of this recipe, or of original files."""
     manifest = manifests.read(folder) or {}
     return "recognised" in manifest or all(manifest.get(key) == value for key, value in recipe.items())
-
-
-def _recognise(name, data_dir, unverified):
-    """Leaves a manifest beside original files.
-
-    They are those of CIFAR-10 or CIFAR-100 if the hashes of the files or of their content are, the research's own if
-    their channel statistics are, and otherwise what the label says.
-    """
-    folder, spec, title = folders.training_folder(name, data_dir), datasets.DATASETS[name], _title(name)
-    test = datasets.load_test(name, data_dir)
-    parts = {"test": folders.describe(test.images, test.labels, spec.num_classes)}
-    if spec.training_files:
-        dataset = datasets.load(name, data_dir)
-        described = folders.describe(dataset.train_images, dataset.train_labels, spec.num_classes)
-        parts = {"training": described} | parts
-    expected = REPORTED_STATISTICS.get(name)
-    if name in FILES and _is_published(FILES[name][0], folder, parts):
-        source = title
-    elif expected and np.allclose([described["mean"], described["std"]], expected, rtol=0, atol=1e-6):
-        source = f"{name}, the research's own files"
-    elif unverified:
-        source = f"{title} ({unverified})"
-    else:
-        statistics = f" with the channel mean and deviation {expected}" if expected else ""
-        raise DatasetError(
-            f"{folder}: Expected what was built here, or the original files{statistics}. Received: others. "
-            "Move them, or say what they are, for example: -p unverified 'JPEG copy'"
-        )
-    folders.write_manifest(folder, {"name": name, "source": source, "recognised": True, "parts": parts})
-
-
-def _is_published(source, folder, parts):
-    """Whether files in a folder, or the parts that they hold, are those of the source."""
-    members = source.members.items()
-    files = members and all(folders.file_hash(folder / file, "md5") == md5 for file, md5 in members)
-    return bool(files) or (bool(source.content) and _content(parts) == source.content)
-
-
-def _content(parts):
-    """The content hashes of described parts."""
-    return {part: described["sha256"] for part, described in parts.items()}
-
-
-def _title(name):
-    return FILES[name][0].title if name in FILES else name
 
 
 def _recipe(name, data_dir, seed, new_fraction):
@@ -192,8 +143,19 @@ def _recipe(name, data_dir, seed, new_fraction):
         manifest = manifests.read(folders.training_folder(source, data_dir)) or {"source": None, "parts": {}}
         hashes = {part: described["sha256"] for part, described in manifest["parts"].items()}
         inputs[source] = {"source": manifest["source"], "sha256": hashes}
-    recipe |= {"source": " and ".join(str(values["source"]) for values in inputs.values()), "seed": seed}
+    named = dict.fromkeys(str(values["source"]) for values in inputs.values())
+    recipe |= {"source": " and ".join(named), "seed": seed}
+    if name in known_truth.DESIGNS:
+        recipe["design"] = dataclasses.asdict(known_truth.DESIGNS[name])
     return recipe | ({"new_fraction": new_fraction} if name in _MIXED else {}) | {"inputs": inputs}
+
+
+def _design_options(name, load, margins, kept, data_dir):
+    """What a design of known truth is made of; the sets with hard images that are kept must have the same margins."""
+    if name not in known_truth.NEED_MARGINS:
+        return {"old": load("cifar10"), "original": load("cifar10_12k"), "margins": None}
+    known_truth.require_same_runs(margins().runs, kept, data_dir)
+    return {"old": load("cifar10"), "original": load("cifar10_12k"), "margins": margins()}
 
 
 def _write_published(name, obtained, unverified, folder):
@@ -203,7 +165,7 @@ def _write_published(name, obtained, unverified, folder):
     verified = all(item.verified for item in found.values())
     described = folders.write_parts(name, folder, parts)
     return {
-        "source": _title(name) if verified else f"{_title(name)} ({unverified})",
+        "source": recognition.title(name) if verified else f"{recognition.title(name)} ({unverified})",
         "inputs": {file: {"verified": item.verified, "hashes": item.hashes} for file, item in found.items()},
         "notes": notes + (_content_notes(name, found, described) if verified else []),
         "parts": described,
@@ -220,7 +182,7 @@ def _content_notes(name, found, described):
         return notes
     if found[source.file].hashes != {file: {"md5": value} for file, value in source.members.items()}:
         notes.append("other files than the published ones, with the same images and labels in their order")
-    if (content := _content(described)) != source.content:
+    if (content := recognition.content(described)) != source.content:
         notes.append(f"the published files hold the content {content}; data_prep/sources.py says {source.content}")
         warnings.warn(
             f"{name}: the files are the published ones, but their content hash is not the one stated. The statement in "

@@ -89,6 +89,18 @@ def test_wrong_parameters_of_train_stop_before_anything_is_written(tmp_path, par
     assert not (tmp_path / "results").exists()
 
 
+def test_build_datasets_builds_and_shows_the_embedded_sets(tmp_path):
+    executed = execute("build_datasets", tmp_path)
+    assert set(datasets.available(tmp_path / "data")) == set(datasets.EMBEDDED)
+    assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")
+    data = [output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", [])]
+    figures = sum("image/png" in output for output in data)
+    assert figures == 2 * len(datasets.EMBEDDED) + 1  # examples and latents of each, and the overlap
+    tables = "".join(output.get("text/plain", "") for output in data)
+    for name in set(datasets.EMBEDDED) & set(datasets.KNOWN_TRUTH):
+        assert name in tables and datasets.KNOWN_TRUTH[name].sentence[:20] in tables
+
+
 def test_the_run_is_where_the_report_looks_for_it(tmp_path):
     parameters = {"model": "wrn", "epochs": 1, "train_data": "synthetic10", "seed": 3, "size": {"widen_factor": 1}}
     execute("train", tmp_path, **parameters)

@@ -6,13 +6,17 @@ cutout. Padding, cutout and transparent pixels are zero after normalisation, tha
 
 import functools
 import numbers
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Float64, Shaped, UInt8
 
 from autoaug.augment import kernel, policies
 from autoaug.augment.geometry import geometric_sources
 from autoaug.augment.kernel import AREA, PADDING, SIDE
+from autoaug.augment.policies import Policy
 
 # One operation on one image. `negate` is read by the five geometric operations, the centre by Cutout.
 STEP = np.dtype(
@@ -42,24 +46,23 @@ PLAN = np.dtype(
 _geometric_sources = functools.cache(geometric_sources)
 
 
-def epoch_generator(seed, epoch):
-    """The random generator of one epoch's plan: Philox, keyed by two integers ≥ 0."""
+def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
+    """The random generator of one epoch's plan: Philox, keyed by two integers in 0…2⁶⁴−1."""
     for name, value in (("seed", seed), ("epoch", epoch)):
         if not 0 <= value < 2**64:
             raise ValueError(f"Expected {name} in 0…2⁶⁴−1. Received: {name}={value}")
     return np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
 
 
-def sample_plan(rng, n, policy=policies.CIFAR10):
+def sample_plan(rng: np.random.Generator, n: int, policy: Policy = policies.CIFAR10) -> Shaped[np.ndarray, " n"]:
     """Draws every random choice for n images.
 
     Args:
-        rng: numpy.random.Generator, such as `epoch_generator(seed, epoch)`.
+        rng: such as `epoch_generator(seed, epoch)`.
         n: number of images.
-        policy: sub-policies, each two `(operation, probability, level)`; `()` for crop, flip and cutout only, which
-            are drawn first and so are the same with and without a policy.
+        policy: `()` for crop, flip and cutout only, which are drawn first and so are the same with and without one.
 
-    Returns: structured array PLAN [n].
+    Returns: structured array of type PLAN.
     """
     plan = np.zeros(n, PLAN)
     plan["crop_row"], plan["crop_column"] = rng.integers(0, 2 * PADDING, (2, n))  # 8, the last offset, is never drawn
@@ -77,8 +80,8 @@ def sample_plan(rng, n, policy=policies.CIFAR10):
     return plan
 
 
-def _policy_arrays(policy):
-    """The operations and levels, STEP [sub-policies, 2], and the probabilities, float64 [sub-policies, 2]."""
+def _policy_arrays(policy: Policy) -> tuple[Shaped[np.ndarray, "policies 2"], Float64[np.ndarray, "policies 2"]]:
+    """The operations and levels, of type STEP, and the probabilities."""
     steps = np.zeros((len(policy), 2), STEP)
     probability = np.empty((len(policy), 2))
     for index, sub_policy in enumerate(policy):
@@ -93,17 +96,23 @@ def _policy_arrays(policy):
     return steps, probability
 
 
-def augment_batch(images, plan, mean, std, out=None, threads=1):
+def augment_batch(
+    images: UInt8[np.ndarray, "n 32 32 3"],
+    plan: Shaped[np.ndarray, " n"],
+    mean: Float[np.ndarray, "3"],
+    std: Float[np.ndarray, "3"],
+    out: Float32[np.ndarray, "n 32 32 3"] | None = None,
+    threads: int = 1,
+) -> Float32[np.ndarray, "n 32 32 3"]:
     """Augments and normalises images: the same plan gives the same bits, in any batch split and with any thread count.
 
     Args:
-        images: uint8 [n, 32, 32, 3].
-        plan: PLAN [n], from `sample_plan`.
-        mean, std: float [3], the training set's, as fractions of 255.
-        out: float32 [n, 32, 32, 3], C-contiguous, to write to; a new array if None.
+        images: to augment.
+        plan: from `sample_plan`.
+        mean, std: the training set's, as fractions of 255.
+        out: C-contiguous, to write to; a new array if None.
         threads: Python threads that share the batch; the kernel holds no lock.
 
-    Returns: float32 [n, 32, 32, 3].
     Raises: ValueError where an argument is not as described.
     """
     images = _checked_images(images)
@@ -116,7 +125,7 @@ def augment_batch(images, plan, mean, std, out=None, threads=1):
     pixels = np.require(images, requirements=["C", "W"]).reshape(n, AREA, 3)
     plan = np.require(plan, requirements=["C", "W"])  # one memory layout for all calls: the kernel is compiled once
 
-    def augment(part):
+    def augment(part: slice) -> None:
         kernel.augment_images(pixels[part], steps[part], plan[part], normalization, _geometric_sources(), out[part])
 
     if threads == 1:
@@ -125,7 +134,7 @@ def augment_batch(images, plan, mean, std, out=None, threads=1):
     bounds = np.linspace(0, n, 4 * threads + 1).astype(int)  # several parts a thread, since images differ in their work
     parts = map(slice, bounds[:-1], bounds[1:])
 
-    def augment_parts():
+    def augment_parts() -> None:
         for part in parts:
             augment(part)
 
@@ -137,20 +146,24 @@ def augment_batch(images, plan, mean, std, out=None, threads=1):
     return out
 
 
-def normalize(images, mean, std):
-    """uint8 [n, 32, 32, 3] to float32: (value/255 − mean)/std, the same numbers as `augment_batch` writes."""
+def normalize(
+    images: UInt8[np.ndarray, "n 32 32 3"], mean: Float[np.ndarray, "3"], std: Float[np.ndarray, "3"]
+) -> Float32[np.ndarray, "n 32 32 3"]:
+    """(value/255 − mean)/std, the same numbers as `augment_batch` writes."""
     return _normalization(mean, std)[_checked_images(images), np.arange(3)]
 
 
-def apply_operations(image, operations):
+def apply_operations(
+    image: UInt8[np.ndarray, "32 32 3"], operations: Sequence[Mapping[str, Any]]
+) -> tuple[UInt8[np.ndarray, "32 32 3"], Bool[np.ndarray, "32 32"]]:
     """Applies operations to one image, with the code that `augment_batch` runs.
 
     Args:
-        image: uint8 [32, 32, 3].
+        image: to change.
         operations: dicts with `op` (a name in `policies.Operation`), `level` (0…9), for the geometric operations
             `negate` (bool, default False), for Cutout `center` (column, row; each 0…31).
 
-    Returns: the image, uint8 [32, 32, 3], and bool [32, 32]: where it is opaque. The rest is zero after normalisation.
+    Returns: the image, and where it is opaque. The rest is zero after normalisation.
     """
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.shape != (SIDE, SIDE, 3):
@@ -167,7 +180,7 @@ def apply_operations(image, operations):
     return red_green_blue_alpha[..., :3].copy(), red_green_blue_alpha[..., 3] == 255
 
 
-def _fill_step(step, operation):
+def _fill_step(step: Any, operation: Mapping[str, Any]) -> None:
     if not {"op", "level"} <= operation.keys() <= {"op", "level", "negate", "center"}:
         raise ValueError(f"Expected 'op' and 'level', perhaps 'negate' and 'center'. Received: {operation}")
     center = operation.get("center")
@@ -182,42 +195,43 @@ def _fill_step(step, operation):
         step["center_row"] = _checked_integer("center row", center[1], SIDE)
 
 
-def _normalization(mean, std):
-    """float32 [256, 3]: (value/255 − mean)/std, computed in float64 and rounded once."""
+def _normalization(mean: Float[np.ndarray, "3"], std: Float[np.ndarray, "3"]) -> Float32[np.ndarray, "256 3"]:
+    """(value/255 − mean)/std, computed in float64 and rounded once."""
     mean, std = np.asarray(mean, np.float64), np.asarray(std, np.float64)
     if mean.shape != (3,) or std.shape != (3,) or not (std > 0).all():
         raise ValueError(f"Expected mean and std > 0 of 3 channels. Received: mean={mean}, std={std}")
     return ((np.arange(256)[:, None] / 255 - mean) / std).astype(np.float32)
 
 
-def _operation_number(name):
+def _operation_number(name: str) -> int:
     if name not in policies.Operation.__members__:
         raise ValueError(f"Expected op to be one of {', '.join(policies.Operation.__members__)}. Received: op={name!r}")
     return policies.Operation[name]
 
 
-def _checked_integer(name, value, end):
+def _checked_integer(name: str, value: Any, end: int) -> int:
     if not isinstance(value, numbers.Integral):
         raise ValueError(f"Expected an integer {name}. Received: {name}={value}")
-    if not 0 <= value < end:
-        raise ValueError(f"Expected {name} in 0…{end - 1}. Received: {name}={value}")
-    return value
+    number = int(value)
+    if not 0 <= number < end:
+        raise ValueError(f"Expected {name} in 0…{end - 1}. Received: {name}={number}")
+    return number
 
 
-def _checked_images(images):
+def _checked_images(images: Any) -> UInt8[np.ndarray, "n 32 32 3"]:
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE, 3):
         raise ValueError(f"Expected images: uint8 [n, 32, 32, 3]. Received: {images.dtype} {images.shape}")
     return images
 
 
-def _checked_out(out, shape):
+def _checked_out(out: np.ndarray, shape: tuple[int, ...]) -> Float32[np.ndarray, "n 32 32 3"]:
     if out.shape != shape or out.dtype != np.float32 or not out.flags.carray:
         raise ValueError(f"Expected out: writable, C-contiguous, float32 {shape}. Received: {out.dtype} {out.shape}")
     return out
 
 
-def _checked_steps(plan, n):
+def _checked_steps(plan: Any, n: int) -> Shaped[np.ndarray, "n 2"]:
     """The plan's steps, after a check of the numbers that the kernel uses as indices."""
     plan = np.asarray(plan)
     if plan.dtype != PLAN or plan.shape != (n,):

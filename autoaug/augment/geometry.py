@@ -3,19 +3,20 @@
 import math
 
 import numpy as np
+from jaxtyping import Int16
 
 from autoaug.augment.kernel import AREA, SIDE
 from autoaug.augment.policies import LEVELS
 
 
-def _affine_sources(a, b, c, d, e, f):
-    """Source index of each output pixel, int16 [1024], 1024 where it lies outside, by nearest neighbour.
+def _affine_sources(a: float, b: float, c: float, d: float, e: float, f: float) -> Int16[np.ndarray, "1024"]:
+    """Source index of each output pixel, 1024 where it lies outside, by nearest neighbour.
 
     `(a … f)` map output to input coordinates as in `Image.transform(size, AFFINE, (a, b, c, d, e, f))`.
     """
     row, column = np.divmod(np.arange(AREA), SIDE)
 
-    def fixed(value):
+    def fixed(value: float) -> int:
         return math.floor(value * 65536 + 0.5)
 
     source_column = (fixed(c + a * 0.5 + b * 0.5) + column * fixed(a) + row * fixed(b)) >> 16
@@ -24,7 +25,7 @@ def _affine_sources(a, b, c, d, e, f):
     return np.where(inside, source_row * SIDE + source_column, AREA).astype(np.int16)
 
 
-def _rotation(degrees):
+def _rotation(degrees: float) -> tuple[float, float, float, float, float, float]:
     """The six numbers of `Image.rotate(degrees)` about the image's centre."""
     angle = -math.radians(degrees % 360.0)
     cos, sin = round(math.cos(angle), 15), round(math.sin(angle), 15)
@@ -32,8 +33,8 @@ def _rotation(degrees):
     return cos, sin, (cos * -half + sin * -half) + half, -sin, cos, (-sin * -half + cos * -half) + half
 
 
-def geometric_sources():
-    """Source indices, int16 [5 operations, 10 levels, negated or not, 1024], in the order of `policies.Operation`."""
+def geometric_sources() -> Int16[np.ndarray, "5 10 2 1024"]:
+    """Source indices by operation, in the order of `policies.Operation`, level, and whether negated."""
     sources = np.empty((5, LEVELS, 2, AREA), np.int16)
     for level in range(LEVELS):
         for negate, sign in enumerate((1, -1)):

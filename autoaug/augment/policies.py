@@ -14,13 +14,13 @@ Operation = enum.IntEnum(
     start=0,
 )
 
-# The operations whose magnitude gets a random sign.
-SIGNED = frozenset({"ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate"})
-
 # Levels run from 0 to 9.
 LEVELS = 10
 
-CIFAR10 = (
+Policy = tuple[tuple[tuple[str, float, int], ...], ...]
+"""Sub-policies, each two (operation, probability, level)."""
+
+CIFAR10: Policy = (
     (("Invert", 0.1, 7), ("Contrast", 0.2, 6)),
     (("Rotate", 0.7, 2), ("TranslateX", 0.3, 9)),
     (("Sharpness", 0.8, 1), ("Sharpness", 0.9, 3)),
@@ -117,3 +117,6 @@ CIFAR10 = (
     (("Equalize", 0.2, 0), ("AutoContrast", 0.1, 2)),
     (("Equalize", 0.6, 9), ("Equalize", 0.4, 4)),
 )
+
+POLICIES: dict[str, Policy] = {"autoaugment": CIFAR10, "crop_flip_cutout": ()}
+"""The policy of every kind in `recipes.AUGMENTATIONS`."""

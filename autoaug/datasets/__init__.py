@@ -126,12 +126,15 @@ def read_images(folder, files, size, spec):
     """
     images, labels = np.empty((size, 32, 32, 3), np.uint8), np.empty(size, np.int64)
     count = size // len(files)
+    copies = []
     with concurrent.futures.ThreadPoolExecutor(1) as pool:  # copies pixels while the next file is read
         for number, file in enumerate(files):
             part = slice(number * count, (number + 1) * count)
             planes, labels[part] = read_batch(folder / file, count, spec.label_key, spec.num_classes)
-            pool.submit(_interleave, planes, images[part])
+            copies.append(pool.submit(_interleave, planes, images[part]))
             del planes  # or it would be held while the next file is read
+    for copy in copies:
+        copy.result()  # raises what the copying raised
     return images, labels
 
 

@@ -4,16 +4,21 @@
 to dicts with `sha256`, the `datasets.content_hash` of the part's images and labels in the order of its files.
 """
 
-import json
+import os
 import pathlib
+import re
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from autoaug.datasets.batch_file import DatasetError
+from autoaug.files import read_json
 
 UNVERIFIED = "unverified files"  # the source of a set without a manifest
+_LABEL = re.compile(r"[^<>&\x00-\x1f\x7f-\x9f]{1,200}")  # what a record takes as a source
 
 
-def read(folder):
+def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     """The manifest in a data set's folder, a dict; None where there is none.
 
     Raises:
@@ -21,8 +26,8 @@ def read(folder):
     """
     path = pathlib.Path(folder) / "manifest.json"
     try:
-        manifest = json.loads(path.read_text())
-        complete = isinstance(manifest["source"], str) and all(part["sha256"] for part in manifest["parts"].values())
+        manifest = read_json(path)
+        complete = _LABEL.fullmatch(manifest["source"]) and all(part["sha256"] for part in manifest["parts"].values())
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
@@ -33,7 +38,7 @@ def read(folder):
     return manifest
 
 
-def require(folder, manifest, hashes):
+def require(folder: pathlib.Path, manifest: Mapping[str, Any], hashes: Mapping[str, str]) -> None:
     """Raises DatasetError unless the parts, given by their content hashes, are those of the manifest."""
     for part, found in hashes.items():
         if found != (expected := manifest["parts"].get(part, {}).get("sha256")):
@@ -44,7 +49,7 @@ def require(folder, manifest, hashes):
             )
 
 
-def build_command(name, data_dir, **parameters):
+def build_command(name: str, data_dir: str | os.PathLike[str], **parameters: object) -> str:
     """Says how to build a data set, as typed in a shell."""
     parameters = {"data_dir": data_dir, **parameters}
     values = "".join(f" -p {key} {shlex.quote(str(value))}" for key, value in parameters.items())

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import math
+from collections.abc import Callable
 
 import keras
 
@@ -11,7 +12,7 @@ from autoaug.models.shake_shake import shake_shake
 from autoaug.models.wide_resnet import wide_resnet
 from autoaug.recipes import long_name
 
-MODELS = {
+MODELS: dict[str, Callable[..., keras.Model]] = {
     "wrn": wide_resnet,
     "shake_shake_32": functools.partial(shake_shake, widen_factor=2),
     "shake_shake_96": functools.partial(shake_shake, widen_factor=6),
@@ -20,7 +21,7 @@ MODELS = {
 }
 
 
-def build_model(name, num_classes=10, seed=0, **size):
+def build_model(name: str, num_classes: int = 10, seed: int = 0, **size: int) -> keras.Model:
     """Build one of the five models, with its initial weights.
 
     Args:
@@ -30,12 +31,14 @@ def build_model(name, num_classes=10, seed=0, **size):
         **size: arguments of the model's builder, each the published size by default: depth and widen_factor (wrn,
             shake_shake_…), depth and alpha (pyramid_net).
     Returns:
-        A keras.Model, normalised images float32 [n, 32, 32, 3] → logits float32 [n, num_classes]. Call it as
-        `model(images, training=True, noise_key=key)` in training, with an int32 tensor [2] of seed and step: models
-        without noise ignore it.
+        Normalised images float32 [n, 32, 32, 3] → logits float32 [n, num_classes]. Call it as
+        `model(images, training=True, noise_key=key)` in training, with an int32 tensor [2] such as seed and step:
+        models without noise ignore it.
     Raises:
         ValueError: unknown name or size argument, a depth that the family does not have, fewer than two classes.
+        RuntimeError: Keras has been loaded with another backend than TensorFlow.
     """
+    _require_tensorflow()
     name = long_name(name)
     builder = MODELS[name]
     known = [argument for argument in inspect.signature(builder).parameters if argument not in ("num_classes", "seed")]
@@ -47,7 +50,15 @@ def build_model(name, num_classes=10, seed=0, **size):
     return builder(**size, num_classes=num_classes, seed=seed)
 
 
-def flops_per_image(model):
+def _require_tensorflow() -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            "Expected Keras with its TensorFlow backend, the only one that the models have. "
+            f"Received: {keras.backend.backend()}. Set KERAS_BACKEND=tensorflow before Python starts."
+        )
+
+
+def flops_per_image(model: keras.Model) -> int:
     """Operations of one image's forward pass, in convolutions and dense layers; a multiply-add is two.
 
     A training step costs three times this: the gradients of the weights and of the inputs take as much each.

@@ -9,16 +9,18 @@ random stream, keyed by the model's seed and the layer's name.
 """
 
 import zlib
+from typing import Any
 
 import keras
 import tensorflow as tf
-from keras import ops
+from jaxtyping import Float
+from keras import KerasTensor, ops
 
 DECAY = 0.9
 EPSILON = 1e-5
 
 
-def convolution(x, filters, kernel_size, stride, *, name, seed):
+def convolution(x: KerasTensor, filters: int, kernel_size: int, stride: int, *, name: str, seed: int) -> KerasTensor:
     """conv k×k without bias, SAME padding: [n, h, w, in] → [n, ⌈h/stride⌉, ⌈w/stride⌉, filters]."""
     stddev = (2 / (kernel_size * kernel_size * filters)) ** 0.5
     return keras.layers.Conv2D(
@@ -32,17 +34,17 @@ def convolution(x, filters, kernel_size, stride, *, name, seed):
     )(x)
 
 
-def batch_norm(x, *, name):
+def batch_norm(x: KerasTensor, *, name: str) -> KerasTensor:
     """BN: (x − mean) · γ / √(variance + 1e-5) + β, per channel."""
     return FusedBatchNorm(name=name)(x)
 
 
-def batch_norm_relu(x, *, name):
+def batch_norm_relu(x: KerasTensor, *, name: str) -> KerasTensor:
     """BN-ReLU."""
     return ops.relu(batch_norm(x, name=name))
 
 
-def classifier(x, num_classes, *, name, seed):
+def classifier(x: KerasTensor, num_classes: int, *, name: str, seed: int) -> KerasTensor:
     """Global average pool, dense: [n, h, w, channels] → logits [n, num_classes], float32 in mixed precision too."""
     bound = num_classes**-0.5
     return keras.layers.Dense(
@@ -53,17 +55,17 @@ def classifier(x, num_classes, *, name, seed):
     )(ops.mean(x, axis=(1, 2)))
 
 
-def average_pool(x, stride):
+def average_pool(x: KerasTensor, stride: int) -> KerasTensor:
     """Mean over stride×stride squares, SAME padding; the identity at stride 1."""
     return x if stride == 1 else ops.average_pool(x, stride, stride, padding="same")
 
 
-def pad_channels(x, before, after):
+def pad_channels(x: KerasTensor, before: int, after: int) -> KerasTensor:
     """Zero channels before and after those of x."""
     return ops.pad(x, [(0, 0), (0, 0), (0, 0), (before, after)]) if before + after else x
 
 
-def _stream(seed, name):
+def _stream(seed: int, name: str) -> int:
     """The seed of one weight's random stream: the same on every run and platform."""
     return zlib.crc32(f"{seed}/{name}".encode())
 
@@ -78,7 +80,7 @@ class FusedBatchNorm(keras.layers.Layer):
     moving averages are the mean over the replicas. Keras' own layer is un-fused, and has no such correction.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create scale and offset, and the moving averages, float32 [channels] each."""
         shape = input_shape[-1:]
         self.beta = self.add_weight(shape=shape, initializer="zeros", autocast=False, name="beta")
@@ -87,8 +89,8 @@ class FusedBatchNorm(keras.layers.Layer):
         self.moving_mean = self.add_weight(shape=shape, initializer="zeros", name="moving_mean", **moving)
         self.moving_variance = self.add_weight(shape=shape, initializer="ones", name="moving_variance", **moving)
 
-    def call(self, x, training=False):
-        """Normalise x, float [n, h, w, channels]; in training, update the moving averages."""
+    def call(self, x: Float[tf.Tensor, "n h w channels"], training: bool = False) -> Float[tf.Tensor, "n h w channels"]:
+        """Normalise x; in training, update the moving averages."""
         training = bool(training)
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=x,
@@ -105,7 +107,7 @@ class FusedBatchNorm(keras.layers.Layer):
             self.moving_variance.assign(variance)
         return y
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The input's shape."""
         return input_shape
 
@@ -117,17 +119,19 @@ class NoiseLayer(keras.layers.Layer):
         index: the layer's position among the model's noise layers; each index has noise of its own.
     """
 
-    def __init__(self, index, **kwargs):
+    def __init__(self, index: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.index = index
         self._register_call_context_args("noise_key")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "index": self.index}
 
-    def uniforms(self, noise_key, count, batch_size):
-        """`count` tensors float32 [batch_size, 1, 1, 1], uniform in (0, 1]: a number for each image.
+    def uniforms(
+        self, noise_key: tf.Tensor | None, count: int, batch_size: tf.Tensor
+    ) -> list[Float[tf.Tensor, "batch 1 1 1"]]:
+        """`count` tensors, uniform in (0, 1]: a number for each image.
 
         Raises:
             ValueError: there is no noise key.
@@ -143,10 +147,10 @@ class NoiseLayer(keras.layers.Layer):
 
 
 @tf.custom_gradient
-def scale(x, forward, backward):
+def scale(x: tf.Tensor, forward: tf.Tensor, backward: tf.Tensor) -> Any:
     """forward · x; its gradient is backward · dy. The factors are float32 [n, 1, 1, 1] and get no gradient."""
 
-    def gradient(dy):
+    def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, None, None]:
         return tf.cast(backward, dy.dtype) * dy, None, None
 
     return tf.cast(forward, x.dtype) * x, gradient

@@ -10,8 +10,12 @@ As in the AutoAugment code, names in checkpoints hold p as Python prints it: `bo
 deviation from the papers is known.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
+from jaxtyping import Float
+from keras import KerasTensor
 
 from autoaug.models.layers import (
     NoiseLayer,
@@ -29,7 +33,7 @@ EXPANSION = 4
 LAST_SURVIVAL = 0.5
 
 
-def pyramid_net(depth=272, alpha=200, *, num_classes=10, seed=0):
+def pyramid_net(depth: int = 272, alpha: int = 200, *, num_classes: int = 10, seed: int = 0) -> keras.Model:
     """conv3×3(16)-BN, 3 groups, BN-ReLU, global average pool, dense: float32 [n, 32, 32, 3] → logits [n, num_classes].
 
     Args:
@@ -53,12 +57,12 @@ def pyramid_net(depth=272, alpha=200, *, num_classes=10, seed=0):
     return keras.Model(images, logits, name="pyramid_net")
 
 
-def survival(layer, total):
+def survival(layer: int, total: int) -> float:
     """p = 1 − 0.5 · layer / total, the linear decay of ShakeDrop's equation 6 (layer counted from 1)."""
     return 1 - (1 - LAST_SURVIVAL) * layer / total
 
 
-def _group(x, alpha, bottlenecks, stride, *, index, seed):
+def _group(x: KerasTensor, alpha: int, bottlenecks: int, stride: int, *, index: int, seed: int) -> KerasTensor:
     """Bottlenecks whose width grows, the first with the stride."""
     total = 3 * bottlenecks
     group_input = y = keras.Input(x.shape[1:])
@@ -70,7 +74,7 @@ def _group(x, alpha, bottlenecks, stride, *, index, seed):
     return Group(group_input, y, name=f"group_{index + 1}")(x)
 
 
-def _bottleneck(x, channels, stride, *, index, survival, seed):
+def _bottleneck(x: KerasTensor, channels: int, stride: int, *, index: int, survival: float, seed: int) -> KerasTensor:
     """BN-conv1×1(n)-BN-ReLU-conv3×3(n, stride)-BN-ReLU-conv1×1(4n)-BN, ShakeDrop, plus the shortcut."""
     name = f"bottleneck_{survival}"
     y = batch_norm(x, name=f"{name}__bn_1_pre")
@@ -91,7 +95,7 @@ class Group(keras.Model):
     It hands `noise_key` on to its layers, which Keras does by itself for the outermost model only.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._register_call_context_args("noise_key")
 
@@ -105,16 +109,21 @@ class ShakeDrop(NoiseLayer):
         survival: p, the probability that b is 1.
     """
 
-    def __init__(self, index, survival, **kwargs):
+    def __init__(self, index: int, survival: float, **kwargs: Any) -> None:
         super().__init__(index, **kwargs)
         self.survival = survival
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "survival": self.survival}
 
-    def call(self, x, training=False, noise_key=None):
-        """Scale a branch, float [n, h, w, channels]."""
+    def call(
+        self,
+        x: Float[tf.Tensor, "n h w channels"],
+        training: bool = False,
+        noise_key: tf.Tensor | None = None,
+    ) -> Float[tf.Tensor, "n h w channels"]:
+        """Scale a branch."""
         if not training:
             return self.survival * x
         u = self.uniforms(noise_key, 3, tf.shape(x)[0])
@@ -122,6 +131,6 @@ class ShakeDrop(NoiseLayer):
         alpha, beta = 2 * u[1] - 1, u[2]
         return scale(x, b + alpha - b * alpha, b + beta - b * beta)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The input's shape."""
         return input_shape

@@ -14,14 +14,15 @@ Deviations from the paper, both of the original code:
 
 import keras
 import tensorflow as tf
-from keras import ops
+from jaxtyping import Float
+from keras import KerasTensor, ops
 
 from autoaug.models.layers import NoiseLayer, batch_norm, batch_norm_relu, classifier, convolution, scale
 
 BASE_CHANNELS = 16
 
 
-def shake_shake(depth=26, widen_factor=2, *, num_classes=10, seed=0):
+def shake_shake(depth: int = 26, widen_factor: int = 2, *, num_classes: int = 10, seed: int = 0) -> keras.Model:
     """conv3×3(16)-BN, 3 stages, ReLU, global average pool, dense: float32 [n, 32, 32, 3] → logits [n, num_classes].
 
     Args:
@@ -47,13 +48,13 @@ def shake_shake(depth=26, widen_factor=2, *, num_classes=10, seed=0):
     return keras.Model(images, logits, name="shake_shake")
 
 
-def _block(x, channels, stride, *, index, name, seed):
+def _block(x: KerasTensor, channels: int, stride: int, *, index: int, name: str, seed: int) -> KerasTensor:
     """Two branches, shaken, plus the shortcut."""
     branches = [_branch(x, channels, stride, name=f"{name}__branch_{i}", seed=seed) for i in range(2)]
     return ShakeShake(index, name=f"{name}__shake")(branches) + _shortcut(x, channels, stride, name=name, seed=seed)
 
 
-def _branch(x, channels, stride, *, name, seed):
+def _branch(x: KerasTensor, channels: int, stride: int, *, name: str, seed: int) -> KerasTensor:
     """ReLU-conv3×3(stride)-BN-ReLU-conv3×3-BN."""
     x = convolution(ops.relu(x), channels, 3, stride, name=f"{name}__conv1", seed=seed)
     x = batch_norm_relu(x, name=f"{name}__bn1")
@@ -61,7 +62,7 @@ def _branch(x, channels, stride, *, name, seed):
     return batch_norm(x, name=f"{name}__bn2")
 
 
-def _shortcut(x, channels, stride, *, name, seed):
+def _shortcut(x: KerasTensor, channels: int, stride: int, *, name: str, seed: int) -> KerasTensor:
     """The identity where channels agree; else two subsampled paths-conv1×1(channels / 2), concatenated, BN.
 
     The second path takes the pixels one further down and right, zero beyond the edge, at stride 1 too.
@@ -80,8 +81,13 @@ def _shortcut(x, channels, stride, *, name, seed):
 class ShakeShake(NoiseLayer):
     """a·x₁ + (1 − a)·x₂ with a = u₁ / (u₁ + u₂) for each image, another a backward; ½ each in evaluation."""
 
-    def call(self, branches, training=False, noise_key=None):
-        """Mix two branches, float [n, h, w, channels] each."""
+    def call(
+        self,
+        branches: list[Float[tf.Tensor, "n h w channels"]],
+        training: bool = False,
+        noise_key: tf.Tensor | None = None,
+    ) -> Float[tf.Tensor, "n h w channels"]:
+        """Mix two branches."""
         first, second = branches
         if not training:
             return 0.5 * (first + second)
@@ -89,6 +95,6 @@ class ShakeShake(NoiseLayer):
         forward, backward = u[0] / (u[0] + u[1]), u[2] / (u[2] + u[3])
         return scale(first, forward, backward) + scale(second, 1 - forward, 1 - backward)
 
-    def compute_output_shape(self, input_shapes):
+    def compute_output_shape(self, input_shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         """One branch's shape."""
         return input_shapes[0]

@@ -13,13 +13,14 @@ Deviations from the paper, all of the original code:
 """
 
 import keras
+from keras import KerasTensor
 
 from autoaug.models.layers import average_pool, batch_norm_relu, classifier, convolution, pad_channels
 
 BASE_CHANNELS = 16
 
 
-def wide_resnet(depth=28, widen_factor=10, *, num_classes=10, seed=0):
+def wide_resnet(depth: int = 28, widen_factor: int = 10, *, num_classes: int = 10, seed: int = 0) -> keras.Model:
     """conv3×3(16), 3 groups, BN-ReLU, global average pool, dense: float32 [n, 32, 32, 3] → logits [n, num_classes].
 
     Args:
@@ -45,7 +46,7 @@ def wide_resnet(depth=28, widen_factor=10, *, num_classes=10, seed=0):
     return keras.Model(images, logits, name="wide_resnet")
 
 
-def _group(x, channels, blocks, stride, *, index, seed):
+def _group(x: KerasTensor, channels: int, blocks: int, stride: int, *, index: int, seed: int) -> KerasTensor:
     """Blocks, then plus the group's own input."""
     group_input = x
     for i in range(blocks):
@@ -53,7 +54,7 @@ def _group(x, channels, blocks, stride, *, index, seed):
     return x + _shortcut(group_input, channels, stride)
 
 
-def _block(x, channels, stride, *, name, seed):
+def _block(x: KerasTensor, channels: int, stride: int, *, name: str, seed: int) -> KerasTensor:
     """BN-ReLU-conv3×3(stride)-BN-ReLU-conv3×3, plus the shortcut."""
     first = name == "unit_1_0"
     activation = "shared_activation" if first else "residual_only_activation"
@@ -65,7 +66,7 @@ def _block(x, channels, stride, *, name, seed):
     return y + shortcut
 
 
-def _shortcut(x, channels, stride):
+def _shortcut(x: KerasTensor, channels: int, stride: int) -> KerasTensor:
     """Average pool by the stride, as many zero channels before as after; the identity where the channels agree."""
     missing = channels - x.shape[-1]
     return pad_channels(average_pool(x, stride), missing // 2, missing // 2) if missing else x

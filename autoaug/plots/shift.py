@@ -189,14 +189,13 @@ def reliability_curves(curves, ax=None):
     """Accuracy against confidence, in percent, a line per curve, and the diagonal of a calibrated model.
 
     Args:
-        curves: label → `agreement.Reliability`, at least one.
+        curves: label → `calibration.Reliability`, at least one.
         ax: the Axes to draw on; a new figure if None.
     """
     ax = axes(ax, 4.6, 4.2)
     ax.plot([0, 100], [0, 100], color=INK, linestyle=":", linewidth=1, label="calibrated")
     for (label, curve), look in zip(curves.items(), looks(), strict=False):
-        error = 100 * np.array(curve.error)
-        legend = "{}: error {:.1f} [{:.1f}, {:.1f}]".format(label, *error)
+        legend = f"{label}: error {100 * curve.error:.1f}, if calibrated up to {100 * curve.limit:.1f}"
         ax.plot(100 * curve.confidence, 100 * curve.accuracy, label=legend, **look)
     ax.set_xlim(0, 101)
     ax.set_ylim(0, 101)

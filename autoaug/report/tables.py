@@ -1,12 +1,11 @@
 """The rows of the report's tables: texts for the eye, from the tables of counts and the analysis."""
 
-import itertools
-
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from autoaug.report.page import estimate, percent, run_link
-from autoaug.shift.agreement import agreement, mcnemar, paired_difference
+from autoaug.shift.agreement import agreement, compare_pairs
 
 
 def data_label(name, source):
@@ -142,16 +141,13 @@ def decomposition_numbers(parts):
     return pd.DataFrame(rows)
 
 
-def pair_rows(panel, confidence, rng):
-    """Each two families on the same images, by their first run: McNemar's exact test and the paired difference."""
-    first = {name: index for index, name in reversed(list(enumerate(panel.families)))}
-    rows = [
-        (one, other, estimate(paired_difference(*pair, confidence, rng)), f"{mcnemar(*pair):.2g}")
-        for one, other in itertools.combinations(sorted(first), 2)
-        for pair in [(panel.right[first[one]], panel.right[first[other]])]
-    ]
+def pair_rows(panel, confidence):
+    """Each two families on the same images, with all their runs: the difference, and Holm's corrected p-value."""
+    owners = np.array(panel.families)
+    pairs = compare_pairs({name: panel.right[owners == name] for name in sorted(set(owners))}, confidence)
+    rows = [(pair.first, pair.second, estimate(pair.difference), f"{pair.adjusted:.2g}") for pair in pairs]
     interval = f"[{100 * confidence:g} %]"
-    return pd.DataFrame(rows, columns=["Model", "Against", f"Difference, points {interval}", "p, McNemar"])
+    return pd.DataFrame(rows, columns=["Model", "Against", f"Difference, points {interval}", "p, after Holm"])
 
 
 def agreement_rows(panel):

@@ -27,6 +27,7 @@ import papermill  # noqa: E402
 import psutil  # noqa: E402
 from nbclient.exceptions import DeadKernelError  # noqa: E402
 
+from autoaug import records  # noqa: E402
 from autoaug.datasets import DATASETS  # noqa: E402
 from autoaug.sagemaker.job import CHECKPOINTS, channel_name  # noqa: E402
 
@@ -82,7 +83,7 @@ def train(parameters):
             _copy_results(results, executed)
     for path in results.glob("runs/*/record.json"):
         for name, test in json.loads(path.read_text())["tests"].items():
-            if test["clean_total"]:  # else all of its images are among the training images
+            if test["clean_total"]:  # else every image is among the training images
                 print(f"test accuracy {name} {test['clean_correct'] / test['clean_total']:.4f}", flush=True)
 
 
@@ -103,12 +104,14 @@ def _copy_results(results, executed):
     for run in (record.parent for record in results.glob("runs/*/record.json")):
         ignored = shutil.ignore_patterns("checkpoints", ".lock")
         shutil.copytree(run, output / "runs" / run.name, ignore=ignored, dirs_exist_ok=True)
-        steps = sorted(run.glob("checkpoints/step-*.index"))
+        steps = records.checkpoint_steps(run / "checkpoints")
         target = model / "runs" / run.name / "checkpoints"
         target.mkdir(parents=True, exist_ok=True)
         shutil.copy(run / "record.json", target.parent)
-        for path in run.glob(f"checkpoints/{steps[-1].stem}.*") if steps else ():
-            shutil.copy(path, target)
+        if steps:
+            newest = records.checkpoint_prefix(run / "checkpoints", steps[-1])
+            for path in newest.parent.glob(f"{newest.name}.*"):
+                shutil.copy(path, target)
     if executed.exists():
         output.mkdir(parents=True, exist_ok=True)
         nbformat.validate(nbformat.read(executed, as_version=4))
@@ -141,13 +144,8 @@ def main(arguments):
     try:
         hosts, parameters = json.loads(os.environ["SM_HOSTS"]), parse(arguments)
         if os.environ["SM_CURRENT_HOST"] != hosts[0]:
-            command = [
-                sys.executable,
-                "-m",
-                "autoaug.training.cluster.launcher",
-                "--update",
-                parameters.get("update", "async"),
-            ]
+            command = [sys.executable, "-m", "autoaug.training.cluster.supervisor"]
+            command += ["--update", parameters.get("update", "async")]
             return subprocess.run(command, cwd=_ROOT, check=False).returncode
         train(parameters)
     except (papermill.PapermillExecutionError, DeadKernelError, ValueError, OSError) as error:

@@ -16,7 +16,7 @@ import math
 import re
 
 from autoaug import duration, recipes
-from autoaug.datasets import DATASETS
+from autoaug.datasets import DATASETS, EMBEDDED
 
 CHECKPOINTS = "/opt/ml/checkpoints"
 SOURCE = ("autoaug", "data_prep", "notebooks/train.ipynb", "requirements.lock", "requirements-container.txt")
@@ -185,7 +185,7 @@ def channels(training, options):
 
 def is_built(name):
     """Whether a data set is built on the spot by the training notebook."""
-    return name.startswith("synthetic10")
+    return name in EMBEDDED
 
 
 def channel_name(data_name):

@@ -1,21 +1,23 @@
-"""Models compared on the same images: paired differences, agreement, confusions, calibration, the hardest images."""
+"""Models compared on the same images: paired differences, agreement, confusions, the hardest images."""
 
+import itertools
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import scipy.special
 import scipy.stats
+from jaxtyping import Bool, Float, Int
 
-from autoaug.shift.intervals import Estimate, ends, estimate, require_confidence
+from autoaug.shift.intervals import Estimate, require_confidence
 
 
-def mcnemar(first, second):
+def mcnemar(first: Bool[np.ndarray, " images"], second: Bool[np.ndarray, " images"]) -> float:
     """p-value that two models are equally often right: McNemar's exact test (Psychometrika 12 (1947), 153–157).
 
     Of the images on which only one model is right, each is the first one's with probability ½.
 
     Args:
-        first, second: bool [images], whether each model is right about each image.
+        first, second: whether each model is right about each image.
 
     Raises:
         ValueError: the arrays are not bool of one length, at least 1.
@@ -27,42 +29,98 @@ def mcnemar(first, second):
     return float(scipy.stats.binomtest(only_first, only_first + only_second, 0.5).pvalue)
 
 
-def paired_difference(first, second, confidence, rng, replicates=10_000):
-    """Accuracy of the first model minus that of the second on the same images: Estimate, by a bootstrap over images.
+class Pair(NamedTuple):
+    """Two families on the same images: `difference`, mean accuracy of the first minus that of the second; `p_value`,
+    that both are right as often; `adjusted`, the same after Holm's correction for all pairs that were compared.
+
+    `recipes`: whether the chance in training is in these numbers. It takes two runs of both families; otherwise the
+    numbers are of these runs, not of their recipes.
+    """
+
+    first: str
+    second: str
+    difference: Estimate
+    p_value: float
+    adjusted: float
+    recipes: bool
+
+
+def compare_pairs(families: Mapping[str, Bool[np.ndarray, "runs images"]], confidence: float) -> list[Pair]:
+    """All pairs of families, with all their runs, on the same images.
+
+    Intervals are Student's t. The variance of a difference is that over images, with all answers to an image kept
+    together, plus what the runs of a family differ by beyond what their answers to single images explain (a crossed
+    design: Searle, Casella & McCulloch, Variance Components, 1992, chapter 4), each family's own; degrees of freedom
+    are Satterthwaite's (Biometrics Bulletin 2 (1946), 110–114). For one run against one, the p-value is `mcnemar`'s.
 
     Args:
-        first, second: as for `mcnemar`.
-        confidence: in (0, 1).
-        rng: numpy.random.Generator.
-        replicates: of the bootstrap.
+        families: name → whether each run is right about each image, in the same order of images; at least 2 images.
+        confidence: of the intervals, in (0, 1).
 
     Raises:
-        ValueError: as for `mcnemar`, or confidence is out of range.
+        ValueError: the arrays do not fit each other; confidence out of range.
     """
-    _check_pair(first, second)
-    shares = [(first & ~second).mean(), (second & ~first).mean(), (first == second).mean()]
-    counts = rng.multinomial(len(first), shares, replicates)
-    draws = (counts[:, 0] - counts[:, 1]) / len(first)
-    return estimate(shares[0] - shares[1], draws, confidence)
+    require_confidence(confidence)
+    shapes = [f"{right.dtype} {right.shape}" for right in families.values()]
+    fit = all(right.dtype == bool and right.ndim == 2 and len(right) for right in families.values())
+    if not fit or len({right.shape[1] for right in families.values()}) > 1:
+        raise ValueError(f"Expected families of bool [runs, images] on the same images. Received: {', '.join(shapes)}")
+    names = list(itertools.combinations(families, 2))
+    tests = [_compare(families[first], families[second], confidence) for first, second in names]
+    adjusted = holm(np.array([p_value for _, p_value in tests]))
+    return [
+        Pair(first, second, difference, p_value, corrected, min(len(families[first]), len(families[second])) > 1)
+        for (first, second), (difference, p_value), corrected in zip(names, tests, adjusted.tolist(), strict=True)
+    ]
 
 
-def agreement(predictions):
-    """Fraction of images to which each two models give the same class: float [models, models].
+def _compare(first, second, confidence):
+    """Difference of mean accuracies with its interval, and the p-value that there is none."""
+    away = first.mean(axis=0) - second.mean(axis=0)
+    images = away.size
+    variance = away.var(ddof=1) / images
+    uncertainty = variance**2 / (images - 1)
+    for right in (first, second):
+        if len(right) > 1:
+            between = right.mean(axis=1).var(ddof=1)
+            within = right.var(axis=0, ddof=1).mean() / images
+            variance += max(between - within, 0) / len(right)
+            uncertainty += (between / len(right)) ** 2 / (len(right) - 1)
+    value, error = float(away.mean()), float(np.sqrt(variance))
+    if error == 0:  # the same answers
+        return Estimate(value, value, value), float(value == 0)
+    degrees = variance**2 / uncertainty
+    half = error * float(scipy.stats.t.ppf((1 + confidence) / 2, degrees))
+    single = len(first) == len(second) == 1
+    p_value = mcnemar(first[0], second[0]) if single else float(2 * scipy.stats.t.sf(abs(value) / error, degrees))
+    return Estimate(value, value - half, value + half), p_value
 
-    Args:
-        predictions: int [models, images].
-    """
+
+def holm(p_values: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
+    """p-values corrected for their number (Holm, Scandinavian Journal of Statistics 6 (1979), 65–70): those up to α are
+    wrong about any test with probability α at most."""
+    order = np.argsort(p_values)
+    steps = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(steps, 1)
+    return adjusted
+
+
+def agreement(predictions: Int[np.ndarray, "models images"]) -> Float[np.ndarray, "models models"]:
+    """Fraction of images to which two models give the same class, for every pair of them."""
     return (predictions[:, None] == predictions[None]).mean(axis=2)
 
 
-def confusion(predictions, labels, classes):
-    """Fraction of each class's images that are called each class: float [classes, classes], a row per true class.
+def confusion(
+    predictions: Int[np.ndarray, "models images"], labels: Int[np.ndarray, " images"], classes: int
+) -> Float[np.ndarray, "classes classes"]:
+    """Fraction of each class's images that are called each class, a row per true class.
 
     A class without images has a row of NaN.
 
     Args:
-        predictions: int [models, images], classes from 0; the fractions are of all models' answers.
-        labels: int [images].
+        predictions: classes from 0; the fractions are of all models' answers.
+        labels: the images' classes.
         classes: number of classes.
     """
     pairs = labels * classes + predictions
@@ -71,65 +129,16 @@ def confusion(predictions, labels, classes):
     return counts / np.where(total, total, np.nan)
 
 
-def hardest(correct, count):
-    """The images that most models get wrong: int [≤ count] indices, the hardest first, of those that any gets wrong.
+def hardest(correct: Bool[np.ndarray, "models images"], count: int) -> Int[np.ndarray, " hard"]:
+    """The images that most models get wrong: their indices, the hardest first, of those that any gets wrong.
 
     Args:
-        correct: bool [models, images].
+        correct: whether each model is right about each image.
         count: how many to name at most.
     """
     wrong = (~correct).sum(axis=0)
     order = np.argsort(-wrong, kind="stable")[:count]
     return order[wrong[order] > 0]
-
-
-class Reliability(NamedTuple):
-    """By bin of confidence, those without images left out: mean confidence, accuracy, and images, each [bins];
-    `error` is the expected calibration error."""
-
-    confidence: np.ndarray
-    accuracy: np.ndarray
-    images: np.ndarray
-    error: Estimate
-
-
-def reliability(logits, labels, confidence, rng, bins=15, replicates=1_000):
-    """How often a model is right against how sure it is (Guo et al., On Calibration of Modern Neural Networks, 2017).
-
-    The expected calibration error is Σ over bins of |accuracy − confidence| · images / all images (their equation 3). A
-    bootstrap adds noise to every bin and so lies above it; the interval is turned round the estimate (the basic
-    bootstrap), and ends at 0.
-
-    Args:
-        logits: float [images, classes].
-        labels: int [images].
-        confidence: of the interval, in (0, 1).
-        rng: numpy.random.Generator.
-        bins: of equal width in [0, 1].
-        replicates: of the bootstrap over images, a multiple of 50.
-
-    Raises:
-        ValueError: the arrays do not fit each other, or confidence is out of range.
-    """
-    if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
-        raise ValueError(
-            f"Expected logits [images, classes], labels [images]. Received: {logits.shape}, {labels.shape}"
-        )
-    require_confidence(confidence)
-    sure = scipy.special.softmax(logits.astype(float), axis=1).max(axis=1)
-    right = logits.argmax(axis=1) == labels
-    place = np.minimum((sure * bins).astype(int), bins - 1)
-    images = np.bincount(place, minlength=bins)
-    full = images > 0
-    members = np.zeros((len(labels), bins))
-    members[np.arange(len(labels)), place] = right - sure
-    error = np.abs(members.mean(axis=0)).sum()
-    chances = np.full(len(labels), 1 / len(labels))
-    draws = [np.abs(rng.multinomial(len(labels), chances, 50) @ members).sum(axis=1) for _ in range(replicates // 50)]
-    low, high = np.quantile(np.concatenate(draws) / len(labels), ends(confidence))
-    means = (np.bincount(place, values, bins)[full] / images[full] for values in (sure, right))
-    turned = Estimate(float(error), float(max(2 * error - high, 0)), float(max(2 * error - low, 0)))
-    return Reliability(*means, images[full], turned)
 
 
 def _check_pair(first, second):

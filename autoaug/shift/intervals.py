@@ -18,6 +18,16 @@ class Estimate(NamedTuple):
     high: float
 
 
+def stream(seed: int, *names: str) -> np.random.Generator:
+    """A statement's own stream of random numbers, keyed by its names: another statement more changes no number of it.
+
+    Args:
+        seed: of the report, an integer of at least 0.
+        names: what tells the statement from all others, as in `stream(0, "verdict", "cifar102")`.
+    """
+    return np.random.default_rng([seed, *(byte for name in names for byte in (*name.encode(), 256))])
+
+
 def estimate(value, draws, confidence):
     """The value, and the interval that holds the middle `confidence` of its draws, float [replicates]; NaN is none."""
     require_confidence(confidence)

@@ -6,59 +6,60 @@ A family is the runs of one recipe; on one training set they differ in their see
 import dataclasses
 import json
 import pathlib
-import zipfile
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Float, Int
 
-from autoaug import records
+from autoaug import predictions, recipes, records
 from autoaug.datasets import ORIGINALS
+from autoaug.shift.contrasts import Cells, Sides
 
-
-class Predictions(NamedTuple):
-    """Of one run on one test set: logits float32 [n, classes], labels int64 [n], overlap bool [n]."""
-
-    logits: np.ndarray
-    labels: np.ndarray
-    overlap: np.ndarray
+PRESETS = ("imported", *reversed(recipes.PRESETS))
+"""Runs are compared within a preset; the closest to the published models come first."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Families of models trained on an original and on its reproduction and tested on both, on clean test images.
+    """Families of models trained on an original (A) and on its reproduction (B) and tested on both.
 
-    `families` maps a family's name to bool arrays (aa, ab, ba, bb), [runs, images] each, as for
-    `decomposition.decompose`; `labels` and `other_labels`, int [images], are the classes of the original's and of the
-    reproduction's test images. `left_out` of each test set were among the training images of some model here.
+    `families` maps a family's name to its Cells, bool [runs, images], of the images that are clean; `labels`, int
+    [images], are the classes of these. `clean`, bool [n], marks them among all images of the test set: the others are,
+    pixel for pixel, among the training images of some model here.
     """
 
     original: str
     reproduction: str
-    kind: str
-    families: dict
-    labels: np.ndarray
-    other_labels: np.ndarray
-    left_out: tuple[int, int]
+    preset: str
+    families: dict[str, Cells]
+    labels: Sides
+    clean: Sides
+
+    @property
+    def left_out(self) -> Sides:
+        """How many images of each test set are not clean."""
+        return Sides(*(int((~side).sum()) for side in self.clean))
 
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """Runs trained on one set, on the clean images of one test set: `answers` int and `right` bool [runs, images],
-    `labels` int [images], `indices` int [images] into the test set, `logits` float [images, classes] of the first run;
-    a family and a seed for each run, and how many images were left out."""
+    """Runs trained on one set, on the clean images of one test set.
+
+    `indices` are the places of these images in the test set, `logits` those of the first run, None where only its
+    compact predictions were kept. Each run has a family and a seed. `left_out` images were not clean.
+    """
 
     families: tuple[str, ...]
     seeds: tuple[int, ...]
-    answers: np.ndarray
-    right: np.ndarray
-    labels: np.ndarray
-    indices: np.ndarray
-    logits: np.ndarray
+    answers: Int[np.ndarray, "runs images"]
+    right: Bool[np.ndarray, "runs images"]
+    labels: Int[np.ndarray, " images"]
+    indices: Int[np.ndarray, " images"]
+    logits: Float[np.ndarray, "images classes"] | None
     left_out: int
 
 
-def of_newest_data(runs):
+def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The runs that can be compared: on one version of every data set, its pixels and labels in the newest run.
 
     Args:
@@ -74,21 +75,21 @@ def of_newest_data(runs):
     return runs[kept], sorted(runs["run_id"][~kept].unique())
 
 
-def named(runs):
-    """`records.collect`'s table with the columns `sort` (quick, paper or imported) and `family`."""
-    sorts = runs["preset"].mask(runs["kind"] == "imported", "imported")
-    return runs.assign(sort=sorts, family=_family_names(runs))
+def named(runs: pd.DataFrame) -> pd.DataFrame:
+    """`records.collect`'s table with the column `family`, and "imported" as the `preset` of imported runs."""
+    families = _family_names(runs)
+    return runs.assign(preset=runs["preset"].mask(runs["kind"] == "imported", "imported"), family=families)
 
 
 def _family_names(runs):
     """Name of each row's family in `records.collect`'s table: its model and, where several recipes share one, what
     tells them apart, as in `wrn, epochs 6`."""
-    recipes = {text: json.loads(text) for text in runs["recipe"].unique()}
+    by_text = {text: json.loads(text) for text in runs["recipe"].unique()}
     names = {}
-    for text, recipe in recipes.items():
+    for text, recipe in by_text.items():
         kin = [
             other
-            for other in recipes.values()
+            for other in by_text.values()
             if (other["model"], other["preset"]) == (recipe["model"], recipe["preset"])
         ]
         fields = [name for name in recipe if any(other.get(name) != recipe[name] for other in kin)]
@@ -96,7 +97,7 @@ def _family_names(runs):
     return runs["recipe"].map(names).astype(object)
 
 
-def read_predictions(run):
+def read_predictions(run) -> predictions.Predictions | None:
     """Predictions of a row of `records.collect`'s table; None where the run was fetched without them.
 
     Raises:
@@ -105,131 +106,144 @@ def read_predictions(run):
     path = pathlib.Path(run.folder) / "predictions" / f"{run.test_set}.npz"
     if not path.exists():
         return None
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = Predictions(arrays["logits"], arrays["labels"], arrays["overlap"])
-        correct = right(found)
-        counts = len(correct), int(correct.sum()), int(found.overlap.sum()), int(correct[~found.overlap].sum())
-    except (OSError, ValueError, LookupError, zipfile.BadZipFile) as error:
-        raise records.RecordError(f"{path}: expected logits, labels and overlap. Received: {error}") from error
-    expected = run.total, run.correct, run.overlap, run.clean_correct
-    if counts != expected:
-        names = "images, right, overlapping and right of the others"
-        raise records.RecordError(f"{path}: expected {names} as in record.json, {expected}. Received: {counts}")
-    return found
+    answers = predictions.read(path)
+    counts, recorded = answers.counts(), {name: getattr(run, name) for name in answers.counts()}
+    if counts != recorded:
+        raise records.RecordError(f"{path}: Expected the counts of record.json, {recorded}. Received: {counts}")
+    return answers
 
 
-def right(predictions):
-    """Whether each image's answer is right, bool [n]."""
-    return predictions.logits.argmax(axis=1) == predictions.labels
-
-
-def comparisons(runs):
-    """What can be decomposed: each original with each of its reproductions, for each kind of runs.
+def comparisons(runs: pd.DataFrame) -> list[Comparison]:
+    """What can be compared: each original with each of its reproductions, for each preset.
 
     Args:
-        runs: `records.collect`'s table, `of_newest_data`, with the columns `sort` ("quick", "paper" or "imported") and
-            `family` too.
+        runs: `named` table of runs `of_newest_data`.
 
     Returns:
-        List of Comparison; only families with a run on either side, and with all predictions, are in it.
+        Only families with a run on either side, and with all predictions, are in it.
     """
-    return [
-        found
+    candidates = [
+        _compare(runs[runs["preset"] == preset], original, reproduction, preset)
         for reproduction, original in ORIGINALS.items()
-        for sort in ("paper", "imported", "quick")
-        if (found := _compare(runs[runs["sort"] == sort], original, reproduction, sort))
+        for preset in PRESETS
     ]
+    return [comparison for comparison in candidates if comparison]
 
 
-def _compare(runs, original, reproduction, sort):
+def _compare(runs, original, reproduction, preset):
     """The Comparison of two data sets, or None."""
     runs = runs[runs["test_set"].isin([original, reproduction])]
     runs = runs[runs.groupby("run_id")["test_set"].transform("nunique") == 2]
-    answers = {}
-    for name, family in runs.groupby("family", sort=False):
-        if found := _answers(family, original, reproduction):
-            answers[name] = found
+    answers = {
+        name: cells
+        for name, family in runs.groupby("family", sort=False)
+        if (cells := _answers(family, Sides(original, reproduction)))
+    }
     if not answers:
         return None
-    clean = [~np.any([p.overlap for p in side], axis=0) for side in _by_test_set(answers.values())] * 2
+    on_test_set = Sides(
+        [run for cells in answers.values() for run in cells.aa + cells.ba],
+        [run for cells in answers.values() for run in cells.ab + cells.bb],
+    )
+    clean = Sides(*(~np.any([run.overlap for run in side], axis=0) for side in on_test_set))
+    clean_of = Cells(aa=clean.a, ab=clean.b, ba=clean.a, bb=clean.b)
     families = {
-        name: tuple(np.array([right(p)[here] for p in cell]) for cell, here in zip(found, clean, strict=True))
-        for name, found in answers.items()
+        name: Cells(*(np.array([run.right[kept] for run in cell]) for cell, kept in zip(cells, clean_of, strict=True)))
+        for name, cells in answers.items()
     }
-    labels = [side[0].labels[here] for side, here in zip(_by_test_set(answers.values()), clean, strict=False)]
-    return Comparison(original, reproduction, sort, families, *labels, tuple(int((~here).sum()) for here in clean[:2]))
+    labels = Sides(*(side[0].labels[kept] for side, kept in zip(on_test_set, clean, strict=True)))
+    return Comparison(original, reproduction, preset, families, labels, clean)
 
 
-def _answers(family, original, reproduction):
-    """Lists of Predictions for the cells AA, AB, BA, BB; None where one is empty or a file is missing."""
+def _answers(family, names):
+    """Cells of lists of Predictions; None where a cell is empty or a file is missing."""
     cells = []
-    for trained in (original, reproduction):
-        for tested in (original, reproduction):
+    for trained in names:
+        for tested in names:
             rows = family[(family["train_data"] == trained) & (family["test_set"] == tested)]
             cells.append([read_predictions(row) for row in rows.itertuples()])
-    return cells if all(cells) and all(found is not None for cell in cells for found in cell) else None
+    whole = all(cell and all(answers is not None for answers in cell) for cell in cells)
+    return Cells(*cells) if whole else None
 
 
-def _by_test_set(answers):
-    """All Predictions on the original's and on the reproduction's test images."""
-    return [[p for cells in answers for cell in cells[test_set::2] for p in cell] for test_set in (0, 1)]
+def ability_curves(runs: pd.DataFrame, comparison: Comparison) -> dict[str, list[Float[np.ndarray, "epochs 2"]]]:
+    """Accuracies on A and on B after each epoch of the runs trained on A, for `matched_ability`.
+
+    Args:
+        runs: as for `comparisons`.
+        comparison: one of these.
+
+    Returns:
+        Family → an array for each run whose history.csv has both columns `test_accuracy:<test set>`; the epochs are
+        those after which the run was evaluated.
+    """
+    columns = [f"test_accuracy:{name}" for name in (comparison.original, comparison.reproduction)]
+    rows = runs[(runs["train_data"] == comparison.original) & (runs["preset"] == comparison.preset)]
+    curves: dict[str, list] = {}
+    for row in rows[rows["family"].isin(comparison.families)].drop_duplicates("run_id").itertuples():
+        path = pathlib.Path(row.folder) / "history.csv"
+        history = pd.read_csv(path) if path.exists() else pd.DataFrame()
+        if set(columns) <= set(history.columns):
+            curves.setdefault(row.family, []).append(history[columns].dropna().to_numpy(float))
+    return curves
 
 
-def pairs(runs):
+def pairs(runs: pd.DataFrame) -> list[tuple[str, str]]:
     """(original, other test set) for every original that has runs, in the order of the table."""
     rows = runs[~runs["train_data"].isin(ORIGINALS) & ~runs["test_set"].isin(ORIGINALS.values())]
     rows = rows[rows["test_set"] != rows["train_data"]]
     return list(dict.fromkeys(zip(rows["train_data"], rows["test_set"], strict=True)))
 
 
-def panel(runs, train_data, test_set):
-    """The Panel of the runs trained on one set, of paper runs where there are any, then imported, then quick ones.
-
-    None where no run has its predictions.
-    """
+def panel(runs: pd.DataFrame, train_data: str, test_set: str) -> Panel | None:
+    """The Panel of the runs trained on one set, of the first of PRESETS that has any with predictions, or None."""
     rows = runs[(runs["train_data"] == train_data) & (runs["test_set"] == test_set)]
-    for sort in ("paper", "imported", "quick"):
-        found = [(row, read_predictions(row)) for row in rows[rows["sort"] == sort].itertuples()]
-        found = [(row, p) for row, p in found if p is not None]
-        if found:
-            clean = ~np.any([p.overlap for _, p in found], axis=0)
-            answers = np.array([p.logits.argmax(axis=1) for _, p in found])[:, clean]
-            first, labels = found[0][1], found[0][1].labels[clean]
-            names = tuple(zip(*((row.family, row.seed) for row, _ in found), strict=True))
-            return Panel(
-                *names,
-                answers,
-                answers == labels,
-                labels,
-                np.flatnonzero(clean),
-                first.logits[clean],
-                int((~clean).sum()),
-            )
+    for preset in PRESETS:
+        read = [(row, read_predictions(row)) for row in rows[rows["preset"] == preset].itertuples()]
+        read = [(row, answers) for row, answers in read if answers is not None]
+        if read:
+            return _panel(*zip(*read, strict=True))
     return None
 
 
-def histories(runs):
-    """`family (kind), trained on …` → the mean of the seeds' history.csv, a DataFrame with a row per epoch."""
-    found = {}
+def _panel(rows, runs):
+    """The Panel of rows of the table and the Predictions of each."""
+    clean = ~np.any([run.overlap for run in runs], axis=0)
+    answers, labels = np.array([run.answers for run in runs])[:, clean], runs[0].labels[clean]
+    return Panel(
+        families=tuple(row.family for row in rows),
+        seeds=tuple(row.seed for row in rows),
+        answers=answers,
+        right=answers == labels,
+        labels=labels,
+        indices=np.flatnonzero(clean),
+        logits=None if runs[0].logits is None else runs[0].logits[clean],
+        left_out=int((~clean).sum()),
+    )
+
+
+def histories(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """`family (preset), trained on …` → the mean of the seeds' history.csv, a row per epoch."""
+    parts: dict[str, list[pd.DataFrame]] = {}
     for row in runs.drop_duplicates("run_id").itertuples():
         path = pathlib.Path(row.folder) / "history.csv"
         if path.exists():
-            found.setdefault(f"{row.family} ({row.sort}), trained on {row.train_data}", []).append(pd.read_csv(path))
-    return {label: pd.concat(parts).groupby("epoch", as_index=False).mean() for label, parts in found.items()}
+            label = f"{row.family} ({row.preset}), trained on {row.train_data}"
+            parts.setdefault(label, []).append(pd.read_csv(path))
+    return {label: pd.concat(tables).groupby("epoch", as_index=False).mean() for label, tables in parts.items()}
 
 
-def mean_over_seeds(runs):
-    """A row per kind, family, training set and test set: counts of the mean model, and the spread over its seeds.
+def mean_over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
+    """A row per preset, family, training set and test set: counts of the mean model, and the spread over its seeds.
 
     Args:
-        runs: table of counts (`shift.clean_counts`) with the columns `sort` and `family`.
+        runs: table of counts (`shift.clean_counts`) with the column `family`.
 
     Returns:
         DataFrame of the first run's row each, with `correct` the rounded mean, and the columns `seeds`, a dict from
         seed to run id, `lowest` and `highest`, accuracies as fractions.
     """
-    keys = ["sort", "family", "train_data", "test_set", "train_source", "test_source", "total"]
+    keys = ["preset", "family", "train_data", "test_set", "train_source", "test_source", "total"]
     rows = []
     for _, group in runs.groupby(keys, sort=False):
         accuracies = group["correct"] / group["total"]

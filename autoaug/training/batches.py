@@ -3,24 +3,29 @@
 import collections
 import concurrent.futures
 import time
+from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Float32, Int64
 
 from autoaug import augment
-from autoaug.augment import policies
+from autoaug.augment.policies import POLICIES
+from autoaug.datasets import Dataset
+from autoaug.recipes import Recipe
 
-_POLICIES = {"autoaugment": policies.CIFAR10, "crop_flip_cutout": ()}
 _AHEAD = 4  # batches in memory beyond the one being trained on
 _SPLIT_EPOCH = 2**64 - 1  # the random stream that holds out the validation images; no run trains that epoch
 
 
-def split(dataset, recipe, seed):
-    """Indices of the training set to train on and to validate on, int64 [n − validation_size], [validation_size]."""
+def split(
+    dataset: Dataset, recipe: Recipe, seed: int
+) -> tuple[Int64[np.ndarray, " trained_on"], Int64[np.ndarray, " held_out"]]:
+    """Indices of the training set to train on, and of the `validation_size` images to validate on, in order."""
     shuffled = augment.epoch_generator(seed, _SPLIT_EPOCH).permutation(len(dataset.train_labels))
     return np.sort(shuffled[recipe.validation_size :]), np.sort(shuffled[: recipe.validation_size])
 
 
-def load_kernel():
+def load_kernel() -> None:
     """Load the augmentation's kernel; the first time on a machine it is compiled, for some seconds."""
     no_images, no_plan = np.zeros((0, 32, 32, 3), np.uint8), augment.sample_plan(augment.epoch_generator(0, 0), 0)
     augment.augment_batch(no_images, no_plan, mean=np.zeros(3), std=np.ones(3))
@@ -29,13 +34,13 @@ def load_kernel():
 class Batches:
     """One epoch's batches, in an order and with an augmentation fixed by (seed, epoch).
 
-    Iterating yields (images float32 [batch_size, 32, 32, 3], labels int64 [batch_size]). The training set, less the
+    Iterating yields (images, labels). The training set, less the
     images held out for validation, is shuffled anew each epoch and the last incomplete batch dropped. Close the
     iterator, or exhaust it, to end its threads.
 
     Args:
-        dataset: `datasets.Dataset`, its training part is used.
-        recipe: `recipes.Recipe`, for batch_size, augmentation and validation_size.
+        dataset: its training part is used.
+        recipe: for batch_size, augmentation and validation_size.
         seed: of all random choices of the run.
         epoch: counted from 0.
         start: the first batch to yield, counted from 0; those before it are not prepared.
@@ -46,19 +51,28 @@ class Batches:
         wait_seconds: time that the consumer has waited for input so far.
     """
 
-    def __init__(self, dataset, recipe, seed, epoch, start=0, share=(0, 1), threads=2):
+    def __init__(
+        self,
+        dataset: Dataset,
+        recipe: Recipe,
+        seed: int,
+        epoch: int,
+        start: int = 0,
+        share: tuple[int, int] = (0, 1),
+        threads: int = 2,
+    ) -> None:
         self._dataset, self._batch_size, self._epoch, self._threads = dataset, recipe.batch_size, epoch, threads
         self._start, self._share = start, share
         rng, (trained_on, _) = augment.epoch_generator(seed, epoch), split(dataset, recipe, seed)
         self._order = rng.permutation(trained_on)
-        self._plan = augment.sample_plan(rng, len(trained_on), policy=_POLICIES[recipe.augmentation])
+        self._plan = augment.sample_plan(rng, len(trained_on), policy=POLICIES[recipe.augmentation])
         self.wait_seconds = 0.0
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._order) // self._batch_size - self._start
 
-    def __iter__(self):
-        pending = collections.deque()
+    def __iter__(self) -> Iterator[tuple[Float32[np.ndarray, "batch 32 32 3"], Int64[np.ndarray, " batch"]]]:
+        pending: collections.deque[concurrent.futures.Future] = collections.deque()
         with concurrent.futures.ThreadPoolExecutor(self._threads, thread_name_prefix="augment") as pool:
             try:
                 for index in range(self._start, self._start + len(self)):

@@ -3,32 +3,35 @@
 import contextlib
 import signal
 import threading
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
-def held_back():
+def held_back() -> Iterator[list[signal.Signals]]:
     """Inside, SIGINT and SIGTERM are only noted, in the list that this yields; a second one acts at once.
 
     Outside the main thread, where Python handles no signals, the list stays empty.
     """
-    noted, earlier = [], {}
+    noted: list[signal.Signals] = []
+    earlier: dict[signal.Signals, Any] = {}
 
     def note(number, _frame):
         noted.append(signal.Signals(number))
-        for each, handler in earlier.items():
-            signal.signal(each, handler)
+        for other, handler in earlier.items():
+            signal.signal(other, handler)
 
     if threading.current_thread() is threading.main_thread():
-        earlier |= {each: signal.signal(each, note) for each in _SIGNALS}
+        earlier |= {number: signal.signal(number, note) for number in _SIGNALS}
     try:
         yield noted
     finally:
-        for each, handler in earlier.items():
-            signal.signal(each, handler)
+        for other, handler in earlier.items():
+            signal.signal(other, handler)
 
 
-def act_on(number):
+def act_on(number: int) -> NoReturn:
     """Do what the signal asks for: KeyboardInterrupt, on which Python exits with 130, or an exit with 143."""
     raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)

@@ -1,10 +1,12 @@
 """Progress of a training run, readable in a terminal, in a notebook and in a log file."""
 
 import datetime
-import json
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any
 
+import pandas as pd
 import tqdm
 
 _LOG_LINES = 20  # at most, for a whole run
@@ -23,11 +25,12 @@ class Progress:
         batch_size: images a step.
     """
 
-    def __init__(self, total, done, batch_size):
+    def __init__(self, total: int, done: int, batch_size: int) -> None:
         self._total, self._done, self._begun, self._batch_size = total, done, done, batch_size
         self._clock = self._drawn = time.perf_counter()
         self._line_due = False
-        self._bar = self._status = None
+        self._bar: Any = None
+        self._status: Any = None
         if sys.stderr.isatty():
             self._bar = tqdm.tqdm(total=total, initial=done, unit="step", dynamic_ncols=True)
         elif _in_notebook():
@@ -35,7 +38,7 @@ class Progress:
 
             self._status = display({"text/plain": "compiling"}, raw=True, display_id=True)
 
-    def advance(self, steps=1):
+    def advance(self, steps: int = 1) -> bool:
         """Count steps, of which the first is always counted alone. Returns whether it is time to `show`."""
         now, before = time.perf_counter(), self._done
         self._done += steps
@@ -47,7 +50,7 @@ class Progress:
         self._line_due |= self._done * _LOG_LINES // self._total > before * _LOG_LINES // self._total
         return self._line_due or now - self._drawn > _REDRAW_SECONDS
 
-    def show(self, metrics):
+    def show(self, metrics: Mapping[str, float]) -> None:
         """Show where the run is, with `metrics`: name → number."""
         self._drawn = time.perf_counter()
         shown = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
@@ -64,7 +67,8 @@ class Progress:
         if self._status is not None:
             self._status.update({"text/plain": line}, raw=True)
 
-    def close(self):
+    def close(self) -> None:
+        """End the display."""
         if self._bar is not None:
             self._bar.close()
         if self._status is not None:
@@ -90,34 +94,6 @@ class Progress:
         return datetime.timedelta(seconds=round((self._total - self._done) * self._seconds_per_step()))
 
 
-class ProgressReport:
-    """A `Progress` that is shown by the process which reads this one's standard output, from `event`s."""
-
-    def __init__(self, total, done, batch_size):
-        self._total, self._done, self._sent = total, done, 0.0
-        event(begin=[total, done, batch_size])
-
-    def advance(self):
-        """Count one step. Returns whether to `show`: at the first and the last, and oftener than `Progress`."""
-        self._done += 1
-        due = self._sent == 0 or self._done == self._total or time.monotonic() - self._sent > _REDRAW_SECONDS / 2
-        if due:
-            self._sent = time.monotonic()
-        return due
-
-    def show(self, metrics):
-        """Report where the run is, with `metrics`: name → number."""
-        event(done=self._done, metrics=metrics)
-
-    def close(self):
-        """Nothing is open."""
-
-
-def event(**values):
-    """Tell the process that reads this one's standard output, in a line of JSON."""
-    print(json.dumps(values), flush=True)
-
-
 class LiveCurves:
     """Training curves of a run in a notebook: each call with a history draws them anew, in the same place.
 
@@ -125,11 +101,12 @@ class LiveCurves:
         label: of the run.
     """
 
-    def __init__(self, label):
-        self._label, self._display = label, None
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._display: Any = None
 
-    def __call__(self, history):
-        """Draw the curves of `history`, a DataFrame with a row per epoch."""
+    def __call__(self, history: pd.DataFrame) -> None:
+        """Draw the curves of a history, a row per epoch."""
         import matplotlib.pyplot as plt
         from IPython.display import display
 

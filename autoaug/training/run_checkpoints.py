@@ -1,15 +1,19 @@
 """The checkpoints of a run: written while it trains, found again after any end, damaged ones passed over.
 
-Format and checksums are TensorFlow's: `step-000000390.index` and `.data-…` for each. The index is renamed into place
-last, so a checkpoint whose writing was cut off has none.
+Format and checksums are TensorFlow's, names those of `records`. The index is renamed into place last, so a checkpoint
+whose writing was cut off has none.
 """
 
 import pathlib
 import re
 import shutil
 import warnings
+from collections.abc import Iterable
+from typing import Any
 
 import tensorflow as tf
+
+from autoaug import records
 
 _KEPT = 2
 _NOISE = re.compile(r"\{\{.*?\}\} |\s+\[(\[|Op:).*", re.DOTALL)  # in TensorFlow's messages
@@ -32,16 +36,18 @@ class RunCheckpoints:
         **state: the trackable objects that hold the state, by name.
     """
 
-    def __init__(self, folder, steps_per_epoch, device=None, **state):
+    def __init__(
+        self, folder: str | pathlib.Path, steps_per_epoch: int, device: str | None = None, **state: Any
+    ) -> None:
         self._folder, self._steps_per_epoch = pathlib.Path(folder), steps_per_epoch
         self._checkpoint = tf.train.Checkpoint(**state)
         self._options = tf.train.CheckpointOptions(experimental_io_device=device)
 
-    def steps(self):
+    def steps(self) -> list[int]:
         """Steps after which there is a checkpoint, damaged or not, in ascending order."""
-        return sorted(int(path.stem.removeprefix("step-")) for path in self._folder.glob("step-*.index"))
+        return records.checkpoint_steps(self._folder)
 
-    def save(self, step):
+    def save(self, step: int) -> None:
         """Write the state after `step` steps, then remove what is no longer kept.
 
         Raises:
@@ -66,7 +72,7 @@ class RunCheckpoints:
         at_epoch_ends = [other for other in steps if other % self._steps_per_epoch == 0]
         self._remove_all_but({*steps[-_KEPT:], *at_epoch_ends[-1:]})
 
-    def restore(self):
+    def restore(self) -> int:
         """Restore the newest checkpoint that is whole. Returns its step, or 0 if the folder has none.
 
         Warns, naming the file, of each damaged one that is passed over.
@@ -89,10 +95,10 @@ class RunCheckpoints:
             )
         return 0
 
-    def _prefix(self, step):
-        return self._folder / f"step-{step:09d}"
+    def _prefix(self, step: int) -> pathlib.Path:
+        return records.checkpoint_prefix(self._folder, step)
 
-    def _remove_all_but(self, kept):
+    def _remove_all_but(self, kept: Iterable[int]) -> None:
         """Remove other checkpoints, index first, and what an interrupted writing has left."""
         names = {self._prefix(step).name for step in kept}
         for path in sorted(self._folder.iterdir(), key=lambda path: path.suffix != ".index"):

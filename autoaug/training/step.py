@@ -6,21 +6,42 @@ a ← 0.9·a + g;  w ← w − lr·(g + 0.9·a)
 """
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from jaxtyping import Float32, Int32, Int64
+
+from autoaug.recipes import Recipe
 
 MEASURES = ("loss", "cost", "accuracy", "gradient_norm", "clipped_share")
 _FIRST_LOSS_SCALE = 2.0**15
 _DOUBLE_AFTER = 2000  # steps in a row with a finite gradient
 
-# One operation that adds three tensors or more takes them in the order in which threads happen to free them: a step
-# would not repeat to the bit. So `_step` adds pairs, and this keeps TensorFlow from joining them again.
-tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+
+def add_in_pairs() -> None:
+    """Keep TensorFlow, in this process, from joining additions of two tensors to one of many.
+
+    One operation that adds three tensors or more takes them in the order in which threads happen to free them: a step
+    would not repeat to the bit.
+    """
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+
+
+def noise_key(seed: int, step: int, worker: int = 0) -> Int32[np.ndarray, "2"]:
+    """The key of the noise inside the model: (seed, step), into which workers after the first fold their number.
+
+    A hash of 64 bits does that: two of its keys are alike with a chance of 2⁻⁶⁴.
+    """
+    if worker == 0:
+        return np.array([seed, step], np.int32)
+    return np.random.SeedSequence((seed, step, worker)).generate_state(2).view(np.int32)
 
 
 @contextlib.contextmanager
-def precision_scope(recipe):
+def precision_scope(recipe: Recipe) -> Iterator[None]:
     """The context in which a model is built to compute in the recipe's precision."""
     earlier = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.precision)
@@ -38,16 +59,18 @@ class TrainingStep(tf.Module):
     is doubled (Micikevicius et al., 2018, arXiv:1710.03740, section 3.2).
 
     Args:
-        model: `keras.Model` from normalised images to logits.
-        recipe: `recipes.Recipe`, for weight_decay, momentum, clip_norm, precision and xla.
+        model: from normalised images to logits.
+        recipe: for weight_decay, momentum, clip_norm, precision and xla.
+        seed, worker: of the noise inside the model.
 
     Attributes:
         state: all that changes beside the model's variables, as trackable objects by name.
     """
 
-    def __init__(self, model, recipe):
+    def __init__(self, model: keras.Model, recipe: Recipe, seed: int = 0, worker: int = 0) -> None:
         super().__init__()
-        self.model, self.recipe = model, recipe
+        add_in_pairs()
+        self.model, self.recipe, self.seed, self.worker = model, recipe, seed, worker
         self.weights = [variable.value for variable in model.trainable_variables]
         self.momenta = [_zeros_beside(weight) for weight in self.weights]
         self.sums = tf.Variable(tf.zeros(len(MEASURES)), trainable=False)
@@ -61,27 +84,32 @@ class TrainingStep(tf.Module):
             self.state |= {"loss_scale": self.loss_scale, "good_steps": self.good_steps}
         self._compiled = tf.function(self._step, jit_compile=recipe.xla)
 
-    def __call__(self, images, labels, learning_rate, noise_key):
-        """One step.
-
-        Args:
-            images: float32 [batch_size, 32, 32, 3], normalised.
-            labels: int64 [batch_size].
-            learning_rate: float32 scalar.
-            noise_key: int32 [2], (seed, step), for the noise inside the model.
+    def __call__(
+        self,
+        images: Float32[np.ndarray, "batch 32 32 3"],
+        labels: Int64[np.ndarray, " batch"],
+        learning_rate: float,
+        step: int,
+    ) -> Any:
+        """One step of the run, counted from 0, on normalised images.
 
         Returns:
             float32 [5]: cross-entropy, cost, accuracy, gradient norm before clipping, 1 if it was clipped.
         """
-        return self._compiled(images, labels, learning_rate, noise_key)
+        key = noise_key(self.seed, step, self.worker)
+        return self._compute(images, labels, np.float32(learning_rate), key, np.int64(step))
 
-    def _step(self, images, labels, learning_rate, noise_key):
-        # Each is read once, since other workers may change it meanwhile.
+    def _compute(self, *arguments: Any) -> Any:
+        return self._compiled(*arguments)
+
+    def _step(self, images, labels, learning_rate, key, step):
+        # Every variable is read once, since other workers may change it meanwhile.
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
         scale = None if self.loss_scale is None else tf.convert_to_tensor(self.loss_scale)
-        logits, moving = self._forward(weights, images, noise_key)
+        logits, moving = self._forward(weights, images, key)
         loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
         scaled_loss = loss if scale is None else loss * scale
+        # The tree adds gradients in pairs, see `add_in_pairs`.
         gradients = tf.gradients(scaled_loss, weights, aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE)
         if scale is not None:
             gradients = [gradient / scale for gradient in gradients]
@@ -101,15 +129,15 @@ class TrainingStep(tf.Module):
         with tf.control_dependencies([self.sums.assign_add(measured)]):  # lest another worker's step is counted without
             self.steps.assign_add(1.0)
         if (self.failed_step < 0) & ~tf.math.is_finite(cost):
-            self.failed_step.assign(tf.cast(noise_key[1], tf.int64))
+            self.failed_step.assign(step)
         return measured
 
-    def _forward(self, weights, images, noise_key):
+    def _forward(self, weights, images, key):
         """Logits, and the new values of what is not trained, such as moving averages, of a model with these weights."""
-        model, moving = self.model, [tf.convert_to_tensor(each) for each in self.model.non_trainable_variables]
+        model, moving = self.model, [tf.convert_to_tensor(average) for average in self.model.non_trainable_variables]
         values = zip([*model.trainable_variables, *model.non_trainable_variables], [*weights, *moving], strict=True)
         with keras.StatelessScope(values) as scope:
-            logits = model(images, training=True, noise_key=noise_key)
+            logits = model(images, training=True, noise_key=key)
         return logits, [scope.get_current_value(variable) for variable in model.non_trainable_variables]
 
     def _average(self, *measured):
@@ -137,14 +165,14 @@ class TrainingStep(tf.Module):
         self.loss_scale.assign(scale)
         self.good_steps.assign(0.0)
 
-    def wait(self):
+    def wait(self) -> None:
         """Return when every step called so far is done: here, at once."""
 
-    def take_means(self):
+    def take_means(self) -> dict[str, float]:
         """Means of what was measured since the last `reset`, by name."""
         return dict(zip(MEASURES, (self.sums / self.steps).numpy().tolist(), strict=True))
 
-    def reset(self):
+    def reset(self) -> None:
         """Begin the means anew."""
         self.sums.assign(tf.zeros_like(self.sums))
         self.steps.assign(0.0)

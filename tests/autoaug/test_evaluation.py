@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from autoaug import augment, datasets, evaluation, models, records, training
+from autoaug import augment, datasets, evaluation, models, predictions, records, training
 from data_prep import synthetic
 
 
 def test_counts_leave_out_the_images_trained_on():
     logits = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0]]
-    counts = evaluation.count_correct(logits, np.array([0, 1, 2, 0, 0]), np.array([True, False, False, False, True]))
+    labels, overlap = np.array([0, 1, 2, 0, 0]), np.array([True, False, False, False, True])
+    counts = predictions.from_logits(logits, labels, overlap).counts()
     assert counts == {"total": 5, "correct": 4, "overlap": 2, "clean_total": 3, "clean_correct": 2}
 
 
@@ -40,7 +41,7 @@ def test_a_run_is_evaluated_on_every_set_of_its_family(tiny_dataset, tiny_recipe
         with np.load(run_dir / "predictions" / f"{name}.npz", allow_pickle=False) as saved:
             assert {key: saved[key].dtype.str for key in saved} == {"logits": "<f4", "labels": "<i8", "overlap": "|b1"}
             np.testing.assert_array_equal(saved["labels"], test.labels)
-            assert counts == {**evaluation.count_correct(**saved), "source": test.source, "sha256": test.sha256}
+            assert counts == {**predictions.from_logits(**saved).counts(), "source": test.source, "sha256": test.sha256}
     assert len(records.collect(tmp_path)) == 2
 
     synthetic.build(data_dir, names=["synthetic10_different"])

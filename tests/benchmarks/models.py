@@ -7,8 +7,9 @@ import time
 
 import numpy as np
 
-from autoaug import checkpoints, models, recipes, training
+from autoaug import checkpoints, models, recipes
 from autoaug.files import ROOT
+from autoaug.training.step import TrainingStep
 
 REFERENCE = ROOT.parent / "shared" / "reference"
 FULL_BATCH = 2  # small, so that the first step's time is that of tracing and compiling
@@ -31,8 +32,8 @@ def first_step(recipe, batch_size):
     started = time.perf_counter()
     model = models.build_model(recipe.model, **recipe.size)
     built = time.perf_counter() - started
-    step = training.TrainingStep(model, recipe)
-    step(images, labels, np.float32(0.1), np.array([0, 0], np.int32))
+    step = TrainingStep(model, recipe)
+    step(images, labels, 0.1, 0)
     return model, built, time.perf_counter() - started
 
 

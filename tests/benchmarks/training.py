@@ -29,7 +29,7 @@ import tiny
 from autoaug import models, recipes, training
 from autoaug.models import layers
 from autoaug.training import run_checkpoints
-from autoaug.training import step as training_step
+from autoaug.training.step import MEASURES, TrainingStep
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROUNDS = 5  # of each contender, taking turns; the median counts
@@ -46,8 +46,8 @@ def batch(size):
 def our_step(recipe):
     """A function that trains one step of the recipe."""
     images, labels = batch(recipe.batch_size)
-    step = training.TrainingStep(models.build_model(recipe.model, **recipe.size), recipe)
-    return lambda: step(images, labels, np.float32(0.1), np.array([0, 0], np.int32)).numpy()
+    step = TrainingStep(models.build_model(recipe.model, **recipe.size), recipe)
+    return lambda: step(images, labels, 0.1, 0).numpy()
 
 
 def keras_step(recipe):
@@ -159,7 +159,7 @@ def train_on(train_size):
     images = rng.integers(0, 256, (train_size, 32, 32, 3), np.uint8)
     dataset = dataclasses.replace(dataset, train_images=images, train_labels=rng.integers(0, 10, train_size))
     recipe = dataclasses.replace(recipes.get("wrn"), epochs=1, batch_size=128, size={"widen_factor": 1})
-    with tempfile.TemporaryDirectory() as folder, mock.patch.object(training.TrainingStep, "__call__", two_steps()):
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(TrainingStep, "__call__", two_steps()):
         try:
             training.train(recipe, dataset, folder)
         except Enough:
@@ -169,7 +169,7 @@ def train_on(train_size):
 
 def two_steps():
     """A step that is done twice and then ends the run."""
-    step, left = training.TrainingStep.__call__, [2]
+    step, left = TrainingStep.__call__, [2]
 
     def call(self, *arguments):
         if not left[0]:
@@ -200,7 +200,7 @@ from autoaug import recipes
 recipe = recipes.get("wrn")
 model = models.build_model("wrn", **recipe.size)
 clock.append(time.perf_counter())
-step = training.TrainingStep(model, recipe)
+step = TrainingStep(model, recipe)
 for _ in range(2):
     step(np.zeros((128, 32, 32, 3), np.float32), np.zeros(128, int), np.float32(0), np.zeros(2, np.int32)).numpy()
     clock.append(time.perf_counter())
@@ -231,7 +231,7 @@ def saving():
     """Seconds to write a checkpoint of the full Wide-ResNet, momentum included."""
     recipe = recipes.get("wrn", "paper")
     model = models.build_model("wrn")
-    state = training_step.TrainingStep(model, recipe).state
+    state = TrainingStep(model, recipe).state
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = run_checkpoints.RunCheckpoints(folder, 390, model=model, **state)
         seconds = []
@@ -265,7 +265,7 @@ def _kill(times, changes):
             process.wait()
         subprocess.run(commands[1], check=True, capture_output=True)
         logits = [np.load(run / "predictions" / "synthetic10.npz")["logits"] for run in (whole, killed)]
-        columns = ["epoch", "learning_rate", *training_step.MEASURES]
+        columns = ["epoch", "learning_rate", *MEASURES]
         histories = [pd.read_csv(run / "history.csv")[columns] for run in (whole, killed)]
         print(f"{times} kills, {changes or 'the tiny run'}: same logits: {np.array_equal(*logits)}; "
               f"same history: {histories[0].equals(histories[1])}")  # fmt: skip

@@ -34,6 +34,7 @@ def published(published_once, tmp_path, monkeypatch):
     """A copy of that folder; the sets are small, and the published files are these."""
     _make_small(monkeypatch)
     monkeypatch.setattr(download, "BACK_OFF", 0.001)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     for name, described in published_once[1].items():
         monkeypatch.setitem(sources.FILES, name, described)
     return pathlib.Path(shutil.copytree(published_once[0], tmp_path / "sources"))

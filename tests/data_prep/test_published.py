@@ -6,13 +6,16 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.special
 import scipy.stats
 
 from autoaug import recipes, shift
 from autoaug.files import ROOT
+from autoaug.shift.published import read_right
 from data_prep import published
 
 PREDICTIONS = ROOT.parent / "shared" / "data" / "cifar10.1-predictions.npz"
+FURTHER = PREDICTIONS.with_name("cifar10.1-predictions-84.npz")
 COUNTS = ROOT / "results" / "published" / "cifar10.1-counts.csv"
 PUBLISHED = {  # accuracy on CIFAR-10 and CIFAR-10.1 v4, in percent: Recht et al. (2018), table of all models
     "shake_shake_26_2x64d_SSI_cutout16": (97.1, 93.0),
@@ -47,7 +50,7 @@ PUBLISHED = {  # accuracy on CIFAR-10 and CIFAR-10.1 v4, in percent: Recht et al
     "alexnet_tf_ben": (82.0, 68.9),
 }
 with_predictions = pytest.mark.skipif(
-    not PREDICTIONS.exists(), reason="../shared/data/cifar10.1-predictions.npz is absent"
+    not (PREDICTIONS.exists() and FURTHER.exists()), reason="../shared/data/cifar10.1-predictions*.npz are absent"
 )
 
 
@@ -62,8 +65,12 @@ def write(path, **changes):
     return path
 
 
+def read(path):
+    return published.read_right(path, published.read_labels(path), published.TEST_SETS)
+
+
 def test_counts_what_equals_the_labels(tmp_path):
-    counts = published.count(write(tmp_path / "predictions.npz"))
+    counts = published.counts(*read(write(tmp_path / "predictions.npz")))
     assert counts.query("test_set == 'cifar10.1-v6'").to_numpy().tolist() == [
         ["first", "cifar10.1-v6", 3, 3],
         ["second", "cifar10.1-v6", 3, 1],
@@ -75,20 +82,71 @@ def test_counts_what_equals_the_labels(tmp_path):
     ("changes", "message"),
     [
         ({"labels__cifar10": None}, r"predictions.npz: Expected the arrays .* Missing: labels/cifar10"),
+        ({"models": None}, r"predictions.npz: Expected the arrays .* Missing: models"),
         ({"predictions__cifar10": np.zeros((2, 2), np.uint8)}, r"predictions/cifar10 of shape \(2, 3\).*\(2, 2\)"),
         ({"models": np.array(["first", object()], object)}, "allow_pickle=False"),
     ],
 )
 def test_refuses_other_files(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
-        published.count(write(tmp_path / "predictions.npz", **changes))
+        read(write(tmp_path / "predictions.npz", **changes))
 
 
 @with_predictions
-def test_the_committed_counts_are_those_of_the_predictions(tmp_path):
-    command = [sys.executable, "-m", "data_prep.published", PREDICTIONS, "--out", tmp_path / "counts.csv"]
+def test_the_committed_files_are_those_of_the_predictions(tmp_path):
+    command = [sys.executable, "-m", "data_prep.published", PREDICTIONS, FURTHER, "--out", tmp_path]
     subprocess.run(command, check=True, cwd=ROOT)
-    assert (tmp_path / "counts.csv").read_bytes() == COUNTS.read_bytes()
+    for name in (COUNTS.name, "cifar10.1-counts-84.csv"):
+        assert (tmp_path / name).read_bytes() == (COUNTS.parent / name).read_bytes()
+    written, committed = (read_right(folder / "cifar10.1-right.npz") for folder in (tmp_path, COUNTS.parent))
+    assert written.models == committed.models
+    np.testing.assert_equal(written.right, committed.right)
+
+
+def test_the_right_answers_are_those_counted():
+    found, counts = read_right(COUNTS.parent / "cifar10.1-right.npz"), pd.read_csv(COUNTS)
+    pd.testing.assert_frame_equal(published.counts(found.models, found.right), counts)
+
+
+def test_bits_of_right_answers_come_back(tmp_path):
+    right = {"cifar10": np.random.default_rng(0).random((3, 21)) < 0.5, "other": np.ones((3, 8), bool)}
+    published.write_right(tmp_path / "right.npz", ["a", "b", "c"], right)
+    found = read_right(tmp_path / "right.npz")
+    assert found.models == ("a", "b", "c")
+    np.testing.assert_equal(found.right, right)
+
+
+def test_damaged_right_answers_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", other=np.zeros(3))
+    with pytest.raises(ValueError, match=r"a.npz: Expected models and right/<test set>. Received: other"):
+        read_right(tmp_path / "a.npz")
+    arrays = {"models": np.array(["a"]), "images/set": np.array(17), "right/set": np.zeros((1, 2), np.uint8)}
+    np.savez(tmp_path / "b.npz", **arrays)
+    with pytest.raises(ValueError, match=r"b.npz: Expected right/set for 1 models and 17 images. Received: \(1, 2\)"):
+        read_right(tmp_path / "b.npz")
+
+
+def test_further_models_are_counted_on_the_same_images():
+    """31 to 96 % right, and on a line of their own: slope .89 where the 30 have .95."""
+    counts = pd.read_csv(COUNTS.parent / "cifar10.1-counts-84.csv")
+    assert counts.groupby("test_set")["total"].agg(["size", "min", "max"]).to_dict("index") == {
+        "cifar10": {"size": 84, "min": 10_000, "max": 10_000},
+        "cifar10.1-v6": {"size": 84, "min": 2_000, "max": 2_000},
+    }
+    accuracies = counts.assign(accuracy=counts["correct"] / counts["total"])
+    wide = accuracies.pivot(index="model", columns="test_set", values="accuracy")
+    assert (wide["cifar10"].min(), wide["cifar10"].max()) == pytest.approx((0.309, 0.958), abs=0.001)
+    assert (wide["cifar10"] > wide["cifar10.1-v6"]).all()
+    line = scipy.stats.linregress(*(scipy.special.ndtri(wide[name]) for name in wide))
+    assert (line.slope, line.rvalue**2) == pytest.approx((0.887, 0.987), abs=0.001)
+
+
+def test_accuracies_on_cifar102_are_fractions_with_sources():
+    table = pd.read_csv(COUNTS.parent / "cifar10.2-accuracies.csv")
+    assert len(table) == 320 and table["source"].notna().all()
+    both = table.dropna(subset=["cifar10", "cifar10.2"])
+    assert both.query("model == 'CLIP, fine-tuned'")[["cifar10", "cifar10.2"]].to_numpy().tolist() == [[0.986, 0.913]]
+    assert both[["cifar10", "cifar10.2"]].stack().between(0.08, 1).all()
 
 
 def test_the_published_table_is_reproduced_to_a_tenth_of_a_point():

@@ -82,25 +82,25 @@ def test_other_arrays_are_refused(changed, found, tmp_path):
 def test_cut_files_are_refused(size, tmp_path):
     for name, paths in (("cifar10.2", npz_file(tmp_path)), ("cifar10.1-v4", npy_files(tmp_path))):
         paths[0].write_bytes(paths[0].read_bytes()[:size])
-        with pytest.raises(DatasetError, match=rf"{paths[0]}: Expected arrays of images and labels\. Received: "):
+        with pytest.raises(DatasetError, match=rf"{paths[0]}: Expected NumPy arrays\. Received: "):
             read_published(name, paths)
 
 
 def test_an_archive_in_place_of_an_array_is_refused(tmp_path):
     paths = npy_files(tmp_path)
     npz_file(tmp_path)[0].rename(paths[0])
-    with pytest.raises(DatasetError, match=r"data\.npy: Expected arrays of images and labels\. Received: "):
+    with pytest.raises(DatasetError, match=r"data\.npy: Expected NumPy arrays\. Received: "):
         read_published("cifar10.1-v4", paths)
 
 
 def test_files_without_the_arrays_are_refused(tmp_path):
     path = tmp_path / "test.npz"
     np.savez(path, pictures=IMAGES[:1])
-    with pytest.raises(DatasetError, match=r"test\.npz: Expected arrays of images and labels\. Received: .*images"):
+    with pytest.raises(DatasetError, match=r"test\.npz: Expected NumPy arrays\. Received: .*images"):
         read_published("cifar10.2", [path])
     with path.open("wb") as file:  # not an archive
         np.save(file, IMAGES[:1])
-    with pytest.raises(DatasetError, match=r"test\.npz: Expected arrays of images and labels\. Received: "):
+    with pytest.raises(DatasetError, match=r"test\.npz: Expected NumPy arrays\. Received: "):
         read_published("cifar10.2", [path])
 
 

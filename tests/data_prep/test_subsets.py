@@ -10,9 +10,10 @@ import pytest
 
 from autoaug import datasets
 from autoaug.datasets.batch_file import DatasetError
-from data_prep import drawing, folders, sources, subsets
+from data_prep import drawing, folders, known_truth, sources, subsets
 
-DRAWN = [name for name in subsets.DRAWN_FROM if name not in datasets.HALVES]
+DRAWN = [name for name in subsets.DRAWN_FROM if name not in {*datasets.HALVES, *datasets.DESIGNS}]
+BUILT = [name for name in subsets.SETS if name not in known_truth.NEED_MARGINS]  # without any runs
 MIXED = ["cifar102", "cifar102_30k"]
 
 
@@ -42,11 +43,11 @@ def data_dir(tmp_path):
 
 
 def test_every_set_is_built_loads_and_is_described(published, data_dir):
-    done = subsets.build(data_dir, list(subsets.SETS), published)
-    assert done == dict.fromkeys(subsets.SETS, "written")
-    assert set(subsets.SETS) == set(datasets.DATASETS) - {*datasets.EMBEDDED, *datasets.DESIGNS}
-    assert set(datasets.available(data_dir)) == set(subsets.SETS)
-    for name, spec in ((name, datasets.DATASETS[name]) for name in subsets.SETS):
+    done = subsets.build(data_dir, BUILT, published)
+    assert done == dict.fromkeys(BUILT, "written")
+    assert set(subsets.SETS) == set(datasets.DATASETS) - set(datasets.EMBEDDED)
+    assert set(datasets.available(data_dir)) == set(BUILT)
+    for name, spec in ((name, datasets.DATASETS[name]) for name in BUILT):
         described, test = manifest(data_dir, name), datasets.load_test(name, data_dir)
         parts = {"test": (test.images, test.labels)}
         if spec.training_files:
@@ -56,7 +57,7 @@ def test_every_set_is_built_loads_and_is_described(published, data_dir):
         assert described["parts"].keys() == parts.keys()
         for part, (images, labels) in parts.items():
             counts = np.bincount(labels, minlength=spec.num_classes)
-            assert len(set(counts)) == 1  # as many of each class
+            assert len(set(counts)) == 1 or name == "known_noisy"  # as many of each class
             mean, std = datasets.channel_statistics(images)
             expected = {
                 "images": len(images), "images_per_class": counts.tolist(), "mean": mean.tolist(), "std": std.tolist(),
@@ -189,9 +190,9 @@ def test_same_inputs_and_seed_give_the_same_bytes(published, tmp_path):
 
 def test_python_2_can_read_every_batch(published, data_dir):
     """Protocol 2, byte strings, and only names that its NumPy has."""
-    subsets.build(data_dir, list(subsets.SETS), published)
+    subsets.build(data_dir, BUILT, published)
     batches = [data_dir / file for file in contents(data_dir) if not file.endswith((".json", ".npy"))]
-    assert len(batches) == 5 + 1 + 2 * 9 + 3
+    assert len(batches) == 5 + 1 + 2 * 13 + 3
     for path in batches:
         opcodes = list(pickletools.genops(path.read_bytes()))
         assert opcodes[0][:2] == (pickletools.code2op["\x80"], 2)

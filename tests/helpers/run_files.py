@@ -76,8 +76,8 @@ def write(
 
 def tables(*rows):
     """Accuracies and gaps of runs given as (run id, kind, training set, test set, correct of 1,000)."""
-    counts = pd.DataFrame(rows, columns=["run_id", "sort", "train_data", "test_set", "correct"])
-    counts = counts.assign(preset=counts["sort"], model="wrn", family="wrn", train_source="CIFAR-10", seed=0)
+    counts = pd.DataFrame(rows, columns=["run_id", "preset", "train_data", "test_set", "correct"])
+    counts = counts.assign(model="wrn", family="wrn", train_source="CIFAR-10", seed=0)
     counts = counts.assign(test_source="CIFAR-10", total=1000, overlap=0, clean_total=1000)
     counts = shift.clean_counts(counts.assign(clean_correct=counts["correct"]))
     return shift.accuracy_table(counts), shift.gap_table(counts)

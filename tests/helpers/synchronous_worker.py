@@ -7,14 +7,15 @@ import json
 import sys
 
 from autoaug.models import layers
-from autoaug.training.cluster import launcher as cluster
 from autoaug.training.cluster import tasks
+from autoaug.training.cluster.layout import Layout
+from autoaug.training.cluster.messages import Messages
 
 if __name__ == "__main__":
     normalise = layers.FusedBatchNorm.call
     layers.FusedBatchNorm.call = lambda self, x, training=False: normalise(self, x, training=False)
-    layout, index, job = cluster.Layout(**json.loads(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
+    layout, index, job = Layout(**json.loads(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
     if index:
         tasks.follow(layout, index)
     else:
-        tasks.run_chief(layout, job)
+        tasks.run_chief(layout, job, Messages())

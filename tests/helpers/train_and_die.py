@@ -16,6 +16,7 @@ import threading
 import tiny
 
 from autoaug import datasets, evaluation, training
+from autoaug.training import loop
 
 run_dir, number, when, last_step = pathlib.Path(sys.argv[1]), signal.Signals[sys.argv[2]], sys.argv[3], int(sys.argv[4])
 
@@ -27,12 +28,12 @@ def kill_while_saving():
     os.kill(os.getpid(), number)
 
 
-class MortalStep(training.TrainingStep):
+class MortalStep(loop.TrainingStep):
     """Ends the process when the step is done, or, where that is wished, once its checkpoint is being written."""
 
-    def __call__(self, images, labels, learning_rate, noise_key):
-        measured = super().__call__(images, labels, learning_rate, noise_key)
-        if noise_key[1] + 1 == last_step:
+    def __call__(self, images, labels, learning_rate, step):
+        measured = super().__call__(images, labels, learning_rate, step)
+        if step + 1 == last_step:
             if when == "after":
                 os.kill(os.getpid(), number)
             else:
@@ -40,7 +41,7 @@ class MortalStep(training.TrainingStep):
         return measured
 
 
-class EverySecondStep(training.RunCheckpoints):
+class EverySecondStep(loop.RunCheckpoints):
     """Leaves out the checkpoints after odd steps."""
 
     def save(self, step):
@@ -50,7 +51,7 @@ class EverySecondStep(training.RunCheckpoints):
 
 
 if __name__ == "__main__":
-    training.TrainingStep, training.RunCheckpoints = MortalStep, EverySecondStep
+    loop.TrainingStep, loop.RunCheckpoints = MortalStep, EverySecondStep
     dataset = tiny.dataset()
     recipe = dataclasses.replace(tiny.recipe(), **json.loads("".join(sys.argv[5:]) or "{}"))
     model = training.train(recipe, dataset, run_dir, seed=3, checkpoint_minutes=1e-9)

@@ -1,68 +1,42 @@
-"""Several workers: who they are, the processes of this host, and their end.
+"""Starts a cluster's processes from the one that called `train`, shows what they say, and sees to their end."""
 
-Locally, `train` starts workers as processes on 127.0.0.1. In a SageMaker job with several hosts, the chief's notebook
-calls `train`, and every other host runs `python -m autoaug.training.cluster.launcher`. Either way one process on each
-host, the supervisor, imports TensorFlow once, forks the host's tasks, and watches them (`supervisor`):
-
-    update="async"   a coordinator, which is the chief; a worker and a parameter server a host (locally: one server)
-    update="sync"    workers only, of which the first is the chief
-
-A supervisor's tasks end with it, whatever ends it; it ends with the process that started it, or with the chief. What
-the tasks say to each other is TensorFlow's own protocol: gRPC, unencrypted, on ports that are open to the network.
-"""
-
-import argparse
 import dataclasses
 import json
 import os
 import pathlib
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any
 
 import pandas as pd
 
 from autoaug import records
+from autoaug.datasets import Dataset, LabelledImages
+from autoaug.recipes import UPDATES, Recipe
 from autoaug.training import interruption, progress
+from autoaug.training.cluster import job_file
+from autoaug.training.cluster.layout import from_environment, lay_out
+from autoaug.training.cluster.messages import ERRORS, ClusterError
+from autoaug.training.loop import RunOptions
 
-UPDATES = ("async", "sync")
 STARTUP_SECONDS = 300  # for every task to be reachable, once the chief is ready
-HOST_SECONDS = 1800  # for the chief to be ready, which loads the data first
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 120  # for the chief to end its step and write a checkpoint
-_FIRST_PORT = 22220  # of a SageMaker job; host k has four from _FIRST_PORT + 4k
-_RAISED = {each.__name__: each for each in (ValueError, FloatingPointError, OSError, records.RecordError)}
 
 
-class ClusterError(RuntimeError):
-    """A worker did not come up, or a process ended without which the others cannot go on."""
+def check(recipe: Recipe, train_size: int, workers: int, update: str) -> None:
+    """Raise unless `workers` can train the recipe on `train_size` images with this update, here.
 
-
-@dataclasses.dataclass(frozen=True)
-class Layout:
-    """Where everything is: `hosts` many; `tasks`: job → addresses, in order; `watches`: an address for each host.
-
-    A supervisor listens on its host's watch address for the chief's, which says nothing: the connection ends with it.
+    Raises:
+        ValueError: naming the argument.
     """
-
-    update: str
-    hosts: int
-    tasks: dict
-    watches: list
-
-    def of_host(self, host):
-        """The tasks of a host: (job, index) pairs. Of several hosts each has one of every job, the chief its first."""
-        return [(job, i) for job, them in self.tasks.items() for i in range(len(them)) if self.hosts == 1 or i == host]
-
-
-def check(recipe, train_size, workers, update):
-    """Raise a ValueError unless `workers` can train the recipe on so many images with this update, here."""
     if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
         raise ValueError(f"Expected workers, an integer of at least 1. Received: workers={workers!r}")
     if update not in UPDATES:
@@ -83,82 +57,58 @@ def check(recipe, train_size, workers, update):
         )
 
 
-def from_environment():
-    """The hosts of the SageMaker job that this process is in, and the position of its own; outside of one, itself."""
-    hosts = json.loads(os.environ.get("SM_HOSTS", "[]"))
-    current = os.environ.get("SM_CURRENT_HOST")
-    if len(hosts) < 2:
-        return ["127.0.0.1"], 0
-    if current not in hosts:
-        raise ValueError(f"SM_CURRENT_HOST: expected one of SM_HOSTS, {', '.join(hosts)}. Received: {current!r}")
-    return hosts, hosts.index(current)
+def train(
+    recipe: Recipe,
+    dataset: Dataset,
+    options: RunOptions,
+    test_sets: Sequence[LabelledImages] = (),
+    on_epoch: Callable[[pd.DataFrame], object] | None = None,
+) -> None:
+    """Train in processes of their own to the end, or to a signal, which is then acted on.
 
-
-def layout(hosts, workers, update):
-    """The `Layout` for workers on this host, or, where there are several, for one worker on each of them."""
-    if len(hosts) == 1:
-        servers = {"async": {"ps": 1, "worker": workers, "chief": 1}, "sync": {"worker": workers}}[update]
-        return Layout(update, 1, {job: _free_addresses(count) for job, count in servers.items()}, [])
-    ps, worker, watch, chief = ([f"{h}:{_FIRST_PORT + 4 * k + i}" for k, h in enumerate(hosts)] for i in range(4))
-    tasks = {"ps": ps, "worker": worker, "chief": chief[:1]} if update == "async" else {"worker": worker}
-    return Layout(update, len(hosts), tasks, watch)
-
-
-def _free_addresses(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    return addresses
-
-
-def train(recipe, dataset, run_dir, seed, checkpoint_epochs, checkpoint_minutes, on_epoch, workers, update):
-    """Train in processes of their own to the end, or to a signal, which is then acted on; as `training.train`.
-
-    What TensorFlow says of errors is in `run_dir/cluster.log`.
+    What TensorFlow says of errors is in `run_dir/cluster.log`. Arguments and errors are those of `training.train`.
     """
-    from autoaug.training.cluster import (
-        tasks,  # with TensorFlow, which a caller of `from_environment` need not wait for
-    )
-
-    intervals = {"checkpoint_epochs": checkpoint_epochs, "checkpoint_minutes": checkpoint_minutes}
-    about = {"run_dir": str(run_dir.resolve()), "seed": seed, "workers": workers, "update": update, **intervals}
+    run_dir = options.run_dir
     run_dir.mkdir(parents=True, exist_ok=True)
+    options = dataclasses.replace(options, run_dir=run_dir.resolve())
     with tempfile.TemporaryDirectory() as folder, interruption.held_back() as signals:
         job = pathlib.Path(folder) / "job.npz"
-        job.write_bytes(tasks.pack(recipe, dataset, about))
-        where = dataclasses.asdict(layout(from_environment()[0], workers, update))
-        options = {"layout": where, "job": str(job), "startup_seconds": STARTUP_SECONDS}
+        job.write_bytes(job_file.pack(job_file.Assignment(recipe, dataset, options, test_sets)))
+        layout = lay_out(from_environment()[0], options.workers, options.update)
+        orders = {"layout": dataclasses.asdict(layout), "job": str(job), "startup_seconds": STARTUP_SECONDS}
         with (run_dir / "cluster.log").open("ab") as log:
-            code, error = _run_supervisor(options, log, signals, on_epoch)
+            code, error = _run_supervisor(orders, log, signals, on_epoch)
     if signals:
         interruption.act_on(signals[0])
     if code:
-        kind, message = error or (None, f"the supervisor of the processes ended with exit status {code}")
-        if kind in _RAISED:
-            raise _RAISED[kind](message)
-        raise ClusterError(f"{run_dir}: {message}. The same command goes on from {_newest_checkpoint(run_dir)}. "
-                           "More is in cluster.log there.")  # fmt: skip
+        kind, message = error or ("", f"the supervisor of the processes ended with exit status {code}")
+        if kind in ERRORS and ERRORS[kind] is not ClusterError:
+            raise ERRORS[kind](message)
+        steps = records.checkpoint_steps(run_dir / "checkpoints")
+        start = f"the checkpoint of step {steps[-1]:,}" if steps else "the beginning, since there is no checkpoint yet"
+        raise ClusterError(
+            f"{run_dir}: {message}. The same command goes on from {start}. More is in cluster.log there."
+        )
 
 
-def _newest_checkpoint(run_dir):
-    steps = sorted(int(path.stem.removeprefix("step-")) for path in (run_dir / "checkpoints").glob("step-*.index"))
-    return f"the checkpoint of step {steps[-1]:,}" if steps else "the beginning, since there is no checkpoint yet"
-
-
-def _run_supervisor(options, log, signals, on_epoch):
+def _run_supervisor(
+    orders: dict[str, Any], log: IO[bytes], signals: Sequence[int], on_epoch: Callable[[pd.DataFrame], object] | None
+) -> tuple[int, tuple[str, str] | None]:
     """Start the supervisor, show what it says, pass a signal on. Returns its exit status and what it says of an error.
 
     It ends when its standard input is closed, as that is when this process ends, whatever ends it.
     """
-    command = [sys.executable, "-m", "autoaug.training.cluster.launcher", "--options", json.dumps(options)]
+    read_end, write_end = os.pipe()
+    command = [sys.executable, "-m", "autoaug.training.cluster.supervisor"]
+    command += ["--orders", json.dumps(orders | {"messages": write_end})]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-                               start_new_session=True)  # fmt: skip
+                               start_new_session=True, pass_fds=[write_end])  # fmt: skip
+    os.close(write_end)
+    assert process.stdin and process.stdout
     shown, deadline = _Shown(on_epoch), None
     try:
-        for line in _lines(process.stdout):
-            if line:
-                shown(line)
+        for show, line in _lines({shown.print_text: process.stdout, shown.take_message: os.fdopen(read_end)}):
+            show(line)
             if signals and not deadline:
                 process.send_signal(signal.SIGTERM)
                 deadline = time.monotonic() + _STOP_SECONDS
@@ -174,82 +124,74 @@ def _run_supervisor(options, log, signals, on_epoch):
     return process.returncode, shown.error()
 
 
-def _lines(stream):
-    """The stream's lines as they come, and an empty one whenever none has come for a while."""
-    lines = queue.Queue()
+Show = Callable[[str], None]
 
-    def read():
+
+def _lines(streams: dict[Show, IO[str]]) -> Iterator[tuple[Show, str]]:
+    """What shows a line, and the line, as they come; one that shows nothing whenever none has come for a while."""
+    lines: queue.Queue[tuple[Show, str]] = queue.Queue()
+
+    def read(show: Show, stream: IO[str]) -> None:
         with stream:
             for line in stream:
-                lines.put(line)
-        lines.put(None)
+                lines.put((show, line))
+        lines.put((show, ""))  # the end
 
-    threading.Thread(target=read, daemon=True).start()
-    while True:
+    for show, stream in streams.items():
+        threading.Thread(target=read, args=(show, stream), daemon=True).start()
+    are_open = len(streams)
+    while are_open:
         try:
-            line = lines.get(timeout=_POLL_SECONDS)
+            show, line = lines.get(timeout=_POLL_SECONDS)
         except queue.Empty:
-            line = ""
-        if line is None:
-            return
-        yield line
+            yield (lambda _: None), ""
+            continue
+        if line:
+            yield show, line
+        else:
+            are_open -= 1
 
 
 class _Shown:
-    """Shows what the processes print and report (`progress.event`): text, progress, history, warnings."""
+    """Shows what the processes print, and what they report (see `messages`): progress, history, warnings, errors."""
 
-    def __init__(self, on_epoch):
-        self._on_epoch, self._progress, self._done, self._errors = on_epoch, None, 0, []
+    def __init__(self, on_epoch: Callable[[pd.DataFrame], object] | None) -> None:
+        self._on_epoch, self._done = on_epoch, 0
+        self._progress: progress.Progress | None = None
+        self._rows: list[dict[str, float]] = []
+        self._errors: list[tuple[str, str]] = []
 
-    def __call__(self, line):
-        """Show one line."""
-        if not line.startswith('{"'):
-            print(line, end="", flush=True)
-            return
+    def print_text(self, line: str) -> None:
+        """Show a line of text."""
+        print(line, end="", flush=True)
+
+    def take_message(self, line: str) -> None:
+        """Show a message."""
         match json.loads(line):
             case {"begin": [total, done, batch_size]}:
                 self._progress, self._done = progress.Progress(total, done, batch_size), done
-            case {"done": done, "metrics": metrics}:
+            case {"done": done, "metrics": metrics} if self._progress:
                 if self._progress.advance(done - self._done):
                     self._progress.show(metrics)
                 self._done = done
-            case {"history": rows}:
-                if self._on_epoch:
-                    self._on_epoch(pd.DataFrame(rows))
+            case {"row": row, "rows": count}:
+                self._rows.append(row)
+                if self._on_epoch and len(self._rows) == count:
+                    self._on_epoch(pd.DataFrame(self._rows))
             case {"warning": text}:
                 warnings.warn(text, stacklevel=2)
             case {"error": [kind, message]}:
                 self._errors.append((kind, message))
 
-    def error(self):
+    def error(self) -> tuple[str, str] | None:
         """(type, message) of the error that tells most, or None.
 
         That is the chief's own, else what the supervisor says of a lost task, else what the chief says of it.
         """
-        return max(self._errors, key=lambda each: (each[0] in _RAISED, each[0] == ClusterError.__name__), default=None)
+        order = {ClusterError.__name__: 1} | {kind: 2 for kind in ERRORS if kind != ClusterError.__name__}
+        return max(self._errors, key=lambda error: order.get(error[0], 0), default=None)
 
-    def close(self):
+    def close(self) -> None:
         """End the progress display."""
         if self._progress:
             self._progress.close()
-
-
-def main(arguments=None):
-    """What the other hosts of a SageMaker job run, and, with --options, what `train` runs."""
-    from autoaug.training.cluster import supervisor
-
-    parser = argparse.ArgumentParser(prog="python -m autoaug.training.cluster.launcher", description=main.__doc__)
-    parser.add_argument("--update", choices=UPDATES, default="async", help="as the chief's")
-    parser.add_argument("--options", type=json.loads, help=argparse.SUPPRESS)
-    given = parser.parse_args(arguments)
-    if given.options:
-        where = Layout(**given.options["layout"])
-        return supervisor.supervise(where, 0, given.options["startup_seconds"], given.options["job"])
-    hosts, host = from_environment()
-    if host == 0:
-        parser.error(f"Expected a host of SM_HOSTS after the first, which is the chief. Received: {hosts[host]}")
-    return supervisor.supervise(layout(hosts, len(hosts), given.update), host, HOST_SECONDS)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""What the tasks of a cluster do, in TensorFlow: see `cluster` for who they are.
+"""What the tasks of a cluster do, in TensorFlow: see `layout` for who they are.
 
 Asynchronous: the chief prepares whole batches, in the order that one process would train on, and each goes to the next
 worker that is free, which reads the weights once from the parameter servers and has its gradient applied there. So
@@ -16,9 +16,7 @@ Each worker uses one GPU, if there is any.
 
 import collections
 import contextlib
-import dataclasses
-import io
-import json
+import functools
 import os
 import pathlib
 import re
@@ -26,89 +24,68 @@ import signal
 import sys
 import traceback
 import warnings
+from typing import Any, NoReturn
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from autoaug import datasets, models, recipes, training
-from autoaug.training import batches as pipeline
-from autoaug.training import progress
+from autoaug import models
+from autoaug.recipes import Recipe
+from autoaug.training import batches, loop
+from autoaug.training.cluster import job_file
+from autoaug.training.cluster.layout import Layout, Task
+from autoaug.training.cluster.messages import Messages, ProgressReport, kind_of
+from autoaug.training.schedule import Epoch, Schedule
 from autoaug.training.step import TrainingStep, precision_scope
 
 _SCHEDULED = 2  # steps for each worker that are under way or wait for it
 
 
-def pack(recipe, dataset, about):
-    """Bytes of all that a training needs: the recipe, the training part of the data set, and `about`, a dict."""
-    names = {"name": dataset.name, "class_names": dataset.class_names, "source": dataset.source}
-    texts = {"recipe": dataclasses.asdict(recipe), "dataset": names, **about}
-    arrays = {name: getattr(dataset, name) for name in ("train_images", "train_labels", "mean", "std")}
-    buffer = io.BytesIO()
-    np.savez(buffer, texts=json.dumps(texts), **arrays)
-    return buffer.getvalue()
-
-
-def unpack(content):
-    """The recipe, the data set, without a test part, and `about`."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        texts = json.loads(str(arrays["texts"]))
-        images, labels, mean, std = (arrays[name] for name in ("train_images", "train_labels", "mean", "std"))
-    names = texts.pop("dataset")
-    dataset = datasets.Dataset(
-        names["name"], images, labels, images[:0], labels[:0], tuple(names["class_names"]), mean, std, names["source"]
-    )
-    return recipes.Recipe(**texts.pop("recipe")), dataset, texts
-
-
-def serve(layout, job, index):
-    """Be a parameter server ("ps") or a worker of an asynchronous run; never returns."""
+def serve(layout: Layout, task: Task) -> None:
+    """Be a parameter server or a worker of an asynchronous run; never returns."""
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=_threads(layout))
     config.gpu_options.allow_growth = True
     gpus = len(tf.config.list_physical_devices("GPU"))
-    if job == "ps":
+    if task.role == "ps":
         config.device_count["GPU"] = 0
     elif gpus:
-        config.gpu_options.visible_device_list = str(_local(layout, index) % gpus)
-    tf.distribute.Server(layout.tasks, job_name=job, task_index=index, protocol="grpc", config=config).join()
+        config.gpu_options.visible_device_list = str(layout.place_on_host(task.number) % gpus)
+    server = tf.distribute.Server(layout.tasks, job_name=task.role, task_index=task.number, config=config)
+    server.join()
 
 
-def run_chief(layout, job):
-    """Train what the file `job` holds, as the chief; never returns. A failure is reported as an event."""
-    warnings.showwarning = lambda message, *_: progress.event(warning=str(message))
-    recipe, dataset, about = unpack(pathlib.Path(job).read_bytes())
+def run_chief(layout: Layout, job: str | os.PathLike[str], messages: Messages) -> NoReturn:
+    """Train what the file `job` holds, as the chief. A failure is reported as a message."""
+    warnings.showwarning = lambda message, *_, **__: messages.send(warning=str(message))
+    assignment = job_file.unpack(pathlib.Path(job).read_bytes())
     try:
-        engine = Asynchronous(layout) if layout.update == "async" else Synchronous(layout, 0, (recipe, dataset, about))
-        training.train_here(
-            recipe,
-            dataset,
-            pathlib.Path(about["run_dir"]),
-            on_epoch=lambda history: progress.event(history=history.to_dict("records")),
-            engine=engine,
-            show=progress.ProgressReport,
-            **{name: value for name, value in about.items() if name != "run_dir"},
+        loop.train_here(
+            assignment.recipe,
+            assignment.dataset,
+            assignment.options,
+            assignment.test_sets,
+            on_epoch=messages.send_history,
+            engine=Asynchronous(layout) if layout.update == "async" else Synchronous(layout, 0, assignment),
+            show=functools.partial(ProgressReport, messages),
         )
     except SystemExit as stop:
-        _exit(stop.code)
+        _exit(stop.code if isinstance(stop.code, int) else 1)
     except Exception as error:
         traceback.print_exc()
-        progress.event(error=[_kind(error), _message(error)])
+        messages.send(error=[kind_of(error), _message(error)])
         _exit(1)
     _exit(0)
 
 
-def _exit(status):
+def _exit(status: int) -> NoReturn:
     """End at once: TensorFlow would wait for what is lost, and the other workers see a connection closed too early."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 
 
-def _kind(error):
-    """The name of the error's type, or of the nearest that is not of this package or TensorFlow's."""
-    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ in ("builtins", "autoaug.records"))
-
-
-def _message(error):
+def _message(error: Exception) -> str:
     if not isinstance(error, tf.errors.OpError):
         return str(error)
     task = re.search(r"/job:\w+/replica:0/task:\d+", error.message)
@@ -120,29 +97,30 @@ class Asynchronous:
 
     share, device = (0, 1), "/job:chief"
 
-    def __init__(self, layout):
+    def __init__(self, layout: Layout) -> None:
         tf.config.set_visible_devices([], "GPU")
         resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
             tf.train.ClusterSpec(layout.tasks), task_type="chief", task_id=0, rpc_layer="grpc"
         )
         self._strategy = tf.distribute.ParameterServerStrategy(resolver)
-        self._ahead = _SCHEDULED * len(layout.tasks["worker"])
+        self._ahead = _SCHEDULED * layout.workers
         self.scope = self._strategy.scope
 
-    def step(self, model, recipe):
+    def step(self, model: keras.Model, recipe: Recipe, seed: int) -> TrainingStep:
         """The step that trains the model."""
-        return _AsynchronousStep(model, recipe, self._strategy, self._ahead)
+        return _AsynchronousStep(model, recipe, seed, self._strategy, self._ahead)
 
 
 class _AsynchronousStep(TrainingStep):
     """A step that is done by the next worker that is free; the call returns when it is scheduled."""
 
-    def __init__(self, model, recipe, strategy, ahead):
-        super().__init__(model, recipe)
+    def __init__(self, model: keras.Model, recipe: Recipe, seed: int, strategy: Any, ahead: int) -> None:
+        super().__init__(model, recipe, seed)
         self._coordinator = tf.distribute.coordinator.ClusterCoordinator(strategy)
-        self._ahead, self._under_way, self._begun = ahead, collections.deque(), False
+        self._ahead, self._begun = ahead, False
+        self._under_way: collections.deque[Any] = collections.deque()
 
-    def __call__(self, *arguments):
+    def _compute(self, *arguments: Any) -> None:
         while len(self._under_way) >= self._ahead:
             self._under_way.popleft().fetch()
         self._under_way.append(self._coordinator.schedule(self._compiled, args=arguments))
@@ -150,11 +128,11 @@ class _AsynchronousStep(TrainingStep):
             self.wait()  # it is compiled, and what is shown of the run's speed and losses counts from here
             self._begun = True
 
-    def wait(self):
+    def wait(self) -> None:
         while self._under_way:
             self._under_way.popleft().fetch()
 
-    def take_means(self):
+    def take_means(self) -> dict[str, float]:
         if not self.steps.numpy():
             self.wait()
         return super().take_means()
@@ -164,17 +142,17 @@ class Synchronous:
     """Computes a worker's part of every step; the chief's tells the others what to train, at its first step.
 
     Args:
-        layout: `cluster.Layout`.
+        layout: of the cluster.
         index: the worker.
-        job: what the chief trains: recipe, data set and a dict; None for another worker.
+        assignment: what the chief trains; None for another worker.
     """
 
     scope, device = contextlib.nullcontext, None  # each worker has variables of its own
 
-    def __init__(self, layout, index, job=None):
+    def __init__(self, layout: Layout, index: int, assignment: job_file.Assignment | None = None) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(_threads(layout))
         if gpus := tf.config.list_physical_devices("GPU"):
-            gpu = gpus[_local(layout, index) % len(gpus)]
+            gpu = gpus[layout.place_on_host(index) % len(gpus)]
             tf.config.set_visible_devices([gpu], "GPU")
             tf.config.experimental.set_memory_growth(gpu, True)
         resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
@@ -182,87 +160,79 @@ class Synchronous:
             num_accelerators={"GPU": min(1, len(gpus))},
         )  # fmt: skip
         self._strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
-        self._job, self.share = job, (index, len(layout.tasks["worker"]))
+        self._assignment, self.share = assignment, (index, layout.workers)
 
-    def step(self, model, recipe):
+    def step(self, model: keras.Model, recipe: Recipe, seed: int) -> "_SynchronousStep":
         """The step that trains the model."""
-        return _SynchronousStep(model, recipe, self)
+        return _SynchronousStep(model, recipe, seed, self)
 
-    def replicate(self, function):
+    def replicate(self, function: Any) -> Any:
         """The compiled function, as every worker calls it at once; `all_reduce` inside it adds up or averages."""
         return tf.function(lambda *arguments: self._strategy.run(function, args=arguments))
 
-    def send(self, done):
-        """The chief: tell the others the job and the step to begin with. The others: return what it is."""
+    def broadcast(self, first_step: int = 0) -> job_file.Assignment:
+        """Tell the others what to train, and the step to begin with; another worker is told what the chief says."""
         content = b""
-        if self._job:
-            recipe, dataset, about = self._job
-            content = pack(recipe, dataset, about | {"done": done})
+        if self._assignment:
+            content = job_file.pack(self._assignment._replace(test_sets=(), first_step=first_step))
         words = np.frombuffer(content + bytes(-len(content) % 4), np.int32)
         add_up = self.replicate(lambda values: _all_reduce("SUM", values))
         length = int(add_up(tf.constant(len(words))))
-        sent = add_up(tf.constant(words if self._job else np.zeros(length, np.int32)))
-        return unpack(sent.numpy().tobytes())
+        sent = add_up(tf.constant(words if self._assignment else np.zeros(length, np.int32)))
+        return job_file.unpack(sent.numpy().tobytes())
 
 
 class _SynchronousStep(TrainingStep):
     """A step whose gradient, loss, accuracy and moving averages are means over the workers."""
 
-    def __init__(self, model, recipe, engine):
-        super().__init__(model, recipe)
+    def __init__(self, model: keras.Model, recipe: Recipe, seed: int, engine: Synchronous) -> None:
+        super().__init__(model, recipe, seed, worker=engine.share[0])
         self._engine, self._begun = engine, False
         self._moving = [variable.value for variable in model.non_trainable_variables]
         self._compiled = engine.replicate(self._step)
 
-    def __call__(self, images, labels, learning_rate, noise_key):
+    def __call__(self, images: Any, labels: Any, learning_rate: float, step: int) -> Any:
         if not self._begun:
-            if self._engine.share[0] == 0:
-                self._engine.send(int(noise_key[1]))
+            if self.worker == 0:
+                self._engine.broadcast(step)
             self.take_over()
-        return super().__call__(images, labels, learning_rate, noise_key)
+        return super().__call__(images, labels, learning_rate, step)
 
-    def take_over(self):
+    def take_over(self) -> None:
         """Set every worker's state to the chief's."""
-        self._begun, is_chief = True, self._engine.share[0] == 0
+        self._begun = True
         add_up = self._engine.replicate(lambda values: _all_reduce("SUM", values))
         variables = [*self.weights, *self._moving, *tf.nest.flatten(self.state)]
-        values = add_up([tf.convert_to_tensor(each) if is_chief else tf.zeros_like(each) for each in variables])
-        for variable, value in zip(variables, values, strict=True):
+        own = tf.convert_to_tensor if self.worker == 0 else tf.zeros_like
+        for variable, value in zip(variables, add_up([own(variable) for variable in variables]), strict=True):
             variable.assign(value)
 
     def _average(self, *measured):
         return _all_reduce("MEAN", measured)
 
 
-def _all_reduce(reduction, tensors):
-    here = tf.nest.map_structure(tf.identity, tensors)  # on the worker's device, where an argument is on none
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp[reduction], here)
+def _all_reduce(reduction: str, tensors: Any) -> Any:
+    local = tf.nest.map_structure(tf.identity, tensors)  # on the worker's device, where an argument is on none
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp[reduction], local)
 
 
-def follow(layout, index):
+def follow(layout: Layout, index: int) -> None:
     """Be a worker of a synchronous run other than the chief; never returns."""
     engine = Synchronous(layout, index)
-    recipe, dataset, about = engine.send(None)
+    assignment = engine.broadcast()
+    recipe, dataset, seed = assignment.recipe, assignment.dataset, assignment.options.seed
     with precision_scope(recipe):
         model = models.build_model(recipe.model, dataset.num_classes, **recipe.size)
-    step = engine.step(model, recipe)
+    step = engine.step(model, recipe, seed)
     step.take_over()
-    size = len(pipeline.split(dataset, recipe, about["seed"])[0])
-    done, total, steps_per_epoch = about["done"], recipe.total_steps(size), recipe.steps_per_epoch(size)
-    while done < total:
-        epoch, start = divmod(done, steps_per_epoch)
-        for images, labels in pipeline.Batches(dataset, recipe, about["seed"], epoch, start, engine.share):
-            rate = recipes.learning_rate_at(recipe.learning_rate, done + 1, total)
-            step(images, labels, np.float32(rate), np.array([-about["seed"] - index, done], np.int32))
-            done += 1
+    schedule, done = Schedule(recipe, len(batches.split(dataset, recipe, seed)[0])), assignment.first_step
+    while done < schedule.total:
+        for number, learning_rate, images, labels in Epoch(dataset, schedule, seed, done, engine.share):
+            step(images, labels, learning_rate, number)
+            done = number + 1
     signal.pause()  # until the chief, which has yet to write its last files, ends
 
 
-def _threads(layout):
+def _threads(layout: Layout) -> int:
     """Threads of one task: of this machine's cores the worker's part; 0, all of them, where it has the host alone."""
-    return max(1, len(os.sched_getaffinity(0)) // len(layout.tasks["worker"])) if layout.hosts == 1 else 0
-
-
-def _local(layout, index):
-    """The worker's number among those of its host."""
-    return index if layout.hosts == 1 else 0
+    return max(1, len(os.sched_getaffinity(0)) // layout.workers) if layout.hosts == 1 else 0

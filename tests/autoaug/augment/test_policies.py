@@ -1,12 +1,13 @@
 """The policy as data, and the distributions of the plans drawn from it."""
 
+import hashlib
 import json
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from autoaug import augment
+from autoaug import augment, recipes
 from autoaug.augment import policies
 from autoaug.files import ROOT
 
@@ -30,6 +31,10 @@ def assert_fraction(successes, probability):
     assert stats.binomtest(int(successes.sum()), len(successes), probability).pvalue > 1e-4
 
 
+def test_every_kind_of_augmentation_has_a_policy():
+    assert tuple(policies.POLICIES) == recipes.AUGMENTATIONS
+
+
 def test_the_policy_is_that_of_the_reference():
     path = SHARED / "reference" / "policy.json"
     if not path.exists():
@@ -39,6 +44,8 @@ def test_the_policy_is_that_of_the_reference():
 
 
 def test_the_policy_has_95_sub_policies_of_two_known_operations():
+    digest = hashlib.sha256(json.dumps(policies.CIFAR10).encode()).hexdigest()  # of the one equal to the reference
+    assert digest == "0837a07cf4bd545bb9f6a0932a4d9231c39b2c5e160ca61997a9bce3ae19248c"
     assert len(policies.CIFAR10) == 95
     for sub_policy in policies.CIFAR10:
         assert len(sub_policy) == 2

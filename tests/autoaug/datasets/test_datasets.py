@@ -234,3 +234,12 @@ def test_overlap_tables_of_nothing(tmp_path):
     overlaps, repeats = datasets.overlap_tables(tmp_path)
     assert overlaps.empty
     assert repeats.empty
+
+
+def test_an_error_while_pixels_are_copied_is_raised(data_dir, monkeypatch):
+    def fail(*_):
+        raise MemoryError("no room for the pixels")
+
+    monkeypatch.setattr(datasets, "_interleave", fail)
+    with pytest.raises(MemoryError, match="no room for the pixels"):
+        datasets.load("tiny", data_dir)

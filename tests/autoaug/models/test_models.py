@@ -36,6 +36,12 @@ def images(n):
 
 
 @functools.cache
+def published(name):
+    """A model of the published size, built once."""
+    return models.build_model(name)
+
+
+@functools.cache
 def golden():
     return json.loads(gzip.decompress((REFERENCE / "models.json.gz").read_bytes()))
 
@@ -57,8 +63,8 @@ def test_a_checkpoint_of_the_original_gives_its_logits(name, tmp_path, monkeypat
         prefix=prefix, tensor_names=list(stored), shape_and_slices=[""] * len(stored), tensors=stored.values()
     )
 
-    model = models.build_model(name)
-    assert count(model.trainable_variables) == record["trainable"] == PARAMETERS[name]
+    model = published(name)
+    assert count(model.trainable_variables) == record["trainable"]
     checkpoints.load_tf1(model, prefix)
     for key, variable in checkpoints.tf1_names(model).items():
         np.testing.assert_array_equal(variable, weights[key], err_msg=key)
@@ -157,3 +163,14 @@ def test_errors_name_the_argument(name, arguments, message):
 def test_the_stated_cost_of_training_is_the_models(recipe):
     flops = 3 * models.flops_per_image(models.build_model(recipe.model, 10, **recipe.size))
     assert recipes.TRAINING_FLOPS[recipe.preset][recipe.model] == pytest.approx(flops, rel=0.01)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_published_models_have_their_published_number_of_parameters(name):
+    assert count(published(name).trainable_variables) == PARAMETERS[name]
+
+
+def test_another_backend_of_keras_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(RuntimeError, match=r"Expected Keras with its TensorFlow backend.* Received: jax\."):
+        models.build_model("wrn", depth=10, widen_factor=1)

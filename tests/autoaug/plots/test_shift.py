@@ -12,7 +12,7 @@ import pytest
 
 from autoaug.plots import shift as shift_plots
 from autoaug.shift import line_fit
-from autoaug.shift.agreement import Reliability
+from autoaug.shift.calibration import Reliability
 from autoaug.shift.decomposition import Decomposition
 from autoaug.shift.intervals import Estimate
 
@@ -122,10 +122,11 @@ def test_confusion_difference_draws_points_of_the_second_over_the_first():
 
 
 def test_reliability_curves_draw_accuracy_against_confidence_with_the_error_in_words():
-    curve = Reliability(np.array([0.4, 0.9]), np.array([0.3, 0.7]), np.array([5, 9]), Estimate(0.12, 0.1, 0.15))
+    bins = np.array([0.4, 0.9]), np.array([0.3, 0.7]), np.array([5, 9]), np.array([0.2, 0.8]), np.array([0.6, 1.0])
+    curve = Reliability(*bins, error=0.12, limit=0.1)
     ax = shift_plots.reliability_curves({"on old": curve})
     np.testing.assert_allclose(ax.lines[1].get_xydata(), [[40, 30], [90, 70]])
-    assert legend(ax) == ["calibrated", "on old: error 12.0 [10.0, 15.0]"]
+    assert legend(ax) == ["calibrated", "on old: error 12.0, if calibrated up to 10.0"]
     assert ax.get_xlim() == ax.get_ylim() == (0, 101)
 
 

@@ -123,7 +123,7 @@ class TestJob:
             wait_for(process, "Estimated duration")
             commands = marked(marker)
             (kernel,) = (pid for pid, command in commands.items() if "ipykernel_launcher" in command)
-            supervised = ["autoaug.training.cluster.launcher" in command for command in commands.values()]
+            supervised = ["autoaug.training.cluster.supervisor" in command for command in commands.values()]
             assert sum(supervised) == 5  # with 4 tasks
             assert ["sleep", "600"] in commands.values()
             os.kill(kernel, signal.SIGKILL)

@@ -20,21 +20,60 @@ def test_mcnemar_by_hand():
     assert agreement.mcnemar(*pair(50, 0, 0, 40)) == 1
 
 
-def test_paired_difference_is_of_the_accuracies_and_knows_the_pairs():
-    found = agreement.paired_difference(*pair(500, 60, 40, 400), 0.95, np.random.default_rng(0))
-    assert found.value == pytest.approx(0.02)
-    spread = 1.96 * np.sqrt(0.1 - 0.02**2) / np.sqrt(1_000)  # of a difference that is 1, −1 or 0 for each image
-    assert (found.low, found.high) == pytest.approx((0.02 - spread, 0.02 + spread), abs=0.001)
+def test_one_run_against_one_is_the_paired_difference():
+    first, second = pair(500, 60, 40, 400)
+    (found,) = agreement.compare_pairs({"a": first[None], "b": second[None]}, 0.95)
+    spread = 1.962 * np.sqrt(0.1 - 0.02**2) / np.sqrt(999)  # of a difference that is 1, −1 or 0 for each image
+    assert found.difference == pytest.approx((0.02, 0.02 - spread, 0.02 + spread), abs=1e-5)
+    assert found.p_value == found.adjusted == agreement.mcnemar(first, second)
+    assert (found.first, found.second, found.recipes) == ("a", "b", False)
 
 
-def test_paired_difference_covers_the_truth():
-    rng, covered = np.random.default_rng(1), 0
-    for _ in range(1_000):
-        ease = rng.random(300)
-        first, second = rng.random(300) < 0.5 + ease / 2, rng.random(300) < 0.3 + ease / 2
-        found = agreement.paired_difference(first, second, 0.95, rng, 500)
-        covered += found.low <= 0.2 <= found.high
-    assert 0.93 <= covered / 1_000 <= 0.97
+def test_the_same_answers_differ_in_nothing():
+    right = np.array([[True, False, True]])
+    (found,) = agreement.compare_pairs({"a": right, "b": right.copy()}, 0.95)
+    assert (found.difference, found.p_value) == ((0, 0, 0), 1)
+
+
+def simulated(rng, runs, mean, spread, ease):
+    """Answers of a family whose runs differ in ability by `spread`; about a sixth of that in accuracy."""
+    ability = mean + spread * rng.normal(size=(runs, 1))
+    return rng.random((runs, len(ease))) < 1 / (1 + np.exp(-ability - ease))
+
+
+@pytest.mark.parametrize(("runs", "others", "spread"), [(3, 3, 0.0), (3, 3, 0.2), (5, 3, 0.1), (1, 1, 0.0)])
+def test_intervals_of_pairs_cover_the_truth_and_seeds_count(runs, others, spread):
+    rng, covered, wrong = np.random.default_rng(1), 0, 0
+    for _ in range(600):
+        ease = rng.normal(1, 1.5, 500)
+        families = {"a": simulated(rng, runs, 0, spread, ease), "b": simulated(rng, others, 0, spread, ease)}
+        (found,) = agreement.compare_pairs(families, 0.95)
+        covered += found.difference.low <= 0 <= found.difference.high
+        wrong += found.p_value < 0.05
+    assert 0.93 <= covered / 600 <= 0.99
+    assert wrong / 600 < 0.07
+
+
+def test_all_pairs_are_compared_and_corrected_for_their_number():
+    rng, ease = np.random.default_rng(2), np.random.default_rng(3).normal(1, 1.5, 2_000)
+    families = {name: simulated(rng, 3, mean, 0.02, ease) for name, mean in (("a", 0), ("b", 0.02), ("c", 1))}
+    found = agreement.compare_pairs(families, 0.95)
+    assert [(one.first, one.second) for one in found] == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert [one.adjusted < 0.01 for one in found] == [False, True, True]
+    assert found[1].difference.high < -0.1 and all(one.recipes for one in found)
+    np.testing.assert_allclose([one.adjusted for one in found], agreement.holm(np.array([p.p_value for p in found])))
+
+
+def test_holm_by_hand():
+    assert agreement.holm(np.array([0.04, 0.01, 0.03])).tolist() == pytest.approx([0.06, 0.03, 0.06])
+    assert agreement.holm(np.array([0.6, 0.7])).tolist() == [1, 1]
+
+
+def test_families_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match=r"on the same images. Received: bool \(1, 3\), bool \(1, 4\)"):
+        agreement.compare_pairs({"a": np.ones((1, 3), bool), "b": np.ones((1, 4), bool)}, 0.95)
+    with pytest.raises(ValueError, match="confidence between 0 and 1"):
+        agreement.compare_pairs({"a": np.ones((1, 3), bool), "b": np.ones((1, 3), bool)}, 95)
 
 
 @pytest.mark.parametrize("other", [np.ones(3, bool), np.ones(4), np.ones((4, 1), bool)])
@@ -59,38 +98,3 @@ def test_the_hardest_images_come_first_and_those_all_get_right_never():
     correct = np.array([[True, False, True, False, True], [True, True, False, False, True]])
     assert agreement.hardest(correct, 10).tolist() == [3, 1, 2]
     assert agreement.hardest(correct, 2).tolist() == [3, 1]
-
-
-def two_class_logits(sure):
-    """Logits whose softmax gives class 0 these probabilities."""
-    return np.stack([np.log(sure / (1 - sure)), np.zeros(len(sure))], axis=1)
-
-
-def test_reliability_by_hand():
-    """10 images at 0.95, 8 of them right; 10 at 0.75, 9 right: ½ · 0.15 + ½ · 0.15."""
-    sure = np.repeat([0.95, 0.75], 10)
-    labels = np.array([0] * 8 + [1] * 2 + [0] * 9 + [1])
-    found = agreement.reliability(two_class_logits(sure), labels, 0.95, np.random.default_rng(0), bins=10)
-    np.testing.assert_allclose(found.confidence, [0.75, 0.95])
-    np.testing.assert_allclose(found.accuracy, [0.9, 0.8])
-    assert found.images.tolist() == [10, 10]
-    assert found.error.value == pytest.approx(0.15)
-    assert 0 <= found.error.low <= found.error.high
-
-
-def test_the_interval_of_the_calibration_error_covers_it():
-    """Of a model that is 0.1 too sure in every bin."""
-    rng, covered = np.random.default_rng(2), 0
-    for _ in range(100):
-        sure = rng.uniform(0.62, 0.98, 500)
-        labels = (rng.random(500) > sure - 0.1).astype(int)
-        found = agreement.reliability(two_class_logits(sure), labels, 0.95, rng, replicates=200)
-        covered += found.error.low <= 0.1 <= found.error.high
-    assert covered / 100 > 0.9
-
-
-def test_reliability_refuses_what_does_not_fit():
-    with pytest.raises(ValueError, match=r"Received: \(3, 2\), \(4,\)"):
-        agreement.reliability(np.zeros((3, 2)), np.zeros(4, int), 0.95, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="confidence between 0 and 1"):
-        agreement.reliability(np.zeros((3, 2)), np.zeros(3, int), 1, np.random.default_rng(0))

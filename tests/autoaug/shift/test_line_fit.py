@@ -3,12 +3,20 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.special
 import scipy.stats
 
 from autoaug.files import ROOT
 from autoaug.shift import line_fit
+from autoaug.shift import published as published_answers
 
 COUNTS = ROOT / "results" / "published" / "cifar10.1-counts.csv"
+
+
+@pytest.fixture(scope="module")
+def answers():
+    right = published_answers.read_right(COUNTS.parent / "cifar10.1-right.npz").right
+    return right["cifar10"], right["cifar10.1-v6"]
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +67,103 @@ def test_the_band_holds_the_line_and_widens_with_confidence(published):
     assert (lower < low).all() and (low < middle).all() and (middle < high).all() and (high < higher).all()
 
 
-def test_the_slope_s_interval_covers_the_truth():
-    """With 30 models; a bootstrap of pairs is known to be a little too narrow for few of them."""
-    rng, covered = np.random.default_rng(1), 0
-    for _ in range(500):
-        old = rng.uniform(0.6, 0.9, 30)
-        slope = line_fit.fit(old, 1.2 * old - 0.3 + rng.normal(0, 0.02, 30), "linear", 0.95, rng, 500).slope
-        covered += slope.low <= 1.2 <= slope.high
-    assert 0.91 < covered / 500 < 0.97
+def test_t_intervals_are_those_of_the_textbook(published):
+    x, y = (scipy.special.ndtri(side) for side in published)
+    expected, line = scipy.stats.linregress(x, y), fit(*published, "probit", replicates=50_000)
+    half = scipy.stats.t.ppf(0.975, 28)
+    assert line.slope.high - line.slope.value == pytest.approx(half * expected.stderr)
+    assert line.intercept.value - line.intercept.low == pytest.approx(half * expected.intercept_stderr)
+    np.testing.assert_allclose(np.quantile(line.draws[:, 1], [0.025, 0.975]), line.slope[1:], atol=0.002)
+    at = scipy.special.ndtri(0.975)
+    variance = ((y - expected.intercept - expected.slope * x) ** 2).sum() / 28
+    of_line = half * np.sqrt(variance * (1 / 30 + (at - x.mean()) ** 2 / ((x - x.mean()) ** 2).sum()))
+    low, high = line.band([0.975])
+    ends = scipy.special.ndtr(expected.intercept + expected.slope * at + of_line * np.array([-1, 1]))
+    np.testing.assert_allclose([low[0], high[0]], ends, atol=0.0003)
+
+
+@pytest.mark.parametrize("models", [5, 10, 30])
+def test_t_intervals_cover_the_truth_however_few_the_models(models):
+    rng, covered = np.random.default_rng(1), np.zeros(3)
+    for _ in range(800):
+        old = rng.uniform(0.6, 0.9, models)
+        line = line_fit.fit(old, 1.2 * old - 0.3 + rng.normal(0, 0.02, models), "linear", 0.95, rng, 500)
+        ends = (line.slope[1:], line.intercept[1:], np.ravel(line.band([0.8])))
+        covered += [low <= truth <= high for (low, high), truth in zip(ends, (1.2, -0.3, 0.66), strict=True)]
+    assert ((covered / 800 > 0.925) & (covered / 800 < 0.975)).all()
+
+
+@pytest.mark.parametrize(
+    ("chance", "slope", "band"),
+    [
+        ("models", (0.900, 0.987), (0.927, 0.934)),
+        ("images", (0.876, 1.022), (0.920, 0.940)),
+        ("both", (0.851, 1.040), (0.919, 0.941)),
+    ],
+)
+def test_the_published_line_is_less_certain_when_images_are_drawn_too(answers, chance, slope, band):
+    old, new = answers
+    line = line_fit.fit_images(old, new, "probit", 0.95, np.random.default_rng(0), chance)
+    assert line.slope == pytest.approx((0.950, *slope), abs=0.006)
+    low, high = line.band([0.975])
+    assert (low[0], high[0]) == pytest.approx(band, abs=0.0015)
+
+
+def test_the_published_models_above_their_line(answers):
+    old, new = answers
+    accuracies = old.mean(axis=1), new.mean(axis=1)
+    above = line_fit.above_line(old, new, np.ones(30, bool), "probit", 0.95, np.random.default_rng(0), 500)
+    expected = fit(*accuracies, "probit").effective_robustness(*accuracies)
+    np.testing.assert_allclose([model.value for model in above], expected)
+    assert all(model.low < model.value < model.high for model in above)
+    assert np.mean([model.low <= 0 <= model.high for model in above]) > 0.7  # nearly all lie on it
+
+
+def test_a_model_that_the_line_is_not_fitted_to_does_not_move_it(answers):
+    old, new = answers
+    fitted = np.arange(30) > 0
+    wrong = np.concatenate([np.zeros_like(new[:1]), new[1:]])
+    for outlier, value in ((new, None), (wrong, -1)):
+        above = line_fit.above_line(old, outlier, fitted, "linear", 0.95, np.random.default_rng(0), 200)
+        expected = line_fit.fit_images(old[1:], new[1:], "linear", 0.95, np.random.default_rng(0), replicates=10)
+        assert above[0].value == pytest.approx(outlier[0].mean() - expected.predict([old[0].mean()])[0])
+        assert value is None or above[0].high < -0.5
+
+
+def test_two_way_intervals_cover_the_truth():
+    """Probit models of images of all difficulties; B's are harder by half a deviation, and suit some models more."""
+    rng, covered, truth = np.random.default_rng(2), np.zeros(4), scipy.special.ndtr
+    for _ in range(60):
+        ability, own = rng.uniform(0.7, 3, 12), rng.normal(0, 0.1, 12)
+        old = rng.random((12, 500)) < truth(ability[:, None] - rng.normal(size=500))
+        new = rng.random((12, 300)) < truth((ability + own)[:, None] - 0.7 - rng.normal(size=300))
+        line = line_fit.fit_images(old, new, "probit", 0.95, rng, replicates=200)
+        above = line_fit.above_line(old, new, np.ones(12, bool), "probit", 0.95, rng, 200)
+        ends = (line.slope[1:], line.intercept[1:], np.ravel(line.band([0.9])), above[0][1:])
+        exact = (1, -0.7 / np.sqrt(2), truth(scipy.special.ndtri(0.9) - 0.7 / np.sqrt(2)))
+        robust = truth((ability + own - 0.7) / np.sqrt(2)) - truth((ability - 0.7) / np.sqrt(2))
+        covered += [low <= value <= high for (low, high), value in zip(ends, (*exact, robust[0]), strict=True)]
+    assert (covered / 60 > 0.88).all()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "chance", "message"),
+    [
+        (np.ones((3, 4)), np.ones((3, 4), bool), "both", "Expected old and new: bool"),
+        (np.ones((3, 4), bool), np.ones((2, 4), bool), "both", r"of the same models.*\(3, 4\).*\(2, 4\)"),
+        (np.eye(3, 4, dtype=bool), np.eye(3, 4, dtype=bool), "seeds", "Expected chance, one of models, images, both"),
+        (np.eye(3, 4, dtype=bool), np.eye(3, 4, dtype=bool), "both", "at least 3 different models"),
+    ],
+)
+def test_answers_that_have_no_line_are_refused(old, new, chance, message):
+    with pytest.raises(ValueError, match=message):
+        line_fit.fit_images(old, new, "linear", 0.95, np.random.default_rng(0), chance)
+
+
+def test_above_line_says_which_models_the_line_needs():
+    answers = np.eye(3, 4, dtype=bool)
+    with pytest.raises(ValueError, match=r"Expected fitted: bool \[3\]. Received: int"):
+        line_fit.above_line(answers, answers, np.array([0, 1, 2]), "linear", 0.95, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

@@ -38,27 +38,32 @@ def test_a_comparison_holds_the_right_answers_of_every_family_and_seed(tmp_path)
     write(tmp_path, "synthetic10", BOTH, recipe=recipes.get("pyramid"))  # not on the other set: in no comparison
     write(tmp_path, "synthetic10", {"synthetic10": 0.9}, seed=9)  # not tested on the other
     runs = collect(tmp_path)
-    (found,) = study.comparisons(runs)
-    assert (found.original, found.reproduction, found.kind) == ("synthetic10", "synthetic10_harder", "quick")
-    assert {name: [len(cell) for cell in cells] for name, cells in found.families.items()} == {
+    (comparison,) = study.comparisons(runs)
+    assert (comparison.original, comparison.reproduction, comparison.preset) == (
+        "synthetic10",
+        "synthetic10_harder",
+        "quick",
+    )
+    assert {name: [len(cell) for cell in cells] for name, cells in comparison.families.items()} == {
         "shake_shake_32": [1] * 4,
         "wrn": [3] * 4,
     }
     counts = runs.set_index(["family", "train_data", "test_set", "seed"])["correct"]
     ab = counts.sort_index().loc["wrn", "synthetic10", "synthetic10_harder"]
-    assert found.families["wrn"][1].sum(axis=1).tolist() == ab.tolist()
-    np.testing.assert_array_equal(found.other_labels, LABELS)
-    assert found.left_out == (0, 0)
+    assert comparison.families["wrn"].ab.sum(axis=1).tolist() == ab.tolist()
+    np.testing.assert_array_equal(comparison.labels.b, LABELS)
+    assert comparison.left_out == (0, 0)
 
 
 def test_test_images_that_any_model_was_trained_on_are_left_out(tmp_path):
     write(tmp_path, "synthetic10", BOTH, overlap=[0, 1])
     write(tmp_path, "synthetic10_harder", BOTH, overlap=[5])
-    (found,) = study.comparisons(collect(tmp_path))
-    assert found.left_out == (1, 2)
-    assert [cell.shape for cell in found.families["wrn"]] == [(1, 199), (1, 198)] * 2
-    np.testing.assert_array_equal(found.labels, np.delete(LABELS, 5))
-    np.testing.assert_array_equal(found.other_labels, LABELS[2:])
+    (comparison,) = study.comparisons(collect(tmp_path))
+    assert comparison.left_out == (1, 2)
+    np.testing.assert_array_equal(np.flatnonzero(~comparison.clean.b), [0, 1])
+    assert [cell.shape for cell in comparison.families["wrn"]] == [(1, 199), (1, 198)] * 2
+    np.testing.assert_array_equal(comparison.labels.a, np.delete(LABELS, 5))
+    np.testing.assert_array_equal(comparison.labels.b, LABELS[2:])
 
 
 def test_runs_are_compared_on_the_newest_version_of_every_data_set(tmp_path):
@@ -84,8 +89,8 @@ def test_runs_without_predictions_are_not_compared(tmp_path):
         write(tmp_path, train_data, BOTH, recipe=recipes.get("ss32"))
     assert len(study.comparisons(collect(tmp_path))[0].families) == 2
     (tmp_path / "runs" / run_id / "predictions" / "synthetic10.npz").unlink()
-    (found,) = study.comparisons(collect(tmp_path))
-    assert list(found.families) == ["shake_shake_32"]
+    (comparison,) = study.comparisons(collect(tmp_path))
+    assert list(comparison.families) == ["shake_shake_32"]
     assert study.comparisons(collect(tmp_path)[:0]) == []
 
 
@@ -95,10 +100,10 @@ def test_predictions_that_are_damaged_or_not_those_of_the_record_are_refused(tmp
     row = next(collect(tmp_path).itertuples())
     with np.load(path) as arrays:
         np.savez(path, **{**arrays, "labels": (arrays["labels"] + 1) % 10})
-    with pytest.raises(records.RecordError, match=r"synthetic10.npz: expected images, right.*Received: \(200, "):
+    with pytest.raises(records.RecordError, match=r"synthetic10.npz: Expected the counts of record.*Received: {'total"):
         study.read_predictions(row)
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(records.RecordError, match=r"synthetic10.npz: expected logits, labels and overlap"):
+    with pytest.raises(records.RecordError, match=r"synthetic10.npz: Expected the predictions"):
         study.read_predictions(row)
 
 
@@ -164,3 +169,20 @@ def test_histories_are_the_mean_of_the_seeds(tmp_path):
     ((label, history),) = study.histories(collect(tmp_path)).items()
     assert label == "wrn (quick), trained on synthetic10"
     assert history["accuracy"].tolist() == (first["accuracy"] / 2).tolist() and history["epoch"].tolist() == [1, 2, 3]
+
+
+def test_curves_are_the_accuracies_on_both_test_sets_after_the_epochs_that_were_evaluated(tmp_path):
+    for seed, train_data in enumerate((*BOTH, "synthetic10")):
+        run_id = write(tmp_path, train_data, BOTH, seed)
+        path = tmp_path / "runs" / run_id / "history.csv"
+        columns = {
+            "test_accuracy:synthetic10": [0.5, np.nan, 0.9],
+            "test_accuracy:synthetic10_harder": [0.3, np.nan, 0.6],
+        }
+        pd.read_csv(path).assign(**columns).to_csv(path, index=False)
+    write(tmp_path, "synthetic10", BOTH, seed=5)  # without these columns
+    runs = collect(tmp_path)
+    (comparison,) = study.comparisons(runs)
+    ((family, curves),) = study.ability_curves(runs, comparison).items()
+    assert family == "wrn"
+    assert [curve.tolist() for curve in curves] == [[[0.5, 0.3], [0.9, 0.6]]] * 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autoaug import augment
-from autoaug.training import batches as pipeline
+from autoaug.training import batches
 
 
 def threads():
@@ -14,20 +14,20 @@ def threads():
 
 
 def test_an_epoch_is_the_plan_applied_in_order(tiny_dataset, tiny_recipe):
-    batches = list(pipeline.Batches(tiny_dataset, tiny_recipe, seed=1, epoch=2))
+    prepared = list(batches.Batches(tiny_dataset, tiny_recipe, seed=1, epoch=2))
     rng = augment.epoch_generator(1, 2)
     order = rng.permutation(128)
     plan = augment.sample_plan(rng, 128)
     expected = augment.augment_batch(tiny_dataset.train_images[order], plan, tiny_dataset.mean, tiny_dataset.std)
-    assert len(batches) == 4
-    np.testing.assert_array_equal(np.concatenate([images for images, _ in batches]), expected)
-    np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches]), tiny_dataset.train_labels[order])
+    assert len(prepared) == 4
+    np.testing.assert_array_equal(np.concatenate([images for images, _ in prepared]), expected)
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels in prepared]), tiny_dataset.train_labels[order])
     assert not threads()
 
 
 def test_seed_and_epoch_change_the_order_and_threads_do_not(tiny_dataset, tiny_recipe):
     def first(seed, epoch, threads):
-        images, _ = next(iter(pipeline.Batches(tiny_dataset, tiny_recipe, seed, epoch, threads=threads)))
+        images, _ = next(iter(batches.Batches(tiny_dataset, tiny_recipe, seed, epoch, threads=threads)))
         return images
 
     np.testing.assert_array_equal(first(0, 0, 1), first(0, 0, 3))
@@ -36,8 +36,8 @@ def test_seed_and_epoch_change_the_order_and_threads_do_not(tiny_dataset, tiny_r
 
 
 def test_an_epoch_can_be_gone_on_with(tiny_dataset, tiny_recipe):
-    whole = list(pipeline.Batches(tiny_dataset, tiny_recipe, 1, 2))
-    rest = pipeline.Batches(tiny_dataset, tiny_recipe, 1, 2, start=3)
+    whole = list(batches.Batches(tiny_dataset, tiny_recipe, 1, 2))
+    rest = batches.Batches(tiny_dataset, tiny_recipe, 1, 2, start=3)
     assert len(rest) == 1
     for (images, labels), (images_then, labels_then) in zip(rest, whole[3:], strict=True):
         np.testing.assert_array_equal(images, images_then)
@@ -45,14 +45,14 @@ def test_an_epoch_can_be_gone_on_with(tiny_dataset, tiny_recipe):
 
 
 def test_memory_is_bounded_and_an_early_end_leaves_no_thread(tiny_dataset, tiny_recipe, monkeypatch):
-    prepared = []
-    prepare = pipeline.Batches._prepare
-    monkeypatch.setattr(pipeline, "_AHEAD", 2)
-    monkeypatch.setattr(pipeline.Batches, "_prepare", lambda self, i: prepared.append(i) or prepare(self, i))
-    iterator = iter(pipeline.Batches(tiny_dataset, tiny_recipe, seed=0, epoch=0))
+    begun = []
+    prepare = batches.Batches._prepare
+    monkeypatch.setattr(batches, "_AHEAD", 2)
+    monkeypatch.setattr(batches.Batches, "_prepare", lambda self, i: begun.append(i) or prepare(self, i))
+    iterator = iter(batches.Batches(tiny_dataset, tiny_recipe, seed=0, epoch=0))
     next(iterator)
     iterator.close()
-    assert sorted(prepared) in ([0], [0, 1])
+    assert sorted(begun) in ([0], [0, 1])
     assert not threads()
 
 
@@ -64,9 +64,9 @@ def test_an_error_in_a_thread_keeps_its_message_and_names_the_image(tiny_dataset
             raise ZeroDivisionError("a message of its own")
         return images.astype(np.float32)
 
-    monkeypatch.setattr(pipeline.augment, "augment_batch", fail_on_one)
+    monkeypatch.setattr(batches.augment, "augment_batch", fail_on_one)
     with pytest.raises(ZeroDivisionError, match="a message of its own") as error:
-        list(pipeline.Batches(tiny_dataset, tiny_recipe, seed=0, epoch=5))
+        list(batches.Batches(tiny_dataset, tiny_recipe, seed=0, epoch=5))
     assert "training image 77, epoch 5" in error.value.__notes__[0]
     assert not threads()
 
@@ -78,7 +78,7 @@ def test_time_spent_waiting_is_counted(tiny_dataset, tiny_recipe, monkeypatch):
         event.wait(0.05)
         return images.astype(np.float32)
 
-    monkeypatch.setattr(pipeline.augment, "augment_batch", slow)
-    batches = pipeline.Batches(tiny_dataset, tiny_recipe, seed=0, epoch=0, threads=1)
-    list(batches)
-    assert 0.15 < batches.wait_seconds < 2  # four batches of 0.05 s, one thread, nothing to overlap with
+    monkeypatch.setattr(batches.augment, "augment_batch", slow)
+    slow_batches = batches.Batches(tiny_dataset, tiny_recipe, seed=0, epoch=0, threads=1)
+    list(slow_batches)
+    assert 0.15 < slow_batches.wait_seconds < 2  # four batches of 0.05 s, one thread, nothing to overlap with

@@ -15,11 +15,11 @@ import tensorflow as tf
 
 from autoaug import datasets, evaluation, records, training
 from autoaug.files import ROOT
-from autoaug.training import run_checkpoints
-from autoaug.training import step as training_step
+from autoaug.training import loop, run_checkpoints
+from autoaug.training.step import MEASURES, TrainingStep
 
 SCRIPT = ROOT / "tests" / "helpers" / "train_and_die.py"
-MEASURED = ["epoch", "learning_rate", *training_step.MEASURES]
+MEASURED = ["epoch", "learning_rate", *MEASURES]
 
 
 def history(run_dir):
@@ -73,12 +73,12 @@ class SignalAt:
     """A `TrainingStep.__call__` that sends this process a signal after one step."""
 
     def __init__(self, number, step):
-        self.number, self.step, self.call = number, step, training_step.TrainingStep.__call__
+        self.number, self.step, self.call = number, step, TrainingStep.__call__
 
-    def __get__(self, training_step_, _):
-        def call(images, labels, learning_rate, noise_key):
-            self.call(training_step_, images, labels, learning_rate, noise_key)
-            if noise_key[1] + 1 == self.step:
+    def __get__(self, training_step, _):
+        def call(images, labels, learning_rate, step):
+            self.call(training_step, images, labels, learning_rate, step)
+            if step + 1 == self.step:
                 os.kill(os.getpid(), self.number)
 
         return call
@@ -89,7 +89,7 @@ def test_a_signal_lets_the_step_end_and_writes_a_checkpoint(
     number, error, whole, tiny_dataset, tiny_recipe, tmp_path, monkeypatch, capsys
 ):
     handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
-    monkeypatch.setattr(training.TrainingStep, "__call__", SignalAt(number, 6))
+    monkeypatch.setattr(TrainingStep, "__call__", SignalAt(number, 6))
     with pytest.raises(error) as stopped:
         training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)
     monkeypatch.undo()
@@ -102,7 +102,7 @@ def test_a_signal_lets_the_step_end_and_writes_a_checkpoint(
 
 
 def test_a_signal_after_the_last_step_is_not_lost(whole, tiny_dataset, tiny_recipe, monkeypatch):
-    monkeypatch.setattr(training._Run, "train", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(loop, "train_model", lambda *_: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         training.train(tiny_recipe, tiny_dataset, whole[0], seed=3)
 
@@ -198,9 +198,9 @@ def test_a_cost_that_is_not_finite_ends_the_run(tiny_dataset, tiny_recipe, tmp_p
     for _ in range(2):  # the same command comes to the same step again
         with pytest.raises(FloatingPointError, match=message):
             training.train(recipe, tiny_dataset, tmp_path, checkpoint_minutes=1e-9)
-    run = training._Run(recipe, tiny_dataset, tmp_path, 0)
+    run = loop.Run(recipe, tiny_dataset, loop.RunOptions(run_dir=tmp_path))
     failed = np.load(tmp_path / "failed_step.npz")
-    measured = run.step(*(failed[name] for name in ("images", "labels", "learning_rate")), failed["noise_key"])
+    measured = run.step(*(failed[name] for name in ("images", "labels", "learning_rate", "step")))
     assert run.done == 1 and not np.isfinite(measured[1])
 
 

@@ -1,8 +1,10 @@
 """The step against the reference, and the loop against an interrupted one."""
 
 import dataclasses
+import itertools
 import json
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -10,10 +12,10 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
-from autoaug import checkpoints, evaluation, models, recipes, training
+from autoaug import checkpoints, datasets, evaluation, models, recipes, training
 from autoaug.files import ROOT
-from autoaug.training import batches as pipeline
-from autoaug.training import step as training_step
+from autoaug.training import batches
+from autoaug.training.step import MEASURES, TrainingStep, noise_key, precision_scope
 
 REFERENCE = ROOT.parent / "shared" / "reference"
 
@@ -31,12 +33,12 @@ def test_ten_steps_of_the_reference(monkeypatch):
     recipe = dataclasses.replace(recipes.get("wrn", "paper"), epochs=golden["epochs"], batch_size=golden["batch_size"])
     rng = np.random.RandomState(golden["seed"])
     images, labels = rng.randn(160, 32, 32, 3).astype(np.float32), rng.randint(0, 10, 160)
-    step = training_step.TrainingStep(model, recipe)
+    step = TrainingStep(model, recipe)
     rows = []
     for number in range(10):
         part = slice(number % 5 * 32, number % 5 * 32 + 32)
         rate = recipes.learning_rate_at(recipe.learning_rate, number + 1, recipe.total_steps(160))
-        loss, cost, _, norm, _ = step(images[part], labels[part], np.float32(rate), np.array([0, number], np.int32))
+        loss, cost, _, norm, _ = step(images[part], labels[part], rate, number)
         rows.append([rate, cost, loss, norm])
     golden_rows, rows = np.array(golden["rows"]), np.array(rows)
     np.testing.assert_allclose(rows[:, :3], golden_rows[:, :3], rtol=1e-3, atol=1e-9)
@@ -55,9 +57,9 @@ def test_clipping_acts_on_the_gradient_of_the_whole_cost():
     model = models.build_model("wrn", depth=10, widen_factor=1)
     recipe = dataclasses.replace(recipes.get("wrn"), weight_decay=10.0)
     before = [weight.numpy() for weight in model.trainable_variables]
-    step = training_step.TrainingStep(model, recipe)
+    step = TrainingStep(model, recipe)
     images = np.random.default_rng(0).standard_normal((8, 32, 32, 3), np.float32)
-    _, _, _, norm, clipped = step(images, np.arange(8), np.float32(0.1), np.array([0, 0], np.int32)).numpy()
+    _, _, _, norm, clipped = step(images, np.arange(8), 0.1, 0).numpy()
     moved = np.concatenate([(b - w.numpy()).ravel() for b, w in zip(before, model.trainable_variables, strict=True)])
     decayed = np.concatenate([b.ravel() for b in before])
     assert norm > 100 and clipped == 1
@@ -83,17 +85,18 @@ def test_precisions_and_xla_agree_with_float32(variant, tiny_dataset, tiny_recip
 def half_precision():
     """A step of mixed_float16, and arguments for it."""
     recipe = dataclasses.replace(recipes.get("wrn"), precision="mixed_float16")
-    with training_step.precision_scope(recipe):
+    with precision_scope(recipe):
         model = models.build_model("wrn", **recipe.size)
     images, labels = np.random.default_rng(0).standard_normal((8, 32, 32, 3), np.float32), np.arange(8)
-    arguments = images, labels, np.float32(0.1), np.array([0, 0], np.int32)
-    return training_step.TrainingStep(model, recipe), arguments
+    return TrainingStep(model, recipe), (images, labels, 0.1, 0)
 
 
 def test_a_step_reads_every_variable_once(half_precision):
     """Else a loss could be multiplied by one scale and its gradient divided by what another worker has made of it."""
     step, arguments = half_precision
-    operations = step._compiled.get_concrete_function(*arguments).graph.get_operations()
+    images, labels, *_ = arguments
+    compiled = step._compiled.get_concrete_function(images, labels, np.float32(0.1), noise_key(0, 0), np.int64(0))
+    operations = compiled.graph.get_operations()
     read = [operation.inputs[0].name for operation in operations if operation.type == "ReadVariableOp"]
     assert len(read) == len(set(read)) > len(step.weights)
 
@@ -120,9 +123,9 @@ DEEP = [("wrn", {"depth": 28, "widen_factor": 2}, 64), ("shake_shake_32", {"dept
 @pytest.mark.parametrize("name, size, batch_size", DEEP)
 def test_a_step_of_a_deep_network_repeats_to_the_bit(name, size, batch_size):
     """Gradients of three and more branches meet there: added in the order of the threads, some of 20 steps differ."""
-    step = training_step.TrainingStep(models.build_model(name, **size), recipes.get(name))
+    step = TrainingStep(models.build_model(name, **size), recipes.get(name))
     images = np.random.default_rng(0).standard_normal((batch_size, 32, 32, 3), np.float32)
-    arguments = images, np.arange(batch_size) % 10, np.float32(0.1), np.array([0, 0], np.int32)
+    arguments = images, np.arange(batch_size) % 10, 0.1, 0
     variables = [*step.variables, *(variable.value for variable in step.model.variables)]
     start, ends = [variable.numpy() for variable in variables], []
     for _ in range(20):
@@ -135,8 +138,8 @@ def test_a_step_of_a_deep_network_repeats_to_the_bit(name, size, batch_size):
 
 def test_the_step_is_traced_once(tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
     steps = []
-    keep = training.TrainingStep.__init__
-    monkeypatch.setattr(training.TrainingStep, "__init__", lambda self, *a: steps.append(self) or keep(self, *a))
+    keep = TrainingStep.__init__
+    monkeypatch.setattr(TrainingStep, "__init__", lambda self, *a: steps.append(self) or keep(self, *a))
     training.train(dataclasses.replace(tiny_recipe, epochs=2), tiny_dataset, tmp_path)
     assert [step._compiled.experimental_get_tracing_count() for step in steps] == [1]
 
@@ -145,16 +148,80 @@ def test_validation_images_are_held_out_and_evaluated(tiny_dataset, tiny_recipe,
     recipe = dataclasses.replace(tiny_recipe, validation_size=50, epochs=2)
     seen = []
     model = training.train(recipe, tiny_dataset, tmp_path, seed=5, on_epoch=lambda history: seen.append(len(history)))
-    trained_on, held_out = pipeline.split(tiny_dataset, recipe, 5)
+    trained_on, held_out = batches.split(tiny_dataset, recipe, 5)
     assert sorted([*trained_on, *held_out]) == list(range(128)) and len(held_out) == 50
-    assert not np.array_equal(held_out, pipeline.split(tiny_dataset, recipe, 6)[1])
-    batches = np.concatenate([labels for _, labels in pipeline.Batches(tiny_dataset, recipe, 5, 0)])
-    assert len(batches) == 64  # two batches of the 78 images trained on
+    assert not np.array_equal(held_out, batches.split(tiny_dataset, recipe, 6)[1])
+    labels = np.concatenate([labels for _, labels in batches.Batches(tiny_dataset, recipe, 5, 0)])
+    assert len(labels) == 64  # two batches of the 78 images trained on
     predict = evaluation.Predictor(model, tiny_dataset.mean, tiny_dataset.std)
     correct = predict(tiny_dataset.train_images[held_out]).argmax(1) == tiny_dataset.train_labels[held_out]
     history = pd.read_csv(tmp_path / "history.csv")
     assert history.validation_accuracy.iloc[-1] == correct.mean()
     assert seen == [1, 2]
+
+
+def test_test_sets_are_evaluated_while_training_without_the_images_trained_on(tiny_dataset, tiny_recipe, tmp_path):
+    test = datasets.LabelledImages("synthetic10", tiny_dataset.test_images, tiny_dataset.test_labels)
+    known = datasets.LabelledImages("known", tiny_dataset.train_images[:20], tiny_dataset.train_labels[:20])
+    recipe = dataclasses.replace(tiny_recipe, epochs=4)
+    model = training.train(recipe, tiny_dataset, tmp_path / "a", test_sets=[test, known], evaluate_every=2)
+    history = pd.read_csv(tmp_path / "a" / "history.csv")
+    assert [name for name in history if name.startswith("test_accuracy")] == ["test_accuracy:synthetic10"]
+    assert history["test_accuracy:synthetic10"].isna().tolist() == [True, False, True, False]
+    clean = slice(10, None)  # the first ten are training images
+    predict = evaluation.Predictor(model, tiny_dataset.mean, tiny_dataset.std)
+    correct = predict(test.images[clean]).argmax(1) == test.labels[clean]
+    assert history["test_accuracy:synthetic10"].iloc[-1] == correct.mean()
+
+    plain = training.train(recipe, tiny_dataset, tmp_path / "b", test_sets=[test], evaluate_every=0)
+    same = pd.read_csv(tmp_path / "b" / "history.csv")
+    assert not [name for name in same if name.startswith("test_accuracy")]
+    pd.testing.assert_frame_equal(history[list(MEASURES)], same[list(MEASURES)], check_exact=True)
+    for a, b in zip(model.variables, plain.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+    record = evaluation.evaluate_run(model, tiny_dataset, tmp_path / "a", [test, known])
+    assert record["tests"]["synthetic10"]["clean_correct"] == correct.sum()
+    assert (record["tests"]["known"]["clean_total"], record["tests"]["known"]["overlap"]) == (0, 20)
+
+
+def test_the_time_of_evaluation_is_in_the_seconds_and_not_in_the_speed(
+    tiny_dataset, tiny_recipe, tmp_path, monkeypatch
+):
+    accuracies = evaluation.Monitor.accuracies
+
+    def slow(monitor, predict, epoch):
+        time.sleep(0.5)
+        return accuracies(monitor, predict, epoch)
+
+    monkeypatch.setattr(evaluation.Monitor, "accuracies", slow)
+    training.train(dataclasses.replace(tiny_recipe, epochs=2), tiny_dataset, tmp_path)
+    history = pd.read_csv(tmp_path / "history.csv")
+    evaluating = history.seconds - 128 / history.images_per_second
+    assert ((evaluating > 0.5) & (evaluating < 1.0)).all()
+    record = evaluation.evaluate_run(models.build_model("wrn", **tiny_recipe.size), tiny_dataset, tmp_path, [])
+    assert record["wall_seconds"] > history.seconds.sum()
+
+
+@pytest.mark.parametrize(("test_size", "train_size", "epochs"), [(0, 50, 1), (750, 5000, 1), (8000, 5120, 11)])
+def test_evaluation_takes_about_a_twentieth_of_the_operations(test_size, train_size, epochs):
+    assert evaluation.affordable_interval(test_size, train_size) == epochs
+    assert test_size / epochs <= 0.05 * 3 * train_size
+
+
+@pytest.mark.parametrize("arguments", [{"evaluate_every": -1}, {"seed": -1}, {"seed": 2**31}])
+def test_options_out_of_range_are_refused_before_any_work(arguments, tiny_dataset, tiny_recipe, tmp_path):
+    (name,) = arguments
+    with pytest.raises(ValueError, match=f"Expected {name} .* Received: {name}="):
+        training.train(tiny_recipe, tiny_dataset, tmp_path / "run", **arguments)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_two_noise_keys_are_alike():
+    grid = itertools.product([0, 1, 2, 7, 2**31 - 1], range(300), range(8))
+    keys = {noise_key(seed, step, worker).tobytes() for seed, step, worker in grid}
+    assert len(keys) == 5 * 300 * 8
+    np.testing.assert_array_equal(noise_key(3, 17), np.array([3, 17], np.int32))  # one process has the plain numbers
 
 
 def test_the_history_is_written_for_tensorboard_too(tiny_dataset, tiny_recipe, tmp_path):

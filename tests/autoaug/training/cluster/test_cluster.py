@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autoaug import recipes, records, training
+from autoaug import datasets, recipes, records, training
 from autoaug.files import ROOT
-from autoaug.training.cluster import launcher as cluster
-from autoaug.training.cluster import tasks
+from autoaug.training import loop
+from autoaug.training.cluster import job_file, launcher
+from autoaug.training.cluster.layout import from_environment, lay_out
+from autoaug.training.run_checkpoints import DamagedCheckpointError
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -27,11 +29,13 @@ def compiled_imports():
 def test_two_asynchronous_workers_train_every_batch(tiny_dataset, tiny_recipe, tmp_path):
     epochs = []
     arguments = {"workers": 2, "seed": 3, "on_epoch": lambda history: epochs.append(len(history))}
+    test = datasets.LabelledImages("synthetic10", tiny_dataset.test_images, tiny_dataset.test_labels)
+    arguments |= {"test_sets": [test], "evaluate_every": 3}
     model = training.train(tiny_recipe, tiny_dataset, tmp_path, **arguments)
     history = pd.read_csv(tmp_path / "history.csv")
     assert epochs == [1, 2, 3]
-    run = training._Run(tiny_recipe, tiny_dataset, tmp_path, 3, workers=2)
-    assert (run.done, run.steps_per_epoch, run.total) == (12, 4, 12)
+    run = loop.Run(tiny_recipe, tiny_dataset, loop.RunOptions(run_dir=tmp_path, seed=3, workers=2))
+    assert (run.done, run.schedule.steps_per_epoch, run.total) == (12, 4, 12)
     # two steps of each worker in an epoch, and six in all: the last two updates have the rate of a sixth step
     expected = [recipes.learning_rate_at(0.1, step, 6) for step in (2, 4, 6)]
     np.testing.assert_allclose(history.learning_rate, expected)
@@ -40,21 +44,22 @@ def test_two_asynchronous_workers_train_every_batch(tiny_dataset, tiny_recipe, t
         np.testing.assert_array_equal(a, b)
     record = records.read(tmp_path)
     assert (record["workers"], record["update"]) == (2, "async")
+    correct = run.predict(test.images[10:]).argmax(1) == test.labels[10:]  # the first ten are training images
+    np.testing.assert_array_equal(history["test_accuracy:synthetic10"], [np.nan, np.nan, correct.mean()])
 
 
 def test_two_synchronous_workers_compute_what_one_computes(tiny_dataset, tiny_recipe, tmp_path):
     """With batch normalisation frozen, after 20 steps.
 
-    Without normalisation rounding grows, most at a high learning rate, so it is the Shake-Shake's. Of the seeds 3 to 9,
-    which ended 1e-6 to 6e-5 apart, it is one that kept it small.
+    Without normalisation rounding grows, most at a high learning rate, so it is the Shake-Shake's. Of the seeds 3 to 9
+    the weights ended 1e-6 to 6e-5 apart on one machine; with this one less than 1e-5 there and 6e-5 on another.
     """
     recipe = dataclasses.replace(tiny_recipe, epochs=5, learning_rate=0.01)
     for workers in (1, 2):
         run_dir, job = tmp_path / str(workers), tmp_path / f"{workers}.npz"
-        about = {"seed": 6, "workers": workers, "update": "sync", "run_dir": str(run_dir)}
-        about |= {"checkpoint_epochs": 5, "checkpoint_minutes": 9.0}
-        job.write_bytes(tasks.pack(recipe, tiny_dataset, about))
-        layout = json.dumps(dataclasses.asdict(cluster.layout(["127.0.0.1"], workers, "sync")))
+        options = loop.RunOptions(run_dir=run_dir, seed=6, workers=workers, update="sync", checkpoint_epochs=5)
+        job.write_bytes(job_file.pack(job_file.Assignment(recipe, tiny_dataset, options)))
+        layout = json.dumps(dataclasses.asdict(lay_out(["127.0.0.1"], workers, "sync")))
         script = str(ROOT / "tests" / "helpers" / "synchronous_worker.py")
         command = [sys.executable, script, layout]
         others = [subprocess.Popen([*command, str(i), str(job)]) for i in range(1, workers)]
@@ -64,25 +69,49 @@ def test_two_synchronous_workers_compute_what_one_computes(tiny_dataset, tiny_re
             for other in others:
                 other.kill()
                 other.wait()
-    one, two = (training._Run(recipe, tiny_dataset, tmp_path / str(n), 6, n, "sync") for n in (1, 2))
+    one, two = (
+        loop.Run(recipe, tiny_dataset, loop.RunOptions(run_dir=tmp_path / str(n), seed=6, workers=n, update="sync"))
+        for n in (1, 2)
+    )
     assert one.done == two.done == 20
-    untrained = training._Run(recipe, tiny_dataset, tmp_path / "untrained", 6).model
+    untrained = loop.Run(recipe, tiny_dataset, loop.RunOptions(run_dir=tmp_path / "untrained", seed=6)).model
     moved = [np.abs(a.numpy() - b.numpy()).max() for a, b in zip(one.model.weights, untrained.weights, strict=True)]
     assert max(moved) > 0.02
     for a, b in zip(one.model.weights, two.model.weights, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(a, b, atol=1e-4, rtol=0)
     histories = [pd.read_csv(tmp_path / str(n) / "history.csv")[["loss", "accuracy", "gradient_norm"]] for n in (1, 2)]
-    np.testing.assert_allclose(*histories, rtol=1e-4)
+    np.testing.assert_allclose(*histories, rtol=5e-4)
 
 
-@pytest.mark.parametrize("update", cluster.UPDATES)
+@pytest.mark.parametrize("update", recipes.UPDATES)
 def test_workers_share_the_loss_scale_of_half_precision(update, tiny_dataset, tiny_recipe, tmp_path):
     recipe, arguments = dataclasses.replace(tiny_recipe, precision="mixed_float16"), {"workers": 2, "update": update}
     model = training.train(recipe, tiny_dataset, tmp_path, **arguments)
-    run = training._Run(recipe, tiny_dataset, tmp_path, 0, **arguments)
+    run = loop.Run(recipe, tiny_dataset, loop.RunOptions(run_dir=tmp_path, **arguments))
     assert model.compute_dtype == "float16" and run.done == 12
     assert (run.step.loss_scale.numpy(), run.step.good_steps.numpy()) == (2.0**15, 12)
     assert run.history[-1]["loss"] < run.history[0]["loss"] - 0.4
+
+
+def test_what_the_chief_reads_is_what_was_to_be_trained(tiny_dataset, tiny_recipe, tmp_path):
+    test = datasets.LabelledImages("synthetic10", tiny_dataset.test_images, tiny_dataset.test_labels)
+    options = loop.RunOptions(run_dir=tmp_path, seed=5, workers=2, update="sync", evaluate_every=4)
+    assignment = job_file.Assignment(tiny_recipe, tiny_dataset, options, [test], first_step=7)
+    read = job_file.unpack(job_file.pack(assignment))
+    assert (read.recipe, read.options, read.first_step) == (tiny_recipe, options, 7)
+    assert (read.dataset.sha256, read.test_sets[0].name) == (tiny_dataset.sha256, "synthetic10")
+    assert read.test_sets[0].sha256 == test.sha256
+
+
+def test_workers_whose_checkpoints_are_all_damaged_say_so(tiny_dataset, tiny_recipe, tmp_path):
+    loop.Run(tiny_recipe, tiny_dataset, loop.RunOptions(run_dir=tmp_path, workers=2)).save()
+    for path in (tmp_path / "checkpoints").iterdir():
+        path.write_bytes(b"nothing")
+    with (
+        pytest.warns(UserWarning, match="this checkpoint is damaged"),
+        pytest.raises(DamagedCheckpointError, match="all 1 checkpoints are damaged"),
+    ):
+        training.train(tiny_recipe, tiny_dataset, tmp_path, workers=2)
 
 
 @pytest.mark.parametrize(
@@ -104,18 +133,18 @@ def test_wrong_workers_are_refused_before_any_work(arguments, message, tiny_data
 def test_hosts_of_a_job_are_counted_by_their_position(monkeypatch, tiny_recipe):
     monkeypatch.setenv("SM_HOSTS", '["algo-3", "algo-1"]')
     monkeypatch.setenv("SM_CURRENT_HOST", "algo-1")
-    assert cluster.from_environment() == (["algo-3", "algo-1"], 1)
+    assert from_environment() == (["algo-3", "algo-1"], 1)
     with pytest.raises(
         ValueError, match="Expected workers=2, one on each host of SM_HOSTS, and the first host to train"
     ):
-        cluster.check(tiny_recipe, 128, 2, "async")
-    layout = cluster.layout(["algo-3", "algo-1"], 2, "async")
+        launcher.check(tiny_recipe, 128, 2, "async")
+    layout = lay_out(["algo-3", "algo-1"], 2, "async")
     assert layout.tasks["chief"] == ["algo-3:22223"]
     assert layout.of_host(1) == [("ps", 1), ("worker", 1)]
-    assert len({*layout.watches, *(address for them in layout.tasks.values() for address in them)}) == 7
+    assert len({*layout.watches, *(address for addresses in layout.tasks.values() for address in addresses)}) == 7
     monkeypatch.setenv("SM_CURRENT_HOST", "algo-2")
     with pytest.raises(ValueError, match=r"expected one of SM_HOSTS, algo-3, algo-1\. Received: 'algo-2'"):
-        cluster.from_environment()
+        from_environment()
 
 
 def test_another_number_of_workers_is_another_run(tiny_dataset, tiny_recipe, tmp_path):

@@ -13,10 +13,9 @@ import time
 import pandas as pd
 import pytest
 
-from autoaug import training
+from autoaug import recipes, training
 from autoaug.files import ROOT
-from autoaug.training.cluster import launcher as cluster
-from autoaug.training.cluster import supervisor
+from autoaug.training.cluster import launcher, supervisor
 from autoaug.training.step import MEASURES
 
 SCRIPT = ROOT / "tests" / "helpers" / "train_cluster.py"
@@ -105,7 +104,7 @@ def test_a_run_ends_with_what_it_cannot_do_without_and_goes_on_later(
             killed.append(time.monotonic())
 
     recipe, arguments = dataclasses.replace(tiny_recipe, epochs=10), {"workers": 2, "update": update}
-    with pytest.raises(cluster.ClusterError, match=message + r".* goes on from the checkpoint of step \d+\."):
+    with pytest.raises(training.ClusterError, match=message + r".* goes on from the checkpoint of step \d+\."):
         training.train(recipe, tiny_dataset, tmp_path, **arguments, on_epoch=kill)
     assert time.monotonic() - killed[0] < 60
     assert_no_process_is_left(tmp_path)
@@ -120,7 +119,7 @@ def test_a_run_ends_with_what_it_cannot_do_without_and_goes_on_later(
         pd.testing.assert_frame_equal(history[list(MEASURES)], whole[list(MEASURES)], check_exact=True)
 
 
-@pytest.mark.parametrize("update", cluster.UPDATES)
+@pytest.mark.parametrize("update", recipes.UPDATES)
 def test_a_full_disk_is_said(update, tiny_dataset, tiny_recipe, tmp_path):
     """Also where the other workers end because the chief has. The limit on a file's size stands for the full disk."""
     recipe, limits = dataclasses.replace(tiny_recipe, epochs=10), resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -160,11 +159,11 @@ def test_a_worker_that_never_comes_up(ports_of_hosts, tiny_dataset, tiny_recipe,
     """The second host of two is never started."""
     monkeypatch.setenv("SM_HOSTS", '["127.0.0.1", "127.0.0.2"]')
     monkeypatch.setenv("SM_CURRENT_HOST", "127.0.0.1")
-    monkeypatch.setattr(cluster, "STARTUP_SECONDS", 3)
+    monkeypatch.setattr(launcher, "STARTUP_SECONDS", 3)
     message = (
         r"expected an answer within 3 s. Received: none from parameter server 1 at 127\.0\.0\.2:22224, worker 1 at "
     )
-    with pytest.raises(cluster.ClusterError, match=message):
+    with pytest.raises(training.ClusterError, match=message):
         training.train(tiny_recipe, tiny_dataset, tmp_path, workers=2)
     assert_no_process_is_left(tmp_path)
 
@@ -174,7 +173,7 @@ def test_two_hosts_of_a_job(ports_of_hosts, update, tiny_dataset, tiny_recipe, t
     """Each with its own environment, and the chief's notebook replaced by this process."""
     monkeypatch.setenv("SM_HOSTS", '["127.0.0.1", "127.0.0.2"]')
     environment = os.environ | {"SM_CURRENT_HOST": "127.0.0.2"}
-    command = [sys.executable, "-m", "autoaug.training.cluster.launcher", "--update", update]
+    command = [sys.executable, "-m", "autoaug.training.cluster.supervisor", "--update", update]
     monkeypatch.setenv("SM_CURRENT_HOST", "127.0.0.1")
     log = subprocess.DEVNULL
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as other:

@@ -1,0 +1,79 @@
+"""How far models of B lie above the line of A's models, at their own accuracy on A.
+
+A model of A is tested on A and B after each epoch: models of many abilities, whose accuracies on B lie on a line over
+those on A, on the probit scale (Recht et al., 2019, section 4). A model of B that lies above it knows B better than
+any model of A that knows A as well. Unlike a share of the gap, this is not diluted where B is in part like A. It counts
+specialising in hard images as well, so it stands beside the statements of `verdict`, not in their place.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.special
+import scipy.stats
+from jaxtyping import Float
+
+from autoaug.shift.contrasts import Cells, Sides, draws, require_families, run_values
+from autoaug.shift.intervals import Estimate, estimate, require_confidence
+
+
+def above_line(
+    curves: Sequence[Float[np.ndarray, "epochs 2"]],
+    family: Cells,
+    confidence: float,
+    rng: np.random.Generator,
+    replicates: int = 2_000,
+) -> Estimate:
+    """BB minus the accuracy on B that the line gives for BA, in [−1, 1], with its interval over images and seeds.
+
+    Each run of A has a line of its own, which holds the chance in its seed. Other images would move a line as they move
+    its last point: both by the same distance on the probit scale, as is seen for models on CIFAR-10.1.
+
+    Args:
+        curves: of runs trained on A, accuracies on A and on B of at least three different abilities.
+        family: as for `verdict.compare`; `aa` and `ab` are of the ends of the curves.
+        confidence: in (0, 1).
+        rng: numpy.random.Generator.
+        replicates: draws of images and seeds.
+
+    Raises:
+        ValueError: as for `verdict.compare`; no curves, or one with fewer than three accuracies on A.
+    """
+    require_families([family])
+    require_confidence(confidence)
+    if not curves or any(len(np.unique(curve[:, 0])) < 3 for curve in curves):
+        raise ValueError(
+            "Expected curves of at least three accuracies on A. "
+            f"Received: {', '.join(str(curve.tolist()) for curve in curves) or 'none'}"
+        )
+    family = Cells(*family)
+    images = Sides(family.aa.shape[1], family.bb.shape[1])
+    lines = np.array([_line(curve, images) for curve in curves])
+    at = _probit(np.array([cell.mean() for cell in family]), np.array([images.a, images.b] * 2))
+    on_line = scipy.special.ndtr(lines @ [1, at[2]])
+    value = family.bb.mean() - on_line.mean()
+    aa, ab, ba = scipy.stats.norm.pdf(scipy.special.ndtri(on_line.mean())) / scipy.stats.norm.pdf(at[:3])
+    slope = lines[:, 1].mean()
+    weights = Cells(aa=slope * aa, ab=-ab, ba=-slope * ba, bb=1.0)  # of small changes of the four accuracies
+    samples = [
+        (one * cell.mean(axis=0) + other_weight * other.mean(axis=0))[:, None]
+        for one, cell, other_weight, other in (
+            (weights.aa, family.aa, weights.ba, family.ba),
+            (weights.ab, family.ab, weights.bb, family.bb),
+        )
+    ]
+    side_a = run_values([(family[:2], 1.0)], np.array([weights[:2]]))._replace(values=-on_line[:, None])
+    side_b = run_values([(family[2:], 1.0)], np.array([weights[2:]]))
+    return estimate(value, value + draws(samples, [side_a, side_b], rng, replicates)[:, 0], confidence)
+
+
+def _line(curve, images):
+    """Intercept and slope, by least squares, of a curve on the probit scale."""
+    old, new = _probit(curve, np.array(images)).T
+    slope = np.cov(old, new, bias=True)[0, 1] / old.var()
+    return new.mean() - slope * old.mean(), slope
+
+
+def _probit(accuracies, images):
+    """Accuracies on the probit scale, half an image away from none and all."""
+    return scipy.special.ndtri(np.clip(accuracies, 0.5 / images, 1 - 0.5 / images))

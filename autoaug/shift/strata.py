@@ -1,0 +1,69 @@
+"""The two statements within strata of difficulty: is a home advantage one of content, or of difficulty?
+
+Models raised on hard images may be better on hard images and worse on easy ones, and then every model is better at home
+though nothing but difficulty differs. Among images of like difficulty that advantage is gone: models of B are the
+better ones on hard images, A's or B's alike. Accuracies are therefore compared within strata and put together with
+the same weights for A and B (direct standardisation: Cochran, Biometrics 24 (1968), 295–313).
+
+Difficulty has to come from elsewhere than the models that are compared: margins of models that saw neither image
+(`data_prep.margins`), or the entropy of people's answers.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from autoaug.shift.contrasts import Cells, Sides, Stratum, of_images, require_families
+from autoaug.shift.verdict import Verdict, compare, judge
+
+
+class Strata(NamedTuple):
+    """`edges`: from the easiest to the hardest image, the ends of the strata; `verdicts`: of each of them, None where a
+    test set has no image in it; `adjusted`: of all together, each stratum with its share of the images of both sets;
+    `specialising`: B is different as a whole but not within strata, which is specialising in difficulty."""
+
+    edges: Float[np.ndarray, " strata+1"]
+    verdicts: list[Verdict | None]
+    adjusted: Verdict
+    specialising: bool
+
+
+def by_difficulty(
+    families: Sequence[Cells],
+    difficulty: Sides,
+    confidence: float,
+    rng: np.random.Generator,
+    strata: int = 4,
+    replicates: int = 2_000,
+) -> Strata:
+    """`verdict.compare` within strata of difficulty, and put together over them.
+
+    Args:
+        families: as for `verdict.compare`.
+        difficulty: of A's and of B's test images, float [images] each, larger for harder ones, on one scale.
+        confidence, rng, replicates: as for `verdict.compare`.
+        strata: how many, with as many of the images of both sets in each; images that are as difficult as each other
+            are in one, so there may be fewer.
+
+    Raises:
+        ValueError: as for `verdict.compare`; the difficulties do not fit the arrays, or no stratum has images of both.
+    """
+    require_families(families)
+    edges = np.unique(np.quantile(np.concatenate(difficulty), np.linspace(0, 1, strata + 1)))
+    places = Sides(*(np.searchsorted(edges[1:-1], side, side="right") for side in difficulty))
+    parts, verdicts = [], []
+    for place in range(max(len(edges) - 1, 1)):
+        chosen = Sides(places.a == place, places.b == place)
+        members = [Cells(*family) for family in of_images(families, chosen)]
+        share = (chosen.a.mean() + chosen.b.mean()) / 2
+        in_both = chosen.a.any() and chosen.b.any()
+        parts += [Stratum(members, share)] * in_both
+        verdicts.append(compare(members, confidence, rng, replicates) if in_both else None)
+    if not parts:
+        raise ValueError("Expected images of both test sets in some stratum. Received: none of like difficulty")
+    total = sum(part.weight for part in parts)
+    adjusted = judge([Stratum(part.families, part.weight / total) for part in parts], confidence, rng, replicates)
+    whole = compare(families, confidence, rng, replicates)
+    return Strata(edges, verdicts, adjusted, whole.different and not adjusted.different)

@@ -1,0 +1,96 @@
+"""Can A and B be told apart at all? A classifier two-sample test (Lopez-Paz & Oquab, Revisiting Classifier Two-Sample
+Tests, 2017), by the area under the curve.
+
+A classifier is trained to tell training images of A from those of B, and scores the test images of both. This file
+holds what follows from the scores; where they come from is the caller's choice. The classifier also sees traces that do
+no harm, such as those of JPEG: the test says that A and B differ visibly, not that it matters to a model.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.stats
+from jaxtyping import Float, Int
+
+from autoaug.shift.intervals import ends, require_confidence
+
+
+class ToldApart(NamedTuple):
+    """`auc`, the probability that an image of B scores higher than one of A (ties count half), in [0, 1]; `low` and
+    `high`, between which it would lie if scores said nothing of A and B; `p_value`, of auc ≤ ½, against above."""
+
+    auc: float
+    low: float
+    high: float
+    p_value: float
+
+
+def told_apart(
+    scores_a: Float[np.ndarray, " a"],
+    scores_b: Float[np.ndarray, " b"],
+    confidence: float,
+    rng: np.random.Generator,
+    permutations: int = 2_000,
+) -> ToldApart:
+    """The area under the curve of scores, and its permutation distribution.
+
+    Args:
+        scores_a, scores_b: of the test images of A and of B, higher where the classifier thinks of B; each from images
+            that it was not trained on.
+        confidence: of the interval, in (0, 1).
+        rng: of the permutations.
+        permutations: of which images are called B.
+
+    Raises:
+        ValueError: an array is empty or not finite; confidence out of range.
+    """
+    require_confidence(confidence)
+    scores = np.concatenate([scores_a, scores_b]).astype(float)
+    if not len(scores_a) or not len(scores_b) or not np.isfinite(scores).all():
+        raise ValueError(
+            "Expected finite scores of at least one image on either side. "
+            f"Received: {len(scores_a)} and {len(scores_b)}, {int((~np.isfinite(scores)).sum())} not finite"
+        )
+    ranks = scipy.stats.rankdata(scores)
+    observed = _auc(ranks[len(scores_a) :].sum(), len(scores_a), len(scores_b))
+    sums = [rng.permutation(ranks)[len(scores_a) :].sum() for _ in range(permutations)]
+    draws = _auc(np.array(sums), len(scores_a), len(scores_b))
+    low, high = np.quantile(draws, ends(confidence))
+    p_value = (1 + (draws >= observed).sum()) / (1 + permutations)  # the observed order is one of them
+    return ToldApart(float(observed), float(low), float(high), float(p_value))
+
+
+def told_apart_by_class(
+    scores_a: Float[np.ndarray, " a"],
+    labels_a: Int[np.ndarray, " a"],
+    scores_b: Float[np.ndarray, " b"],
+    labels_b: Int[np.ndarray, " b"],
+    confidence: float,
+    rng: np.random.Generator,
+    permutations: int = 2_000,
+) -> dict[int, ToldApart]:
+    """`told_apart` for the images of each class that both test sets hold.
+
+    Within a class, how often each class occurs in A and B plays no part.
+
+    Args:
+        labels_a, labels_b: classes of the test images.
+        scores_a, scores_b, confidence, rng, permutations: as for `told_apart`.
+
+    Raises:
+        ValueError: as for `told_apart`, or labels do not fit the scores.
+    """
+    if labels_a.shape != scores_a.shape or labels_b.shape != scores_b.shape:
+        raise ValueError(
+            f"Expected a label for each score. Received: {labels_a.shape} for {scores_a.shape} scores of A, "
+            f"{labels_b.shape} for {scores_b.shape} of B"
+        )
+    return {
+        int(label): told_apart(scores_a[labels_a == label], scores_b[labels_b == label], confidence, rng, permutations)
+        for label in np.intersect1d(labels_a, labels_b)
+    }
+
+
+def _auc(rank_sum, of_a, of_b):
+    """Mann & Whitney's U of B, as a fraction of all pairs of images."""
+    return (rank_sum - of_b * (of_b + 1) / 2) / (of_a * of_b)

@@ -1,0 +1,305 @@
+"""The training loop, which no interruption changes, for one process and for the chief of several workers.
+
+Every random choice comes from (seed, epoch) for the data and (seed, step, worker) for the noise inside the model. A
+checkpoint holds everything else. So a run that goes on from one does exactly what it would have done without the
+interruption; of several workers, only synchronous ones repeat exactly.
+"""
+
+import contextlib
+import dataclasses
+import io
+import json
+import pathlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from autoaug import duration, evaluation, models, records
+from autoaug.datasets import Dataset, LabelledImages
+from autoaug.files import write_atomically
+from autoaug.recipes import Recipe
+from autoaug.training import batches, interruption
+from autoaug.training.history import HistoryWriter, Row
+from autoaug.training.progress import Progress
+from autoaug.training.run_checkpoints import DamagedCheckpointError, RunCheckpoints
+from autoaug.training.schedule import Epoch, Schedule
+from autoaug.training.step import TrainingStep, precision_scope
+
+_MOST_SEED = 2**31 - 1  # the noise key holds it as an int32
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a recipe is trained on a data set.
+
+    Args:
+        run_dir: the run's folder.
+        seed: of initial weights, order, augmentation, noise and the validation images; 0…2³¹−1.
+        checkpoint_epochs: a checkpoint after every so many epochs, and after the last; at least 1.
+        checkpoint_minutes: and, inside an epoch too, when the last one is so many minutes old; above 0.
+        evaluate_every: the test sets are evaluated after every so many epochs; 0: never; None: as often as adds about
+            5 % to the computation (`evaluation.affordable_interval`).
+        workers: how many train.
+        update: how several workers update the model, one of `recipes.UPDATES`.
+
+    Raises:
+        ValueError: one of them is out of range.
+    """
+
+    run_dir: pathlib.Path
+    seed: int = 0
+    checkpoint_epochs: int = 1
+    checkpoint_minutes: float = 10.0
+    evaluate_every: int | None = None
+    workers: int = 1
+    update: str = "async"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed <= _MOST_SEED:
+            raise ValueError(f"Expected seed in 0…{_MOST_SEED}. Received: seed={self.seed!r}")
+        if self.checkpoint_epochs < 1 or not self.checkpoint_minutes > 0:
+            raise ValueError(
+                "Expected checkpoint_epochs of at least 1 and checkpoint_minutes above 0. Received: "
+                f"checkpoint_epochs={self.checkpoint_epochs}, checkpoint_minutes={self.checkpoint_minutes}"
+            )
+        if self.evaluate_every is not None and self.evaluate_every < 0:
+            raise ValueError(f"Expected evaluate_every of at least 0. Received: evaluate_every={self.evaluate_every!r}")
+
+
+class Engine(Protocol):
+    """What computes the steps."""
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """(i, n): this process prepares the i-th of n equal parts of every batch."""
+
+    @property
+    def device(self) -> str | None:
+        """The TensorFlow device on whose machine checkpoints are written; None: that of the variables."""
+
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
+        """The context in which the model and its step are built."""
+
+    def step(self, model: keras.Model, recipe: Recipe, seed: int) -> TrainingStep:
+        """The step that trains the model."""
+
+
+class OneProcess:
+    """Computes the steps in this process."""
+
+    share, device = (0, 1), None
+    scope = staticmethod(contextlib.nullcontext)
+
+    def step(self, model: keras.Model, recipe: Recipe, seed: int) -> TrainingStep:
+        """The step that trains the model."""
+        return TrainingStep(model, recipe, seed)
+
+
+class Run:
+    """A run's model and state: `done` steps of `total`, and the history, one row per epoch.
+
+    Made anew it holds the state of the newest good checkpoint.
+
+    Raises:
+        records.RecordError: the folder belongs to another run.
+        run_checkpoints.DamagedCheckpointError: epochs were trained, and no checkpoint is whole.
+    """
+
+    def __init__(self, recipe: Recipe, dataset: Dataset, options: RunOptions, engine: Engine | None = None) -> None:
+        self.recipe, self.dataset, self.options, self.engine = recipe, dataset, options, engine or OneProcess()
+        trained_on, self.held_out = batches.split(dataset, recipe, options.seed)
+        self.schedule = Schedule(recipe, len(trained_on), options.workers if options.update == "async" else 1)
+        with precision_scope(recipe), self.engine.scope():
+            self.model = models.build_model(recipe.model, dataset.num_classes, seed=options.seed, **recipe.size)
+            self.step = self.engine.step(self.model, recipe, options.seed)
+        self.predict = evaluation.Predictor(self.model, dataset.mean, dataset.std)
+        parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
+        workers = {"workers": options.workers, "update": options.update}
+        records.start(options.run_dir, recipe, dataset, options.seed, parameters=parameters, **workers)
+        self._history = tf.Variable("[]")  # JSON; in the checkpoint, so that both are of one moment
+        self._clock = tf.Variable([0.0, 0.0], dtype=tf.float64)
+        self.checkpoints = RunCheckpoints(
+            options.run_dir / "checkpoints", self.schedule.steps_per_epoch, self.engine.device,
+            model=self.model, history=self._history, clock=self._clock, **self.step.state,
+        )  # fmt: skip
+        self.done = self.checkpoints.restore()
+        self.history: list[Row] = json.loads(self._history.numpy())
+        self.seconds, self.waiting = self._clock.numpy().tolist()  # of this epoch's steps: all, and waiting for input
+        if not self.done and (options.run_dir / "history.csv").exists():
+            raise DamagedCheckpointError(
+                f"{options.run_dir}: expected a checkpoint, since history.csv says that epochs were trained. Received: "
+                "none in checkpoints/. Restore it from a copy; or, to train from the beginning, remove the folder."
+            )
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole run."""
+        return self.schedule.total
+
+    @property
+    def is_between_epochs(self) -> bool:
+        """Whether the last step was an epoch's last."""
+        return self.done % self.schedule.steps_per_epoch == 0
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        self.step.wait()
+        require_finite(self)
+        self._history.assign(json.dumps(self.history))
+        self._clock.assign([self.seconds, self.waiting])
+        self.checkpoints.save(self.done)
+
+
+def train_here(
+    recipe: Recipe,
+    dataset: Dataset,
+    options: RunOptions,
+    test_sets: Sequence[LabelledImages] = (),
+    on_epoch: Callable[[pd.DataFrame], object] | None = None,
+    engine: Engine | None = None,
+    show: Callable[[int, int, int], Any] = Progress,
+) -> keras.Model:
+    """Train in this process, which is the chief's where there are several workers.
+
+    Args:
+        recipe, dataset, test_sets, on_epoch: as for `training.train`.
+        options: of the run.
+        engine: what computes the steps; None: this process does.
+        show: makes the progress display.
+
+    Returns:
+        The model after the last epoch.
+    """
+    with records.lock(options.run_dir), interruption.held_back() as signals:
+        run = Run(recipe, dataset, options, engine)
+        train_model(run, test_sets, on_epoch, signals, show)
+    if signals:
+        interruption.act_on(signals[0])
+    return run.model
+
+
+def train_model(
+    run: Run,
+    test_sets: Sequence[LabelledImages],
+    on_epoch: Callable[[pd.DataFrame], object] | None,
+    signals: Sequence[int],
+    show: Callable[[int, int, int], Any],
+) -> None:
+    """Train what is left to do, or until a signal is noted."""
+    saver = Saver(run, signals)
+    if run.done == run.total:
+        return
+    monitor = evaluation.Monitor(test_sets, run.dataset, run.options.evaluate_every)
+    _announce(run, monitor)
+    batches.load_kernel()  # now, and not while an epoch's first step waits for its batch
+    progress = show(run.total, run.done, run.recipe.batch_size)
+    while run.done < run.total and not signals:
+        train_epoch(run, progress, saver, signals)
+        if run.is_between_epochs:
+            end_epoch(run, monitor)
+            if on_epoch:
+                on_epoch(pd.DataFrame(run.history))
+            saver.save_if_due(epoch_has_ended=True)
+    if signals:
+        print(f"Stopped after step {run.done:,} of {run.total:,}. The same command goes on from there.", flush=True)
+    progress.close()
+
+
+def train_epoch(run: Run, progress: Any, saver: "Saver", signals: Sequence[int]) -> None:
+    """Train to the end of the epoch, or until a signal is noted, writing checkpoints meanwhile."""
+    epoch = Epoch(run.dataset, run.schedule, run.options.seed, run.done, run.engine.share)
+    seconds, waiting, begun = run.seconds, run.waiting, time.perf_counter()
+    with contextlib.closing(iter(epoch)) as steps:
+        for step in steps:
+            run.step(step.images, step.labels, step.learning_rate, step.number)
+            run.done = step.number + 1
+            if run.is_between_epochs:
+                run.step.wait()
+            run.seconds = seconds + time.perf_counter() - begun
+            run.waiting = waiting + epoch.wait_seconds
+            if progress.advance():
+                require_finite(run)
+                means = run.step.take_means()
+                progress.show({"loss": means["loss"], "accuracy": means["accuracy"]})
+            if not run.is_between_epochs:
+                saver.save_if_due(epoch_has_ended=False)
+                if signals:
+                    return
+
+
+def end_epoch(run: Run, monitor: evaluation.Monitor) -> None:
+    """Evaluate, add the epoch's row to the history, and begin the sums anew."""
+    require_finite(run)
+    epoch, begun = len(run.history) + 1, time.perf_counter()
+    row = {"epoch": epoch, "learning_rate": run.schedule.learning_rate(run.done - 1), **run.step.take_means()}
+    if len(run.held_out):
+        held_out = run.dataset.train_images[run.held_out], run.dataset.train_labels[run.held_out]
+        row["validation_accuracy"] = evaluation.accuracy(run.predict, *held_out)
+    row |= monitor.accuracies(run.predict, epoch)
+    row["images_per_second"] = run.recipe.batch_size * run.schedule.steps_per_epoch / run.seconds
+    row["input_wait_share"] = run.waiting / run.seconds
+    row["seconds"] = run.seconds + time.perf_counter() - begun  # with the evaluation, which the speed leaves out
+    run.history.append(row)
+    run.seconds = run.waiting = 0.0
+    run.step.reset()
+
+
+class Saver:
+    """Writes checkpoints, and the history with them, as often as the run's options say.
+
+    Args:
+        run: the run; its history is written at once, as the newest checkpoint has it.
+        signals: noted so far: one asks for a checkpoint too.
+    """
+
+    def __init__(self, run: Run, signals: Sequence[int]) -> None:
+        self._run, self._signals, self._saved = run, signals, time.monotonic()
+        self._history = HistoryWriter(run.options.run_dir)
+        self._history.write(run.history)
+
+    def save_if_due(self, epoch_has_ended: bool) -> None:
+        """Write a checkpoint after the step that has ended, if one is due."""
+        run, options = self._run, self._run.options
+        due = epoch_has_ended and (len(run.history) % options.checkpoint_epochs == 0 or run.done == run.total)
+        if due or self._signals or time.monotonic() - self._saved > 60 * options.checkpoint_minutes:
+            run.save()
+            self._history.write(run.history)
+            self._saved = time.monotonic()
+
+
+def require_finite(run: Run) -> None:
+    """Stop at a cost that is not finite, leaving the batch of its step in `failed_step.npz`.
+
+    Raises:
+        FloatingPointError: naming the step, and where the same command goes on.
+    """
+    failed = int(run.step.failed_step)
+    if failed < 0:
+        return
+    epoch = Epoch(run.dataset, run.schedule, run.options.seed, failed)
+    step = next(iter(epoch))
+    buffer = io.BytesIO()
+    np.savez(buffer, step=failed, images=step.images, labels=step.labels, learning_rate=step.learning_rate)
+    write_atomically(run.options.run_dir / "failed_step.npz", buffer.getvalue())
+    good = run.checkpoints.steps()
+    raise FloatingPointError(
+        f"{run.options.run_dir}: the cost of step {failed + 1:,} (epoch {epoch.number + 1}, "
+        f"batch {failed % run.schedule.steps_per_epoch + 1}) is not finite. "
+        f"Its input is in failed_step.npz; the same command trains from the last good checkpoint "
+        f"({f'step {good[-1]:,}' if good else 'none yet: from the beginning'}) to that step again."
+    )
+
+
+def _announce(run: Run, monitor: evaluation.Monitor) -> None:
+    """Say what is to come."""
+    if run.done:
+        print(f"{run.options.run_dir}: going on after step {run.done:,} of {run.total:,}.")
+    images = (run.total - run.done) * run.recipe.batch_size
+    print(duration.describe(3 * models.flops_per_image(run.model) * images))
+    if monitor.every:
+        print(f"The test sets are evaluated after every {monitor.every} epochs.")

@@ -1,0 +1,42 @@
+"""A model that tells the images of one data set from those of another; `autoaug.shift.two_sample` says what follows."""
+
+import pathlib
+
+import numpy as np
+from jaxtyping import Float
+
+from autoaug import datasets, evaluation, training
+from autoaug.recipes import Recipe
+
+
+def scores(
+    recipe: Recipe, a: datasets.Dataset, b: datasets.Dataset, run_dir: pathlib.Path, seed: int = 0
+) -> tuple[Float[np.ndarray, " a"], Float[np.ndarray, " b"]]:
+    """Train a model on the training images of A and B, and score their test images: the higher, the more like B.
+
+    Choose few epochs and the augmentation "crop_flip_cutout": AutoAugment inverts and recolours, and so wipes out what
+    may tell A from B. Test images that are among the training images do not belong in the test; leave them out.
+
+    Args:
+        recipe: of the model.
+        a, b: the data sets.
+        run_dir: where the run is kept, apart from the runs that the report collects; it goes on from there if cut off.
+        seed: of the run.
+
+    Raises:
+        ValueError: the recipe asks for AutoAugment.
+        Others as `training.train`.
+    """
+    if recipe.augmentation == "autoaugment":
+        raise ValueError("Expected a recipe with augmentation='crop_flip_cutout'. Received: 'autoaugment'")
+    images = np.concatenate([a.train_images, b.train_images])
+    labels = np.repeat([0, 1], [len(a.train_images), len(b.train_images)])
+    mean, std = datasets.channel_statistics(images)
+    names = (a.name, b.name)
+    both = datasets.Dataset(
+        "+".join(names), images, labels, images[:0], labels[:0], names, mean, std, f"{a.source} and {b.source}"
+    )
+    model = training.train(recipe, both, run_dir, seed)
+    predict = evaluation.Predictor(model, mean, std)
+    logits = [predict(side.test_images) for side in (a, b)]
+    return logits[0][:, 1] - logits[0][:, 0], logits[1][:, 1] - logits[1][:, 0]

@@ -1,0 +1,112 @@
+"""How hard each image of CIFAR-10 is for models that did not see it: cross-fitted margins.
+
+The margin is the softmax probability of the image's label minus the largest of another class, from -1 to 1. CIFAR-10 is
+in two halves; models trained on one are tested on the other, so that every one of the 60,000 images has margins of
+models that were not trained on it.
+"""
+
+import pathlib
+import shlex
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.special
+from jaxtyping import Float, Int
+
+from autoaug import predictions, records
+from autoaug.datasets import HALVES
+from autoaug.datasets import manifest as manifests
+from autoaug.datasets.batch_file import DatasetError
+from data_prep import drawing, folders
+
+
+class Margins(NamedTuple):
+    """Mean margins over runs, in the order of CIFAR-10's parts, and the ids of the runs, by the half they learnt."""
+
+    training: Float[np.ndarray, " n"]
+    test: Float[np.ndarray, " m"]
+    runs: dict[str, list[str]]
+
+
+def margin(logits: Float[np.ndarray, "n classes"], labels: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Softmax probability of the label minus the largest of another class, -1…1."""
+    probabilities = scipy.special.softmax(logits.astype(np.float64), axis=1)
+    rows = np.arange(len(labels))
+    of_label = probabilities[rows, labels]
+    probabilities[rows, labels] = -1
+    return of_label - probabilities.max(axis=1)
+
+
+def cross_fitted(data_dir: str | pathlib.Path, results_dir: str | pathlib.Path) -> Margins:
+    """The margins of all images of CIFAR-10, means over the finished runs on its halves.
+
+    A recipe and seed count if there are runs of them on both halves, so that both are judged by like models.
+
+    Args:
+        data_dir: folder of the data sets, with both halves.
+        results_dir: folder of `runs/`.
+
+    Raises:
+        DatasetError: a half has no such run; the message says which and how to make it.
+        records.RecordError: a run's files are damaged, or its predictions are kept in compact form only.
+    """
+    runs = _runs(data_dir, pathlib.Path(results_dir))
+    origins = {name: _test_origins(name, data_dir) for name in HALVES}
+    means = [_mean_margin(runs[name], name, len(origins[name])) for name in HALVES]
+    images, values = np.concatenate(list(origins.values())), np.concatenate(means)
+    parts: list[np.ndarray] = []
+    for pool in ("cifar10 training", "cifar10 test"):
+        rows = images["pool"] == drawing.POOLS.index(pool)
+        parts.append(np.empty(rows.sum()))
+        parts[-1][images["index"][rows]] = values[rows]
+    training, test = parts
+    return Margins(training, test, {name: sorted(runs[name]["run_id"]) for name in HALVES})
+
+
+def _mean_margin(runs: pd.DataFrame, name: str, size: int) -> Float[np.ndarray, " n"]:
+    """Mean over runs of the margins of a half's test images, in their order."""
+    margins = []
+    for run in runs.itertuples():
+        path = pathlib.Path(str(run.folder)) / "predictions" / f"{name}.npz"
+        tested = predictions.read(path)
+        if tested.logits is None or len(tested.labels) != size:
+            form = "compact form" if tested.logits is None else "logits"
+            raise records.RecordError(
+                f"{path}: Expected the logits of {size} images. Received: {len(tested.labels)} images, {form}"
+            )
+        margins.append(margin(tested.logits, tested.labels))
+    return np.mean(margins, axis=0)
+
+
+def _runs(data_dir: str | pathlib.Path, results_dir: pathlib.Path) -> dict[str, pd.DataFrame]:
+    """Half → the rows of `records.collect` of its runs on its own test part, of recipes and seeds that both have."""
+    table, runs = records.collect(results_dir), {}
+    for name in HALVES:
+        parts = (manifests.read(folders.training_folder(name, data_dir)) or {"parts": {}})["parts"]
+        hashes = [parts.get(part, {}).get("sha256") for part in ("training", "test")]
+        is_on_half = (table["train_data"] == name) & (table["test_set"] == name)
+        runs[name] = table[is_on_half & (table["train_sha256"] == hashes[0]) & (table["test_sha256"] == hashes[1])]
+    keys = [set(zip(rows["recipe"], rows["seed"], strict=True)) for rows in runs.values()]
+    common = keys[0] & keys[1]
+    if not common:
+        raise DatasetError(_missing(runs, data_dir, results_dir))
+    return {
+        name: rows[[key in common for key in zip(rows["recipe"], rows["seed"], strict=True)]]
+        for name, rows in runs.items()
+    }
+
+
+def _missing(runs: dict[str, pd.DataFrame], data_dir: str | pathlib.Path, results_dir: pathlib.Path) -> str:
+    """What runs there are, and how to make those that are missing."""
+    there = "; ".join(f"{name}: {', '.join(rows['run_id']) or 'none'}" for name, rows in runs.items())
+    command = "papermill notebooks/train.ipynb -p model wrn -p preset small -p epochs 4"
+    command += f" -p data_dir {shlex.quote(str(data_dir))} -p results_dir {shlex.quote(str(results_dir))}"
+    expected = f"Expected finished runs of one recipe and seed, trained and tested on {' and on '.join(runs)}"
+    remedies = "\n".join(f"  {command} -p train_data {name}" for name in runs)
+    return f"{results_dir}: {expected} as they are in {data_dir}. Received: {there}. To make them, run:\n{remedies}"
+
+
+def _test_origins(name: str, data_dir: str | pathlib.Path) -> np.ndarray:
+    """drawing.ORIGIN [n] of a half's test part."""
+    return np.load(folders.training_folder(name, data_dir) / f"{folders.part_file(name, 'test')}_origins.npy")

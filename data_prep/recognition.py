@@ -1,0 +1,84 @@
+"""Original files in place of built ones: recognised by their hashes, content or statistics, and left untouched."""
+
+import numpy as np
+
+from autoaug import datasets
+from autoaug.datasets import manifest as manifests
+from autoaug.datasets.batch_file import DatasetError
+from data_prep import folders
+from data_prep.sources import FILES, REPORTED_STATISTICS
+
+
+def examine(data_dir, names, again, unverified):
+    """Recognises original files; raises one error about all folders that are damaged or hold anything else."""
+    done, problems = {}, []
+    for name in names:
+        folder = folders.training_folder(name, data_dir)
+        condition, recognised = folders.condition(folder, {"name": name}), _is_recognised(folder)
+        if name in again and (condition == "foreign" or recognised):
+            problems.append(f"{folder}: Expected what was built here. Received: other files; move them")
+        elif condition == "foreign":
+            _recognise(name, data_dir, unverified)
+            done[name] = "recognised"
+        elif condition == "damaged" and name not in again:
+            remedy = manifests.build_command(name, data_dir, rebuild=True)
+            remedy = "Restore or move them" if recognised else remedy
+            problems.append(
+                f"{folder}: Expected the files of its manifest. Received: damaged or changed ones. {remedy}"
+            )
+    if problems:
+        raise DatasetError("\n".join(problems))
+    return done
+
+
+def _is_recognised(folder):
+    """Whether the folder holds original files, by its manifest, which may be damaged."""
+    try:
+        return "recognised" in manifests.read(folder)
+    except (DatasetError, TypeError):
+        return False
+
+
+def _recognise(name, data_dir, unverified):
+    """Leaves a manifest beside original files.
+
+    They are those of CIFAR-10 or CIFAR-100 if the hashes of the files or of their content are, the research's own if
+    their channel statistics are, and otherwise what the label says.
+    """
+    folder, spec = folders.training_folder(name, data_dir), datasets.DATASETS[name]
+    test = datasets.load_test(name, data_dir)
+    parts = {"test": folders.describe(test.images, test.labels, spec.num_classes)}
+    if spec.training_files:
+        dataset = datasets.load(name, data_dir)
+        described = folders.describe(dataset.train_images, dataset.train_labels, spec.num_classes)
+        parts = {"training": described} | parts
+    expected = REPORTED_STATISTICS.get(name)
+    if name in FILES and _is_published(FILES[name][0], folder, parts):
+        source = title(name)
+    elif expected and np.allclose([described["mean"], described["std"]], expected, rtol=0, atol=1e-6):
+        source = f"{name}, the research's own files"
+    elif unverified:
+        source = f"{title(name)} ({unverified})"
+    else:
+        statistics = f" with the channel mean and deviation {expected}" if expected else ""
+        raise DatasetError(
+            f"{folder}: Expected what was built here, or the original files{statistics}. Received: others. "
+            "Move them, or say what they are, for example: -p unverified 'JPEG copy'"
+        )
+    folders.write_manifest(folder, {"name": name, "source": source, "recognised": True, "parts": parts})
+
+
+def _is_published(source, folder, parts):
+    """Whether files in a folder, or the parts that they hold, are those of the source."""
+    members = source.members.items()
+    files = members and all(folders.file_hash(folder / file, "md5") == md5 for file, md5 in members)
+    return bool(files) or (bool(source.content) and content(parts) == source.content)
+
+
+def content(parts):
+    """The content hashes of described parts."""
+    return {part: described["sha256"] for part, described in parts.items()}
+
+
+def title(name):
+    return FILES[name][0].title if name in FILES else name

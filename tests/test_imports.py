@@ -1,0 +1,104 @@
+"""Imports point one way only, those inside functions too, and no modules import each other in a circle."""
+
+import ast
+import graphlib
+
+import pytest
+
+from autoaug.files import ROOT
+
+LAYERS = (
+    {"files", "recipes", "duration", "s3", "datasets", "augment"},
+    {"models", "records", "predictions", "data_prep"},
+    {"evaluation", "checkpoints", "shift", "sagemaker"},
+    {"training", "plots"},
+    {"report", "notebook", "launch", "sweep"},  # the last two are commands
+)
+LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
+
+
+def name_of(path):
+    """A module's name, from its path below the root."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+PATHS = {name_of(path): path for package in ("autoaug", "data_prep") for path in (ROOT / package).rglob("*.py")}
+
+
+def room(module):
+    """`autoaug.plots.shift` is in `plots`, `data_prep.download` in `data_prep`; `autoaug` itself is in none."""
+    first, _, rest = module.partition(".")
+    return first if first == "data_prep" else rest.partition(".")[0]
+
+
+def imported(source, module, is_package=False):
+    """The modules of this repository that a module's source imports, wherever in it the import stands."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = module.split(".") if is_package else module.split(".")[:-1]
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            members = {alias.name: f"{base}.{alias.name}" for alias in node.names}
+            names |= {member if member in PATHS else base for member in members.values()}
+    return {name for name in names if name in PATHS} - {module}
+
+
+IMPORTS = {
+    module: imported(path.read_text(), module, path.name == "__init__.py") for module, path in sorted(PATHS.items())
+}
+
+
+def offenders(imports):
+    """Imports of a higher layer, in words."""
+    return [
+        f"{module} imports {other}: {room(module)} may not import {room(other)}"
+        for module, others in imports.items()
+        for other in sorted(others)
+        if room(module) and room(other) and LAYER[room(other)] > LAYER[room(module)]
+    ]
+
+
+def test_every_module_has_a_layer():
+    assert {room(module) for module in PATHS} - {""} == set(LAYER)
+
+
+def test_imports_point_one_way():
+    assert offenders(IMPORTS) == []
+
+
+def test_no_modules_and_no_rooms_import_each_other_in_a_circle():
+    tuple(graphlib.TopologicalSorter(IMPORTS).static_order())  # its CycleError names the circle
+    rooms = {}
+    for module, others in IMPORTS.items():
+        rooms.setdefault(room(module), set()).update(room(other) for other in others)
+    tuple(graphlib.TopologicalSorter({name: others - {name} for name, others in rooms.items()}).static_order())
+
+
+def test_the_launcher_of_a_cluster_does_not_import_what_it_starts():
+    reached, left = set(), ["autoaug.training.cluster.launcher"]
+    while left:
+        module = left.pop()
+        if module not in reached:
+            reached.add(module)
+            left += IMPORTS[module]
+    assert "autoaug.training.loop" in reached
+    assert not {"autoaug.training.cluster.supervisor", "autoaug.training.cluster.tasks", "autoaug.training"} & reached
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import autoaug.report.build",
+        "from autoaug.report import build",
+        "def f():\n    from autoaug import report",
+        "def f():\n    from ..report import page",
+    ],
+)
+def test_an_offender_is_named(source):
+    (words,) = offenders({"autoaug.plots.data": imported(source, "autoaug.plots.data")})
+    assert words.startswith("autoaug.plots.data imports autoaug.report")
+    assert words.endswith("plots may not import report")
