@@ -16,6 +16,7 @@ import shlex
 import stat
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from autoaug.files import ROOT
 from autoaug.recipes import did_you_mean
@@ -127,9 +128,9 @@ def _completed(arguments: list[str], notebook: str, copy: pathlib.Path) -> list[
     return [*ours, *arguments, str(copy)]
 
 
-def _say_stopped(arguments: list[str], execution) -> int:
+def _say_stopped(arguments: list[str], execution: Any) -> int:
     """Say where the notebook stopped and how it goes on; returns the exit status."""
-    print(f"{execution.stopped_at} The same line goes on: {shlex.join(['papermill', *arguments])}", file=sys.stderr)
+    print(f"{execution.stopped_at}\n    {shlex.join(['papermill', *arguments])}", file=sys.stderr)
     return 128 + (execution.signal or 2)
 
 

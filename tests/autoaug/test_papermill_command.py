@@ -116,7 +116,7 @@ def test_a_signal_interrupts_the_cell_and_says_how_to_go_on(tmp_path, number, re
         shown, said = process.communicate(timeout=60)
     assert len(copies_of(out.read_text() if redirected else shown)) == 1
     assert process.returncode == 128 + number and woken.exists()
-    assert said == f"Stopped after step 3 of 9. The same line goes on: papermill {notebook} -p count 7\n"
+    assert said == f"Stopped after step 3 of 9.\n    papermill {notebook} -p count 7\n"
 
 
 class TestOtherCallsArePapermillsOwn:
