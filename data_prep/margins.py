@@ -52,7 +52,7 @@ def cross_fitted(data_dir: str | pathlib.Path, results_dir: str | pathlib.Path) 
         records.RecordError: a run's files are damaged, or its predictions are kept in compact form only.
     """
     runs = _runs(data_dir, pathlib.Path(results_dir))
-    origins = {name: _test_origins(name, data_dir) for name in HALVES}
+    origins = {name: _origins(name, "test", data_dir) for name in HALVES}
     means = [_mean_margin(runs[name], name, len(origins[name])) for name in HALVES]
     images, values = np.concatenate(list(origins.values())), np.concatenate(means)
     parts: list[np.ndarray] = []
@@ -62,6 +62,28 @@ def cross_fitted(data_dir: str | pathlib.Path, results_dir: str | pathlib.Path) 
         parts[-1][images["index"][rows]] = values[rows]
     training, test = parts
     return Margins(training, test, {name: sorted(runs[name]["run_id"]) for name in HALVES})
+
+
+def of_images(margins: Margins, name: str, part: str, data_dir: str | pathlib.Path) -> Float[np.ndarray, " n"]:
+    """The margins of the images of a set that was drawn from CIFAR-10, in their order; NaN for images from elsewhere.
+
+    They are of the photographs as CIFAR-10 has them, with its labels, whatever a design did to either.
+
+    Args:
+        margins: of all images of CIFAR-10.
+        name: of the data set.
+        part: "training" or "test".
+        data_dir: folder of the data sets, where the set has its `…_origins.npy`.
+
+    Raises:
+        FileNotFoundError: the set was not drawn from others here.
+    """
+    origins = _origins(name, part, data_dir)
+    values = np.full(len(origins), np.nan)
+    for pool, pool_margins in (("cifar10 training", margins.training), ("cifar10 test", margins.test)):
+        rows = origins["pool"] == drawing.POOLS.index(pool)
+        values[rows] = pool_margins[origins["index"][rows]]
+    return values
 
 
 def _mean_margin(runs: pd.DataFrame, name: str, size: int) -> Float[np.ndarray, " n"]:
@@ -107,6 +129,6 @@ def _missing(runs: dict[str, pd.DataFrame], data_dir: str | pathlib.Path, result
     return f"{results_dir}: {expected} as they are in {data_dir}. Received: {there}. To make them, run:\n{remedies}"
 
 
-def _test_origins(name: str, data_dir: str | pathlib.Path) -> np.ndarray:
-    """drawing.ORIGIN [n] of a half's test part."""
-    return np.load(folders.training_folder(name, data_dir) / f"{folders.part_file(name, 'test')}_origins.npy")
+def _origins(name: str, part: str, data_dir: str | pathlib.Path) -> np.ndarray:
+    """drawing.ORIGIN [n] of a part that was drawn from other sets."""
+    return np.load(folders.training_folder(name, data_dir) / f"{folders.part_file(name, part)}_origins.npy")

@@ -9,10 +9,10 @@ from autoaug.files import ROOT
 
 LAYERS = (
     {"files", "recipes", "duration", "s3", "datasets", "augment"},
-    {"models", "records", "predictions", "data_prep"},
+    {"models", "records", "predictions", "studies", "data_prep"},
     {"evaluation", "checkpoints", "shift", "sagemaker"},
     {"training", "plots"},
-    {"report", "notebook", "launch", "sweep"},  # the last two are commands
+    {"report", "notebook", "launch", "sweep", "papermill_command", "papermill_engine"},  # the last four are commands
 )
 LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
 

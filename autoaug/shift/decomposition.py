@@ -26,8 +26,8 @@ from autoaug.shift.contrasts import (
     Cells,
     Sides,
     Stratum,
-    contrast,
     contrast_draws,
+    contrasts,
     mean_accuracies,
     of_images,
     require_families,
@@ -85,7 +85,7 @@ def decompose(
     require_families(families)
     require_confidence(confidence)
     strata = [Stratum(families)]
-    terms = (contrast(strata, weights, confidence, rng, replicates) for weights in (MAIN_EFFECT, HOME_ADVANTAGE, GAP))
+    terms = contrasts(strata, [MAIN_EFFECT, HOME_ADVANTAGE, GAP], confidence, rng, replicates)
     return Decomposition(*terms, mean_accuracies(strata), *sizes(families))
 
 
@@ -131,11 +131,11 @@ def scales(
     require_confidence(confidence)
     half = np.array([[0.5 / cell.shape[1] for cell in family] for family in families])
     accuracies = np.clip([[cell.mean() for cell in family] for family in families], half, 1 - half)
-    contrasts = np.array([MAIN_EFFECT, HOME_ADVANTAGE, GAP])
+    three = np.array([MAIN_EFFECT, HOME_ADVANTAGE, GAP])
     by_scale = {}
     for name, slope in _SLOPES.items():
-        main_effect, home_advantage, gap = contrasts @ SCALES[name][0](accuracies).mean(axis=0)
-        weights = contrasts[:, None] * slope(accuracies) / len(families)
+        main_effect, home_advantage, gap = three @ SCALES[name][0](accuracies).mean(axis=0)
+        weights = three[:, None] * slope(accuracies) / len(families)
         drawn = np.array([main_effect, home_advantage, gap]) + contrast_draws(
             [Stratum(families)], weights, rng, replicates
         )

@@ -58,9 +58,11 @@ def by_difficulty(
         chosen = Sides(places.a == place, places.b == place)
         members = [Cells(*family) for family in of_images(families, chosen)]
         share = (chosen.a.mean() + chosen.b.mean()) / 2
-        in_both = chosen.a.any() and chosen.b.any()
-        parts += [Stratum(members, share)] * in_both
-        verdicts.append(compare(members, confidence, rng, replicates) if in_both else None)
+        if not (chosen.a.any() and chosen.b.any()):
+            verdicts.append(None)
+            continue
+        parts.append(Stratum(members, share))
+        verdicts.append(compare(members, confidence, rng, replicates))
     if not parts:
         raise ValueError("Expected images of both test sets in some stratum. Received: none of like difficulty")
     total = sum(part.weight for part in parts)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autoaug.shift.contrasts import Cells, Sides, Stratum, contrast, mean_accuracies, require_families, sizes
+from autoaug.shift.contrasts import Cells, Sides, Stratum, contrasts, mean_accuracies, require_families, sizes
 from autoaug.shift.intervals import Estimate, require_confidence
 
 FEWEST_SEEDS = 3  # of a family on each side, for a statement
@@ -132,9 +132,10 @@ def judge(strata: Sequence[Stratum], confidence: float, rng: np.random.Generator
     enough = [min(len(family.aa), len(family.ba)) >= FEWEST_SEEDS for family in families]
     chosen = enough if any(enough) else [True] * len(families)
     pooled = [Stratum(list(itertools.compress(stratum.families, chosen)), stratum.weight) for stratum in strata]
+    differences = contrasts(pooled, list(_DIFFERENCES.values()), confidence, rng, replicates)
     by_stratum = [sizes(stratum.families) for stratum in pooled]
     return Verdict(
-        **{name: contrast(pooled, weights, confidence, rng, replicates) for name, weights in _DIFFERENCES.items()},
+        **dict(zip(_DIFFERENCES, differences, strict=True)),
         accuracies=mean_accuracies(pooled),
         images=Sides(*np.sum([images for images, _ in by_stratum], axis=0).tolist()),
         runs=by_stratum[0][1],

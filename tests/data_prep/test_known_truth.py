@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import run_files
 
-from autoaug import datasets, predictions, recipes, records
+from autoaug import datasets, predictions, recipes, records, studies
 from autoaug.datasets.batch_file import DatasetError
 from autoaug.files import ROOT
 from data_prep import drawing, folders, known_truth, margins, sources, subsets
@@ -45,6 +45,17 @@ def test_every_design_is_a_set_whose_outcome_was_written_down():
         "known_diluted": (False, True), "known_both": (None, True), "known_half": (None, True),
         "known_noisy": (True, False),
     }  # fmt: skip
+
+
+def test_the_study_builds_what_it_trains_on_before_it_does():
+    """Halves, their models, the designs that these choose, then three seeds of the original and of every design."""
+    halves, judges, designs, trainings, page = studies.read(ROOT / "notebooks" / "known_truth.yml")
+    assert halves.runs[0].parameters["sets"] == [*datasets.HALVES, "cifar10_12k"]
+    assert [run.parameters["train_data"] for run in judges.runs] == list(datasets.HALVES)
+    assert designs.runs[0].parameters["sets"] == list(DESIGNS)
+    trained = [(run.parameters["seed"], run.parameters["train_data"]) for run in trainings.runs]
+    assert trained == [(seed, name) for seed in range(3) for name in ("cifar10_12k", *DESIGNS)]
+    assert page.runs[0].render
 
 
 @pytest.mark.parametrize("name", DESIGNS)
@@ -175,10 +186,17 @@ def test_designs_are_built_and_described(halves):
             if "margins" in described:
                 drawn = getattr(values, part)[arrays["origins"]["index"]]
                 np.testing.assert_allclose(arrays["margins"], drawn, rtol=1e-6)
+                np.testing.assert_array_equal(margins.of_images(values, name, part, data_dir), drawn)
                 assert said["mean_margin"] == pytest.approx(drawn.mean())
             everything = np.concatenate([original.train_images, original.test_images])
             assert not datasets.overlap(expected, everything).any()
     assert read_manifest(data_dir, "known_harder")["margins"]["runs"] == values.runs
+    assert np.isfinite(margins.of_images(values, "cifar10_12k", "test", data_dir)).all()
+    subsets.build(data_dir, ["cifar102"], published)
+    mixed = margins.of_images(values, "cifar102", "test", data_dir)
+    assert np.isnan(mixed).sum() == 10  # of 2 images of each class, one is CIFAR-10.2's
+    with pytest.raises(FileNotFoundError):
+        margins.of_images(values, "cifar10", "test", data_dir)
     noisy = read_manifest(data_dir, "known_noisy")["parts"]
     assert (noisy["training"]["wrong_labels"], "wrong_labels" in noisy["test"]) == (10, False)  # of 2 images a class
 
