@@ -97,7 +97,7 @@ def _show_error(
         text = html.escape("".join(traceback.format_exception(kind, error, trace)))
         display({"text/html": f"<details><summary>Traceback</summary><pre>{text}</pre></details>"}, raw=True)
         message = "\n".join([f"{kind.__name__}: {error}", *getattr(error, "__notes__", ())])
-        error._render_traceback_ = lambda: [message]  # IPython shows this in the place of the traceback
+        vars(error)["_render_traceback_"] = lambda: [message]  # IPython shows this in the place of the traceback
     shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
 
 
@@ -118,7 +118,8 @@ def _passed_names(cells: list[str]) -> list[str]:
     """Names assigned in the newest cell that papermill wrote; none where the notebook is run by hand."""
     for source in reversed(cells):
         if source.startswith("# Parameters\n"):
-            return [node.targets[0].id for node in ast.parse(source).body if isinstance(node, ast.Assign)]
+            assigned = [node.targets[0] for node in ast.parse(source).body if isinstance(node, ast.Assign)]
+            return [target.id for target in assigned if isinstance(target, ast.Name)]
     return []
 
 

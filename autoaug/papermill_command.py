@@ -10,15 +10,16 @@ the notebook prints. The arguments of every other call go to papermill as they a
 
 import contextlib
 import datetime
-import difflib
 import os
 import pathlib
 import shlex
 import stat
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from autoaug.files import ROOT
+from autoaug.recipes import did_you_mean
 
 EXECUTED = ROOT / "results" / "notebooks"
 
@@ -83,21 +84,19 @@ def _only_notebook(arguments: list[str]) -> str | None:
     from papermill import cli
 
     try:
-        given, _, order = cli.papermill.make_parser(click.Context(cli.papermill)).parse_args(list(arguments))
+        context = click.Context(cli.papermill, **cli.papermill.context_settings)
+        given, _, order = cli.papermill.make_parser(context).parse_args(list(arguments))
     except click.UsageError:
         return None  # papermill says what is wrong
-    asked = {parameter.name for parameter in order if isinstance(parameter, click.Option) and parameter.is_flag}
+    asks_for_help = any(parameter.is_eager or parameter.name == "help_notebook" for parameter in order)
     notebook = given.get("notebook_path")
-    if not isinstance(notebook, str) or isinstance(given.get("output_path"), str) or "://" in notebook:
-        return None
-    if asked & {"help_notebook", "version"} or any(name.endswith("help_option") for name in asked):
+    if asks_for_help or not isinstance(notebook, str) or isinstance(given.get("output_path"), str) or "://" in notebook:
         return None
     if not pathlib.Path(notebook).is_file():
         if notebook == "-" or stat.S_ISFIFO(os.fstat(0).st_mode):
             return None  # the notebook is piped in, and this is the name of its executed copy
         known = [shown(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
-        close = difflib.get_close_matches(notebook, known, 1)
-        raise click.ClickException(f"No such notebook: {notebook}." + f" Did you mean {close[0]}?" * bool(close))
+        raise click.ClickException(f"No such notebook: {notebook}{did_you_mean(notebook, known)}")
     return notebook
 
 
@@ -129,9 +128,9 @@ def _completed(arguments: list[str], notebook: str, copy: pathlib.Path) -> list[
     return [*ours, *arguments, str(copy)]
 
 
-def _say_stopped(arguments: list[str], execution) -> int:
+def _say_stopped(arguments: list[str], execution: Any) -> int:
     """Say where the notebook stopped and how it goes on; returns the exit status."""
-    print(f"{execution.stopped_at} The same line goes on: {shlex.join(['papermill', *arguments])}", file=sys.stderr)
+    print(f"{execution.stopped_at}\n    {shlex.join(['papermill', *arguments])}", file=sys.stderr)
     return 128 + (execution.signal or 2)
 
 

@@ -29,7 +29,7 @@ class Execution:
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self.stopped_at = "Stopped."
+        self.stopped_at = "Stopped. The same command goes on:"
         self._kernel: int | None = None
 
     @contextlib.contextmanager

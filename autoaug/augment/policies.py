@@ -14,6 +14,9 @@ Operation = enum.IntEnum(
     start=0,
 )
 
+SIGNED = tuple(Operation)[:5]
+"""The geometric operations, whose magnitude gets a random sign."""
+
 # Levels run from 0 to 9.
 LEVELS = 10
 

@@ -61,8 +61,8 @@ def run(notebook, shell, cwd=ROOT):
 def test_one_notebook_is_executed_however_it_is_called(notebook, shell, tmp_path):
     before = notebook.read_bytes()
     done = run(notebook, f"cd {tmp_path}; PYTHONPATH={ROOT} {shell}")
-    (_copy,) = copies_of(done.stdout)
     assert done.returncode == 0, done.stderr
+    assert len(copies_of(done.stdout)) == 1
     assert "count 7\n   column\n0       7\n" in done.stdout and done.stderr == "to nobody\n"
     assert notebook.read_bytes() == before
 
@@ -83,7 +83,7 @@ def test_in_a_terminal(notebook):
             break
     text = shown.decode().replace("\r\n", "\n")
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, text
-    assert len(copies_of(text)) == 1 and "count 7\n   column\n0       7\n" in text
+    assert len(copies_of(text)) == 1 and "count 7\n" in text and "   column\n0       7\n" in text
     assert "Kernel is running" not in text and "Missing argument" not in text and len(text.splitlines()) == 5
 
 
@@ -91,7 +91,8 @@ def test_an_error_is_its_message_and_where_the_traceback_is(tmp_path):
     notebook = write_notebook(tmp_path / "wrong.ipynb", "raise ValueError('Expected more. Received: less')")
     done = run(notebook, '"$@"')
     (copy,) = copies_of(done.stdout)
-    assert done.returncode == 1 and "raise ValueError" in "".join(copy.cells[-1].outputs[0].traceback)
+    (output,) = copy.cells[-1].outputs
+    assert done.returncode == 1 and len(output.traceback) > 2
     first, second = done.stderr.splitlines()
     assert first == "ValueError: Expected more. Received: less" and second.startswith("The traceback is in ")
 
@@ -115,14 +116,14 @@ def test_a_signal_interrupts_the_cell_and_says_how_to_go_on(tmp_path, number, re
         shown, said = process.communicate(timeout=60)
     assert len(copies_of(out.read_text() if redirected else shown)) == 1
     assert process.returncode == 128 + number and woken.exists()
-    assert said == f"Stopped after step 3 of 9. The same line goes on: papermill {notebook} -p count 7\n"
+    assert said == f"Stopped after step 3 of 9.\n    papermill {notebook} -p count 7\n"
 
 
 class TestOtherCallsArePapermillsOwn:
     def test_two_names(self, notebook, executed, tmp_path, capfd):
         assert papermill_command.main([str(notebook), str(tmp_path / "out.ipynb"), "-p", "count", "7"]) == 0
         out, err = capfd.readouterr()
-        assert out == "" and "Output Notebook: " in err and not executed.exists()
+        assert out == "" and "Executing:" in err and not executed.exists()
         assert "count 7" in (tmp_path / "out.ipynb").read_text()
 
     @pytest.mark.parametrize(
