@@ -1,28 +1,44 @@
-"""Figures of data, accuracies and training, and the style of all: each function takes data and `ax=None`, draws, and
-returns the Axes; none reads, saves or shows.
+"""Figures and their style: each function takes data and `ax=None`, draws, and returns the Axes, or a Figure of small
+multiples; none reads, saves or shows.
 
 Colours are Paul Tol's "medium contrast" scheme (SRON technical note SRON/EPS/TN/09-002), made to stay apart for
-colour-blind readers and in grey print; every series also differs in its marker and its line.
+colour-blind readers and in grey print; every series also differs in its marker and its line. Texts are drawn as they
+are: a `$` in a name begins no formula.
 """
 
+import functools
 import itertools
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
+import matplotlib.axes
+import matplotlib.figure
 import matplotlib.pyplot as plt
-import matplotlib.ticker
 import numpy as np
+import scipy.optimize
+from jaxtyping import UInt8
+
+from autoaug import datasets
 
 COLOURS = ("#004488", "#994455", "#997700", "#6699cc", "#ee99aa", "#eecc66")
+_DARK = COLOURS[1:4]  # in which words can be read too
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (8, 2)))
 INK = "#222222"
+GREY = "#8a8a8a"
+NAMED = "named:"
+"""How the ids of marks begin in an SVG whose name the report shows to whoever points at them."""
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
 STYLE: dict[Any, Any] = {
     "figure.dpi": 100,
     "figure.facecolor": "white",
     "font.size": 9,
     "text.color": INK,
+    "text.parse_math": False,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.titlesize": 10,
@@ -39,19 +55,68 @@ STYLE: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
-# Choose the backend now: chosen inside a styled function, a notebook's interactive mode would end with the style, and
-# only the first figure would be shown.
-plt.switch_backend(matplotlib.get_backend())
-styled = matplotlib.rc_context(STYLE)  # a decorator: the style holds inside the function and nowhere else
 
 
-def axes(ax, width, height):
+@functools.cache
+def choose_backend() -> None:
+    """Load matplotlib's backend, once.
+
+    Loaded inside a styled function, a notebook's interactive mode would end with the style, and only the first figure
+    would be shown.
+    """
+    plt.switch_backend(matplotlib.get_backend())
+
+
+def styled(draw: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """A decorator: the style holds inside the function and nowhere else."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
+        choose_backend()
+        with matplotlib.rc_context(STYLE):
+            return draw(*arguments, **options)
+
+    return drawn
+
+
+def axes(ax: matplotlib.axes.Axes | None, width: float, height: float) -> matplotlib.axes.Axes:
     """`ax`, or the Axes of a new figure of the given size in inches."""
     return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
 
 
+def small_multiples(
+    count: int, columns: int, width: float, height: float, **options: Any
+) -> tuple[matplotlib.figure.Figure, list[matplotlib.axes.Axes]]:
+    """A figure of `count` Axes in rows of at most `columns`, each `width` by `height` inches; at least one.
+
+    `options` are those of `plt.subplots`, such as `sharey`.
+    """
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(width * columns, height * rows), layout="constrained", squeeze=False, **options
+    )
+    for spare in grid.flat[count:]:
+        spare.remove()
+    return figure, list(grid.flat[:count])
+
+
+def spread(heights: Sequence[float], least: float) -> list[float]:
+    """Heights for labels beside marks of these heights: in the same order, and at least `least` apart."""
+    order = np.argsort(heights, kind="stable")
+    steps = least * np.arange(len(heights))
+    places = np.empty(len(heights))
+    places[order] = scipy.optimize.isotonic_regression(np.asarray(heights, float)[order] - steps).x + steps
+    return places.tolist()
+
+
 @styled
-def image_grid(images, labels=None, ax=None, columns=10):
+def image_grid(
+    images: UInt8[np.ndarray, "n height width 3"],
+    labels: Sequence[str] | None = None,
+    ax: matplotlib.axes.Axes | None = None,
+    columns: int = 10,
+) -> matplotlib.axes.Axes:
     """Images in rows of `columns`, each above its label.
 
     Args:
@@ -85,84 +150,20 @@ def image_grid(images, labels=None, ax=None, columns=10):
     return ax
 
 
-def accuracy_intervals(accuracies, ax=None):
-    """Accuracy in percent with its interval: a line per model, a mark per test set.
-
-    Args:
-        accuracies: DataFrame with the columns `label` (of the model), `test_set`, and `accuracy`, `low`, `high`,
-            fractions; at least one row.
-        ax: the Axes to draw on; a new figure if None.
-    """
-    ax = _interval_rows(accuracies, "accuracy", ax)
-    ax.set_xlabel("accuracy, %")
-    return ax
-
-
-def gaps(differences, ax=None):
-    """Points of accuracy lost from a model's own test set to others, with intervals, and a line at no loss.
-
-    Args:
-        differences: DataFrame with the columns `label` (of the model), `test_set` (the other one), and `gap`, `low`,
-            `high`, fractions; at least one row.
-        ax: the Axes to draw on; a new figure if None.
-    """
-    ax = _interval_rows(differences, "gap", ax)
-    ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
-    ax.set_xlabel("accuracy lost, percentage points")
-    return ax
-
-
-@styled
-def _interval_rows(table, value, ax):
-    """A row per `label`, in order, from the top; in it a mark per `test_set`, slightly apart, with its interval."""
-    rows, test_sets = list(dict.fromkeys(table["label"])), sorted(set(table["test_set"]))
-    spread = 0.14 * min(1, 4 / len(test_sets))  # between the marks of one row, whose rows are 1 apart
-    lines = max(label.count("\n") + 1 for label in rows)
-    ax = axes(ax, 7, 0.9 + len(rows) * max(0.2 * lines, 0.1 * len(test_sets)))
-    for index, (test_set, line) in enumerate(zip(test_sets, looks(), strict=False)):
-        part = table[table["test_set"] == test_set]
-        middle = 100 * part[value]
-        ax.errorbar(
-            middle,
-            [rows.index(label) + spread * (index - (len(test_sets) - 1) / 2) for label in part["label"]],
-            xerr=[middle - 100 * part["low"], 100 * part["high"] - middle],
-            **line | {"linestyle": "none"},
-            elinewidth=1.2,
-            label=test_set,
-        )
-    ax.set_yticks(range(len(rows)), rows)
-    ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.grid(axis="x")
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=min(len(test_sets), 4), borderaxespad=0.2)
-    return ax
-
-
-@styled
-def training_curves(histories, quantity="accuracy", ax=None):
-    """A quantity of the training, epoch by epoch, a line per run.
-
-    Args:
-        histories: label → DataFrame of a run's history.csv, with the columns `epoch` and `quantity`.
-        quantity: "accuracy" (of the augmented training images, drawn in percent), "loss" or another column.
-        ax: the Axes to draw on; a new figure if None.
-    """
-    ax = axes(ax, 5, 3)
-    for (label, history), line in zip(histories.items(), looks(), strict=False):
-        scale = 100 if quantity == "accuracy" else 1
-        ax.plot(history["epoch"], scale * history[quantity], label=label, **line)
-    ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
-    ax.set_xlabel("epoch")
-    ax.set_ylabel("training accuracy, %" if quantity == "accuracy" else quantity.replace("_", " "))
-    ax.grid(axis="y")
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
-    return ax
-
-
-def looks():
+def looks() -> Iterator[dict[str, Any]]:
     """The looks of the first line, the second, …: colour, marker and dashes, without end."""
     return itertools.cycle(
         {"color": colour, "marker": marker, "linestyle": dashes}
         for colour, marker, dashes in zip(COLOURS, MARKERS, DASHES, strict=True)
     )
+
+
+def data_look(name: str) -> dict[str, Any]:
+    """The look of a data set, the same in every figure: originals are blue, reproductions of the other colours."""
+    originals = set(datasets.ORIGINALS.values())
+    kin = [other for other in datasets.ORIGINALS if datasets.ORIGINALS[other] == datasets.ORIGINALS.get(name)]
+    if name in originals or name not in kin:
+        return {"color": COLOURS[0], "marker": MARKERS[0], "linestyle": DASHES[0]}
+    place = kin.index(name)
+    shape = 1 + place % (len(MARKERS) - 1)
+    return {"color": _DARK[place % len(_DARK)], "marker": MARKERS[shape], "linestyle": DASHES[shape]}

@@ -1,38 +1,65 @@
 """Figures of the shift analysis, in the style of `plots`: each takes data and `ax=None`, and returns the Axes."""
 
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int, UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from autoaug.plots import COLOURS, INK, axes, image_grid, looks, styled
-from autoaug.shift.line_fit import SCALES
+from autoaug.plots import COLOURS, GREY, INK, NAMED, axes, image_grid, looks, small_multiples, spread, styled
+from autoaug.shift.calibration import Reliability
+from autoaug.shift.contrasts import Cells
+from autoaug.shift.line_fit import SCALES, Line
 
-GREY = "#8a8a8a"
-_EDGE = {"edgecolor": INK, "linewidth": 0.6}
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """A picture of small multiples: its title, the four accuracies as `Estimate`s, and the looks of A and of B."""
+
+    title: str
+    cells: Cells
+    looks: tuple[dict[str, Any], dict[str, Any]]
 
 
 @styled
-def old_against_new(old, new, line=None, highlighted=(), scale="linear", names=("old", "new"), ax=None):
+def old_against_new(
+    old: pd.DataFrame,
+    new: pd.DataFrame,
+    line: Line | None = None,
+    highlighted: Mapping[str, Sequence[str]] | None = None,
+    scale: str = "linear",
+    names: tuple[str, str] = ("old", "new"),
+    ax: Axes | None = None,
+) -> Axes:
     """Accuracy on a new test set against that on an old one, in percent, with y = x, a fitted line and its band.
 
     Args:
-        old, new: DataFrames with the index `label` (of the model) and the columns `accuracy`, `low`, `high`, fractions;
-            the same labels in both, at least one.
-        line: `line_fit.Line`, or None.
-        highlighted: labels drawn in colour and named; the others are grey.
+        old, new: with the index `label` (of the model) and the columns `accuracy`, `low`, `high`, fractions; the same
+            labels in both, at least one.
+        line: fitted to accuracies, or None.
+        highlighted: name in the legend → labels that are drawn in one colour; the others are grey.
         scale: of both axes: "linear", "logit" or "probit".
         names: of the old and of the new test set.
         ax: the Axes to draw on; a new figure if None.
     """
     ax, to = axes(ax, 5.5, 4.6), SCALES[scale][0]
-    _points(ax, old, new, [label for label in old.index if label not in highlighted], GREY, "o", "other models")
-    for label, look in zip(highlighted, looks(), strict=False):
-        _points(ax, old, new, [label], look["color"], look["marker"], label)
-    ends = np.array([old["low"].min(), old["high"].max()]).clip(0.001, 0.999)
-    grid = np.linspace(*ends, 100)
+    highlighted = highlighted or {}
+    others = [label for label in old.index if not any(label in labels for labels in highlighted.values())]
+    _points(ax, old, new, others, GREY, "o", "published models")
+    for (name, labels), look in zip(highlighted.items(), looks(), strict=False):
+        _points(ax, old, new, list(labels), look["color"], look["marker"], name)
+    low, high = np.clip([old["low"].min(), old["high"].max()], 0.001, 0.999)
+    grid = np.linspace(low, high, 100)
     ax.plot(100 * grid, 100 * grid, color=INK, linestyle=":", linewidth=1, label="y = x")
     if line is not None:
-        ax.plot(
-            100 * grid, 100 * line.predict(grid), color=INK, label=f"line ({line.scale}), slope {line.slope.value:.2f}"
-        )
+        slope = "{:.2f} [{:.2f}, {:.2f}]".format(*line.slope)
+        label = f"line ({line.scale}), slope {slope}"
+        ax.plot(100 * grid, 100 * line.predict(grid), color=INK, label=label)
         low, high = line.band(grid)
         ax.fill_between(100 * grid, 100 * low, 100 * high, color="#d0d0d0", linewidth=0, zorder=0)
     if scale != "linear":
@@ -46,87 +73,80 @@ def old_against_new(old, new, line=None, highlighted=(), scale="linear", names=(
     return ax
 
 
-def _points(ax, old, new, labels, colour, marker, legend):
+def _points(
+    ax: Axes, old: pd.DataFrame, new: pd.DataFrame, labels: list[str], colour: str, marker: str, legend: str
+) -> None:
+    """Marks with intervals in both directions, each with its name as its id."""
     if not labels:
         return
     x, y = (100 * table.loc[labels, ["accuracy", "low", "high"]] for table in (old, new))
     xerr, yerr = ([part["accuracy"] - part["low"], part["high"] - part["accuracy"]] for part in (x, y))
     ax.errorbar(
-        x["accuracy"], y["accuracy"], xerr=xerr, yerr=yerr,
-        color=colour, marker=marker, linestyle="none", markersize=4, elinewidth=0.8, label=legend,
+        x["accuracy"], y["accuracy"], xerr=xerr, yerr=yerr, color=colour, linestyle="none", elinewidth=0.8,
+        marker=marker, markersize=4, label=legend,
     )  # fmt: skip
+    for label, old_value, new_value in zip(labels, x["accuracy"], y["accuracy"], strict=True):
+        (mark,) = ax.plot([old_value], [new_value], color=colour, marker=marker, markersize=4, label=f"_{label}")
+        mark.set_gid(f"{NAMED}{label}")
 
 
 @styled
-def decompositions(parts, ax=None):
-    """Gaps as bars of two parts, hardness and difference, in percentage points, each with its interval.
+def two_by_two(cells: Cells, chosen: Sequence[dict[str, Any]] = (), ax: Axes | None = None) -> Axes:
+    """The four accuracies as two slopes, in percent, with intervals: a line for the models trained on each set.
+
+    Both lines fall where the reproduction is harder; they cross where it is different, since each test set is then best
+    for the models trained on its own kind.
 
     Args:
-        parts: label → `decomposition.Decomposition`, at least one; a bar each, from the top. The parts begin at zero,
-            one below the other, so that a negative one is seen as such.
+        cells: accuracies AA, AB, BA, BB, each an `Estimate`.
+        chosen: looks of the two lines; the first ones of `plots.looks` if empty.
         ax: the Axes to draw on; a new figure if None.
     """
-    ax = axes(ax, 7, 0.9 + 0.62 * len(parts))
-    rows = np.arange(len(parts))
-    for offset, name, colour, hatch in ((-0.19, "hardness", COLOURS[3], ""), (0.19, "difference", COLOURS[5], "////")):
-        estimates = 100 * np.array([getattr(part, name) for part in parts.values()])
-        value, low, high = estimates.T
-        ax.barh(rows + offset, value, 0.34, color=colour, hatch=hatch, label=name, **_EDGE)
+    ax = axes(ax, 3.4, 2.6)
+    lines: Sequence[tuple[str, Any, Any]] = (("trained on A", cells.aa, cells.ab), ("trained on B", cells.ba, cells.bb))
+    chosen = chosen or list(itertools.islice(looks(), 2))
+    for shift, (label, on_a, on_b), look in zip((-0.02, 0.02), lines, chosen, strict=True):
+        value, low, high = 100 * np.array([on_a, on_b]).T
         ax.errorbar(
-            value,
-            rows + offset,
-            xerr=[value - low, high - value],
-            color=INK,
-            linestyle="none",
-            elinewidth=1.2,
-            capsize=2.5,
-        )
-    gaps = [100 * part.gap.value for part in parts.values()]
-    ax.plot(
-        gaps,
-        rows,
-        color=INK,
-        marker="D",
-        markersize=5,
-        markerfacecolor="white",
-        linestyle="none",
-        label="gap, their sum",
-    )
-    ax.axvline(0, color=INK, linewidth=0.8)
-    ax.set_yticks(rows, list(parts))
-    ax.set_ylim(len(parts) - 0.5, -0.5)
-    ax.tick_params(axis="y", length=0)
-    ax.grid(axis="x")
-    ax.set_xlabel("percentage points of accuracy")
-    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
-    return ax
-
-
-@styled
-def two_by_two(part, names, ax=None):
-    """The design as slopes: accuracy in percent on both test sets, a line for the models trained on each.
-
-    Parallel lines that fall are hardness; lines that cross are difference.
-
-    Args:
-        part: `decomposition.Decomposition`.
-        names: of the original and of the reproduction.
-        ax: the Axes to draw on; a new figure if None.
-    """
-    ax, (aa, ab, ba, bb) = axes(ax, 3.6, 3), part.accuracies
-    for name, values, look in zip(names, ((aa, ab), (ba, bb)), looks(), strict=False):
-        ax.plot([0, 1], 100 * np.array(values), label=f"trained on {name}", **look)
-    ax.set_xticks([0, 1], [f"tested on\n{name}" for name in names])
-    ax.set_xlim(-0.3, 1.3)
-    ax.set_ylim(0, 100)
+            [shift, 1 + shift], value, yerr=[value - low, high - value], label=label, elinewidth=1.1, capsize=2.5,
+            clip_on=False, **look,
+        )  # fmt: skip
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(min(bottom, top - 10), top)  # nearly equal accuracies are not blown up
+    places = spread([100 * on_b.value for _, _, on_b in lines], 0.09 * np.ptp(ax.get_ylim()))
+    for (label, *_), place, look in zip(lines, places, chosen, strict=True):
+        ax.annotate(
+            label, (1, place), (9, 0), textcoords="offset points", va="center", fontsize=7.5, color=look["color"],
+            annotation_clip=False,
+        )  # fmt: skip
+    ax.set_xticks([0, 1], ["tested on A", "tested on B"])
+    ax.set_xlim(-0.2, 1.2)
     ax.set_ylabel("accuracy, %")
     ax.grid(axis="y")
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
     return ax
 
 
 @styled
-def class_gaps(gaps, names, overall=None, ax=None):
+def all_two_by_two(panels: Sequence[Panel]) -> Figure:
+    """`two_by_two` as small multiples, a picture for each pair of data sets.
+
+    Args:
+        panels: at least one.
+    """
+    figure, grid = small_multiples(len(panels), 3, 3.1, 2.6)
+    for ax, panel in zip(grid, panels, strict=True):
+        two_by_two(panel.cells, panel.looks, ax)
+        ax.set_title(panel.title, fontsize=8.5)
+    return figure
+
+
+@styled
+def class_gaps(
+    gaps: Mapping[int, tuple[float, float, float]],
+    names: Sequence[str],
+    overall: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """The gap of each class in percentage points, with its interval, the largest at the top.
 
     Args:
@@ -155,7 +175,12 @@ def class_gaps(gaps, names, overall=None, ax=None):
 
 
 @styled
-def confusion_difference(first, second, names, ax=None):
+def confusion_difference(
+    first: Float[np.ndarray, "classes classes"],
+    second: Float[np.ndarray, "classes classes"],
+    names: Sequence[str],
+    ax: Axes | None = None,
+) -> Axes:
     """How much more often each class is called each other on a second test set, in points.
 
     Each cell of 1 point or more also holds its number, so that the sign can be read in grey.
@@ -185,29 +210,49 @@ def confusion_difference(first, second, names, ax=None):
 
 
 @styled
-def reliability_curves(curves, ax=None):
-    """Accuracy against confidence, in percent, a line per curve, and the diagonal of a calibrated model.
+def reliability_curves(
+    curves: Mapping[str, Reliability], chosen: Sequence[dict[str, Any]] = (), ax: Axes | None = None
+) -> Axes:
+    """Accuracy against confidence, in percent, where a calibrated model's would lie, and below, images for each bin.
 
     Args:
         curves: label → `calibration.Reliability`, at least one.
+        chosen: a look for each; those of `plots.looks` if empty.
         ax: the Axes to draw on; a new figure if None.
     """
-    ax = axes(ax, 4.6, 4.2)
+    ax = axes(ax, 4.6, 4.6)
+    below = ax.inset_axes((0, -0.44, 1, 0.25))
     ax.plot([0, 100], [0, 100], color=INK, linestyle=":", linewidth=1, label="calibrated")
-    for (label, curve), look in zip(curves.items(), looks(), strict=False):
-        legend = f"{label}: error {100 * curve.error:.1f}, if calibrated up to {100 * curve.limit:.1f}"
-        ax.plot(100 * curve.confidence, 100 * curve.accuracy, label=legend, **look)
-    ax.set_xlim(0, 101)
-    ax.set_ylim(0, 101)
-    ax.set_aspect("equal")
-    ax.set_xlabel("confidence of the answer, %")
-    ax.set_ylabel("accuracy, %")
+    width = 90 / max(len(curve.images) for curve in curves.values()) / len(curves)
+    for number, ((label, curve), look) in enumerate(zip(curves.items(), chosen or looks(), strict=False)):
+        sure = 100 * curve.confidence
+        ax.fill_between(sure, 100 * curve.low, 100 * curve.high, color=look["color"], alpha=0.15, linewidth=0)
+        ax.plot(sure, 100 * curve.accuracy, label=label, clip_on=False, **look)
+        places = sure + (number - (len(curves) - 1) / 2) * width
+        below.bar(places, curve.images, width, color=look["color"], linewidth=0)
+        for place, count in zip(places, curve.images, strict=True):
+            below.annotate(
+                f"{count:,}", (place, count), (0, 2), textcoords="offset points", ha="center", va="bottom",
+                rotation=90, fontsize=5.5, color=look["color"],
+            )  # fmt: skip
+    below.set(xlim=(-1, 101), yscale="log", ylabel="images", xlabel="confidence of the answer, %")
+    below.set_ylim(0.8, 40 * below.get_ylim()[1])
+    below.spines[["top", "right"]].set_visible(False)
+    ax.set(xlim=(-1, 101), ylim=(-1, 101), ylabel="accuracy, %")
     ax.grid()
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    ax.legend(loc="upper left")
     return ax
 
 
-def hardest_gallery(images, labels, answers, wrong, names, ax=None, columns=8):
+def hardest_gallery(
+    images: UInt8[np.ndarray, "n height width 3"],
+    labels: Int[np.ndarray, " n"],
+    answers: Int[np.ndarray, "models n"],
+    wrong: Int[np.ndarray, " n"],
+    names: Sequence[str],
+    ax: Axes | None = None,
+    columns: int = 8,
+) -> Axes:
     """Images that most models get wrong, each with its class, the answer that most models gave, and how many failed.
 
     Args:
@@ -219,7 +264,7 @@ def hardest_gallery(images, labels, answers, wrong, names, ax=None, columns=8):
         ax: the Axes to draw on; a new figure if None.
         columns: images in a row.
     """
-    common = [np.bincount(column).argmax() for column in answers.T]
+    common = [int(np.bincount(column).argmax()) for column in answers.T]
     texts = [
         f"{names[label]}\n→ {names[answer]}\n{count} of {len(answers)}"
         for label, answer, count in zip(labels, common, wrong, strict=True)

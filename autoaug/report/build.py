@@ -8,6 +8,7 @@ Executed notebooks are kept under `<results>/report/notebooks/`; the one marked 
 
 import argparse
 import contextlib
+import copy
 import importlib.resources
 import os
 import pathlib
@@ -19,10 +20,12 @@ from collections.abc import Iterator, Sequence
 import filelock
 import nbformat
 from nbconvert import HTMLExporter
+from nbconvert.preprocessors import ClearOutputPreprocessor
 
 from autoaug import papermill_command, studies
 from autoaug.files import ROOT, write_atomically
 from autoaug.report.execution import NotebookError, execute
+from autoaug.report.page import data_url
 from autoaug.studies import StudyError
 
 _INTERRUPTED = "Interrupted. Run again to go on from the newest checkpoint."
@@ -46,11 +49,15 @@ def render(notebook: pathlib.Path, page: pathlib.Path) -> None:
         config={"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": {"interactive"}}},
     )
     bundle = importlib.resources.files("itables") / "html"
+    executed = nbformat.read(notebook, as_version=4)
+    bare, _ = ClearOutputPreprocessor(enabled=True).preprocess(copy.deepcopy(executed), {})
     resources = {
         "tables_script": (bundle / "dt_bundle.js").read_text("utf-8"),
         "tables_style": (bundle / "dt_bundle.css").read_text("utf-8"),
+        "notebook": data_url("application/x-ipynb+json", nbformat.writes(bare).encode()),
+        "notebook_name": pathlib.Path(notebook).name,
     }
-    html, _ = exporter.from_notebook_node(nbformat.read(notebook, as_version=4), resources)
+    html, _ = exporter.from_notebook_node(executed, resources)
     write_atomically(page, html.encode())
 
 

@@ -1,179 +1,162 @@
-"""The rows of the report's tables: texts for the eye, from the tables of counts and the analysis."""
+"""The rows of the report's tables, from the tables of counts and the analysis; fractions become text here, once."""
+
+import itertools
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from autoaug.report.page import estimate, percent, run_link
+from autoaug.report.page import Number, estimate, percent, run_link
+from autoaug.report.results import Pair, Results, rows
 from autoaug.shift.agreement import agreement, compare_pairs
+from autoaug.shift.study import Panel
 
 
-def data_label(name, source):
-    """What a data set is called in a table: its name, and what its source says of other than the original files, as in
-    `cifar10 (JPEG copy)`."""
-    if source in ("", "embedded images"):
-        return name
-    remark = source.partition("(")[2].rstrip(")") or ("" if source.startswith("CIFAR") else source)
-    return f"{name} ({remark})" if remark else name
+def matrix_rows(means: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """Accuracies of one family of models: a row for each training set, a column for each test set that has numbers.
 
-
-def in_order(runs, data_sets):
-    """`records.collect`'s table with paper runs first, and otherwise by model, training set, seed and test set.
+    A model's own test set is in bold; an asterisk says that some of its test images are left out.
 
     Args:
-        runs: DataFrame.
-        data_sets: names in the order wanted; others come after them.
+        means: rows of `Results.means` of one kind and family.
+        results: for the names of the data sets.
     """
-    place = {name: number for number, name in enumerate(data_sets)}
-    return runs.sort_values(
-        ["preset", "model", "train_data", "seed", "run_id", "test_set"],
-        key=lambda column: (
-            column.map(place).fillna(len(place)) if column.name in ("train_data", "test_set") else column
-        ),
-        ignore_index=True,
-    )
+    lines = []
+    for trained in dict.fromkeys(means["train_data"]):
+        part = means[means["train_data"] == trained]
+        cells = {results.label(cell.test_set): _accuracy(cell, strong=cell.test_set == trained) for cell in rows(part)}
+        seeds = part.iloc[0]["seeds"]
+        links = Markup(", ").join(run_link(run_id, str(seed)) for seed, run_id in seeds.items())
+        lines.append({"Trained on": results.label(trained)} | cells | {"Seeds": links})
+    columns = [results.label(name) for name in dict.fromkeys(means["test_set"])]
+    return pd.DataFrame(lines, columns=["Trained on", *columns, "Seeds"], dtype=object).fillna("")
 
 
-def run_columns(runs):
-    """The columns that name a run in every table: model, kind (a link to its provenance), seed, training set."""
-    rows = list(runs.itertuples())
-    return {
-        "Model": [run.family for run in rows],
-        "Run": [run_link(run.run_id, run.sort) for run in rows],
-        "Seed": [run.seed for run in rows],
-        "Trained on": [data_label(run.train_data, run.train_source) for run in rows],
-    }
+def _accuracy(row, strong: bool = False) -> Number:
+    number = percent(row.accuracy, row.low, row.high)
+    text, bracket, interval = number.partition(" [")
+    mark = "*" if row.overlap else ""
+    return Number(f"{text}{mark}{bracket}{interval}", number.value, strong)
 
 
-def headline_rows(means, published, confidence=0.95):
-    """The headline table: accuracies, the mean where there are several seeds, beside what was published.
-
-    A quick run is another model, trained otherwise: nothing was published for it.
+def published_beside(means: pd.DataFrame, published: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """Measured accuracies beside those that others reported for the same recipe and data; no rows where there are none.
 
     Args:
-        means: `shift.accuracy_table` of `study.mean_over_seeds`.
-        published: DataFrame of results/published/autoaugment-accuracies.csv.
-        confidence: of the intervals in `means`.
+        means: `Results.means`; quick and small runs are other models, for which nothing was published.
+        published: results/published/autoaugment-accuracies.csv.
+        results: for the names of the data sets.
     """
-    keys = ["model", "train_data", "test_set"]
-    both = means.merge(published.rename(columns={"accuracy": "published"}), how="left", on=keys)
-    both.loc[both["sort"] == "quick", "published"] = float("nan")
-    rows = list(both.itertuples())
-    columns = {
-        "Model": [run.family for run in rows],
-        "Trained on": [data_label(run.train_data, run.train_source) for run in rows],
-        "Tested on": [data_label(run.test_set, run.test_source) + _overlap(run) for run in rows],
-        f"Accuracy, % [{100 * confidence:g} %]": [percent(run.accuracy, run.low, run.high) for run in rows],
-        "Seeds": [Markup(", ").join(run_link(run_id, seed) for seed, run_id in run.seeds.items()) for run in rows],
-        "Range, %": [f"{percent(run.lowest)} to {percent(run.highest)}" if len(run.seeds) > 1 else "" for run in rows],
-        "Published, %": ["" if pd.isna(run.published) else percent(run.published) for run in rows],
-        "Difference": ["" if pd.isna(run.published) else percent(run.accuracy - run.published) for run in rows],
-        "Runs": [run.sort for run in rows],
-    }
-    return pd.DataFrame(columns, dtype=object)  # with pyarrow pandas' own type of text would lose which cells are links
-
-
-def _overlap(run):
-    """A mark for the cells whose accuracy is of a part of the test set."""
-    return f"* ({run.overlap:,} of {run.overlap + run.total:,} left out)" if run.overlap else ""
-
-
-def accuracy_rows(accuracies, confidence=0.95):
-    """Every run's accuracy on every test set, from `shift.accuracy_table`, and what was left out of it."""
-    rows = list(accuracies.itertuples())
-    interval = f"Accuracy, % [{100 * confidence:g} %]"
-    return pd.DataFrame(
-        run_columns(accuracies)
-        | {
-            "Tested on": [data_label(run.test_set, run.test_source) for run in rows],
-            interval: [percent(run.accuracy, run.low, run.high) for run in rows],
-            "Right": [f"{run.correct:,} of {run.total:,}" for run in rows],
-            "Overlap": [
-                f"{run.overlap:,} of {run.overlap + run.total:,} left out" if run.overlap else "none" for run in rows
-            ],
-        },
-        dtype=object,
-    )
-
-
-def gap_rows(gaps, confidence=0.95):
-    """The gap table's texts, from `shift.gap_table`."""
-    rows = list(gaps.itertuples())
-    return pd.DataFrame(
-        run_columns(gaps)
-        | {
-            "Tested on": [data_label(run.test_set, run.test_source) for run in rows],
-            f"Gap, points [{100 * confidence:g} %]": [percent(run.gap, run.low, run.high) for run in rows],
-        },
-        dtype=object,
-    )
-
-
-def decomposition_rows(parts):
-    """A row per decomposition: accuracies AA, AB, BA, BB, gap, hardness, difference, in points, and the share.
-
-    Args:
-        parts: list of (reproduction, models, Decomposition).
-    """
-    rows = [
+    ours = means[means["preset"].isin(["paper", "imported"])]
+    both = ours.merge(published.rename(columns={"accuracy": "published"}), on=["model", "train_data", "test_set"])
+    lines = [
         (
-            *(name, f"{models} ({part.runs[0]} + {part.runs[1]} runs)"),
-            *(percent(value) for value in part.accuracies),
-            *(estimate(getattr(part, field)) for field in ("gap", "hardness", "difference", "share")),
+            row.family, row.preset, results.label(row.test_set), percent(row.accuracy, row.low, row.high),
+            percent(row.published), percent(row.accuracy - row.published),
         )
-        for name, models, part in parts
-    ]
-    names = ["Reproduction", "Models", "AA, %", "AB, %", "BA, %", "BB, %"]
-    return pd.DataFrame(rows, columns=[*names, "Gap", "Hardness", "Difference", "Hardness, % of gap"])
+        for row in rows(both)
+    ]  # fmt: skip
+    columns = ["Model", "Runs", "Trained and tested on", "Measured, %", "Published, %", "Difference, points"]
+    return pd.DataFrame(lines, columns=columns, dtype=object)
 
 
-def decomposition_numbers(parts):
-    """The same as fractions, a column for each number and for each end of its interval."""
-    rows = []
-    for name, models, part in parts:
-        row = {"reproduction": name, "models": models} | dict(
-            zip(("aa", "ab", "ba", "bb"), part.accuracies, strict=True)
-        )
-        for field in ("gap", "hardness", "difference", "share"):
-            value, low, high = getattr(part, field)
-            row |= {field: value, f"{field}_low": low, f"{field}_high": high}
-        rows.append(row | {"runs": part.runs[0], "runs_of_reproduction": part.runs[1]})
-    return pd.DataFrame(rows)
+def run_columns(runs: pd.DataFrame, results: Results) -> dict[str, list]:
+    """The columns that name a run in every table: model, kind (a link to its provenance), seed, training set."""
+    lines = rows(runs)
+    return {
+        "Model": [run.family for run in lines],
+        "Run": [run_link(run.run_id, run.preset) for run in lines],
+        "Seed": [run.seed for run in lines],
+        "Trained on": [results.label(run.train_data) for run in lines],
+        "Tested on": [results.label(run.test_set) for run in lines],
+    }
 
 
-def pair_rows(panel, confidence):
-    """Each two families on the same images, with all their runs: the difference, and Holm's corrected p-value."""
-    owners = np.array(panel.families)
-    pairs = compare_pairs({name: panel.right[owners == name] for name in sorted(set(owners))}, confidence)
-    rows = [(pair.first, pair.second, estimate(pair.difference), f"{pair.adjusted:.2g}") for pair in pairs]
-    interval = f"[{100 * confidence:g} %]"
-    return pd.DataFrame(rows, columns=["Model", "Against", f"Difference, points {interval}", "p, after Holm"])
+def accuracy_rows(results: Results) -> pd.DataFrame:
+    """Every run's accuracy on every test set, and what was left out of it."""
+    lines = rows(results.accuracies)
+    return pd.DataFrame(
+        run_columns(results.accuracies, results)
+        | {
+            "Accuracy, %": [percent(run.accuracy, run.low, run.high) for run in lines],
+            "Right": [Number(f"{run.correct:,} of {run.total:,}", run.correct) for run in lines],
+            "Left out": [run.overlap for run in lines],
+        },
+        dtype=object,
+    )
 
 
-def agreement_rows(panel):
-    """How many of the images, in percent, each two runs give the same answer to."""
-    names = [f"{family}, seed {seed}" for family, seed in zip(panel.families, panel.seeds, strict=True)]
-    texts = [[percent(value) for value in row] for row in agreement(panel.answers)]
-    return pd.DataFrame(texts, columns=names).assign(Model=names)[["Model", *names]]
+def gap_rows(gaps: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """The gap of every run, from `shift.gap_table`."""
+    texts = [percent(run.gap, run.low, run.high) for run in rows(gaps)]
+    return pd.DataFrame(run_columns(gaps, results) | {"Gap, points": texts}, dtype=object)
 
 
-def published_rows(accuracies, gaps, robustness):
+def family_pair_rows(panel: Panel, confidence: float) -> pd.DataFrame:
+    """Each two families on the same images, over all their seeds, with Holm's correction over the pairs."""
+    right = {name: panel.right[[family == name for family in panel.families]] for name in dict.fromkeys(panel.families)}
+    lines = [
+        (pair.first, pair.second, estimate(pair.difference), Number(f"{pair.p_value:.2g}", pair.p_value),
+         Number(f"{pair.adjusted:.2g}", pair.adjusted))
+        for pair in compare_pairs(right, confidence)
+    ]  # fmt: skip
+    return pd.DataFrame(lines, columns=["Model", "Against", "Difference, points", "p", "p, Holm"], dtype=object)
+
+
+def agreement_rows(panel: Panel) -> pd.DataFrame:
+    """How many of the images, in percent, the runs of each two families give the same answer to, on average.
+
+    On the diagonal are different seeds of one family.
+    """
+    same = agreement(panel.answers)
+    names = list(dict.fromkeys(panel.families))
+    members = {name: [index for index, family in enumerate(panel.families) if family == name] for name in names}
+    lines = []
+    for one in names:
+        cells: dict[str, object] = {"Model": one}
+        for other in names:
+            values = [same[i, j] for i, j in itertools.product(members[one], members[other]) if i != j]
+            cells[other] = percent(float(np.mean(values))) if values else ""
+        lines.append(cells)
+    return pd.DataFrame(lines, dtype=object)
+
+
+def statement_numbers(pairs: list[Pair]) -> pd.DataFrame:
+    """The statements as fractions, a column for each number and for each end of its interval."""
+    lines = []
+    for pair in pairs:
+        for models, verdict in ({"all families with enough seeds": pair.verdict} | pair.alone).items():
+            row = {
+                "reproduction": pair.comparison.reproduction, "original": pair.comparison.original,
+                "runs": pair.comparison.preset, "models": models, "harder": verdict.harder,
+                "different": verdict.different, "enough_seeds": not verdict.few_seeds,
+            }  # fmt: skip
+            for field in ("gap_a", "gap_b", "home_a", "home_b"):
+                value, low, high = getattr(verdict, field)
+                row |= {field: value, f"{field}_low": low, f"{field}_high": high}
+            lines.append(row)
+    return pd.DataFrame(lines)
+
+
+def published_rows(accuracies: pd.DataFrame, gaps: pd.DataFrame, robustness: dict[str, Number]) -> pd.DataFrame:
     """Published models, the most accurate on CIFAR-10 first: a column per test set, per gap, and the robustness.
 
     Args:
-        accuracies, gaps: of `shift.accuracy_table` and `shift.gap_table`, by model.
-        robustness: Series, effective robustness by model, a fraction.
+        accuracies, gaps: of `shift.accuracy_table` and `shift.gap_table`, by model, with the names of data sets that
+            readers see.
+        robustness: effective robustness by model.
     """
-    order = accuracies[accuracies["test_set"] == "cifar10"].sort_values("accuracy", ascending=False)["model"]
-    columns = {"Model": order}
+    order = accuracies[accuracies["test_set"] == "CIFAR-10"].sort_values("accuracy", ascending=False)["model"]
+    columns: dict[str, list] = {"Model": list(order)}
     for test_set, part in accuracies.groupby("test_set"):
         columns[f"{test_set}, %"] = _intervals(part, "accuracy", order)
     for test_set, part in gaps.groupby("test_set"):
-        columns[f"Gap to {test_set}"] = _intervals(part, "gap", order)
-    return pd.DataFrame(columns | {"Above the line": [percent(robustness[model]) for model in order]})
+        columns[f"Lost on {test_set}"] = _intervals(part, "gap", order)
+    columns["Above the line"] = [robustness[model] for model in order]
+    return pd.DataFrame(columns, dtype=object)
 
 
-def _intervals(part, value, order):
-    """Texts `value [low, high]` of a model each, in the order of the models."""
+def _intervals(part: pd.DataFrame, value: str, order: pd.Series) -> list[Number]:
+    """Texts `value [low, high]` of each model, in the order of the models."""
     part = part.set_index("model").loc[order]
-    return [percent(*numbers) for numbers in part[[value, "low", "high"]].itertuples(index=False)]
+    return [percent(*numbers) for numbers in part[[value, "low", "high"]].to_numpy()]

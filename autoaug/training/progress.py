@@ -110,9 +110,9 @@ class LiveCurves:
         import matplotlib.pyplot as plt
         from IPython.display import display
 
-        from autoaug import plots
+        from autoaug.plots import training as training_plots
 
-        figure = plots.training_curves({self._label: history}).figure
+        figure = training_plots.training_curves({self._label: [history]}).get_figure(root=True)
         if self._display is None:
             self._display = display(figure, display_id=True)
         else:

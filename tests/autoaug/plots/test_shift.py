@@ -11,9 +11,8 @@ import pandas as pd
 import pytest
 
 from autoaug.plots import shift as shift_plots
-from autoaug.shift import line_fit
+from autoaug.shift import Cells, line_fit
 from autoaug.shift.calibration import Reliability
-from autoaug.shift.decomposition import Decomposition
 from autoaug.shift.intervals import Estimate
 
 
@@ -42,7 +41,9 @@ def models():
 def test_old_against_new_draws_models_intervals_line_and_band(models):
     old, new = models
     line = line_fit.fit(old.accuracy, new.accuracy, "linear", 0.95, np.random.default_rng(0), 200)
-    ax = shift_plots.old_against_new(old, new, line, ["b", "d"], names=("CIFAR-10", "CIFAR-10.1"))
+    ax = shift_plots.old_against_new(
+        old, new, line, {"b": ["b"], "models of d": ["d"]}, names=("CIFAR-10", "CIFAR-10.1")
+    )
     others, first, second = (container for container in ax.containers)
     np.testing.assert_allclose(others[0].get_xydata(), [[50, 30], [70, 50], [90, 70]])
     np.testing.assert_allclose(first[0].get_xydata(), [[60, 42]])
@@ -52,18 +53,23 @@ def test_old_against_new_draws_models_intervals_line_and_band(models):
     np.testing.assert_allclose(vertical, [[60, 40], [60, 44]])
     lines = {drawn.get_label(): drawn.get_xydata() for drawn in ax.lines}
     np.testing.assert_allclose(lines["y = x"][[0, -1]], [[48, 48], [92, 92]])
-    fitted = lines[f"line (linear), slope {line.slope.value:.2f}"]
+    label = "line (linear), slope {:.2f} [{:.2f}, {:.2f}]".format(*line.slope)
+    fitted = lines[label]
     np.testing.assert_allclose(fitted[:, 1], 100 * line.predict(fitted[:, 0] / 100))
     (band,) = [
         collection
         for collection in ax.collections
         if isinstance(collection, matplotlib.collections.FillBetweenPolyCollection)
     ]
-    low, high = line.band(fitted[[0], 0] / 100)
     corners = band.get_paths()[0].vertices
-    assert corners[:, 1].min() == pytest.approx(100 * low[0]) or corners[:, 1].max() > 100 * high[0]
-    assert legend(ax)[:2] == ["y = x", f"line (linear), slope {line.slope.value:.2f}"]
-    assert {"other models", "b", "d"} <= set(legend(ax))
+    for place in (0, 50, 99):
+        low, high = line.band(fitted[[place], 0] / 100)
+        heights = corners[np.isclose(corners[:, 0], fitted[place, 0]), 1]
+        assert (heights.min(), heights.max()) == pytest.approx((100 * low[0], 100 * high[0]))
+    assert legend(ax)[:2] == ["y = x", label]
+    assert {"published models", "b", "models of d"} <= set(legend(ax))
+    named = {line.get_gid(): line.get_xydata().tolist() for line in ax.lines if line.get_gid()}
+    assert set(named) == {f"named:{label}" for label in "abcde"} and named["named:b"] == [[60, 42]]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("accuracy on CIFAR-10, %", "accuracy on CIFAR-10.1, %")
 
 
@@ -75,31 +81,32 @@ def test_old_against_new_on_a_probit_scale_spaces_accuracies_by_the_normal_quant
     assert right - middle == pytest.approx(middle - left, rel=1e-3)
 
 
-def part(hardness, difference, accuracies=(0.9, 0.6, 0.8, 0.7)):
-    estimates = [Estimate(value, value - 0.02, value + 0.03) for value in (hardness, difference, hardness + difference)]
-    return Decomposition(*estimates, Estimate(np.nan, np.nan, np.nan), accuracies, (10, 10), (1, 1))
+CELLS = Cells(*(Estimate(value, value - 0.02, value + 0.03) for value in (1.0, 0.6, 0.8, 0.7)))
 
 
-def test_decompositions_draws_both_parts_from_zero_with_intervals_and_their_sum():
-    ax = shift_plots.decompositions({"harder": part(0.2, 0.05), "different": part(-0.03, 0.3)})
-    bars = {bar.get_label(): bar for bar in ax.containers if hasattr(bar, "patches")}
-    assert [bar.get_width() for bar in bars["hardness"]] == pytest.approx([20, -3])
-    assert [bar.get_width() for bar in bars["difference"]] == pytest.approx([5, 30])
-    assert {bar.get_x() for name in bars for bar in bars[name]} == {0}
-    assert bars["difference"][0].get_hatch() != bars["hardness"][0].get_hatch()  # apart without colour
-    segments = np.concatenate([bar[2][0].get_segments() for bar in ax.containers if hasattr(bar, "has_xerr")])
-    np.testing.assert_allclose(segments[:, :, 0], [[18, 23], [-5, 0], [3, 8], [28, 33]], atol=1e-9)
-    (gap,) = [line for line in ax.lines if line.get_label().startswith("gap")]
-    np.testing.assert_allclose(gap.get_xdata(), [25, 27])
-    assert texts(ax.get_yticklabels()) == ["harder", "different"] and ax.yaxis_inverted()
+def test_two_by_two_draws_a_slope_with_intervals_for_the_models_of_each_set():
+    ax = shift_plots.two_by_two(CELLS)
+    values = [container[0].get_ydata() for container in ax.containers]
+    np.testing.assert_allclose(values, [[100, 60], [80, 70]])
+    segments = [bar[:, 1] for container in ax.containers for bar in container[2][0].get_segments()]
+    np.testing.assert_allclose(segments, [[98, 103], [58, 63], [78, 83], [68, 73]])
+    assert texts(ax.texts) == ["trained on A", "trained on B"]
+    assert texts(ax.get_xticklabels()) == ["tested on A", "tested on B"]
+    assert not any(container[0].get_clip_on() for container in ax.containers)  # a mark at 100 % is whole
 
 
-def test_two_by_two_draws_a_slope_for_the_models_of_each_set():
-    ax = shift_plots.two_by_two(part(0.2, 0.1), ("old", "new"))
-    np.testing.assert_allclose([line.get_ydata() for line in ax.lines], [[90, 60], [80, 70]])
-    assert legend(ax) == ["trained on old", "trained on new"]
-    assert texts(ax.get_xticklabels()) == ["tested on\nold", "tested on\nnew"]
-    assert ax.get_ylim() == (0, 100)
+def test_nearly_equal_accuracies_are_not_blown_up():
+    ax = shift_plots.two_by_two(Cells(*[Estimate(0.5, 0.499, 0.501)] * 4))
+    assert np.ptp(ax.get_ylim()) >= 10
+    first, second = (text.xyann for text in ax.texts), [text.xy[1] for text in ax.texts]
+    assert list(first) and abs(np.diff(second)[0]) > 0.5
+
+
+def test_every_pair_has_its_picture_with_its_title_and_the_looks_of_its_sets():
+    looks = ({"color": "#000000", "marker": "o"}, {"color": "#ff0000", "marker": "s"})
+    figure = shift_plots.all_two_by_two([shift_plots.Panel(f"pair {place}", CELLS, looks) for place in range(5)])
+    assert [ax.get_title(loc="left") for ax in figure.axes] == [f"pair {place}" for place in range(5)]
+    assert {container[0].get_color() for ax in figure.axes for container in ax.containers} == {"#000000", "#ff0000"}
 
 
 def test_class_gaps_are_ordered_by_size_with_intervals_and_the_overall_gap():
@@ -121,13 +128,17 @@ def test_confusion_difference_draws_points_of_the_second_over_the_first():
     assert texts(ax.get_xticklabels()) == texts(ax.get_yticklabels()) == ["cat", "dog"]
 
 
-def test_reliability_curves_draw_accuracy_against_confidence_with_the_error_in_words():
-    bins = np.array([0.4, 0.9]), np.array([0.3, 0.7]), np.array([5, 9]), np.array([0.2, 0.8]), np.array([0.6, 1.0])
+def test_reliability_curves_draw_accuracy_against_confidence_with_the_images_of_each_bin():
+    bins = np.array([0.4, 0.9]), np.array([0.3, 1.0]), np.array([5, 1900]), np.array([0.2, 0.8]), np.array([0.6, 1.0])
     curve = Reliability(*bins, error=0.12, limit=0.1)
-    ax = shift_plots.reliability_curves({"on old": curve})
-    np.testing.assert_allclose(ax.lines[1].get_xydata(), [[40, 30], [90, 70]])
-    assert legend(ax) == ["calibrated", "on old: error 12.0, if calibrated up to 10.0"]
-    assert ax.get_xlim() == ax.get_ylim() == (0, 101)
+    look = {"color": "#ff0000", "marker": "s", "linestyle": "-"}
+    ax = shift_plots.reliability_curves({"on old": curve}, [look])
+    np.testing.assert_allclose(ax.lines[1].get_xydata(), [[40, 30], [90, 100]])
+    assert ax.lines[1].get_color() == "#ff0000" and not ax.lines[1].get_clip_on()
+    assert legend(ax) == ["calibrated", "on old"]
+    (below,) = ax.child_axes
+    assert [bar.get_height() for bar in below.patches] == [5, 1900] and texts(below.texts) == ["5", "1,900"]
+    assert ax.get_ylim()[0] < 0 and ax.get_ylim()[1] > 100
 
 
 def test_the_hardest_images_carry_class_usual_answer_and_count():
@@ -136,13 +147,3 @@ def test_the_hardest_images_carry_class_usual_answer_and_count():
     ax = shift_plots.hardest_gallery(images, np.array([0, 1]), answers, np.array([2, 2]), ["cat", "dog"])
     assert texts(ax.texts) == ["cat\n→ dog\n2 of 3", "dog\n→ cat\n2 of 3"]
     np.testing.assert_array_equal(ax.images[0].get_array()[:8, 10:18], images[1])
-
-
-def test_the_two_parts_stay_apart_in_grey():
-    bars = shift_plots.decompositions({"x": part(0.2, 0.1)}).containers
-    lightness = [
-        np.dot([0.2126, 0.7152, 0.0722], matplotlib.colors.to_rgb(bar.patches[0].get_facecolor()))
-        for bar in bars
-        if hasattr(bar, "patches")
-    ]
-    assert abs(lightness[0] - lightness[1]) > 0.2

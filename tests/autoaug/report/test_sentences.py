@@ -1,96 +1,87 @@
 """What the report says in words."""
 
-import re
+import dataclasses
 
-import numpy as np
+import pandas as pd
 import pytest
-from run_files import tables
+from report_runs import CHANCES, load, write_study
 
-from autoaug.report import sentences
-from autoaug.shift.decomposition import Decomposition
-from autoaug.shift.intervals import Estimate
+from autoaug.files import ROOT
+from autoaug.report import names, sentences
+from autoaug.shift import Cells, Estimate, Sides, Verdict
 
-
-def test_headline_of_nothing_says_what_to_run():
-    text = sentences.headline(*tables())
-    assert "papermill notebooks/train.ipynb -p model wrn" in text and "make report" in text
-    assert sentences.sorts_of_runs(tables()[0]) == ""
+PUBLISHED = ROOT / "results" / "published"
+UP, DOWN, ZERO = Estimate(0.2, 0.1, 0.3), Estimate(-0.2, -0.21, -0.19), Estimate(0, -0.01, 0.01)
+WIDE = Estimate(0.05, -0.05, 0.15)
 
 
-def test_headline_states_accuracy_and_gaps_with_their_intervals():
-    text = sentences.headline(*tables(("r", "quick", "a", "a", 900), ("r", "quick", "a", "b", 500)))
-    assert text == (
-        "wrn, trained on a (quick), gets 90.0 % (95 % interval 88.0 to 91.8) of the a test images right, "
-        "40.0 points (36.3 to 43.5) fewer on b."
-    )
-
-
-def test_headline_does_not_call_chance_a_gap_and_names_gains_as_such():
-    rows = [("r", "quick", "a", name, correct) for name, correct in (("a", 500), ("b", 495), ("c", 700))]
-    text = sentences.headline(*tables(*rows))
-    assert "about as many on b (−4.9 to 3.9 points)" in text
-    assert "20.0 points (15.8 to 24.1) more on c" in text
-
-
-def test_headline_is_of_the_paper_run_even_if_a_quick_one_is_better():
-    text = sentences.headline(*tables(("q", "quick", "a", "a", 990), ("p", "paper", "b", "b", 900)))
-    assert text.startswith("wrn, trained on b (paper), gets 90.0 %")
-    assert text.endswith("no second test set to compare with yet.")
-
-
-def test_sorts_of_runs_counts_runs_not_rows():
-    runs = tables(("r", "quick", "a", "a", 1), ("r", "quick", "a", "b", 1), ("s", "paper", "a", "a", 1))[0]
-    assert re.search(r"1 paper run \(.*1 quick run \(.*not comparable", sentences.sorts_of_runs(runs))
-
-
-def part(gap, share):
-    """A decomposition with this gap and share of hardness, each with its interval."""
-    hardness = Estimate(*[gap[0] * share[0]] * 3)
-    difference = Estimate(*[gap[0] * (1 - share[0])] * 3)
-    return Decomposition(hardness, difference, Estimate(*gap), Estimate(*share), (0,) * 4, (1, 1), (1, 1))
-
-
-HARDER, DIFFERENT = part((0.3, 0.28, 0.32), (0.8, 0.7, 0.9)), part((0.4, 0.38, 0.42), (0.1, 0.05, 0.15))
-NO_GAP = part((0.0, -0.01, 0.01), (np.nan,) * 3)
+def verdict(gap_a, gap_b, home_a, home_b, few_seeds=False):
+    sides = Sides(3, 3)
+    return Verdict(gap_a, gap_b, home_a, home_b, Cells(0.9, 0.5, 0.8, 0.6), sides, sides, 1, 0, few_seeds)
 
 
 @pytest.mark.parametrize(
-    ("found", "text"),
+    ("said", "text"),
     [
-        (HARDER, "of the 30.0 points (28.0 to 32.0) that paper models lose on x, 80.0 % (70.0 to 90.0) is hardness."),
-        (
-            DIFFERENT,
-            "of the 40.0 points (38.0 to 42.0) that paper models lose on x, 90.0 % (85.0 to 95.0) is difference.",
-        ),
-        (part((0.1, 0.08, 0.12), (0.6, 0.4, 0.8)), "60.0 % is hardness, but with 40.0 to 80.0 either may prevail."),
-        (part((-0.1, -0.12, -0.08), (0.8, 0.7, 0.9)), "of the 10.0 points (8.0 to 12.0) that paper models gain on x"),
-        (NO_GAP, "On x paper models lose nothing that chance would not explain (−1.0 to 1.0 points)."),
+        (verdict(UP, UP, ZERO, ZERO), "harder"),
+        (verdict(UP, ZERO, UP, UP), "different"),
+        (verdict(UP, UP, UP, UP), "harder and different"),
+        (verdict(DOWN, DOWN, ZERO, ZERO), "easier"),
+        (verdict(ZERO, ZERO, ZERO, ZERO), "neither is shown"),
+        (verdict(UP, ZERO, ZERO, UP), "covers more than A"),
+        (verdict(UP, UP, UP, UP, few_seeds=True), "too few seeds to say"),
     ],
 )
-def test_a_finding_states_share_and_intervals(found, text):
-    assert text in sentences.finding("x", "paper", found)
+def test_every_outcome_has_its_words(said, text):
+    assert sentences.outcome_text(said) == text
 
 
-def test_the_answer_says_whether_the_method_finds_the_known_truth():
-    known = [("synthetic10_harder", "quick", HARDER), ("synthetic10_different", "quick", DIFFERENT)]
-    text = sentences.answer(known, *tables(), 0.95)
-    assert text.startswith(
-        "No reproduction of CIFAR-10 has been compared yet. Where the truth is known by construction, "
-    )
-    assert "the method finds it: of the 30.0 points" in text and text.endswith("95.0) is difference.")
-    swapped = [("synthetic10_harder", "quick", DIFFERENT), known[1]]
-    assert "the method does not find it" in sentences.answer(swapped, *tables(), 0.95)
-    undecided = [("synthetic10_harder", "quick", NO_GAP)]
-    assert "the method does not find it" in sentences.answer(undecided, *tables(), 0.95)
+def test_what_is_not_shown_says_why():
+    text = sentences.in_the_way(verdict(UP, WIDE, DOWN, ZERO))
+    assert text == ("BA − BB has too few images or seeds to tell; AA − BA is below zero; BB − AB holds zero")
+    assert sentences.in_the_way(verdict(UP, UP, UP, UP)) == ""
 
 
-def test_the_answer_begins_with_real_reproductions():
-    found = [("cifar102", "paper", HARDER), ("synthetic10_harder", "quick", HARDER)]
-    text = sentences.answer(found, *tables(), 0.95)
-    assert text.startswith("Of the 30.0 points (28.0 to 32.0) that paper models lose on cifar102, 80.0 %")
-    assert "No reproduction" not in text and "Where the truth is known" in text
+def test_the_published_sentence_is_counted_and_computed_from_the_files():
+    counts, lines = (pd.read_csv(PUBLISHED / name) for name in ("cifar10.1-counts.csv", "lines.csv"))
+    text = sentences.published(counts, lines)
+    assert "30 of them lose 4.0 to 14.6 points (on average 7.8) on CIFAR-10.1 v6" in text
+    assert "at least 150 models, those with 90 and 95 % on CIFAR-10 get 75.7 and 83.6 %" in text
 
 
-def test_without_a_comparison_the_answer_is_what_one_run_loses():
-    text = sentences.answer([], *tables(("r", "quick", "a", "a", 900)), 0.95)
-    assert text.startswith("wrn, trained on a (quick), gets 90.0 %")
+def test_on_known_truth_right_and_wrong_designs_are_counted_and_named(loaded, tmp_path):
+    assert sentences.known_truth(loaded) == "Where the truth is known, the method is right in 1 of 1 designs."
+    different = {"synthetic10": {"synthetic10": 0.9, "synthetic10_harder": 0.5}}
+    different["synthetic10_harder"] = {"synthetic10": 0.5, "synthetic10_harder": 0.9}
+    write_study(tmp_path, different)
+    text = sentences.known_truth(load(tmp_path))
+    assert "right in 0 of 1 designs; wrong on “shapes, harder” (said: different; made to be: harder)." in text
+
+
+def test_a_design_without_enough_seeds_is_not_called_right(tmp_path):
+    write_study(tmp_path, CHANCES, seeds=1)
+    (pair,) = load(tmp_path).pairs
+    assert pair.verdict.few_seeds and not sentences.is_right(pair)
+
+
+def test_what_was_measured_names_reproductions_with_what_their_source_says(loaded, tmp_path):
+    assert "no run on CIFAR-10 or a reproduction of it yet" in sentences.measured(loaded)
+    chances = {"cifar10_12k": {"cifar10_12k": 0.7, "cifar105": 0.5}, "cifar105": {"cifar10_12k": 0.6, "cifar105": 0.4}}
+    write_study(tmp_path, chances, preset="small")
+    results = load(tmp_path)
+    runs = results.runs.assign(train_source="CIFAR-10 (JPEG copy)", test_source="unverified files")
+    text = sentences.measured(dataclasses.replace(results, runs=runs))
+    assert text.startswith("Measured here: CIFAR-10.2 (12,000 images, ")
+    assert text.endswith("(small models, 3 + 3 runs): harder.") and "JPEG copy" in text
+
+
+def test_photographs_without_a_reproduction_are_said_to_be_that(tmp_path):
+    write_study(tmp_path, {"cifar10_12k": {"cifar10_12k": 0.7}}, seeds=2, preset="small")
+    text = sentences.measured(load(tmp_path))
+    assert "2 small runs, trained on CIFAR-10 (12,000 images); at home they get 6" in text or "get 7" in text
+    assert text.endswith("No reproduction has been compared yet.")
+
+
+def test_kinds_of_runs_counts_runs_not_rows(loaded):
+    assert names.kinds_of_runs(loaded.runs).startswith("Measured in 8 quick runs (")
+    assert names.kinds_of_runs(loaded.runs[:0]) == ""

@@ -1,98 +1,124 @@
 """The rows of the report's tables."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
-from run_files import tables
 
 from autoaug import shift
-from autoaug.report import tables as report_tables
+from autoaug.report import names, tables
 from autoaug.shift import study
-from autoaug.shift.decomposition import decompose
 
 PUBLISHED = pd.DataFrame({"model": ["wrn"], "train_data": ["cifar10"], "test_set": ["cifar10"], "accuracy": [0.975]})
+FAMILIES = {"wrn": "WRN-10-1, 10 epochs", "ss32": "Shake-Shake-8 2×16d, 4 epochs"}
 
 
-def headline(accuracies):
-    return report_tables.headline_rows(shift.accuracy_table(study.mean_over_seeds(accuracies)), PUBLISHED)
+def of_family(loaded, name):
+    return loaded.means[loaded.means["family"] == FAMILIES[name]]
 
 
-def test_the_headline_table_keeps_published_apart_and_marks_overlap_and_kind():
-    accuracies, _ = tables(("r", "paper", "cifar10", "cifar10", 900), ("r", "paper", "cifar10", "new", 500))
-    accuracies.loc[1, ["overlap", "total"]] = [3, 997]
-    first, second = headline(accuracies).to_dict("records")
-    assert first["Accuracy, % [95 %]"] == "90.0 [88.0, 91.8]"
-    assert (first["Published, %"], first["Difference"]) == ("97.5", "−7.5")
-    assert (second["Published, %"], second["Difference"]) == ("", "")
-    assert (first["Tested on"], second["Tested on"]) == ("cifar10", "new* (3 of 1,000 left out)")
-    assert (first["Seeds"], first["Runs"]) == ('<a href="#r">0</a>', "paper")
-    assert headline(accuracies.assign(sort="quick"))["Published, %"].tolist() == ["", ""]
+def test_the_matrix_has_training_sets_in_rows_and_test_sets_in_columns(loaded):
+    means = of_family(loaded, "wrn")
+    rows = tables.matrix_rows(means, loaded)
+    assert list(rows.columns) == ["Trained on", "shapes", "shapes, harder", "Seeds"]
+    assert rows["Trained on"].tolist() == ["shapes", "shapes, harder"]
+    cell = means[(means["train_data"] == "synthetic10") & (means["test_set"] == "synthetic10_harder")].iloc[0]
+    assert rows["shapes, harder"][0].value == cell["accuracy"] == pytest.approx(0.5, abs=0.03)
+    assert [rows[column][row].strong for row, column in ((0, "shapes"), (0, "shapes, harder"), (1, "shapes"))] == [
+        True, False, False,
+    ]  # fmt: skip
+    assert rows["Seeds"][0].count("<a href=") == 3
 
 
-def test_several_seeds_are_one_row_with_their_mean_and_range():
-    rows = tables(("a", "quick", "x", "x", 900), ("b", "quick", "x", "x", 800))[0].assign(seed=[0, 1])
-    (row,) = headline(rows).to_dict("records")
-    assert row["Accuracy, % [95 %]"].startswith("85.0 [")
-    assert row["Seeds"] == '<a href="#a">0</a>, <a href="#b">1</a>' and row["Range, %"] == "80.0 to 90.0"
+def test_the_matrix_has_no_empty_columns_and_marks_what_is_left_out(loaded):
+    means = of_family(loaded, "wrn")
+    means = means[means["test_set"] == "synthetic10"].assign(overlap=3)
+    rows = tables.matrix_rows(means, loaded)
+    assert list(rows.columns) == ["Trained on", "shapes", "Seeds"] and "* [" in rows["shapes"][0]
+
+
+def test_published_accuracies_stand_beside_paper_runs_only(loaded):
+    means = of_family(loaded, "wrn").assign(train_data="cifar10", test_set="cifar10").iloc[:1]
+    assert tables.published_beside(means, PUBLISHED, loaded).empty
+    (row,) = tables.published_beside(means.assign(preset="paper"), PUBLISHED, loaded).to_dict("records")
+    assert (row["Trained and tested on"], row["Published, %"]) == ("CIFAR-10", "97.5")
+    assert row["Difference, points"].value == pytest.approx(row["Measured, %"].value - 0.975)
 
 
 @pytest.mark.parametrize(
-    ("source", "label"),
+    ("name", "source", "label"),
     [
-        ("CIFAR-10", "cifar10"),
-        ("CIFAR-10 (JPEG copy)", "cifar10 (JPEG copy)"),
-        ("unverified files", "cifar10 (unverified files)"),
-        ("embedded images", "cifar10"),
+        ("cifar10", "CIFAR-10", "CIFAR-10"),
+        ("cifar10", "CIFAR-10 (JPEG copy)", "CIFAR-10 (JPEG copy)"),
+        ("cifar10_12k", "CIFAR-10 (JPEG copy)", "CIFAR-10 (12,000 images, JPEG copy)"),
+        ("cifar10", "unverified files", "CIFAR-10 (unverified files)"),
+        ("synthetic10", "embedded images", "shapes"),
+        ("<mine>", "CIFAR-10", "<mine>"),
     ],
 )
-def test_a_data_set_is_labelled_with_what_its_source_is_not(source, label):
-    assert report_tables.data_label("cifar10", source) == label
+def test_a_data_set_is_labelled_with_its_title_and_with_what_its_source_is_not(name, source, label):
+    assert names.data_label(name, source) == label
 
 
-def test_accuracy_and_gap_rows_name_the_run_alike():
-    accuracies, gaps = tables(("r", "quick", "a", "a", 500), ("r", "quick", "a", "b", 700))
-    rows, gap_rows = report_tables.accuracy_rows(accuracies), report_tables.gap_rows(gaps)
-    assert list(rows.columns[:5]) == list(gap_rows.columns[:5]) == ["Model", "Run", "Seed", "Trained on", "Tested on"]
-    assert rows["Run"].tolist() == ['<a href="#r">quick</a>'] * 2
-    assert rows["Right"].tolist() == ["500 of 1,000", "700 of 1,000"] and set(rows["Overlap"]) == {"none"}
-    assert gap_rows["Gap, points [95 %]"].tolist() == ["−20.0 [−24.1, −15.8]"]
+def test_families_are_named_by_architecture_and_epochs_and_by_what_else_differs():
+    base = {"model": "wrn", "size": {}, "epochs": 200, "batch_size": 128}
+    recipes = [base, base | {"size": {"depth": 10, "widen_factor": 1}}, base | {"batch_size": 64}]
+    recipes += [{"model": "pyramid_net", "size": {}, "epochs": 9, "batch_size": 1}]
+    recipes += [{"model": "shake_shake_96", "size": {}, "epochs": 9, "batch_size": 1}]
+    runs = pd.DataFrame({"recipe": [pd.Series(recipe).to_json() for recipe in recipes]})
+    assert names.family_titles(runs).tolist() == [
+        "WRN-28-10, 200 epochs, batch size 128",
+        "WRN-10-1, 200 epochs",
+        "WRN-28-10, 200 epochs, batch size 64",
+        "PyramidNet-272 (α 200), 9 epochs",
+        "Shake-Shake-26 2×96d, 9 epochs",
+    ]
 
 
-def test_a_decomposition_is_a_row_of_accuracies_and_parts():
-    cells = [np.arange(100)[None] < count for count in (90, 50, 80, 60)]
-    part = decompose([cells], 0.95, np.random.default_rng(0))
-    (row,) = report_tables.decomposition_rows([("new", "wrn", part)]).to_dict("records")
-    assert [row[f"{cell}, %"] for cell in ("AA", "AB", "BA", "BB")] == ["90.0", "50.0", "80.0", "60.0"]
-    assert row["Hardness"].startswith("30.0 [") and row["Hardness, % of gap"].startswith("75.0 [")
-    assert (row["Reproduction"], row["Models"]) == ("new", "wrn (1 + 1 runs)")
-    numbers = report_tables.decomposition_numbers([("new", "wrn", part)]).iloc[0]
-    assert (numbers["aa"], numbers["hardness"], numbers["share_low"]) == (0.9, part.hardness.value, part.share.low)
+def test_accuracy_and_gap_rows_name_the_run_alike(loaded):
+    rows = tables.accuracy_rows(loaded)
+    gaps = shift.gap_table(loaded.accuracies)
+    gap_rows = tables.gap_rows(gaps, loaded)
+    columns = ["Model", "Run", "Seed", "Trained on", "Tested on"]
+    assert list(rows.columns[:5]) == list(gap_rows.columns[:5]) == columns
+    assert len(rows) == 16 and len(gap_rows) == 8 and set(rows["Left out"]) == {0}
+    first = loaded.accuracies.iloc[0]
+    assert rows["Right"][0] == f"{first.correct:,} of {first.total:,}" and rows["Right"][0].value == first.correct
+    assert gap_rows["Gap, points"][0].value == gaps["gap"][0]
 
 
-def test_families_are_paired_with_all_their_runs():
+def test_statements_are_numbers_in_the_file(loaded):
+    numbers = tables.statement_numbers(loaded.pairs)
+    assert numbers["models"].tolist()[0] == "all families with enough seeds"
+    assert numbers["enough_seeds"].tolist() == [True, False, True]  # all, Shake-Shake with one seed, Wide-ResNet
+    said = loaded.pairs[0].verdict
+    assert (numbers["gap_a"][0], numbers["home_b_low"][0]) == (said.gap_a.value, said.home_b.low)
+    assert numbers["harder"].tolist() == [True, False, True]
+
+
+def test_families_are_compared_over_all_their_seeds():
     right = np.array([[1, 1, 1, 0], [0, 0, 0, 0], [1, 0, 0, 0]], bool)
     panel = study.Panel(("b", "b", "a"), (0, 1, 0), right.astype(int), right, np.ones(4, int), np.arange(4), None, 0)
-    (row,) = report_tables.pair_rows(panel, 0.95).to_dict("records")
-    assert (row["Model"], row["Against"]) == ("a", "b")
-    assert row["Difference, points [95 %]"].startswith("−12.5 [")
-    assert 0 < float(row["p, after Holm"]) <= 1
-    rows = report_tables.agreement_rows(panel)
-    assert rows["b, seed 0"].tolist() == ["100.0", "25.0", "50.0"]
+    (row,) = tables.family_pair_rows(panel, 0.95).to_dict("records")
+    assert (row["Model"], row["Against"]) == ("b", "a")
+    assert row["Difference, points"].value == pytest.approx(0.375 - 0.25) and 0 < row["p"].value <= 1
+    rows = tables.agreement_rows(panel)
+    assert rows["b"].tolist() == ["25.0", "62.5"] and rows["a"].tolist() == ["62.5", ""]
 
 
 def test_published_rows_are_ordered_by_accuracy_on_cifar10():
-    rows = [("low", "cifar10", 80), ("low", "new", 70), ("high", "cifar10", 90), ("high", "new", 60)]
-    counts = pd.DataFrame(rows, columns=["model", "test_set", "correct"]).assign(total=100, train_data="cifar10")
-    robustness = pd.Series({"low": -0.01, "high": 0.02})
-    table = report_tables.published_rows(shift.accuracy_table(counts), shift.gap_table(counts, "model"), robustness)
+    rows = [("low", "CIFAR-10", 80), ("low", "new", 70), ("high", "CIFAR-10", 90), ("high", "new", 60)]
+    counts = pd.DataFrame(rows, columns=["model", "test_set", "correct"]).assign(total=100, train_data="CIFAR-10")
+    robustness = {"low": "−1.0", "high": "2.0"}
+    table = tables.published_rows(shift.accuracy_table(counts), shift.gap_table(counts, "model"), robustness)
     assert table["Model"].tolist() == ["high", "low"]
     assert [text[:4] for text in table["new, %"]] == ["60.0", "70.0"]
-    assert [text[:4] for text in table["Gap to new"]] == ["30.0", "10.0"]
+    assert [text[:4] for text in table["Lost on new"]] == ["30.0", "10.0"]
     assert table["Above the line"].tolist() == ["2.0", "−1.0"]
 
 
-def test_runs_are_in_the_order_of_the_data_sets():
-    runs = tables(*[("r" + train, "quick", train, test, 1) for train in "ab" for test in "abz"])[0]
-    ordered = report_tables.in_order(runs, ["b", "a"])
-    assert (ordered["train_data"] + ordered["test_set"]).tolist() == ["bb", "ba", "bz", "ab", "aa", "az"]
-    assert ordered.index.tolist() == list(range(6))
+def test_another_statement_changes_no_number(loaded):
+    again = dataclasses.replace(loaded)
+    again.rng("something", "else").random(1_000)
+    assert again.pairs[0].verdict == loaded.pairs[0].verdict and again.pairs[0].cells == loaded.pairs[0].cells

@@ -1,0 +1,73 @@
+"""Figures of the training, in the style of `plots`."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.axes
+import matplotlib.figure
+import matplotlib.ticker
+import pandas as pd
+
+from autoaug.plots import axes, looks, small_multiples, styled
+
+
+@styled
+def training_curves(
+    histories: Mapping[str, Sequence[pd.DataFrame]],
+    quantity: str = "accuracy",
+    order: Sequence[str] = (),
+    ax: matplotlib.axes.Axes | None = None,
+) -> matplotlib.axes.Axes:
+    """A quantity of the training, epoch by epoch: a line per label, thin for each run, thick for the runs' mean.
+
+    Args:
+        histories: label → history.csv of one run or more, each with the columns `epoch` and `quantity`.
+        quantity: "accuracy" (of the augmented training images, drawn in percent), "loss" or another column.
+        order: labels; a label's look is that of its place here, so that it is the same in several Axes.
+        ax: the Axes to draw on; a new figure if None.
+    """
+    ax = axes(ax, 5, 3)
+    scale = 100 if quantity == "accuracy" else 1
+    chosen = dict(zip(dict.fromkeys([*order, *histories]), looks(), strict=False))
+    ends: list[tuple[float, str, str]] = []
+    for label, runs in histories.items():
+        mean = pd.concat(runs).groupby("epoch")[quantity].mean()
+        for run in runs if len(runs) > 1 else ():
+            ax.plot(run["epoch"], scale * run[quantity], color=chosen[label]["color"], linewidth=0.6, alpha=0.5)
+        ax.plot(mean.index, scale * mean, label=label, **chosen[label] | {"markersize": 3})
+        ends.append((scale * mean.iloc[-1], label, chosen[label]["color"]))
+    ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("training accuracy, %" if quantity == "accuracy" else quantity.replace("_", " "))
+    ax.grid(axis="y")
+    _label(ax, ends)
+    return ax
+
+
+def _label(ax: matplotlib.axes.Axes, ends: Sequence[tuple[float, str, str]]) -> None:
+    """The names of the lines, (height at the end, label, colour), in the lower right corner, in the order of ends."""
+    for place, (_, label, colour) in enumerate(sorted(ends)):
+        ax.annotate(
+            label, (1, 0), (-3, 4 + 9 * place), "axes fraction", textcoords="offset points", ha="right", color=colour,
+            fontsize=7, bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.5},
+        )  # fmt: skip
+
+
+@styled
+def all_training_curves(
+    panels: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]], quantity: str = "accuracy"
+) -> matplotlib.figure.Figure:
+    """`training_curves` as small multiples, one for each training set, with the same look for a label in all.
+
+    Args:
+        panels: title → `histories` of `training_curves`, at least one.
+        quantity: as there.
+    """
+    order = list(dict.fromkeys(label for histories in panels.values() for label in histories))
+    height = 1.3 + 0.14 * max(len(histories) for histories in panels.values())
+    figure, grid = small_multiples(len(panels), 3, 3.1, max(1.9, height), sharey=True)
+    for ax, (title, histories) in zip(grid, panels.items(), strict=True):
+        training_curves(histories, quantity, order, ax)
+        ax.set_title(title, fontsize=9)
+    for ax in grid:
+        ax.label_outer(remove_inner_ticks=False)
+    return figure

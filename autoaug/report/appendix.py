@@ -1,0 +1,89 @@
+"""The last sections of the report: training, data, every run, and where the numbers come from."""
+
+import pathlib
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+
+from autoaug import datasets, plots, records, shift
+from autoaug.plots import training as training_plots
+from autoaug.report import names, provenance, tables
+from autoaug.report.page import folded, paragraphs, percent, together
+from autoaug.report.results import Results, rows
+
+
+def training(results: Results) -> HTML:
+    """Training accuracy by epoch: a picture for each training set, a line for each family of models."""
+    histories: dict[str, dict[str, list[pd.DataFrame]]] = {}
+    for row in rows(results.runs.drop_duplicates("run_id")):
+        path = pathlib.Path(row.folder) / "history.csv"
+        if path.exists():
+            panel = histories.setdefault(results.label(row.train_data), {})
+            panel.setdefault(f"{row.family} ({row.preset})", []).append(pd.read_csv(path))
+    if not histories:
+        return paragraphs(["No run kept its history."])
+    ends = [
+        f"{family} on {title}: {percent(np.mean([run['accuracy'].iloc[-1] for run in part]))} %"
+        for title, panel in histories.items()
+        for family, part in panel.items()
+    ]
+    caption = "Training accuracy by epoch: thin lines are runs, the line with marks is the mean of the seeds."
+    figure = training_plots.all_training_curves(histories)
+    return results.page.figure("training", figure, caption, "Training accuracy at the end: " + "; ".join(ends))
+
+
+def data(results: Results) -> HTML:
+    """A test image of each class of every data set that was used, where they are on this machine."""
+    used = {*results.runs["train_data"], *results.runs["test_set"]}
+    available = [name for name in datasets.available(results.data_dir) if name in used]
+    parts = []
+    for name in available:
+        test = datasets.load_test(name, results.data_dir)
+        classes = datasets.CLASS_NAMES[datasets.DATASETS[name].family][:10]
+        chosen = [index for label in range(len(classes)) for index in np.flatnonzero(test.labels == label)[:1]]
+        grid = plots.image_grid(test.images[chosen], [classes[label] for label in test.labels[chosen]])
+        title = names.data_label(name, test.source)
+        alt = f"A test image of each of {', '.join(classes)}, from {title}."
+        parts.append(results.page.figure(f"data-{name}", grid, f"{title}, test images.", alt))
+    if missing := sorted(used - set(available)):
+        parts.append(paragraphs([f"Not on this machine: {', '.join(map(results.label, missing))}."]))
+    return together(*parts)
+
+
+def runs(results: Results) -> HTML:
+    """Every run's accuracies and gaps, its provenance, and the runs that are not counted; tables are folded."""
+    page, parts = results.page, []
+    if len(results.runs):
+        finished = [records.read(folder) for folder in results.runs["folder"].unique()]
+        gaps = shift.gap_table(results.accuracies, confidence=results.confidence)
+        caption = f"Accuracy of every run on every test set, with exact {results.interval}."
+        texts = tables.accuracy_rows(results)
+        parts.append(folded("Accuracy of every run", page.table("accuracy", texts, caption, results.accuracies)))
+        if len(gaps):
+            caption = f"What every run loses away from its own test set, with {results.interval} (Newcombe)."
+            texts = tables.gap_rows(gaps, results)
+            parts.append(folded("Gap of every run", page.table("gap", texts, caption, gaps)))
+        caption = "The runs, with the code and packages that made them. A run's name holds its record."
+        texts = provenance.runs(finished, results.labels)
+        parts.append(folded("Provenance of the runs", page.table("runs", texts, caption)))
+        texts = provenance.data(finished, results.labels)
+        parts.append(folded("Provenance of the data", page.table("data", texts, "The data that they read.")))
+    return together(*parts, paragraphs(_not_counted(results)))
+
+
+def _not_counted(results: Results) -> list[str]:
+    """Sentences about the runs that are left out."""
+    unfinished = [folder.name for folder in records.unfinished(results.results_dir)]
+    texts = []
+    if unfinished:
+        texts.append(
+            f"Unfinished, and not counted: {', '.join(unfinished)}. The command that began a run, given again, goes on "
+            "from its newest checkpoint."
+        )
+    if results.on_other_data:
+        texts.append(
+            f"On other data: {', '.join(results.on_other_data)}. They were trained or tested on other pixels or labels "
+            "than the newest run that names the same data set; on such test sets they are not counted."
+        )
+    return texts or ["Every run is counted."]

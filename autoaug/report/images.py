@@ -1,0 +1,165 @@
+"""Sections about single images and classes: what is lost, what is taken for what, calibration, agreement, hard images.
+
+Each takes the `Results` and returns what a notebook's cell shows; those of one pair return Axes to look at in Jupyter.
+"""
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+from matplotlib.axes import Axes
+
+from autoaug import datasets, shift
+from autoaug.plots import data_look
+from autoaug.plots import shift as shift_plots
+from autoaug.report import tables
+from autoaug.report.page import decimal, folded, paragraphs, percent, together
+from autoaug.report.results import Results
+from autoaug.shift import agreement, calibration, study
+
+NO_PREDICTIONS = "This needs a run on the original that was tested on both sets and kept its predictions."
+Sides = tuple[study.Panel, study.Panel]
+
+
+def _sides(results: Results, pair: tuple[str, str]) -> Sides | None:
+    """The original's models on the original's and on the other test set; None where there are none."""
+    home, away = (study.panel(results.runs, pair[0], test_set) for test_set in pair)
+    return (home, away) if home and away else None
+
+
+def _class_names(name: str) -> tuple[str, ...]:
+    return datasets.CLASS_NAMES[datasets.DATASETS[name].family]
+
+
+def image_by_image(results: Results) -> HTML:
+    """For the models of each original: agreement between families, calibration, and the images that most fail on."""
+    parts = []
+    for pair in study.pairs(results.runs):
+        sides = _sides(results, pair)
+        if sides is None:
+            continue
+        pieces = [
+            *_reliability(results, pair, sides),
+            *_families(results, pair, sides[1]),
+            *_hardest(results, pair, sides[1]),
+        ]
+        summary = f"{results.label(pair[1])}, image by image, for models of {results.label(pair[0])}"
+        parts.append(folded(summary, *pieces))
+    return together(*parts) if parts else paragraphs([NO_PREDICTIONS])
+
+
+def classes(results: Results) -> HTML:
+    """For the models of each original: what each class loses on each reproduction, and what is taken for what."""
+    rows = []
+    for pair in study.pairs(results.runs):
+        sides = _sides(results, pair)
+        if sides is None:
+            continue
+        gaps = _class_gaps(results, sides)
+        names = _class_names(pair[0])
+        order = sorted(gaps, key=lambda label: -gaps[label][0])
+        worst = [f"{names[label]} {percent(*gaps[label])}" for label in order[:3]]
+        least = [f"{names[label]} {percent(*gaps[label])}" for label in order[-1:]]
+        difference = _confusions(sides[1], len(names)) - _confusions(sides[0], len(names))
+        np.fill_diagonal(difference, -1)
+        true, answer = np.unravel_index(np.nanargmax(difference), difference.shape)
+        rows.append(
+            {
+                "Tested on": results.label(pair[1]),
+                "Models": f"{sides[0].families[0]}, trained on {results.label(pair[0])}",
+                "Classes that lose most, points": "; ".join(worst),
+                "Class that loses least": least[0],
+                "Most often taken for another": f"{names[true]} for {names[answer]}, "
+                f"{percent(difference[true, answer])} points more often",
+            }
+        )
+    if not rows:
+        return paragraphs([NO_PREDICTIONS])
+    caption = f"What classes lose, for the first run of the first family, with {results.interval} (Newcombe)."
+    return folded("By class", results.page.table("classes", pd.DataFrame(rows, dtype=object), caption))
+
+
+def _class_gaps(results: Results, sides: Sides) -> dict[int, tuple[float, float, float]]:
+    home, away = sides
+    return shift.class_gaps(home.right[0], home.labels, away.right[0], away.labels, results.confidence)
+
+
+def _confusions(panel: study.Panel, classes: int) -> np.ndarray:
+    return agreement.confusion(panel.answers, panel.labels, classes)
+
+
+def _reliability(results: Results, pair: tuple[str, str], sides: Sides) -> list[HTML]:
+    """Accuracy against confidence on both test sets, where the first run kept its logits."""
+    curves, errors = {}, []
+    for test_set, panel in zip(pair, sides, strict=True):
+        if panel.logits is None:
+            return []
+        rng = results.rng("reliability", *pair, test_set)
+        curve = calibration.reliability(panel.logits, panel.labels, results.confidence, rng)
+        scores = calibration.scores(
+            panel.logits, panel.labels, results.confidence, results.rng("scores", *pair, test_set)
+        )
+        curves[f"on {results.label(test_set)}"] = curve
+        said = "compatible with calibrated" if curve.compatible else "not calibrated"
+        errors.append(
+            f"on {results.label(test_set)} expected calibration error {percent(curve.error)} points, {said} (a "
+            f"calibrated model stays below {percent(curve.limit)}), NLL {decimal(scores.nll)}, Brier score "
+            f"{decimal(scores.brier)}"
+        )
+    panel = sides[0]
+    caption = (
+        f"{panel.families[0]}, seed {panel.seeds[0]}: accuracy against confidence, and where a calibrated model's "
+        f"would lie; below, images for each bin. {'; '.join(errors)}."
+    )
+    ax = shift_plots.reliability_curves(curves, [data_look(name) for name in pair])
+    return [results.page.figure(f"reliability-{pair[1]}", ax, caption, caption)]
+
+
+def _families(results: Results, pair: tuple[str, str], away: study.Panel) -> list[HTML]:
+    """Which runs answer alike, and families against each other."""
+    caption = (
+        f"Answers that are the same on {results.label(pair[1])}, % of {len(away.labels):,} images, mean over seeds."
+    )
+    parts = [results.page.table(f"agreement-{pair[1]}", tables.agreement_rows(away), caption)]
+    if len(set(away.families)) > 1:
+        caption = (
+            f"Families against each other on {results.label(pair[1])}, over all seeds, with {results.interval}; "
+            "p-values that both are right as often, alone and with Holm's correction over the pairs."
+        )
+        rows = tables.family_pair_rows(away, results.confidence)
+        parts.append(results.page.table(f"pairs-{pair[1]}", rows, caption))
+    return parts
+
+
+def _hardest(results: Results, pair: tuple[str, str], away: study.Panel) -> list[HTML]:
+    """The images on which most runs fail, where they are on this machine."""
+    hardest = agreement.hardest(away.right, 16)
+    if not len(hardest) or pair[1] not in datasets.available(results.data_dir):
+        return []
+    images = datasets.load_test(pair[1], results.data_dir).images[away.indices[hardest]]
+    failures = (~away.right[:, hardest]).sum(axis=0)
+    ax = shift_plots.hardest_gallery(
+        images, away.labels[hardest], away.answers[:, hardest], failures, _class_names(pair[1])
+    )
+    caption = f"{results.label(pair[1])}, where most runs fail that were trained on {results.label(pair[0])}: class, "
+    caption += "→ usual answer, failures."
+    alt = f"The {len(hardest)} images of {results.label(pair[1])} that most models get wrong."
+    return [results.page.figure(f"hardest-{pair[1]}", ax, caption, alt)]
+
+
+def class_gaps_of_pair(results: Results, pair: tuple[str, str]) -> Axes | HTML:
+    """What each class loses, for the first run on the original."""
+    sides = _sides(results, pair)
+    if sides is None:
+        return paragraphs([NO_PREDICTIONS])
+    overall = sides[0].right[0].mean() - sides[1].right[0].mean()
+    return shift_plots.class_gaps(_class_gaps(results, sides), _class_names(pair[0]), overall)
+
+
+def confusions_of_pair(results: Results, pair: tuple[str, str]) -> Axes | HTML:
+    """How much more often each class gets each answer on the reproduction than on the original."""
+    sides = _sides(results, pair)
+    if sides is None:
+        return paragraphs([NO_PREDICTIONS])
+    names = _class_names(pair[0])
+    home, away = (_confusions(side, len(names)) for side in sides)
+    return shift_plots.confusion_difference(home, away, names)

@@ -1,0 +1,83 @@
+"""Names for readers: of data sets with what is said of their source, and of families of models."""
+
+import json
+
+import pandas as pd
+
+from autoaug import datasets
+from autoaug.datasets.titles import title
+
+KINDS = {
+    "paper": "the published recipe",
+    "imported": "weights trained elsewhere, evaluated here",
+    "small": "the same architectures made small, for photographs on two cores",
+    "quick": "the same architectures made small and trained briefly",
+}
+"""Kind of runs → what it means, in the order in which runs are shown."""
+
+
+def data_label(name: str, source: str) -> str:
+    """A data set's title and what its source says of other than the original files: `CIFAR-10 (JPEG copy)`."""
+    if source in ("", "embedded images"):
+        return title(name)
+    remark = source.partition("(")[2].rstrip(")") or ("" if source.startswith("CIFAR") else source)
+    if not remark:
+        return title(name)
+    if title(name).endswith(")"):
+        return f"{title(name)[:-1]}, {remark})"
+    return f"{title(name)} ({remark})"
+
+
+def data_labels(runs: pd.DataFrame) -> dict[str, str]:
+    """`data_label` of every data set that `records.collect`'s table names."""
+    sides = [runs[["train_data", "train_source"]], runs[["test_set", "test_source"]]]
+    rows = sorted({row for side in sides for row in side.itertuples(index=False, name=None)}, reverse=True)
+    return {name: data_label(name, source) for name, source in rows}
+
+
+def group(name: str) -> str:
+    """The heading under which a data set is shown."""
+    family = datasets.DATASETS[name].family if name in datasets.DATASETS else ""
+    return {"cifar10": "Photographs", "synthetic10": "Drawn shapes"}.get(family, title(family))
+
+
+def architecture(model: str, size: dict[str, int]) -> str:
+    """What papers call a model of this size: `WRN-28-10`, `Shake-Shake-26 2×32d`, `PyramidNet-272 (α 200)`."""
+    if model == "wrn":
+        return f"WRN-{size.get('depth', 28)}-{size.get('widen_factor', 10)}"
+    if model == "pyramid_net":
+        return f"PyramidNet-{size.get('depth', 272)} (α {size.get('alpha', 200)})"
+    if model.startswith("shake_shake_"):
+        width = 16 * size["widen_factor"] if "widen_factor" in size else int(model.removeprefix("shake_shake_"))
+        return f"Shake-Shake-{size.get('depth', 26)} 2×{width}d"
+    return model
+
+
+def family_titles(runs: pd.DataFrame) -> pd.Series:
+    """The name for readers of each row's family of models: `WRN-28-10, 10 epochs`.
+
+    Where two recipes would have one name, what tells them apart follows.
+
+    Args:
+        runs: `records.collect`'s table; its column `recipe` holds JSON.
+    """
+    recipes = {text: json.loads(text) for text in runs["recipe"].unique()}
+    plain = {
+        text: f"{architecture(recipe['model'], recipe['size'])}, {recipe['epochs']} epochs"
+        for text, recipe in recipes.items()
+    }
+    titles = {}
+    for text, recipe in recipes.items():
+        kin = [recipes[other] for other in recipes if plain[other] == plain[text]]
+        fields = [name for name in recipe if any(other.get(name) != recipe[name] for other in kin)]
+        titles[text] = ", ".join([plain[text], *(f"{name} {recipe[name]}".replace("_", " ") for name in fields)])
+    return runs["recipe"].map(titles).astype(object)
+
+
+def kinds_of_runs(runs: pd.DataFrame) -> str:
+    """What kind of runs the numbers come from, in a sentence; empty for no runs."""
+    kinds = runs.drop_duplicates("run_id")["preset"]
+    counts = [(int(kinds.eq(kind).sum()), kind, meaning) for kind, meaning in KINDS.items()]
+    parts = [f"{n} {kind} {'run' if n == 1 else 'runs'} ({meaning})" for n, kind, meaning in counts if n]
+    warning = " Small and quick runs say nothing about published accuracies." if set(kinds) & {"small", "quick"} else ""
+    return f"Measured in {', '.join(parts)}.{warning}" if parts else ""

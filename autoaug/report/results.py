@@ -1,0 +1,167 @@
+"""What the report is made of: the finished runs, their accuracies, and what is said of each pair of data sets."""
+
+import dataclasses
+import functools
+import pathlib
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from autoaug import datasets, records, shift
+from autoaug.datasets.titles import title
+from autoaug.report import names
+from autoaug.report.page import Page
+from autoaug.shift import study
+from autoaug.shift.contrasts import Cells, Stratum, contrasts
+from autoaug.shift.intervals import stream
+from autoaug.shift.verdict import Verdict, compare
+
+NOTHING_COMPARED = "This needs models trained on an original and on its reproduction, and tested on both."
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """An original A and its reproduction B, and what is said of them.
+
+    Args:
+        comparison: the models' answers, with the names of both sets and the kind of runs.
+        verdict: of all families of models with enough seeds together.
+        alone: name of each family of models → what it says by itself.
+        cells: the four accuracies that `verdict` is about, each with its interval over images and seeds.
+    """
+
+    comparison: study.Comparison
+    verdict: Verdict
+    alone: dict[str, Verdict]
+    cells: Cells
+
+    @property
+    def name(self) -> str:
+        """Name of the reproduction in the code."""
+        return self.comparison.reproduction
+
+    @property
+    def about(self) -> tuple[str, str, str]:
+        """What tells the pair from all others: names the random streams of its statements."""
+        return self.comparison.original, self.comparison.reproduction, self.comparison.preset
+
+    @property
+    def truth(self) -> datasets.Truth | None:
+        """What is known beforehand, for a reproduction that was made so."""
+        return datasets.KNOWN_TRUTH.get(self.name)
+
+    @property
+    def families(self) -> list[Cells]:
+        """The answers of the families that `verdict` is about."""
+        enough = [name for name, said in self.alone.items() if not said.few_seeds]
+        return [self.comparison.families[name] for name in enough or self.alone]
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """Runs and statements, loaded once; the sections of the report read them.
+
+    Args:
+        runs: `records.collect`'s table of the runs that are counted, with the columns `preset` and `family`.
+        on_other_data: ids of runs that are left out, since they read other versions of the data.
+        results_dir, data_dir, published_dir: where these come from.
+        confidence: of every interval.
+        seed: of every random stream.
+    """
+
+    runs: pd.DataFrame
+    on_other_data: list[str]
+    results_dir: pathlib.Path
+    data_dir: pathlib.Path
+    published_dir: pathlib.Path
+    confidence: float
+    seed: int
+
+    @property
+    def interval(self) -> str:
+        """Name of the intervals, for captions."""
+        return f"{100 * self.confidence:g} % intervals"
+
+    @functools.cached_property
+    def page(self) -> Page:
+        """Where figures and tables are written."""
+        return Page(self.results_dir / "report")
+
+    @functools.cached_property
+    def labels(self) -> dict[str, str]:
+        """Name of each data set → its name for readers, with what its source says."""
+        return names.data_labels(self.runs)
+
+    @functools.cached_property
+    def accuracies(self) -> pd.DataFrame:
+        """A row per run and test set, in the order of the data sets, as `shift.accuracy_table`."""
+        place = {name: number for number, name in enumerate(datasets.DATASETS)}
+        counts = shift.clean_counts(self.runs).sort_values(
+            ["preset", "family", "train_data", "seed", "run_id", "test_set"],
+            key=lambda column: column.map(place) if column.name in ("train_data", "test_set") else column,
+            ignore_index=True,
+        )
+        return shift.accuracy_table(counts, self.confidence)
+
+    @functools.cached_property
+    def means(self) -> pd.DataFrame:
+        """The same with a row for all seeds of a family."""
+        return shift.accuracy_table(study.mean_over_seeds(self.accuracies), self.confidence)
+
+    @functools.cached_property
+    def pairs(self) -> list[Pair]:
+        """Every pair of data sets with models trained on both: reproductions of CIFAR-10 first, then known truth."""
+        pairs = [self._pair(comparison) for comparison in study.comparisons(self.runs)]
+        return sorted(pairs, key=lambda pair: (pair.truth is not None, names.group(pair.name) != "Photographs"))
+
+    def _pair(self, comparison: study.Comparison) -> Pair:
+        """The statements about two data sets, each from its own random stream."""
+        families = comparison.families
+        about = (comparison.original, comparison.reproduction, comparison.preset)
+        verdict = compare(list(families.values()), self.confidence, self.rng("verdict", *about))
+        alone = {
+            name: compare([cells], self.confidence, self.rng("verdict", *about, name))
+            for name, cells in families.items()
+        }
+        pair = Pair(comparison, verdict, alone, verdict.accuracies)
+        one_cell = [Cells(*row) for row in np.eye(4)]
+        strata, rng = [Stratum(pair.families)], self.rng("accuracies", *about)
+        cells = Cells(*contrasts(strata, one_cell, self.confidence, rng, 2_000))
+        return dataclasses.replace(pair, cells=cells)
+
+    def label(self, name: str) -> str:
+        """A data set's name for readers."""
+        return self.labels.get(name) or title(name)
+
+    def rng(self, *statement: str) -> np.random.Generator:
+        """The random stream of one statement, named by what it is about: another statement changes nothing in it."""
+        return stream(self.seed, *statement)
+
+
+def load(
+    results_dir: str, data_dir: str, published_dir: str, confidence: float, seed: int, measured_dir: str = ""
+) -> Results:
+    """The finished runs under `results_dir`, and under `measured_dir` where one is given.
+
+    Raises:
+        records.RecordError: a record is damaged; the message names it.
+    """
+    folders = [folder for folder in (results_dir, measured_dir) if folder]
+    runs, on_other_data = study.of_newest_data(records.collect(*folders))
+    runs = study.named(runs)
+    runs = runs.assign(family=names.family_titles(runs))
+    return Results(
+        runs=runs,
+        on_other_data=on_other_data,
+        results_dir=pathlib.Path(results_dir),
+        data_dir=pathlib.Path(data_dir),
+        published_dir=pathlib.Path(published_dir),
+        confidence=confidence,
+        seed=seed,
+    )
+
+
+def rows(table: pd.DataFrame) -> list[Any]:
+    """The rows of a table, whose columns are attributes."""
+    return list(table.itertuples())
