@@ -10,7 +10,7 @@ help:
 	@echo 'make test     all tests'
 	@echo 'make lint     style and types'
 	@echo 'make bench    speed and memory, side by side with what we compare against'
-	@echo 'make setup    .venv alone, with Python 3.11 or 3.12; PYTHON=python3.12 names another than python3'
+	@echo 'make setup    .venv alone, with Python 3.11 to 3.13; PYTHON=python3.12 names another than python3'
 	@echo 'make lock     both lock files from pyproject.toml; needs uv'
 
 report: setup
@@ -33,11 +33,11 @@ bench: setup
 
 setup: .venv/ready
 
-# Python 3.11 or 3.12 with pip. The project itself comes last: its command `papermill` replaces papermill's. The file
+# Python 3.11 to 3.13 with pip. The project itself comes last: its command `papermill` replaces papermill's. The file
 # `ready` is written at the end, so an interrupted set-up is done again.
 .venv/ready: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else \
-	f"Expected Python 3.11 or 3.12. Received: {v}. Name another: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
+	f"Expected Python 3.11 to 3.13. Received: {v}. Name another: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --no-compile --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .

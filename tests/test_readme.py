@@ -1,0 +1,30 @@
+"""The README says nothing that `results/measured` does not hold."""
+
+import re
+
+from autoaug import records, shift
+from autoaug.files import ROOT
+from autoaug.report import page
+
+REPORTED = {"cifar10_10k": "cifar10", "cifar10_half_a": "cifar10_half_a", "cifar10_half_b": "cifar10_half_b"}
+ROW = re.compile(r"^\| .*`(\w+)`.* \| .* \| ([\d, ]+) \| (\d+\.\d \[\d+\.\d, \d+\.\d\]) \|$", re.MULTILINE)
+
+
+def test_the_table_of_measurements_is_that_of_the_runs():
+    runs = records.collect(ROOT / "results" / "measured")
+    rows = ROW.findall((ROOT / "README.md").read_text())
+    assert [train_data for train_data, _, _ in rows] == list(REPORTED)
+    for train_data, seeds, text in rows:
+        chosen = runs[(runs["train_data"] == train_data) & (runs["test_set"] == REPORTED[train_data])]
+        assert sorted(chosen["seed"]) == [int(seed) for seed in seeds.split(",")]
+        ((correct, total),) = chosen[["clean_correct", "clean_total"]].to_numpy().tolist()
+        assert text == page.percent(correct / total, *shift.accuracy_interval(correct, total))
+
+
+def test_all_kept_runs_are_of_committed_code_and_have_a_prediction_for_each_image():
+    runs = records.collect(ROOT / "results" / "measured")
+    assert len(runs) >= 8
+    for folder in {ROOT / folder for folder in runs["folder"]}:
+        record = records.read(folder)
+        assert record["code"]["commit"] and record["code"]["dirty"] is False
+        assert sorted(path.stem for path in (folder / "predictions").iterdir()) == sorted(record["tests"])
