@@ -189,19 +189,23 @@ def ability_curves(runs: pd.DataFrame, comparison: Comparison) -> dict[str, list
 
 
 def pairs(runs: pd.DataFrame) -> list[tuple[str, str]]:
-    """(original, other test set) for every original that has runs, in the order of the table."""
+    """(original, other test set) for every original that has runs, in the order of the table; a test set of which all
+    images were trained on is left out."""
     rows = runs[~runs["train_data"].isin(ORIGINALS) & ~runs["test_set"].isin(ORIGINALS.values())]
-    rows = rows[rows["test_set"] != rows["train_data"]]
+    rows = rows[(rows["test_set"] != rows["train_data"]) & (rows["clean_total"] > 0)]
     return list(dict.fromkeys(zip(rows["train_data"], rows["test_set"], strict=True)))
 
 
 def panel(runs: pd.DataFrame, train_data: str, test_set: str) -> Panel | None:
-    """The Panel of the runs trained on one set, of the first of PRESETS that has any with predictions, or None."""
-    rows = runs[(runs["train_data"] == train_data) & (runs["test_set"] == test_set)]
+    """The Panel of the runs trained on one set, of the first of PRESETS that has any with predictions, or None.
+
+    Runs that were trained on all of the test images are not in it.
+    """
+    rows = runs[(runs["train_data"] == train_data) & (runs["test_set"] == test_set) & (runs["clean_total"] > 0)]
     for preset in PRESETS:
-        read = [(row, read_predictions(row)) for row in rows[rows["preset"] == preset].itertuples()]
-        read = [(row, answers) for row, answers in read if answers is not None]
-        if read:
+        rows_read = [(row, read_predictions(row)) for row in rows[rows["preset"] == preset].itertuples()]
+        read = [(row, answers) for row, answers in rows_read if answers is not None]
+        if read and not np.any([answers.overlap for _, answers in read], axis=0).all():
             return _panel(*zip(*read, strict=True))
     return None
 

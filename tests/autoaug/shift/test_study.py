@@ -160,6 +160,13 @@ def test_a_panel_holds_runs_of_the_best_kind_on_images_that_are_clean_for_all(tm
     assert study.panel(runs, "synthetic10_harder", "synthetic10") is None
 
 
+def test_runs_that_were_trained_on_all_test_images_are_in_no_panel(tmp_path):
+    write(tmp_path, "synthetic10", {"synthetic10_harder": 0.5}, overlap=range(1000))
+    runs = collect(tmp_path)
+    assert (runs["clean_total"] == 0).all() and study.pairs(runs) == []
+    assert study.panel(runs, *BOTH) is None
+
+
 def test_histories_are_the_mean_of_the_seeds(tmp_path):
     for seed in range(2):
         run_id = write(tmp_path, "synthetic10", BOTH, seed)
