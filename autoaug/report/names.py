@@ -38,7 +38,8 @@ def data_labels(runs: pd.DataFrame) -> dict[str, str]:
 def group(name: str) -> str:
     """The heading under which a data set is shown."""
     family = datasets.DATASETS[name].family if name in datasets.DATASETS else ""
-    return {"cifar10": "Photographs", "synthetic10": "Drawn shapes"}.get(family, title(family))
+    groups = {"cifar10": "Photographs", "cifar10_half": "Photographs, in halves", "synthetic10": "Drawn shapes"}
+    return groups.get(family, title(family))
 
 
 def architecture(model: str, size: dict[str, int]) -> str:

@@ -47,21 +47,21 @@ def measured(results: Results) -> str:
     photographs = results.runs[results.runs["train_data"].map(_is_photographs)].drop_duplicates("run_id")
     if photographs.empty:
         return "Measured here: no run on CIFAR-10 or a reproduction of it yet, only on drawn shapes."
-    kinds = ", ".join(f"{count} {kind}" for kind, count in photographs["preset"].value_counts().items())
+    counts = photographs["preset"].value_counts().items()
+    kinds = ", ".join(f"{count} {preset} run{'s' * (count != 1)}" for preset, count in counts)
     sets = ", ".join(dict.fromkeys(results.label(name) for name in photographs["train_data"]))
     own = results.means[results.means["train_data"].map(_is_photographs)]
     own = own[own["train_data"] == own["test_set"]]
-    reach = f"; at home they get {percent(own['accuracy'].min())} to {percent(own['accuracy'].max())} %" * bool(
-        len(own)
-    )
+    ends = dict.fromkeys(percent(accuracy) for accuracy in (own["accuracy"].min(), own["accuracy"].max()))
+    reach = f", with {' to '.join(ends)} % right on their own test sets" * bool(len(own))
     return (
-        f"Measured here on CIFAR-10's photographs: {kinds} runs, trained on {sets}{reach}. "
+        f"Measured here on CIFAR-10's photographs: {kinds}, trained on {sets}{reach}. "
         "No reproduction has been compared yet."
     )
 
 
 def _is_photographs(name: str) -> bool:
-    return name in datasets.DATASETS and datasets.DATASETS[name].family == "cifar10"
+    return name in datasets.DATASETS and datasets.DATASETS[name].family in ("cifar10", "cifar10_half")
 
 
 def known_truth(results: Results) -> str:

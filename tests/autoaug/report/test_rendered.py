@@ -39,7 +39,7 @@ class Page(html.parser.HTMLParser):
 
 def render(results):
     notebook, page = ROOT / "notebooks" / "distribution_shift.ipynb", results / "report" / "index.html"
-    run = studies.Run(notebook, {}, studies.parameter_names(notebook), render=True)
+    run = studies.Run(notebook, {"measured_dir": ""}, studies.parameter_names(notebook), render=True)
     report.render(execution.execute([studies.Stage("report", (run,))], results, results / "data", jobs=1), page)
     return page
 
