@@ -29,7 +29,7 @@ lint: setup
 
 # Prints its tables; torch and torchvision are compared where `pip install -e '.[bench]'` has put them.
 bench: setup
-	for topic in augmentation datasets models training cluster; do PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/$$topic.py || exit 1; done
+	for topic in augmentation datasets models training runs cluster growth; do PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/$$topic.py || exit 1; done
 
 setup: .venv/ready
 
