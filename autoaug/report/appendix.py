@@ -12,6 +12,9 @@ from autoaug.report import names, provenance, tables
 from autoaug.report.page import folded, paragraphs, percent, together
 from autoaug.report.results import Results, rows
 
+_NUMBERS = ["run_id", "preset", "model", "family", "seed", "train_data", "test_set"]  # the rest is in each run's record
+_COUNTS = ["total", "correct", "overlap", "clean_total", "clean_correct", "accuracy", "low", "high"]
+
 
 def training(results: Results) -> HTML:
     """Training accuracy by epoch: a picture for each training set, a line for each family of models."""
@@ -56,14 +59,17 @@ def runs(results: Results) -> HTML:
     page, parts = results.page, []
     if len(results.runs):
         finished = [records.read(folder) for folder in results.runs["folder"].unique()]
+        numbers = results.accuracies[_NUMBERS + _COUNTS]
         gaps = shift.gap_table(results.accuracies, confidence=results.confidence)
         caption = f"Accuracy of every run on every test set, with exact {results.interval}."
         texts = tables.accuracy_rows(results)
-        parts.append(folded("Accuracy of every run", page.table("accuracy", texts, caption, results.accuracies)))
+        parts.append(folded("Accuracy of every run", page.table("accuracy", texts, caption, numbers)))
         if len(gaps):
             caption = f"What every run loses away from its own test set, with {results.interval} (Newcombe)."
             texts = tables.gap_rows(gaps, results)
-            parts.append(folded("Gap of every run", page.table("gap", texts, caption, gaps)))
+            parts.append(
+                folded("Gap of every run", page.table("gap", texts, caption, gaps[[*_NUMBERS, "gap", "low", "high"]]))
+            )
         caption = "The runs, with the code and packages that made them. A run's name holds its record."
         texts = provenance.runs(finished, results.labels)
         parts.append(folded("Provenance of the runs", page.table("runs", texts, caption)))
