@@ -165,7 +165,8 @@ def _cell(value: object) -> Markup:
         order = "" if np.isnan(value.value) else f"{value.value:.9g}"
         return Markup('<td class="number" data-order="{}">{}</td>').format(order, text)
     if isinstance(value, int | float | np.number):
-        return Markup('<td class="number" data-order="{}">{}</td>').format(value, f"{value:,}")
+        order = Markup(' data-order="{}"').format(value) if abs(value) >= 1_000 else ""
+        return Markup('<td class="number"{}>{}</td>').format(order, f"{value:,}")
     return Markup("<td>{}</td>").format(value)
 
 

@@ -161,9 +161,9 @@ def test_the_page_opens_without_errors_or_requests(browser, page):
 def test_the_contents_mark_the_section_that_is_read(browser):
     marked = "return [...document.querySelectorAll('nav a[aria-current]')].map(link => link.textContent)"
     wait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(browser, 20)
-    for heading in ("Method", "Training"):
+    for heading in ("Method", "Training-and-data"):
         browser.execute_script(f"document.getElementById('{heading}').scrollIntoView({{behavior: 'instant'}})")
-        wait.until(lambda found, heading=heading: found.execute_script(marked) == [heading])
+        wait.until(lambda found, heading=heading: found.execute_script(marked) == [heading.replace("-", " ")])
 
 
 def test_a_link_to_a_run_unfolds_its_row_and_pointing_at_a_published_model_names_it(browser):
