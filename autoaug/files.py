@@ -5,6 +5,8 @@ import json
 import math
 import os
 import pathlib
+import re
+import shutil
 import stat
 import tarfile
 import tempfile
@@ -12,8 +14,12 @@ import zlib
 from collections.abc import Callable
 from typing import IO, Any, NoReturn
 
+import psutil
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 """The checkout, or the folder that holds the installed packages."""
+
+_TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
@@ -24,7 +30,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{temporary_suffix()}")
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -36,6 +42,26 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_suffix() -> str:
+    """How the names of this process's temporary files and folders end, for `remove_left_over`."""
+    return f"{os.getpid()}.tmp"
+
+
+def remove_left_over(folder: str | os.PathLike[str], names: str = ".*") -> None:
+    """Remove temporary files and folders that processes which were killed have left in a folder, or one level below.
+
+    Those of processes that are alive stay.
+
+    Args:
+        folder: need not exist.
+        names: pattern of the names before `.<process id>.tmp`.
+    """
+    for path in [*pathlib.Path(folder).glob(f"{names}.tmp"), *pathlib.Path(folder).glob(f"*/{names}.tmp")]:
+        process = _TEMPORARY.fullmatch(path.name)
+        if process and not psutil.pid_exists(int(process[1])):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def require_regular(path: str | os.PathLike[str], most_bytes: int) -> None:

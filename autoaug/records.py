@@ -34,7 +34,7 @@ import pandas as pd
 from jaxtyping import Shaped
 
 from autoaug import recipes
-from autoaug.files import ROOT, read_json, write_atomically
+from autoaug.files import ROOT, read_json, remove_left_over, write_atomically
 
 _check_schema = fastjsonschema.compile(json.loads((pathlib.Path(__file__).parent / "record_schema.json").read_text()))
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -89,6 +89,8 @@ def imported_run_id(recipe: recipes.Recipe, data_name: str, weights: Iterable[Sh
 def start(folder, recipe, dataset, seed, parameters, kind="trained", workers=1, update="async"):
     """Write the unfinished record of a new run, or return that of the same run begun earlier.
 
+    What a killed process has left half written in the folder is removed.
+
     Args:
         folder: the run's folder, made if need be.
         recipe: `recipes.Recipe`.
@@ -102,6 +104,7 @@ def start(folder, recipe, dataset, seed, parameters, kind="trained", workers=1, 
         RecordError: the folder holds the record of another recipe, data set, seed, workers or update; it says which.
     """
     folder = pathlib.Path(folder)
+    remove_left_over(folder)
     record = {
         "format": 1,
         "status": "unfinished",

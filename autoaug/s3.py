@@ -18,7 +18,7 @@ import botocore.exceptions
 import platformdirs
 import urllib3.exceptions
 
-from autoaug.files import ArchiveError, unpack
+from autoaug.files import ArchiveError, remove_left_over, temporary_suffix, unpack
 
 _MOST_BYTES = 2**32  # of a job's results, unpacked
 _CONNECT_SECONDS, _READ_SECONDS = 10, 30
@@ -110,6 +110,7 @@ def fetch(url: str, folder: str | os.PathLike[str] | None = None) -> pathlib.Pat
     archives = [entry for entry in listing(url) if entry["Key"].endswith("/output/output.tar.gz")]
     (folder / "fetched").mkdir(parents=True, exist_ok=True)
     (folder / "runs").mkdir(exist_ok=True)
+    remove_left_over(folder)
     for entry in sorted(archives, key=lambda entry: entry["LastModified"]):
         marker = folder / "fetched" / hashlib.sha256(f"{entry['Key']} {entry['ETag']}".encode()).hexdigest()
         if not marker.exists():
@@ -121,7 +122,7 @@ def fetch(url: str, folder: str | os.PathLike[str] | None = None) -> pathlib.Pat
 def _fetch_archive(bucket: str, key: str, folder: pathlib.Path) -> None:
     """Download and unpack an archive beside the folder's runs, then put each of its runs into its place."""
     url = f"s3://{bucket}/{key}"
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=f".{temporary_suffix()}") as temporary:
         archive, unpacked = pathlib.Path(temporary) / "output.tar.gz", pathlib.Path(temporary) / "output"
         with expecting("the results of a job", url), archive.open("wb") as file:
             body = client().get_object(Bucket=bucket, Key=key)["Body"]

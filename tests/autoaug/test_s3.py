@@ -3,6 +3,7 @@
 import gzip
 import io
 import socket
+import subprocess
 import tarfile
 
 import boto3
@@ -93,6 +94,16 @@ def test_an_archive_that_leaves_its_folder_is_refused(bucket, tmp_path):
     with pytest.raises(s3.S3Error, match="s3://results/jobs/evil"):
         s3.fetch("s3://results/jobs")
     assert not list(tmp_path.rglob("outside"))
+
+
+def test_what_a_killed_fetch_has_left_is_removed(bucket, tmp_path):
+    with subprocess.Popen(["true"]) as process:
+        pass
+    left = tmp_path / "autoaug" / "s3" / "results" / "jobs" / f".abc.{process.pid}.tmp"
+    left.mkdir(parents=True)
+    (left / "output.tar.gz").touch()
+    s3.fetch("s3://results/jobs")
+    assert not left.exists()
 
 
 def test_what_is_not_there_is_named(bucket):

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import pathlib
 import queue
 import signal
 import subprocess
@@ -74,10 +73,10 @@ def train(
     shut_off = _shut_off(layout, options.open_ports)
     run_dir.mkdir(parents=True, exist_ok=True)
     options = dataclasses.replace(options, run_dir=run_dir.resolve())
-    with tempfile.TemporaryDirectory() as folder, interruption.held_back() as signals:
-        job = pathlib.Path(folder) / "job.npz"
-        job.write_bytes(job_file.pack(job_file.Assignment(recipe, dataset, options, test_sets)))
-        orders = {"layout": dataclasses.asdict(layout), "job": str(job), "startup_seconds": STARTUP_SECONDS}
+    with tempfile.TemporaryFile() as job, interruption.held_back() as signals:
+        job.write(job_file.pack(job_file.Assignment(recipe, dataset, options, test_sets)))
+        job.flush()
+        orders = {"layout": dataclasses.asdict(layout), "job": job.fileno(), "startup_seconds": STARTUP_SECONDS}
         with (run_dir / "cluster.log").open("ab") as log:
             code, error = _run_supervisor(orders, shut_off, log, signals, on_epoch)
     if signals:
@@ -136,8 +135,9 @@ def _run_supervisor(
     command = [sys.executable, "-m", "autoaug.training.cluster.supervisor"]
     command += ["--orders", json.dumps(orders | {"messages": write_end})]
     command = private_network.command(command) if shut_off else command
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-                               start_new_session=True, pass_fds=[write_end])  # fmt: skip
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                               text=True, errors="replace", start_new_session=True,
+                               pass_fds=[write_end, orders["job"]])  # fmt: skip
     os.close(write_end)
     assert process.stdin and process.stdout
     shown, deadline = _Shown(on_epoch), None
@@ -167,10 +167,12 @@ def _lines(streams: dict[Show, IO[str]]) -> Iterator[tuple[Show, str]]:
     lines: queue.Queue[tuple[Show, str]] = queue.Queue()
 
     def read(show: Show, stream: IO[str]) -> None:
-        with stream:
-            for line in stream:
-                lines.put((show, line))
-        lines.put((show, ""))  # the end
+        try:
+            with stream:
+                for line in stream:
+                    lines.put((show, line))
+        finally:
+            lines.put((show, ""))  # the end, also where reading failed
 
     for show, stream in streams.items():
         threading.Thread(target=read, args=(show, stream), daemon=True).start()

@@ -7,6 +7,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pandas as pd
@@ -35,12 +36,15 @@ def network_of(process):
     return pathlib.Path(f"/proc/{process}/ns/net").readlink()
 
 
-def test_two_asynchronous_workers_train_every_batch(tiny_dataset, tiny_recipe, tmp_path):
-    """In a network of their own, where the system makes one."""
-    epochs, networks = [], set()
+def test_two_asynchronous_workers_train_every_batch(tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
+    """In a network of their own, where the system makes one; what they train lies in no file that could be left."""
+    epochs, networks, temporary = [], set(), tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
 
     def look(history):
         epochs.append(len(history))
+        assert not list(temporary.iterdir())
         networks.update(network_of(task.pid) for task in psutil.Process().children(recursive=True))
 
     arguments = {"workers": 2, "seed": 3, "on_epoch": look, "open_ports": True}

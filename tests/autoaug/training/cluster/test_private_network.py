@@ -69,6 +69,14 @@ def test_workers_with_open_ports_train_only_where_that_is_asked_for(
     assert re.match(r"Open ports on this machine, as open_ports allows \(not here\)\. Whoever", capsys.readouterr().out)
 
 
+def test_text_that_is_not_utf_8_is_shown_and_keeps_nobody_waiting(tmp_path, monkeypatch, capsys):
+    script = r"import os; os.write(1, b'\xff is no text\nand so on\n')"
+    monkeypatch.setattr(private_network, "command", lambda _: [sys.executable, "-c", script])
+    with (tmp_path / "log").open("ab") as log:
+        assert launcher._run_supervisor({"job": log.fileno()}, True, log, [], None) == (0, None)
+    assert capsys.readouterr().out == "\N{REPLACEMENT CHARACTER} is no text\nand so on\n"
+
+
 def test_hosts_say_what_their_open_ports_grant(capsys):
     assert not launcher._shut_off(lay_out(["algo-1", "algo-2"], 2, "async"), open_ports=False)
     said = capsys.readouterr().out
