@@ -183,6 +183,18 @@ def _interpret(arrays: dict[str, np.ndarray]) -> Predictions:
     return Predictions(answers, confidence, log_likelihood, margin, labels, arrays["overlap"])
 
 
+def are_kept(run_dir: str | os.PathLike[str], record: dict[str, Any], name: str, sha256: str) -> bool:
+    """Whether a run holds its predictions on a test set with this hash, undamaged, as its record counts them."""
+    test = record["tests"].get(name, {})
+    if test.get("sha256") != sha256:
+        return False
+    try:
+        counts = read(pathlib.Path(run_dir) / "predictions" / f"{name}.npz").counts()
+    except records.RecordError:
+        return False
+    return counts.items() <= test.items()
+
+
 def keep(run_dir: str | os.PathLike[str], results_dir: str | os.PathLike[str]) -> pathlib.Path:
     """Copy a finished run to `results_dir/runs/<run id>/` in compact form: record, history, predictions.
 

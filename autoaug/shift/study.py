@@ -181,8 +181,7 @@ def ability_curves(runs: pd.DataFrame, comparison: Comparison) -> dict[str, list
     rows = runs[(runs["train_data"] == comparison.original) & (runs["preset"] == comparison.preset)]
     curves: dict[str, list] = {}
     for row in rows[rows["family"].isin(comparison.families)].drop_duplicates("run_id").itertuples():
-        path = pathlib.Path(row.folder) / "history.csv"
-        history = pd.read_csv(path) if path.exists() else pd.DataFrame()
+        history = histories.read(row.folder)
         if set(columns) <= set(history.columns):
             curves.setdefault(row.family, []).append(history[columns].dropna().to_numpy(float))
     return curves
