@@ -101,7 +101,8 @@ def evaluate_run(
     """Evaluate a trained model and finish its run's record.
 
     A test set that was evaluated already, with the same pixels and labels, is evaluated again only where its
-    predictions are missing, damaged or not those of the record. The predictions go to `run_dir/predictions/<test set>.npz`, in the whole form of `predictions`.
+    predictions are missing, damaged or not those of the record. They go to `run_dir/predictions/<test set>.npz`, in the
+    whole form of `predictions`.
 
     Args:
         model: the trained model.
@@ -144,5 +145,7 @@ def _trained_seconds(run_dir: pathlib.Path, record: dict[str, Any]) -> float:
         )
     seconds = math.fsum(history.get("seconds", [math.nan]))
     if not 0 <= seconds < math.inf:
-        raise records.RecordError(f"{run_dir / histories.FILE}: Expected the seconds of each epoch. Received: {seconds}")
+        raise records.RecordError(
+            f"{run_dir / histories.FILE}: Expected the seconds of each epoch. Received: {seconds}"
+        )
     return seconds

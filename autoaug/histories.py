@@ -37,7 +37,9 @@ def _table(names: list[str], lines: list[list[str]]) -> pd.DataFrame:
     if "epoch" not in names or len(set(names)) < len(names) or not all(map(_COLUMN.fullmatch, names)):
         raise ValueError(f"the columns {', '.join(names)[:200]!r}")
     columns = list(zip(*lines, strict=True)) or [()] * len(names)
-    table = pd.DataFrame({name: [float(cell or "nan") for cell in column] for name, column in zip(names, columns, strict=True)})
+    table = pd.DataFrame(
+        {name: [float(cell or "nan") for cell in column] for name, column in zip(names, columns, strict=True)}
+    )
     if table["epoch"].tolist() != list(range(1, len(table) + 1)):
         raise ValueError("epochs that do not count from 1")
     accuracies = table.filter(like="accuracy")

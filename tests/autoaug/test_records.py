@@ -37,7 +37,13 @@ def test_what_is_written_is_read(tmp_path):
 def test_only_finished_runs_are_collected(tmp_path):
     finished(tmp_path / "runs" / "done", synthetic10=TEST, other={**TEST, "correct": 61, "clean_correct": 54})
     records.start(tmp_path / "runs" / "begun", RECIPE, DATASET, seed=0, parameters=123)
-    (tmp_path / "runs" / "empty").mkdir()
+    for name in ("begun", "empty"):
+        (tmp_path / "runs" / name / "checkpoints").mkdir(parents=True)
+    records.start(tmp_path / "runs" / "trained", RECIPE, DATASET, seed=0, parameters=123)
+    (tmp_path / "runs" / "trained" / "checkpoints").mkdir()
+    (tmp_path / "runs" / "fetched").mkdir()
+    for path in ("trained/checkpoints/step-000000004.index", "fetched/history.csv", "begun/checkpoints/step-x.index"):
+        (tmp_path / "runs" / path).touch()
     table = records.collect(tmp_path)
     assert list(table.columns) == list(records.COLUMNS)
     assert table.run_id.tolist() == ["done", "done"]
@@ -46,7 +52,7 @@ def test_only_finished_runs_are_collected(tmp_path):
     assert [json.loads(recipe) for recipe in table.recipe] == [dataclasses.asdict(RECIPE)] * 2
     assert table.train_source.tolist() == ["drawn"] * 2
     assert table.test_source.tolist() == ["CIFAR-10 (JPEG copy)"] * 2
-    assert [folder.name for folder in records.unfinished(tmp_path)] == ["begun", "empty"]
+    assert [folder.name for folder in records.unfinished(tmp_path)] == ["fetched", "trained"]
 
 
 def test_nothing_to_collect(tmp_path):
