@@ -3,12 +3,14 @@
 import dataclasses
 import json
 import os
+import re
 import shutil
 import types
 
 import pytest
 
 from autoaug import files, recipes, records
+from autoaug.datasets import manifest
 
 RECIPE = recipes.get("wrn")
 DATASET = types.SimpleNamespace(
@@ -162,6 +164,16 @@ def test_the_versions_of_what_computes_are_recorded():
         ({"started": "2026-02-30T00:00:00Z"}, r"\$\.started: expected a time"),
         ({"packages": {"numpy": "=HYPERLINK(1)"}}, r"\$\.packages\.numpy must match pattern"),
         ({"machine": {"platform": "a\x1b[31m"}}, r"\$\.machine\.platform must match pattern"),
+        ({"machine": {"platform": "a\u202egnp.exe"}}, r"\$\.machine\.platform must match pattern"),
+        ({"machine": {"processor": "\ud800"}}, r"\$\.machine\.processor must match pattern"),
+        ({"recipe": dataclasses.asdict(RECIPE) | {"model": "evil"}}, r"\$\.recipe\.model must be one of"),
+        ({"recipe": dataclasses.asdict(RECIPE) | {"evil": "<b>"}}, r"\$\.recipe must not contain {'evil'}"),
+        (
+            {"recipe": dataclasses.asdict(RECIPE) | {"learning_rate": 10**400}},
+            r"\$\.recipe\.learning_rate must be smaller",
+        ),
+        ({"parameters": 10**400}, r"\$\.parameters must be smaller"),
+        ({"wall_seconds": 10**400}, r"\$\.wall_seconds must be smaller"),
     ],
 )
 def test_names_that_the_writer_does_not_make_are_refused(tmp_path, change, message):
@@ -186,6 +198,18 @@ def test_json_that_is_not_strict_is_refused_with_the_files_name(tmp_path, conten
     (tmp_path / "record.json").write_text(content)
     with pytest.raises(records.RecordError, match=rf"record\.json: .*{message}"):
         records.read(tmp_path)
+
+
+def test_the_schema_says_what_its_owners_say():
+    schema = json.loads((files.ROOT / "autoaug" / "record_schema.json").read_text())
+    recipe, label = schema["properties"]["recipe"]["properties"], re.compile(schema["definitions"]["label"]["pattern"])
+    assert recipe.keys() == dataclasses.asdict(RECIPE).keys()
+    assert recipe["model"]["enum"] == list(recipes.SHORT_NAMES)
+    assert schema["properties"]["seed"]["maximum"] == recipes.SEEDS[-1]
+    assert recipe["epochs"]["maximum"] == recipes.EPOCHS[-1]
+    characters = map(chr, range(2**16))
+    assert not [character for character in characters if manifest.is_label(character) != bool(label.match(character))]
+    assert manifest.is_label("копия, 画像 – ½") and not manifest.is_label("a" * 201)
 
 
 def test_pipes_and_devices_are_refused_at_once(tmp_path):
