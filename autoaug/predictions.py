@@ -19,6 +19,7 @@ import math
 import os
 import pathlib
 import sys
+import tokenize
 import zipfile
 import zlib
 from typing import IO, Any, NamedTuple
@@ -36,7 +37,7 @@ _MOST_CLASSES = 256  # the answers of a compact file are bytes
 _MOST_BYTES = 2**30
 _DAMAGE = (
     *(OSError, ValueError, LookupError, TypeError, EOFError, MemoryError, RuntimeError, SyntaxError),
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError),
 )  # what reading a damaged npz file was seen to raise
 _WHOLE = {"logits": ("f", 2), "labels": ("iu", 1), "overlap": ("b", 1)}  # name → kinds of type, dimensions
 _COMPACT = {"answers": ("iu", 1), "confidence": ("f", 1), "log_likelihood": ("f", 1), "margin": ("f", 1)} | {
