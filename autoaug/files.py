@@ -90,14 +90,23 @@ def read_text(path: str | os.PathLike[str], most_bytes: int = 2**24) -> str:
 
 
 def read_json(path: str | os.PathLike[str], most_bytes: int = 2**24) -> Any:
-    """What a regular file of at most 16 MiB holds in strict JSON: no NaN, no Infinity, every number a finite one.
+    """`parse_json` of a regular file of at most 16 MiB.
 
     Raises:
-        ValueError: it holds something else, or is nested too deeply.
+        ValueError: it holds something else.
         OSError: as for `require_regular`.
     """
+    return parse_json(read_text(path, most_bytes))
+
+
+def parse_json(text: str) -> Any:
+    """The value of a text in strict JSON: no NaN, no Infinity, every number a finite one.
+
+    Raises:
+        ValueError: it is something else, or is nested too deeply.
+    """
     try:
-        return json.loads(read_text(path, most_bytes), parse_constant=_refuse, parse_float=_finite)
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise ValueError("values nested too deeply") from None
 

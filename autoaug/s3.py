@@ -18,9 +18,10 @@ import botocore.exceptions
 import platformdirs
 import urllib3.exceptions
 
-from autoaug.files import ArchiveError, remove_left_over, temporary_suffix, unpack
+from autoaug.files import ArchiveError, parse_json, remove_left_over, temporary_suffix, unpack
 
 _MOST_BYTES = 2**32  # of a job's results, unpacked
+_MOST_JSON = 2**24
 _CONNECT_SECONDS, _READ_SECONDS = 10, 30
 _FAILURES = (
     *(botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError),
@@ -78,15 +79,33 @@ def listing(url: str) -> list[dict[str, Any]]:
     ]
 
 
-def read(url: str) -> bytes:
+def read(url: str, most_bytes: int = 2**28) -> bytes:
     """The bytes of an object.
 
     Raises:
-        S3Error: it cannot be read.
+        S3Error: it cannot be read, or is larger.
     """
     bucket, key = split(url)
     with expecting("an object that you may read", url):
-        return client().get_object(Bucket=bucket, Key=key)["Body"].read()
+        content = client().get_object(Bucket=bucket, Key=key)["Body"].read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise S3Error(f"{url}: Expected an object of at most {most_bytes:,} bytes. Received: a larger one")
+    return content
+
+
+def read_json(url: str) -> dict[str, Any]:
+    """What an object of at most 16 MiB holds in strict JSON: names with values.
+
+    Raises:
+        S3Error: it cannot be read, or holds something else.
+    """
+    content = read(url, _MOST_JSON)
+    try:
+        if not isinstance(value := parse_json(content.decode()), dict):
+            raise ValueError(f"{str(value)[:80]}, not names with values")
+    except ValueError as error:
+        raise S3Error(f"{url}: Expected an object in JSON. Received: {error}") from error
+    return value
 
 
 def fetch(url: str, folder: str | os.PathLike[str] | None = None) -> pathlib.Path:
