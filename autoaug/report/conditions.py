@@ -82,10 +82,12 @@ def _at_matched_ability(results: Results) -> HTML:
                 }
             )
     if not rows:
-        return paragraphs(["Matched ability needs runs that were evaluated after every epoch."])
+        return paragraphs(
+            ["Matched ability needs models of A that were tested on A and B while they were trained (evaluate_every)."]
+        )
     caption = (
         f"Models of B at matched ability, with {results.interval}: their accuracy on B minus what the probit line of "
-        "A's models, each epoch of them, gives at their accuracy on A. It counts specialising in hard images too."
+        "A's models, as they were trained, gives at their accuracy on A. It counts specialising in hard images too."
     )
     return results.page.table("matched-ability", pd.DataFrame(rows, dtype=object), caption)
 

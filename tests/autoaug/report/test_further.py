@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from report_runs import load, write_study
 
 from autoaug import known_images
 from autoaug.records import RecordError
@@ -12,6 +13,7 @@ from autoaug.report import conditions, further, noise
 from autoaug.shift import decomposition, two_sample
 
 VERSION = "cd" * 32
+PHOTOGRAPHS = ("cifar10_12k", "known_noisy")
 
 
 def written(results, name):
@@ -56,26 +58,29 @@ def test_the_statements_are_repeated_where_origin_and_difficulty_are_known(loade
     assert gaps[2] == pytest.approx(100 * (accuracies.aa - accuracies.ab), abs=0.3)  # strata of the same weights
 
 
-def test_wrong_labels_that_people_found_are_taken_off(loaded, tmp_path):
-    results = dataclasses.replace(loaded, measured_dir=tmp_path)
+def test_wrong_labels_that_people_found_are_taken_off(tmp_path):
+    """A set with ten per cent of labels wrong, and another with one."""
+    write_study(tmp_path, {name: dict.fromkeys(PHOTOGRAPHS, 0.7) for name in PHOTOGRAPHS})
+    results = load(tmp_path)
     html = noise.wrong_labels(results).data
     assert "not known: the models are too weak" in html or "not known: cleanlab is not installed" in html
     published, ours = written(results, "wrong-labels").to_dict("records")
     assert published["Wrong in A, %"].startswith("0.8 [") and published["Wrong in B, %"].startswith("1.3 [")
     assert published["Main effect"].startswith("7.8 [") and published["Without them"].startswith("7.2 [")
-    assert ours["Main effect"] == written_magnitude(results)
-    keep(tmp_path, "synthetic10", disputed=20)
-    keep(tmp_path, "synthetic10_harder", disputed=220)
+    further.magnitudes(results)
+    assert ours["Main effect"] == written(results, "magnitudes")["Main effect of the test set"].iloc[0]
+    keep(tmp_path, PHOTOGRAPHS[0], disputed=20)
+    keep(tmp_path, PHOTOGRAPHS[1], disputed=220)
     noise.wrong_labels(results)
     ours = written(results, "wrong-labels").iloc[1]
     assert (ours["Wrong in A, %"][:3], ours["Wrong in B, %"][:4]) == ("1.0", "11.0")
-    left = [float(ours[name].partition(" ")[0]) for name in ("Main effect", "Without them")]
+    left = [float(ours[name].partition(" ")[0].replace("−", "-")) for name in ("Main effect", "Without them")]
     assert left[0] - left[1] == pytest.approx(10, abs=0.11)
 
 
-def written_magnitude(results):
-    further.magnitudes(results)
-    return written(results, "magnitudes")["Main effect of the test set"].iloc[0]
+def test_drawn_labels_are_right(loaded):
+    noise.wrong_labels(loaded)
+    assert len(written(loaded, "wrong-labels")) == 1
 
 
 def test_scores_of_a_classifier_are_shown(loaded, tmp_path):
