@@ -1,12 +1,10 @@
 """The last sections of the report: training, data, every run, and where the numbers come from."""
 
-import pathlib
-
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from autoaug import datasets, plots, records, shift
+from autoaug import datasets, histories, plots, records, shift
 from autoaug.plots import training as training_plots
 from autoaug.report import names, provenance, tables
 from autoaug.report.page import folded, paragraphs, percent, together
@@ -18,21 +16,21 @@ _COUNTS = ["total", "correct", "overlap", "clean_total", "clean_correct", "accur
 
 def training(results: Results) -> HTML:
     """Training accuracy by epoch: a picture for each training set, a line for each family of models."""
-    histories: dict[str, dict[str, list[pd.DataFrame]]] = {}
+    panels: dict[str, dict[str, list[pd.DataFrame]]] = {}
     for row in rows(results.runs.drop_duplicates("run_id")):
-        path = pathlib.Path(row.folder) / "history.csv"
-        if path.exists():
-            panel = histories.setdefault(results.label(row.train_data), {})
-            panel.setdefault(f"{row.family} ({row.preset})", []).append(pd.read_csv(path))
-    if not histories:
+        history = histories.read(row.folder)
+        if "accuracy" in history and len(history):
+            panel = panels.setdefault(results.label(row.train_data), {})
+            panel.setdefault(f"{row.family} ({row.preset})", []).append(history)
+    if not panels:
         return paragraphs(["No run kept its history."])
     ends = [
         f"{family} on {title}: {percent(np.mean([run['accuracy'].iloc[-1] for run in part]))} %"
-        for title, panel in histories.items()
+        for title, panel in panels.items()
         for family, part in panel.items()
     ]
     caption = "Training accuracy by epoch: thin lines are runs, the line with marks is the mean of the seeds."
-    figure = training_plots.all_training_curves(histories)
+    figure = training_plots.all_training_curves(panels)
     return results.page.figure("training", figure, caption, "Training accuracy at the end: " + "; ".join(ends))
 
 
@@ -80,7 +78,9 @@ def runs(results: Results) -> HTML:
 
 def _not_counted(results: Results) -> list[str]:
     """Sentences about the runs that are left out."""
-    unfinished = [folder.name for folder in records.unfinished(results.results_dir)]
+    unfinished = [
+        str(folder.name.encode(errors="replace"), "utf-8") for folder in records.unfinished(results.results_dir)
+    ]
     texts = []
     if unfinished:
         texts.append(
