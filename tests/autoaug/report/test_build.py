@@ -49,7 +49,7 @@ SHOWN = {"notebook": "second", "render": True}
 
 @pytest.mark.parametrize("rendered", [0, 2])
 def test_a_study_without_one_page_is_refused_before_anything_runs(folder, rendered, capsys):
-    path = write_study(folder, [{"notebook": "first"}, *[SHOWN] * rendered])
+    path = write_study(folder, [{"notebook": "first"}, *(dict(SHOWN) for _ in range(rendered))])
     assert report.main(["--runs", str(path), "--results", str(folder / "results")]) == 2
     assert f"Expected one run with render: true. Received: {rendered}" in capsys.readouterr().err
     assert not (folder / "results").exists()
