@@ -48,7 +48,7 @@ def test_every_design_is_a_set_whose_outcome_was_written_down():
 
 
 def test_the_study_builds_what_it_trains_on_before_it_does():
-    """Halves, their models, the designs that these choose, three seeds of each of them and of the original; what tells them apart."""
+    """Halves, their models, the designs that these choose, trainings with three seeds, and what tells them apart."""
     halves, judges, designs, trainings, told_apart, page = studies.read(ROOT / "notebooks" / "known_truth.yml")
     assert halves.runs[0].parameters["sets"] == [*datasets.HALVES, "cifar10_12k"]
     assert [run.parameters["train_data"] for run in judges.runs] == list(datasets.HALVES)
