@@ -4,12 +4,14 @@ import ast
 import re
 
 import nbformat
+import numpy as np
 import papermill
 import pytest
 
 from autoaug import datasets, records
 from autoaug.files import ROOT
 from autoaug.report import execution
+from autoaug.shift import two_sample
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -115,3 +117,10 @@ def test_explore_augmentation_runs_from_top_to_bottom(tmp_path):
     assert (
         sum("image/png" in output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", [])) >= 6
     )
+
+
+def test_drawn_shapes_of_another_look_are_told_apart(tmp_path):
+    executed = execute("tell_apart", tmp_path, epochs=1)
+    scores = two_sample.read_scores(tmp_path / "results", "synthetic10", "synthetic10_different")
+    assert two_sample.told_apart(scores.a, scores.b, 0.95, np.random.default_rng(0), 300).auc > 0.9
+    assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")

@@ -95,10 +95,8 @@ def _at_matched_ability(results: Results) -> HTML:
 def _told_apart(results: Results) -> HTML:
     """Whether a classifier tells A's images from B's, for the pairs that one was trained on."""
     rows = []
-    folders = [folder for folder in (results.results_dir, results.measured_dir) if folder]
     for original, name in dict.fromkeys((pair.comparison.original, pair.name) for pair in results.pairs):
-        read = [two_sample.read_scores(folder, original, name) for folder in folders]
-        scores = next((one for one in read if one), None)
+        scores = results.scores(original, name)
         if scores is None:
             continue
         rng = results.rng("told apart", original, name)

@@ -80,16 +80,15 @@ def _line(results: Results, pair: Pair) -> dict[str, object]:
     if people[0] and people[1]:
         return line | _row(effect, people[0], people[1], _PEOPLE)
     try:
-        found = [_by_models(results, pair, name) for name in (pair.comparison.original, pair.name)]
-    except (label_noise.TooWeakError, ImportError, LookupError) as error:
-        return line | {"Main effect": estimate(effect), "Found by": f"not known: {_reason(error)}"}
-    return line | _row(effect, found[0], found[1], _MODELS)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, label_noise.TooWeakError):
-        return "the models are too weak"
-    return "cleanlab is not installed" if isinstance(error, ImportError) else str(error.args[0])
+        models = [_by_models(results, pair, name) for name in (pair.comparison.original, pair.name)]
+        reason = "the models' probabilities were not kept"
+    except label_noise.TooWeakError:
+        models, reason = [None, None], "the models are too weak"
+    except ImportError:
+        models, reason = [None, None], "cleanlab is not installed"
+    if models[0] and models[1]:
+        return line | _row(effect, models[0], models[1], _MODELS)
+    return line | {"Main effect": estimate(effect), "Found by": f"not known: {reason}"}
 
 
 def _by_people(results: Results, name: str) -> Estimate | None:
@@ -97,15 +96,14 @@ def _by_people(results: Results, name: str) -> Estimate | None:
     known = results.known_images(name)
     if known and known.disputed is not None:
         return _share(known.disputed, datasets.DATASETS[name].test_size, results.confidence)
-    drawn_from_cifar10 = name in ("cifar10", "cifar10_10k", "cifar10_30k", "cifar10_12k")
+    drawn_from_cifar10 = name == "cifar10" or name in datasets.ORIGINALS.values()  # of photographs: drawn sets are out
     return _disputed(results)[1] if drawn_from_cifar10 else None
 
 
-def _by_models(results: Results, pair: Pair, name: str) -> Estimate:
-    """cleanlab's share of wrong labels of a test set, by the mean probabilities of A's models.
+def _by_models(results: Results, pair: Pair, name: str) -> Estimate | None:
+    """cleanlab's share of wrong labels of a test set, by the mean probabilities of A's models; None if not kept.
 
     Raises:
-        LookupError: their probabilities were not kept.
         TooWeakError, ImportError: as `label_noise.estimated`.
     """
     runs = results.runs
@@ -114,11 +112,11 @@ def _by_models(results: Results, pair: Pair, name: str) -> Estimate:
         & (runs["test_set"] == name)
         & (runs["preset"] == pair.comparison.preset)
     ]
-    read = [study.read_predictions(row) for row in rows(chosen)]
-    logits = [answers.logits for answers in read if answers is not None and answers.logits is not None]
-    if not logits or read[0] is None:
-        raise LookupError("the models' probabilities were not kept")
-    clean = ~np.any([answers.overlap for answers in read if answers is not None], axis=0)
+    read = [answers for row in rows(chosen) if (answers := study.read_predictions(row)) is not None]
+    logits = [answers.logits for answers in read if answers.logits is not None]
+    if not logits:
+        return None
+    clean = ~np.any([answers.overlap for answers in read], axis=0)
     probabilities = np.mean([scipy.special.softmax(values[clean], axis=1) for values in logits], axis=0)
     rng = results.rng("wrong labels", *pair.about, name)
     return label_noise.estimated(probabilities, read[0].labels[clean], results.confidence, rng)

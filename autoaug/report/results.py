@@ -12,9 +12,10 @@ from autoaug import datasets, known_images, records, shift
 from autoaug.datasets.titles import title
 from autoaug.report import names
 from autoaug.report.page import Page
-from autoaug.shift import study
+from autoaug.shift import study, two_sample
 from autoaug.shift.contrasts import Cells, Stratum, contrasts
 from autoaug.shift.intervals import stream
+from autoaug.shift.two_sample import Scores
 from autoaug.shift.verdict import Verdict, compare
 
 NOTHING_COMPARED = "This needs models trained on an original and on its reproduction, and tested on both."
@@ -135,11 +136,24 @@ class Results:
         """A data set's name for readers."""
         return self.labels.get(name) or title(name)
 
+    @property
+    def folders(self) -> list[pathlib.Path]:
+        """Folders of results, the first counts."""
+        return [self.results_dir, *([self.measured_dir] if self.measured_dir else [])]
+
+    def versions(self, test_set: str) -> set[str]:
+        """Hashes of a test set that the runs were tested on."""
+        return set(self.runs.loc[self.runs["test_set"] == test_set, "test_sha256"])
+
     def known_images(self, name: str) -> known_images.KnownImages | None:
         """What is known of the images of a test set, of the version that the runs were tested on; or None."""
-        versions = set(self.runs.loc[self.runs["test_set"] == name, "test_sha256"])
-        read = [known_images.read(folder, name) for folder in (self.results_dir, self.measured_dir) if folder]
-        return next((known for known in read if known and known.test_sha256 in versions), None)
+        read = [known_images.read(folder, name) for folder in self.folders]
+        return next((known for known in read if known and known.test_sha256 in self.versions(name)), None)
+
+    def scores(self, a: str, b: str) -> Scores | None:
+        """A classifier's scores of A's and B's test images, of the versions that the runs were tested on; or None."""
+        read = [two_sample.read_scores(folder, a, b) for folder in self.folders]
+        return next((one for one in read if one and all(one.test_sha256[n] in self.versions(n) for n in (a, b))), None)
 
     def rng(self, *statement: str) -> np.random.Generator:
         """The random stream of one statement, named by what it is about: another statement changes nothing in it."""

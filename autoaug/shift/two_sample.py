@@ -21,10 +21,10 @@ from autoaug.shift.intervals import ends, require_confidence
 
 
 class Scores(NamedTuple):
-    """The names of A and of B, and for the test images of both their scores, higher where the classifier thinks of B,
-    and their classes. The images are those that are not among the training images of either set."""
+    """Names of A and of B with the `datasets.content_hash` of their test sets; and for the test images of both that are
+    not among the training images of either set, their scores, higher where the classifier thinks of B, and classes."""
 
-    names: tuple[str, str]
+    test_sha256: dict[str, str]
     a: Float[np.ndarray, " a"]
     labels_a: Int[np.ndarray, " a"]
     b: Float[np.ndarray, " b"]
@@ -115,13 +115,13 @@ def _auc(rank_sum, of_a, of_b):
 def write_scores(folder: str | os.PathLike[str], scores: Scores) -> pathlib.Path:
     """Write `told_apart/<A>+<B>.json` in a folder of results; returns the file. Scores are rounded to a thousandth."""
     content = {
-        "names": list(scores.names),
+        "test_sha256": scores.test_sha256,
         "a": scores.a.astype(float).round(3).tolist(),
         "labels_a": scores.labels_a.tolist(),
         "b": scores.b.astype(float).round(3).tolist(),
         "labels_b": scores.labels_b.tolist(),
     }
-    path = pathlib.Path(folder) / "told_apart" / f"{'+'.join(scores.names)}.json"
+    path = pathlib.Path(folder) / "told_apart" / f"{'+'.join(scores.test_sha256)}.json"
     write_atomically(path, json.dumps(content, separators=(",", ":")).encode() + b"\n")
     return path
 
@@ -137,6 +137,7 @@ def read_scores(folder: str | os.PathLike[str], a: str, b: str) -> Scores | None
         return None
     try:
         content = read_json(path)
+        hashes = {name: str(content["test_sha256"][name]) for name in (a, b)}
         sides = [np.array(content[name], float) for name in ("a", "b")]
         labels = [np.array(content[name], float) for name in ("labels_a", "labels_b")]
         for side, classes in zip(sides, labels, strict=True):
@@ -144,4 +145,4 @@ def read_scores(folder: str | os.PathLike[str], a: str, b: str) -> Scores | None
                 raise ValueError(f"scores of shape {side.shape} with classes of shape {classes.shape}")
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise RecordError(f"{path}: Expected scores of the images of two test sets. Received: {error}") from error
-    return Scores((a, b), sides[0], labels[0].astype(int), sides[1], labels[1].astype(int))
+    return Scores(hashes, sides[0], labels[0].astype(int), sides[1], labels[1].astype(int))

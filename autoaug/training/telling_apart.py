@@ -39,4 +39,5 @@ def scores(recipe: Recipe, a: datasets.Dataset, b: datasets.Dataset, run_dir: pa
     new = [~datasets.overlap(side.test_images, images) for side in (a, b)]
     logits = [predict(side.test_images[kept]) for side, kept in zip((a, b), new, strict=True)]
     of_a, of_b = (values[:, 1] - values[:, 0] for values in logits)
-    return Scores(names, of_a, a.test_labels[new[0]], of_b, b.test_labels[new[1]])
+    hashes = {side.name: side.test_sha256 for side in (a, b)}
+    return Scores(hashes, of_a, a.test_labels[new[0]], of_b, b.test_labels[new[1]])

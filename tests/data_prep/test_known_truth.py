@@ -8,9 +8,10 @@ import pytest
 import run_files
 
 from autoaug import datasets, predictions, recipes, studies
+from autoaug import known_images as kept_images
 from autoaug.datasets.batch_file import DatasetError
 from autoaug.files import ROOT
-from data_prep import drawing, folders, known_truth, margins, sources, subsets
+from data_prep import drawing, folders, known_images, known_truth, margins, sources, subsets
 from data_prep.known_truth import DESIGNS, choose
 
 LABELS = np.random.default_rng(0).permutation(np.arange(4_000) % 10)
@@ -196,6 +197,27 @@ def test_designs_are_built_and_described(halves):
         margins.of_images(values, "cifar10", "test", data_dir)
     noisy = read_manifest(data_dir, "known_noisy")["parts"]
     assert (noisy["training"]["wrong_labels"], "wrong_labels" in noisy["test"]) == (10, False)  # of 2 images a class
+
+
+def test_what_is_known_of_each_image_is_kept(halves, monkeypatch):
+    published, data_dir, results, write_run = halves
+    for name in datasets.HALVES:
+        write_run(name)
+    subsets.build(data_dir, list(DESIGNS), published, results_dir=results)
+    right = np.eye(10, dtype=int)[datasets.load("cifar10", data_dir).test_labels]  # people say what is right
+    monkeypatch.setattr(known_images, "peoples_labels", lambda folder: right)
+    table = known_images.write(data_dir, results, "folder of people's labels")
+    assert list(table.index) == ["cifar10_12k", *DESIGNS]
+    values, original = margins.cross_fitted(data_dir, results), kept_images.read(results, "cifar10_12k")
+    assert original.new is None and original.disputed is None  # of the training part; nobody was asked
+    for name in DESIGNS:
+        test, known = datasets.load_test(name, data_dir), kept_images.read(results, name)
+        _, _, arrays = files(data_dir, name, "test")
+        difficulty = -margins.of_images(values, name, "test", data_dir)
+        np.testing.assert_allclose(known.difficulty, difficulty, atol=0.0006)
+        assert known.test_sha256 == test.sha256
+        assert (0 if known.new is None else known.new.sum()) == arrays.get("new_look", np.zeros(1)).sum()
+        assert known.disputed == arrays.get("wrong_labels", np.zeros(1)).sum()
 
 
 def test_more_runs_change_nothing_until_the_sets_are_built_anew_together(halves):

@@ -88,9 +88,15 @@ def test_scores_of_a_classifier_are_shown(loaded, tmp_path):
     assert "no classifier was trained for that" in conditions.conditions(results).data
     rng, labels = np.random.default_rng(0), np.arange(500) % 10
     scores = two_sample.Scores(
-        ("synthetic10", "synthetic10_harder"), rng.normal(size=500), labels, rng.normal(1, 1, 500), labels
+        dict.fromkeys(("synthetic10", "synthetic10_harder"), "of another version"),
+        rng.normal(size=500),
+        labels,
+        rng.normal(1, 1, 500),
+        labels,
     )
     two_sample.write_scores(tmp_path, scores)
+    assert "no classifier was trained for that" in conditions.conditions(results).data
+    two_sample.write_scores(tmp_path, scores._replace(test_sha256=dict.fromkeys(scores.test_sha256, VERSION)))
     conditions.conditions(results)
     shown = written(results, "told-apart").iloc[0]
     assert shown["Area under the curve"] == pytest.approx(0.76, abs=0.03)

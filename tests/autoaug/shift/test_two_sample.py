@@ -62,12 +62,13 @@ def test_labels_have_to_fit_the_scores():
     [
         "{}",
         "[1]",
-        '{"a": [1], "labels_a": [1, 2], "b": [1], "labels_b": [1]}',
-        '{"a": [], "labels_a": [], "b": [1], "labels_b": [1]}',
-        '{"a": [NaN], "labels_a": [1], "b": [1], "labels_b": [1]}',
-        '{"a": [1], "labels_a": [1.5], "b": [1], "labels_b": [1]}',
-        '{"a": ["x"], "labels_a": [1], "b": [1], "labels_b": [1]}',
-        '{"a": [[1], [1, 2]], "labels_a": [1], "b": [1], "labels_b": [1]}',
+        '{"test_sha256": {"one": "a"}, "a": [1], "labels_a": [1], "b": [1], "labels_b": [1]}',
+        '{"test_sha256": {"one": "a", "other": "b"}, "a": [1], "labels_a": [1, 2], "b": [1], "labels_b": [1]}',
+        '{"test_sha256": {"one": "a", "other": "b"}, "a": [], "labels_a": [], "b": [1], "labels_b": [1]}',
+        '{"test_sha256": {"one": "a", "other": "b"}, "a": [NaN], "labels_a": [1], "b": [1], "labels_b": [1]}',
+        '{"test_sha256": {"one": "a", "other": "b"}, "a": [1], "labels_a": [1.5], "b": [1], "labels_b": [1]}',
+        '{"test_sha256": {"one": "a", "other": "b"}, "a": ["x"], "labels_a": [1], "b": [1], "labels_b": [1]}',
+        '{"test_sha256": {"one": "a", "other": "b"}, "a": [[1], [1, 2]], "labels_a": [1], "b": [1], "labels_b": [1]}',
     ],
 )
 def test_damaged_scores_are_named(tmp_path, content):

@@ -20,13 +20,15 @@ def test_colour_negatives_are_told_apart(tiny_dataset, tiny_recipe, tmp_path):
     )
     recipe = dataclasses.replace(tiny_recipe, augmentation="crop_flip_cutout")
     scores = telling_apart.scores(recipe, tiny_dataset, negatives, tmp_path / "run")
-    assert (scores.names, len(scores.a), len(scores.b)) == ((tiny_dataset.name, "negatives"), 40, 30)
+    assert scores.test_sha256 == {side.name: side.test_sha256 for side in (tiny_dataset, negatives)}
+    assert (len(scores.a), len(scores.b)) == (40, 30)
     trained_on = datasets.overlap(negatives.test_images, negatives.train_images)  # 10 of them
     np.testing.assert_array_equal(scores.labels_b, negatives.test_labels[~trained_on])
     found = two_sample.told_apart(scores.a, scores.b, 0.95, np.random.default_rng(0), 300)
     assert found.auc > 0.75 and found.p_value < 0.01
     two_sample.write_scores(tmp_path, scores)
-    kept = two_sample.read_scores(tmp_path, *scores.names)
+    kept = two_sample.read_scores(tmp_path, *scores.test_sha256)
+    assert kept.test_sha256 == scores.test_sha256
     np.testing.assert_allclose(kept.a, scores.a, atol=0.0006)
     np.testing.assert_array_equal(kept.labels_b, scores.labels_b)
     assert two_sample.read_scores(tmp_path, "a", "b") is None
