@@ -16,6 +16,10 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_QUIET = [  # else a kernel that is ended in the middle of a message may show a traceback of its own after the error
+    "--IPKernelApp.log_level=CRITICAL",
+    "--IPKernelApp.exec_lines=__import__('logging').getLogger('tornado').setLevel('CRITICAL')",
+]
 _WITHOUT_TEXT = ("image/png", "application/vnd.jupyter.widget-view+json")
 
 
@@ -94,7 +98,7 @@ class _Engine(Engine):
             stdout_file=stdout_file,
             stderr_file=stderr_file,
             log=logging.getLogger("papermill"),
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # else it may say that its end interrupted it
+            extra_arguments=_QUIET,
         )
         client.execution, client.shown = cls.execution, cls.shown
         with tempfile.TemporaryDirectory(prefix="autoaug-") as folder:

@@ -18,7 +18,7 @@ from autoaug.shift.intervals import stream
 from autoaug.shift.two_sample import Scores
 from autoaug.shift.verdict import Verdict, compare
 
-NOTHING_COMPARED = "This needs models trained on an original and on its reproduction, and tested on both."
+NOTHING_COMPARED = "A comparison needs models trained on an original and on its reproduction, and tested on both."
 
 
 @dataclasses.dataclass(frozen=True)

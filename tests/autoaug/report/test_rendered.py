@@ -154,7 +154,7 @@ def test_a_report_of_an_imported_model_without_predictions_and_of_one_without_it
     text = render(tmp_path).read_text()
     assert "1 paper run (the published recipe), 1 imported run" in text
     assert ">97.5</td>" in text and "among the training images are left out" in text
-    assert "This needs models trained on an original and on its reproduction" in text
+    assert "A comparison needs models trained on an original and on its reproduction" in text
     figure = (tmp_path / "report" / "figures" / "published.svg").read_text()
     assert "WRN-28-10, 200 epochs (imported)" in figure and "Not on this machine: CIFAR-10, CIFAR-10.1 v6" in text
 
