@@ -19,7 +19,7 @@ from typing import Any
 
 from autoaug import duration, recipes
 from autoaug.datasets import DATASETS, DESIGNS, EMBEDDED
-from autoaug.datasets.catalogue import partners
+from autoaug.datasets.catalogue import TEST_PARTS, partners
 from autoaug.sagemaker import instances
 from autoaug.sagemaker.options import LIMIT_HOURS, LaunchError, Options, expect
 
@@ -129,16 +129,17 @@ def default_test_sets(train_data: str, studied: Collection[str] = ()) -> tuple[s
     """What a model is tested on beside its own test set, so that the four accuracies of each comparison exist.
 
     These are the original or the reproductions of its training set, and the sets of the same kind that are for testing
-    only. Of the reproductions of a known truth, only those of the same study.
+    only, unless they are the test part of one that is there. Of the reproductions of a known truth, only those of the
+    same study.
 
     Args:
         train_data: name of the training set.
         studied: names of all training sets of the study.
     """
     compared = [name for name in partners(train_data) if name not in DESIGNS or name in studied]
-    family = DATASETS[train_data].family
+    family, tested = DATASETS[train_data].family, {train_data, *compared}
     only_tests = [name for name, spec in DATASETS.items() if spec.family == family and not spec.training_files]
-    return (*compared, *only_tests)
+    return (*compared, *(name for name in only_tests if TEST_PARTS.get(name) not in tested))
 
 
 def test_sets(training: Training, options: Options) -> list[str]:

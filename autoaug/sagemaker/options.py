@@ -36,7 +36,7 @@ class Options:
         checkpoints: S3 path of the run in the making; empty: one that belongs to this run alone.
         output: S3 path of the results; empty: s3://BUCKET/jobs.
         test_sets: names of test sets to evaluate on, besides that of the training data; empty: its original or its
-            reproductions, and all sets of its kind that are for testing only.
+            reproductions, and the sets of its kind that are for testing only.
         kms_key: encrypts results and source in S3.
         volume_kms_key: encrypts the disks.
         subnets: ids, of a VPC.

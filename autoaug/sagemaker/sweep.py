@@ -1,9 +1,9 @@
 """Trains a whole study on SageMaker, and renders its report.
 
-    python -m autoaug.sweep notebooks/study.yml --show      # what each run would take; needs no account
-    python -m autoaug.sweep notebooks/study.yml             # the same; submits what is neither finished nor in training
-    python -m autoaug.sweep notebooks/study.yml             # later: all is finished, so the report is rendered
-    python -m autoaug.sweep notebooks/study.yml --wait      # or all of it at once
+    python -m autoaug.sweep notebooks/full.yml --show       # what each run would take; needs no account
+    python -m autoaug.sweep notebooks/full.yml              # the same; submits what is neither finished nor in training
+    python -m autoaug.sweep notebooks/full.yml              # later: all is finished, so the report is rendered
+    python -m autoaug.sweep notebooks/full.yml --wait       # or all of it at once
 
 Of a study, the runs of train.ipynb become jobs, side by side; the data sets must be in the bucket, and the report is
 rendered here. Options are those of `options.Options`, as for `launch`.
@@ -25,11 +25,11 @@ from autoaug.sagemaker import collection, instances, job, launch, options
 from autoaug.sagemaker.launch import Progress, State
 from autoaug.sagemaker.options import LaunchError, Options
 
-_STUDY = ROOT / "notebooks" / "study.yml"
+_STUDY = ROOT / "notebooks" / "full.yml"
 _RESULTS = ROOT / "results" / "jobs"
 _KNOWN = {"model", "train_data", "seed", "workers", "update", "preset", "evaluate_every", *recipes.CHANGES}
 _EXAMPLE = (
-    "Example: python -m autoaug.sweep notebooks/study.yml --show --instance_type ml.g4dn.xlarge. "
+    "Example: python -m autoaug.sweep notebooks/full.yml --show --instance_type ml.g4dn.xlarge. "
     "Prices of an instance-hour: https://aws.amazon.com/sagemaker/pricing"
 )
 

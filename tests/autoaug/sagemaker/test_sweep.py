@@ -61,6 +61,8 @@ def test_a_wrong_study_is_refused(tmp_path, run, message):
 def test_of_any_study_the_trainings_become_jobs():
     quick = sweep.read_study(ROOT / "notebooks" / "runs.yml")
     assert [training.train_data for training in quick[:2]] == ["synthetic10", "synthetic10_harder"] and len(quick) == 12
+    assert len(sweep.read_study(ROOT / "notebooks" / "cifar10.2.yml")) == 6
+    assert len(sweep.read_study(ROOT / "notebooks" / "shake_shake.yml")) == 24
     known = sweep.read_study(ROOT / "notebooks" / "known_truth.yml")
     of_original = next(training for training in known if training.train_data == "cifar10_12k")
     assert of_original.parameters()["evaluate_every"] == 3
@@ -112,8 +114,7 @@ def test_the_recorded_requests_of_a_study_have_the_test_sets_of_its_four_accurac
     assert [request["HyperParameters"]["train_data"] for request in requests] == list(PAIR)
     for request in requests:
         paths = {c["ChannelName"]: c["DataSource"]["S3DataSource"]["S3Uri"] for c in request["InputDataConfig"]}
-        tests = {name.replace(".", "_").replace("-", "_"): name for name in (*PAIR, "cifar10.1-v4", "cifar10.1-v6",
-                                                                             "cifar10.2")}  # fmt: skip
+        tests = {name.replace(".", "_").replace("-", "_"): name for name in (*PAIR, "cifar10.1-v4", "cifar10.1-v6")}
         assert set(paths) == {*tests, "code", "sm_drivers"}
         assert {paths[channel] for channel in tests} == {f"s3://study/data/{name}/training" for name in tests.values()}
         metrics = {metric["Name"] for metric in request["AlgorithmSpecification"]["MetricDefinitions"]}
