@@ -10,6 +10,7 @@ import numpy as np
 
 from autoaug.datasets import DATASETS, channel_statistics, content_hash
 from autoaug.datasets.batch_file import write_batch
+from autoaug.files import read_json
 
 
 def training_folder(name, data_dir):
@@ -91,7 +92,7 @@ def condition(folder, recipe):
     if not path.exists():
         return "foreign"
     try:
-        manifest = json.loads(path.read_text())
+        manifest = read_json(path)
         name = manifest["name"]
     except (OSError, ValueError, LookupError, TypeError):
         return "damaged"

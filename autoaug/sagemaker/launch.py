@@ -8,6 +8,7 @@ telemetry opted out of by `sagemaker_config.json`, unless SAGEMAKER_USER_CONFIG_
 """
 
 import argparse
+import contextlib
 import dataclasses
 import enum
 import importlib.util
@@ -18,7 +19,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import boto3
@@ -143,8 +144,9 @@ def _missing_files(name: str, path: str) -> list[str]:
 
 def _training_hash(path: str) -> str | None:
     """SHA-256 that the channel's manifest states of the training part; None for a set that has none."""
-    manifest = json.loads(s3.read(f"{path}/manifest.json"))
-    return manifest["parts"].get("training", {}).get("sha256")
+    manifest = s3.read_json(f"{path}/manifest.json")
+    with _expecting_fields(f"{path}/manifest.json"):
+        return manifest["parts"].get("training", {}).get("sha256")
 
 
 def state_at_path(training: job.Training, chosen: Options, data_hash: str | None = None) -> State:
@@ -160,20 +162,30 @@ def state_at_path(training: job.Training, chosen: Options, data_hash: str | None
         return State.NEW
     if len(record_keys) != 1:
         raise LaunchError(f"{path}: Expected no objects, or one run. Received: {', '.join(keys[:3])}")
-    record = json.loads(s3.read(f"{path}/{record_keys[0]}"))
+    record = s3.read_json(f"{path}/{record_keys[0]}")
     expected = {"recipe": json.loads(json.dumps(dataclasses.asdict(training.recipe))), "seed": training.seed}
     expected |= {"workers": training.workers, "train_data": training.train_data}
-    there = {name: record[name] for name in ("recipe", "seed", "workers")}
-    there |= {"train_data": record["train_data"]["name"]}
-    if training.workers > 1:
-        expected["update"], there["update"] = training.update, record.get("update")
-    if data_hash:
-        expected["data"], there["data"] = data_hash, record["train_data"]["sha256"]
+    with _expecting_fields(f"{path}/{record_keys[0]}"):
+        there = {name: record[name] for name in ("recipe", "seed", "workers", "status")}
+        there |= {"train_data": record["train_data"]["name"], "tests": set(record["tests"])}
+        if training.workers > 1:
+            expected["update"], there["update"] = training.update, record.get("update")
+        if data_hash:
+            expected["data"], there["data"] = data_hash, record["train_data"]["sha256"]
     for name, value in expected.items():
         if there[name] != value:
             raise LaunchError(f"{path}: Expected {name} {value}. Received: the run of another, {there[name]}")
-    is_tested = set(job.test_sets(training, chosen)) <= set(record["tests"])
-    return State.FINISHED if record["status"] == "finished" and is_tested else State.BEGUN
+    is_tested = set(job.test_sets(training, chosen)) <= there["tests"]
+    return State.FINISHED if there["status"] == "finished" and is_tested else State.BEGUN
+
+
+@contextlib.contextmanager
+def _expecting_fields(url: str) -> Iterator[None]:
+    """Raise a LaunchError that names the address where a file of ours lacks what is asked of it inside."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError) as error:
+        raise LaunchError(f"{url}: Expected a file as it was written here. Received: one without {error}") from error
 
 
 def submit(configuration: dict[str, Any], wait: bool = False) -> str:

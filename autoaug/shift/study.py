@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from autoaug import predictions, recipes, records
+from autoaug import histories, predictions, recipes, records
 from autoaug.datasets import ORIGINALS
 from autoaug.shift.contrasts import Cells, Sides
 
@@ -181,8 +181,7 @@ def ability_curves(runs: pd.DataFrame, comparison: Comparison) -> dict[str, list
     rows = runs[(runs["train_data"] == comparison.original) & (runs["preset"] == comparison.preset)]
     curves: dict[str, list] = {}
     for row in rows[rows["family"].isin(comparison.families)].drop_duplicates("run_id").itertuples():
-        path = pathlib.Path(row.folder) / "history.csv"
-        history = pd.read_csv(path) if path.exists() else pd.DataFrame()
+        history = histories.read(row.folder)
         if set(columns) <= set(history.columns):
             curves.setdefault(row.family, []).append(history[columns].dropna().to_numpy(float))
     return curves
@@ -224,17 +223,6 @@ def _panel(rows, runs):
         logits=None if runs[0].logits is None else runs[0].logits[clean],
         left_out=int((~clean).sum()),
     )
-
-
-def histories(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """`family (preset), trained on …` → the mean of the seeds' history.csv, a row per epoch."""
-    parts: dict[str, list[pd.DataFrame]] = {}
-    for row in runs.drop_duplicates("run_id").itertuples():
-        path = pathlib.Path(row.folder) / "history.csv"
-        if path.exists():
-            label = f"{row.family} ({row.preset}), trained on {row.train_data}"
-            parts.setdefault(label, []).append(pd.read_csv(path))
-    return {label: pd.concat(tables).groupby("epoch", as_index=False).mean() for label, tables in parts.items()}
 
 
 def mean_over_seeds(runs: pd.DataFrame) -> pd.DataFrame:

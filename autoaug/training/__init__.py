@@ -32,6 +32,7 @@ def train(
     update: str = "async",
     test_sets: Sequence[LabelledImages] = (),
     evaluate_every: int = -1,
+    open_ports: bool = False,
 ) -> keras.Model:
     """Train a model, or go on from the newest good checkpoint of the same run.
 
@@ -41,7 +42,7 @@ def train(
     Args:
         recipe: what is trained.
         dataset: its training part is used.
-        run_dir, seed, checkpoint_epochs, checkpoint_minutes, evaluate_every: as for `options.RunOptions`.
+        run_dir, seed, checkpoint_epochs, checkpoint_minutes, evaluate_every, open_ports: as for `options.RunOptions`.
         on_epoch: called with the history after every epoch.
         workers: how many train: here, or one on each of SageMaker's hosts.
         update: how several workers update the model, one of `recipes.UPDATES`.
@@ -52,8 +53,9 @@ def train(
         The model after the last epoch.
 
     Raises:
-        ValueError: an argument is out of range; the training set is smaller than a batch for each worker; or there is
-            no device for each synchronous worker.
+        ValueError: an argument is out of range; the training set is smaller than a batch for each worker; there is no
+            device for each synchronous worker; or the ports of asynchronous ones would be open, and `open_ports` does
+            not allow it.
         ClusterError: a worker did not come up, or one ended without which the others cannot go on.
         records.RecordError: the folder belongs to another run, or another process is training it.
         run_checkpoints.DamagedCheckpointError: there are checkpoints and none is whole.
@@ -68,6 +70,7 @@ def train(
         evaluate_every=evaluate_every,
         workers=workers,
         update=update,
+        open_ports=open_ports,
     )
     launcher.check(recipe, len(dataset.train_labels) - recipe.validation_size, workers, update)
     if workers == 1:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import pytest
 
@@ -64,15 +65,26 @@ def test_a_seed_out_of_range_is_refused_with_the_range(seed):
     [
         {"epochs": 0},
         {"epochs": 2.5},
-        {"epochs": 100_001},
+        {"epochs": 10**18},
+        {"epochs": True},
         {"batch_size": 0},
         {"preset": "slow"},
         {"augmentation": "none"},
         {"model": "ss32"},
         {"learning_rate": 0.0},
+        {"learning_rate": math.inf},
+        {"learning_rate": "0.1"},
+        {"momentum": 5},
         {"momentum": 1.0},
         {"momentum": -0.1},
         {"clip_norm": 0.0},
+        {"clip_norm": -1},
+        {"clip_norm": math.nan},
+        {"batch_size": 10**18},
+        {"validation_size": 10**18},
+        {"size": {"depth": 10**9}},
+        {"size": {"depth": "10"}},
+        {"size": []},
         {"weight_decay": -1e-4},
     ],
 )

@@ -167,17 +167,6 @@ def test_runs_that_were_trained_on_all_test_images_are_in_no_panel(tmp_path):
     assert study.panel(runs, *BOTH) is None
 
 
-def test_histories_are_the_mean_of_the_seeds(tmp_path):
-    for seed in range(2):
-        run_id = write(tmp_path, "synthetic10", BOTH, seed)
-    path = tmp_path / "runs" / run_id / "history.csv"
-    first = pd.read_csv(path)
-    first.assign(accuracy=0.0).to_csv(path, index=False)
-    ((label, history),) = study.histories(collect(tmp_path)).items()
-    assert label == "wrn (quick), trained on synthetic10"
-    assert history["accuracy"].tolist() == (first["accuracy"] / 2).tolist() and history["epoch"].tolist() == [1, 2, 3]
-
-
 def test_curves_are_the_accuracies_on_both_test_sets_after_the_epochs_that_were_evaluated(tmp_path):
     for seed, train_data in enumerate((*BOTH, "synthetic10")):
         run_id = write(tmp_path, train_data, BOTH, seed)
