@@ -10,28 +10,33 @@ help:
 	@echo 'make test     all tests'
 	@echo 'make lint     style and types'
 	@echo 'make bench    speed and memory, side by side with what we compare against; damaged files'
-	@echo 'make setup    .venv alone, with Python 3.11 to 3.13; PYTHON=python3.12 names another than python3'
+	@echo 'make setup    .venv alone, with Python 3.11 to 3.13, and the Jupyter kernel "autoaug" for this user;'
+	@echo '              PYTHON=python3.12 names another than python3'
 	@echo 'make lock     both lock files from pyproject.toml; needs uv'
 
-report: setup
+report: .venv/ready
 	$(BIN)/python -m autoaug.report
 
 test: .venv/sagemaker
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-lab: setup
+lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
 
-lint: setup
+lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 # Prints its tables; torch and torchvision are compared where `pip install -e '.[bench]'` has put them.
-bench: setup
+bench: .venv/ready
 	for topic in augmentation datasets models training runs cluster growth fuzzing; do PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/$$topic.py || exit 1; done
 
+# The notebooks name the kernel "autoaug". Any Jupyter of this user finds it, as that of the checkout that was set up last;
+# .venv has one of its own, which Jupyter and papermill in .venv take.
 setup: .venv/ready
+	$(BIN)/python -m ipykernel install --user --name autoaug --display-name autoaug
+	@echo 'The Jupyter kernel "autoaug" of this user is now that of $(CURDIR)'
 
 # Python 3.11 to 3.13 with pip. The project itself comes last: its command `papermill` replaces papermill's. The file
 # `ready` is written at the end, so an interrupted set-up is done again.
@@ -41,6 +46,7 @@ setup: .venv/ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --no-compile --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
+	$(BIN)/python -m ipykernel install --sys-prefix --name autoaug --display-name autoaug
 	touch $@
 
 # SageMaker's SDK, which only launching and its tests need.

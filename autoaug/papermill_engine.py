@@ -1,4 +1,4 @@
-"""How notebooks are executed: the kernel behind sockets in a private folder, Ctrl-C and SIGTERM handed on to it."""
+"""How notebooks are executed: by this environment's Python, behind sockets in a private folder, signals handed on."""
 
 import asyncio
 import contextlib
@@ -11,10 +11,16 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+import ipykernel.kernelspec
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
+KERNEL = "autoaug"
+"""The name of the Jupyter kernel that the project's notebooks carry; `make setup` registers it."""
+
+_OWN_KERNELS = (KERNEL, "python3")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _QUIET = [  # else a kernel that is ended in the middle of a message may show a traceback of its own after the error
     "--IPKernelApp.log_level=CRITICAL",
@@ -106,14 +112,26 @@ class _Engine(Engine):
             client.execute()
 
 
+class _ThisEnvironment(KernelSpecManager):
+    """Knows one kernel: the Python that this process runs in."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        return KernelSpec(**ipykernel.kernelspec.get_kernel_dict())
+
+
 class _Client(PapermillNotebookClient):
     execution: Execution
     shown: bool
     folder: pathlib.Path
 
     def create_kernel_manager(self) -> Any:
-        """A manager whose kernel listens to sockets in a folder that only this user can open, not over TCP."""
+        """A manager whose kernel listens to sockets in a folder that only this user can open, not over TCP.
+
+        The kernel is of this environment, whichever checkout has registered the name last.
+        """
         manager = super().create_kernel_manager()
+        if manager.kernel_name in _OWN_KERNELS:
+            manager.kernel_spec_manager = _ThisEnvironment()
         manager.transport, manager.ip = "ipc", str(self.folder / "kernel")
         return manager
 

@@ -10,6 +10,7 @@ import pytest
 
 from autoaug import datasets, records
 from autoaug.files import ROOT
+from autoaug.papermill_engine import KERNEL
 from autoaug.report import execution
 from autoaug.shift import two_sample
 
@@ -24,7 +25,7 @@ class TestRules:
         assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
         assert len(notebook.cells) <= 30
         assert not [cell for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
-        assert notebook.metadata.kernelspec.name == "python3"
+        assert notebook.metadata.kernelspec == {"display_name": KERNEL, "language": "python", "name": KERNEL}
 
     def test_has_narrative_and_calls_but_no_definitions(self, path):
         notebook = nbformat.read(path, as_version=4)
@@ -45,7 +46,8 @@ class TestRules:
 
 def execute(name, tmp_path, **parameters):
     out = tmp_path / f"{name}.ipynb"
-    papermill.execute_notebook(ROOT / "notebooks" / f"{name}.ipynb", out, parameters, cwd=tmp_path, progress_bar=False)
+    notebook = ROOT / "notebooks" / f"{name}.ipynb"
+    papermill.execute_notebook(notebook, out, parameters, cwd=tmp_path, kernel_name="python3", progress_bar=False)
     return nbformat.read(out, as_version=4)
 
 

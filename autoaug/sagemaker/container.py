@@ -8,6 +8,7 @@ after an interruption. No process outlives this script, since the job ends only 
 
 import contextlib
 import ctypes
+import io
 import json
 import os
 import pathlib
@@ -17,6 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
@@ -35,9 +39,13 @@ _OUTPUT = pathlib.Path("/opt/ml/output")
 _NOTEBOOK = _ROOT / "notebooks" / "train.ipynb"
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 _PATIENCE = 30  # seconds for killed processes to end
+_CONVERSIONS: dict[str, Callable[[str], Any]] = {
+    "str": str, "int": int, "float": float, "dict": json.loads, "list": json.loads,
+    "bool": lambda word: {"true": True, "false": False}[word.lower()],
+}  # fmt: skip
 
 
-def parse(arguments):
+def parse(arguments: Sequence[str]) -> dict[str, Any]:
     """Parameters of the training notebook from `--name value`, each converted to the notebook's type of it.
 
     Raises:
@@ -48,17 +56,14 @@ def parse(arguments):
         name = name.removeprefix("--")
         kind = known.get(name, {}).get("inferred_type_name")
         try:
-            parameters[name] = {
-                "str": str, "int": int, "float": float, "dict": json.loads, "list": json.loads,
-                "bool": lambda word: {"true": True, "false": False}[word.lower()],
-            }[kind](text)  # fmt: skip
+            parameters[name] = _CONVERSIONS[kind](text)
         except (KeyError, ValueError) as error:
             expected = f"{name}, {kind}" if kind else f"a parameter of {', '.join(known)}"
             raise ValueError(f"Expected {expected}. Received: --{name} {text!r}") from error
     return parameters
 
 
-def link_data(folder):
+def link_data(folder: pathlib.Path) -> None:
     """Make a `data_dir` of the channels: `<folder>/<name>/training` for each data set that has one."""
     for name in DATASETS:
         channel = os.environ.get(f"SM_CHANNEL_{channel_name(name).upper()}")
@@ -67,16 +72,17 @@ def link_data(folder):
             (folder / name / "training").symlink_to(channel)
 
 
-def train(parameters):
+def train(parameters: dict[str, Any]) -> None:
     """Execute the training notebook; its executed copy and the run go to S3 whether it succeeds or not."""
     results, executed = pathlib.Path(CHECKPOINTS), pathlib.Path(CHECKPOINTS) / "train.ipynb"
     results.mkdir(parents=True, exist_ok=True)
-    _require_gpu()
+    _require_gpus(parameters.get("workers", 1))
     with tempfile.TemporaryDirectory() as data:
         link_data(pathlib.Path(data))
         try:
             papermill.execute_notebook(
                 str(_NOTEBOOK), str(executed), parameters | {"data_dir": data, "results_dir": str(results)},
+                kernel_name="python3",  # of the image, which knows no other
                 cwd=str(_ROOT), progress_bar=False, stdout_file=sys.stdout, stderr_file=sys.stderr,
             )  # fmt: skip
         finally:
@@ -87,18 +93,28 @@ def train(parameters):
                 print(f"test accuracy {name} {test['clean_correct'] / test['clean_total']:.4f}", flush=True)
 
 
-def _require_gpu():
-    """Raise unless TensorFlow sees a GPU where the host has one: its CPU would cost as much, and take far longer."""
-    if int(os.environ.get("SM_NUM_GPUS", 0)):
-        count = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
-        found = subprocess.run([sys.executable, "-c", count], check=True, capture_output=True, text=True).stdout.strip()
-        if found == "0":
-            raise ValueError(
-                f"Expected SM_NUM_GPUS={os.environ['SM_NUM_GPUS']} devices. Received: TensorFlow sees none"
-            )
+def _require_gpus(workers: int) -> None:
+    """Stop where a host has GPUs that nothing would be computed on: they cost as much, and a CPU takes far longer.
+
+    Raises:
+        ValueError: TensorFlow sees no GPU, or there are more than this host has workers.
+    """
+    gpus = int(os.environ.get("SM_NUM_GPUS", 0))
+    if not gpus:
+        return
+    count = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
+    seen = subprocess.run([sys.executable, "-c", count], check=True, capture_output=True, text=True).stdout.strip()
+    if seen == "0":
+        raise ValueError(f"Expected SM_NUM_GPUS={gpus} devices. Received: TensorFlow sees none")
+    here = workers if len(json.loads(os.environ["SM_HOSTS"])) == 1 else 1
+    if gpus > here:
+        raise ValueError(
+            f"Expected one host with workers={gpus} and update=sync, one worker for each of its GPUs; or an instance "
+            f"type with fewer GPUs. Received: workers={workers}, SM_NUM_GPUS={gpus}"
+        )
 
 
-def _copy_results(results, executed):
+def _copy_results(results: pathlib.Path, executed: pathlib.Path) -> None:
     """Record, history, predictions and notebook to output.tar.gz; record and newest checkpoint to model.tar.gz."""
     output, model = _OUTPUT / "data", pathlib.Path(os.environ["SM_MODEL_DIR"])
     for run in (record.parent for record in results.glob("runs/*/record.json")):
@@ -118,7 +134,7 @@ def _copy_results(results, executed):
         shutil.copy(executed, output)
 
 
-def _interrupt_kernels(_number, _frame):
+def _interrupt_kernels(_number: int, _frame: FrameType | None) -> None:
     """SIGTERM, where it arrives: the notebook's kernel ends its step, writes a checkpoint, and stops."""
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):  # it has just ended
@@ -126,7 +142,7 @@ def _interrupt_kernels(_number, _frame):
                 child.send_signal(signal.SIGINT)
 
 
-def _end_children():
+def _end_children() -> None:
     """Kill every process below this one, also what those start meanwhile and what their ends leave to this one."""
     deadline = time.monotonic() + _PATIENCE
     while (children := psutil.Process().children(recursive=True)) and time.monotonic() < deadline:
@@ -136,11 +152,12 @@ def _end_children():
         psutil.wait_procs(children, timeout=1)
 
 
-def main(arguments):
+def main(arguments: Sequence[str]) -> int:
     """Returns the exit status: 0; 1 with what failed in /opt/ml/output/failure; 143 after SIGTERM."""
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)  # orphans become our children, and end with us
     signal.signal(signal.SIGTERM, _interrupt_kernels)
-    sys.stdout.reconfigure(line_buffering=True)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     try:
         hosts, parameters = json.loads(os.environ["SM_HOSTS"]), parse(arguments)
         if os.environ["SM_CURRENT_HOST"] != hosts[0]:

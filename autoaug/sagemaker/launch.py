@@ -1,11 +1,10 @@
 """Launches a training on SageMaker: `job` describes it, this module checks what can be checked and submits it.
 
-    python -m autoaug.launch --model_name shake_shake_112 --train_data cifar102_30k --workers 1
+    python -m autoaug.launch --model wrn --train_data cifar105 --bucket BUCKET --role ARN
 
-Further options are those of `job.Options`; what is not given comes from AUTOAUG_BUCKET, AUTOAUG_ROLE and so on, or is
-the default. Region and credentials are boto3's to find. Neither TensorFlow nor numba is imported, so that a small
-machine can launch. SageMaker's SDK (`pip install -e '.[sagemaker]'`) is imported last, its telemetry opted out of by
-`sagemaker_config.json`, unless SAGEMAKER_USER_CONFIG_OVERRIDE names another file.
+Further options are those of `options.Options`. Region and credentials are boto3's to find. Neither TensorFlow nor numba
+is imported, so that a small machine can launch. SageMaker's SDK (requirements-sagemaker.lock) is imported last, its
+telemetry opted out of by `sagemaker_config.json`, unless SAGEMAKER_USER_CONFIG_OVERRIDE names another file.
 """
 
 import argparse
@@ -20,8 +19,8 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import boto3
 import botocore.exceptions
@@ -29,62 +28,38 @@ import botocore.exceptions
 from autoaug import recipes, s3
 from autoaug.datasets import DATASETS
 from autoaug.files import ROOT
-from autoaug.sagemaker import job
-from autoaug.sagemaker.job import LaunchError
+from autoaug.sagemaker import instances, job, options
+from autoaug.sagemaker.options import LaunchError, Options
+
+_EXAMPLE = (
+    "Example: python -m autoaug.launch --model wrn --train_data cifar105 --bucket my-bucket "
+    "--role arn:aws:iam::123456789012:role/training"
+)
 
 
-def options_from(given):
-    """`job.Options` of the given values, by name; one that is missing, None or empty comes from AUTOAUG_<NAME>.
-
-    Values from the environment are words, numbers, or JSON for lists and dictionaries.
-
-    Raises:
-        LaunchError: there is no such option, or a value is not what it should be.
-    """
-    fields = {field.name: field for field in dataclasses.fields(job.Options)}
-    if unknown := set(given) - set(fields):
-        raise LaunchError(f"Expected options of {', '.join(fields)}. Received: {', '.join(sorted(unknown))}")
-    values = {"bucket": "", "role": ""} | {name: value for name, value in given.items() if value not in (None, "")}
-    for name, field in fields.items():
-        text = os.environ.get(f"AUTOAUG_{name.upper()}", "")
-        if text and values.get(name) in (None, ""):
-            values[name] = text if field.type is str else _parsed(name, text)
-    for name, value in values.items():
-        values[name] = tuple(value) if isinstance(value, list) else value
-    return job.Options(**values)
-
-
-def _parsed(name, text):
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise LaunchError(f"Expected AUTOAUG_{name.upper()}, a value in JSON. Received: {text!r}") from error
-
-
-def launch(training, options):
+def launch(training: job.Training, chosen: Options) -> str:
     """Check and submit a job, saying what it may take; returns its name.
-
-    Args:
-        training: `job.Training`.
-        options: `job.Options`.
 
     Raises:
         LaunchError: something is not as it should be; nothing was created.
     """
-    configuration = job.describe(training, options)
-    progress = check(training, options)
+    configuration = job.describe(training, chosen)
+    require_account(chosen)
+    progress = check(training, chosen)
     if progress.state not in (State.NEW, State.BEGUN):
         received = progress.state.value + (f" by {progress.job}" if progress.job else "")
-        raise LaunchError(f"{job.checkpoint_path(training, options)}: Expected a run to train. Received: {received}")
-    print(announcement(training, options))
-    return submit(configuration, options.wait)
+        raise LaunchError(f"{job.checkpoint_path(training, chosen)}: Expected a run to train. Received: {received}")
+    print(announcement(training, chosen))
+    return submit(configuration, chosen.wait)
 
 
-def announcement(training, options):
+def announcement(training: job.Training, chosen: Options) -> str:
     """What a job may take, in a line."""
-    hours = training.hours(options.instance_type)
-    known = f"{hours:,.1f} h, {hours * training.workers:,.1f} instance-hours" if hours is not None else "unknown"
-    return f"{training.name}: {training.workers} × {options.instance_type}, estimated, not measured: {known}"
+    hours = training.hours(chosen.instance_type)
+    hosts = instances.hosts(chosen.instance_type, training.workers, training.update)
+    known = f"{hours:,.1f} h, {hours * hosts:,.1f} instance-hours" if hours is not None else "unknown"
+    tests = ", ".join(job.test_sets(training, chosen))
+    return f"{training.name}: {hosts} × {chosen.instance_type}, estimated, not measured: {known}; tested on {tests}"
 
 
 class State(enum.Enum):
@@ -94,6 +69,7 @@ class State(enum.Enum):
     BEGUN = "begun"
     IN_TRAINING = "in training"
     FINISHED = "finished"
+    UNKNOWN = "unknown"  # nobody could be asked
 
 
 class Progress(NamedTuple):
@@ -103,32 +79,51 @@ class Progress(NamedTuple):
     job: str | None = None
 
 
-def check(training: job.Training, options: job.Options) -> Progress:
-    """Check SDK, region, credentials, bucket, data and checkpoint path; returns how far the run has come.
+def require_account(chosen: Options) -> None:
+    """Stop unless there is all that a job needs: bucket, role, region, credentials, SDK, and the right to the bucket.
+
+    Raises:
+        LaunchError: naming everything that is missing, with the ways to give it.
+    """
+    missing = chosen.missing()
+    if not boto3.Session().region_name:
+        missing.append("a region: AWS_DEFAULT_REGION=eu-west-1, or aws configure")
+    if boto3.Session().get_credentials() is None:
+        missing.append("credentials of AWS: a role of this machine, AWS_PROFILE, or AWS_ACCESS_KEY_ID with its secret")
+    if importlib.util.find_spec("sagemaker") is None:
+        missing.append("SageMaker's SDK: pip install --requirement requirements-sagemaker.lock")
+    if missing:
+        raise LaunchError("\n    ".join(["Expected what a job needs. Missing:", *missing]))
+    try:
+        boto3.client("s3").head_bucket(Bucket=chosen.bucket)
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        raise LaunchError(f"s3://{chosen.bucket}: Expected a bucket that you may use. Received: {error}") from error
+
+
+def check(training: job.Training, chosen: Options) -> Progress:
+    """Check data and checkpoint path in the bucket; returns how far the run has come.
 
     Raises:
         LaunchError: something is not as it should be.
     """
-    if importlib.util.find_spec("sagemaker") is None:
-        raise LaunchError("Expected SageMaker's SDK: pip install -e '.[sagemaker]'. Received: it is not installed")
-    if not boto3.Session().region_name:
-        raise LaunchError("Expected a region, such as AWS_DEFAULT_REGION=eu-west-1. Received: none")
-    if boto3.Session().get_credentials() is None:
-        raise LaunchError("Expected credentials of AWS: a role, a profile, or AWS_ACCESS_KEY_ID. Received: none")
-    try:
-        boto3.client("s3").head_bucket(Bucket=options.bucket)
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-        raise LaunchError(f"s3://{options.bucket}: Expected a bucket that you may use. Received: {error}") from error
-    hashes = {name: _training_hash(name, path) for name, path in job.channels(training, options).items()}
-    state = state_at_path(training, options, hashes.get(training.train_data))
-    if state is not State.FINISHED and (name := _job_in_progress(training, options)):
+    channels = job.channels(training, chosen)
+    if missing := {name: files for name, path in channels.items() if (files := _missing_files(name, path))}:
+        raise LaunchError(
+            f"Expected the data sets of {training.name} in s3://{chosen.bucket}/data. Missing there: "
+            + "; ".join(f"{name} ({', '.join(files)})" for name, files in missing.items())
+            + ". Upload them: papermill notebooks/build_datasets.ipynb "
+            f"-y '{{sets: [{', '.join(missing)}], bucket: {chosen.bucket}}}'"
+        )
+    hashes = {name: _training_hash(path) for name, path in channels.items()}
+    state = state_at_path(training, chosen, hashes.get(training.train_data))
+    if state is not State.FINISHED and (name := _job_in_progress(training, chosen)):
         return Progress(State.IN_TRAINING, name)
     return Progress(state)
 
 
-def _job_in_progress(training, options):
+def _job_in_progress(training: job.Training, chosen: Options) -> str | None:
     """The name of the job, of those named as this training's, that uses its checkpoint path now; None if none does."""
-    client, path = boto3.client("sagemaker"), job.checkpoint_path(training, options)
+    client, path = boto3.client("sagemaker"), job.checkpoint_path(training, chosen)
     asked_for = {"StatusEquals": "InProgress", "NameContains": training.name}
     try:
         for page in client.get_paginator("list_training_jobs").paginate(**asked_for):
@@ -141,23 +136,26 @@ def _job_in_progress(training, options):
     return None
 
 
-def _training_hash(name, path):
-    """SHA-256 that the channel's manifest states of the training part, None for a test set; the files must be there."""
-    found, spec = {each["Key"] for each in s3.listing(path)}, DATASETS[name]
-    if missing := sorted({"manifest.json", *spec.training_files, spec.test_file} - found):
-        raise LaunchError(f"{path}: Expected the data set {name}. Missing: {', '.join(missing)}. Upload it first")
+def _missing_files(name: str, path: str) -> list[str]:
+    """The files of a data set that are not in its channel."""
+    there, spec = {entry["Key"] for entry in s3.listing(path)}, DATASETS[name]
+    return sorted({"manifest.json", *spec.training_files, spec.test_file} - there)
+
+
+def _training_hash(path: str) -> str | None:
+    """SHA-256 that the channel's manifest states of the training part; None for a set that has none."""
     manifest = s3.read_json(f"{path}/manifest.json")
     with _expecting_fields(f"{path}/manifest.json"):
         return manifest["parts"].get("training", {}).get("sha256")
 
 
-def state_at_path(training: job.Training, options: job.Options, data_hash: str | None = None) -> State:
-    """How far a run has come, by the record at its checkpoint path.
+def state_at_path(training: job.Training, chosen: Options, data_hash: str | None = None) -> State:
+    """How far a run has come, by the record at its checkpoint path; finished when it is tested on every test set.
 
     Raises:
         LaunchError: something else is there, or another run.
     """
-    path = job.checkpoint_path(training, options)
+    path = job.checkpoint_path(training, chosen)
     keys = [found["Key"] for found in s3.listing(path)]
     record_keys = [key for key in keys if re.fullmatch(r"runs/[^/]+/record\.json", key)]
     if not keys:
@@ -169,7 +167,7 @@ def state_at_path(training: job.Training, options: job.Options, data_hash: str |
     expected |= {"workers": training.workers, "train_data": training.train_data}
     with _expecting_fields(f"{path}/{record_keys[0]}"):
         there = {name: record[name] for name in ("recipe", "seed", "workers", "status")}
-        there |= {"train_data": record["train_data"]["name"]}
+        there |= {"train_data": record["train_data"]["name"], "tests": set(record["tests"])}
         if training.workers > 1:
             expected["update"], there["update"] = training.update, record.get("update")
         if data_hash:
@@ -177,7 +175,8 @@ def state_at_path(training: job.Training, options: job.Options, data_hash: str |
     for name, value in expected.items():
         if there[name] != value:
             raise LaunchError(f"{path}: Expected {name} {value}. Received: the run of another, {there[name]}")
-    return State.FINISHED if there["status"] == "finished" else State.BEGUN
+    is_tested = set(job.test_sets(training, chosen)) <= there["tests"]
+    return State.FINISHED if there["status"] == "finished" and is_tested else State.BEGUN
 
 
 @contextlib.contextmanager
@@ -189,7 +188,7 @@ def _expecting_fields(url: str) -> Iterator[None]:
         raise LaunchError(f"{url}: Expected a file as it was written here. Received: one without {error}") from error
 
 
-def submit(configuration, wait=False):
+def submit(configuration: dict[str, Any], wait: bool = False) -> str:
     """Send the source and create the job of a configuration from `job.describe`; returns the job's name."""
     os.environ.setdefault(
         "SAGEMAKER_USER_CONFIG_OVERRIDE", str(ROOT / "autoaug" / "sagemaker" / "sagemaker_config.json")
@@ -224,7 +223,7 @@ def submit(configuration, wait=False):
     return trainer._latest_training_job.training_job_name
 
 
-def stage(folder):
+def stage(folder: str | os.PathLike[str]) -> None:
     """Copy the source that a job runs into a folder; `code_version.json` is what `records.code_version` says of it."""
     from autoaug import records
 
@@ -238,26 +237,24 @@ def stage(folder):
     (pathlib.Path(folder) / "code_version.json").write_text(json.dumps(records.code_version()))
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0, or 2 where something was not as it should be."""
-    parser = argparse.ArgumentParser(prog="python -m autoaug.launch", description="Launch a training on SageMaker.")
-    parser.add_argument("--model_name", required=True, help="long or short name of the model")
+    parser = argparse.ArgumentParser(
+        prog="python -m autoaug.launch", description="Launch a training on SageMaker.", epilog=_EXAMPLE
+    )
+    parser.add_argument("--model", "--model_name", required=True, help="long or short name of the model")
     parser.add_argument("--train_data", required=True, help="name of the data set")
-    parser.add_argument("--workers", type=int, default=1, help="number of hosts")
-    parser.add_argument("--update", default="async", help="of several workers: async or sync")
-    parser.add_argument("--preset", default="paper", help="paper or quick")
-    parser.add_argument("--epochs", type=int, default=0, help="0: as the preset says")
-    parser.add_argument("--seed", type=int, default=0, help="of all random choices")
-    fields = dataclasses.fields(job.Options)
-    for field in fields:
-        kind = str if field.type is str else json.loads
-        parser.add_argument(f"--{field.name}", type=kind, help=f"AUTOAUG_{field.name.upper()}; see job.Options")
+    parser.add_argument("--workers", type=int, default=1, help="how many train (default: 1)")
+    parser.add_argument("--update", default="async", help="of several workers: async or sync (default: async)")
+    parser.add_argument("--preset", default="paper", help="paper, small or quick (default: paper)")
+    parser.add_argument("--epochs", type=int, default=0, help="0: as the preset says (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of all random choices (default: 0)")
+    options.add_to(parser)
     given = parser.parse_args(arguments)
     try:
-        recipe = recipes.get(given.model_name, given.preset)
-        recipe = dataclasses.replace(recipe, epochs=given.epochs or recipe.epochs)
+        recipe = recipes.variant(given.model, given.preset, epochs=given.epochs)
         training = job.Training(recipe, given.train_data, given.seed, given.workers, given.update)
-        print(launch(training, options_from({field.name: getattr(given, field.name) for field in fields})))
+        print(launch(training, options.from_arguments(given)))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

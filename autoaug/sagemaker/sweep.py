@@ -1,50 +1,62 @@
-"""Launches a whole study on SageMaker: all of its runs that are neither finished nor in training.
+"""Trains a whole study on SageMaker, and renders its report.
 
-    python -m autoaug.sweep --show                          # what each run would take; submits nothing
-    python -m autoaug.sweep [notebooks/study.yml]           # the same, then submits
+    python -m autoaug.sweep notebooks/full.yml --show       # what each run would take; needs no account
+    python -m autoaug.sweep notebooks/full.yml              # the same; submits what is neither finished nor in training
+    python -m autoaug.sweep notebooks/full.yml              # later: all is finished, so the report is rendered
+    python -m autoaug.sweep notebooks/full.yml --wait       # or all of it at once
 
-Bucket, role and other options come from AUTOAUG_BUCKET, AUTOAUG_ROLE and so on, as for `launch`.
+Of a study, the runs of train.ipynb become jobs, side by side; the data sets must be in the bucket, and the report is
+rendered here. Options are those of `options.Options`, as for `launch`.
 """
 
 import argparse
+import dataclasses
 import itertools
 import pathlib
+import signal
 import sys
 from collections.abc import Sequence
 
 import pandas as pd
 
-from autoaug import recipes, studies
+from autoaug import recipes, s3, studies
 from autoaug.files import ROOT
-from autoaug.sagemaker import job, launch
-from autoaug.sagemaker.job import LaunchError
+from autoaug.sagemaker import collection, instances, job, launch, options
+from autoaug.sagemaker.launch import Progress, State
+from autoaug.sagemaker.options import LaunchError, Options
 
-_STUDY = ROOT / "notebooks" / "study.yml"
-_KNOWN = {"model", "train_data", "seed", "workers", "update", "preset", *recipes.CHANGES}
+_STUDY = ROOT / "notebooks" / "full.yml"
+_RESULTS = ROOT / "results" / "jobs"
+_KNOWN = {"model", "train_data", "seed", "workers", "update", "preset", "evaluate_every", *recipes.CHANGES}
+_EXAMPLE = (
+    "Example: python -m autoaug.sweep notebooks/full.yml --show --instance_type ml.g4dn.xlarge. "
+    "Prices of an instance-hour: https://aws.amazon.com/sagemaker/pricing"
+)
 
 
 def read_study(path: pathlib.Path) -> list[job.Training]:
-    """The trainings of a study, whose runs are all of train.ipynb; a stage does not wait for the one before.
+    """The trainings of a study, which are its runs of train.ipynb; a stage does not wait for the one before.
 
     Raises:
         LaunchError: naming the file and the run, what was expected and what was received.
     """
     try:
-        runs = [run for stage in studies.read(path) for run in stage.runs]
+        runs = [run for stage in studies.read(path) for run in stage.runs if run.notebook.stem == "train"]
     except studies.StudyError as error:
         raise LaunchError(str(error)) from error
+    if not runs:
+        raise LaunchError(f"{path}: Expected runs of train. Received: none")
     trainings = []
     for number, run in enumerate(runs, 1):
-        if run.notebook.stem != "train" or not {"model", "train_data"} <= set(run.parameters) <= _KNOWN:
+        if not {"model", "train_data"} <= set(run.parameters) <= _KNOWN:
             names = ", ".join(sorted(_KNOWN))
-            received = f"{run.notebook.stem} {run.parameters}"
             raise LaunchError(
-                f"{path}, run {number}: Expected train with model, train_data, and of {names}. Received: {received}"
+                f"{path}, training {number}: Expected model, train_data, and of {names}. Received: {run.parameters}"
             )
         try:
             trainings.append(_training(**run.parameters))
         except (ValueError, TypeError) as error:
-            raise LaunchError(f"{path}, run {number}: {error}") from error
+            raise LaunchError(f"{path}, training {number}: {error}") from error
     return trainings
 
 
@@ -55,49 +67,141 @@ def _training(
     seed: int = 0,
     workers: int = 1,
     update: str = "async",
+    evaluate_every: int = -1,
     **changes: object,
 ) -> job.Training:
     """What train.ipynb trains with these parameters, its defaults included."""
-    return job.Training(recipes.variant(model, preset, **changes), train_data, seed, workers, update)
+    return job.Training(recipes.variant(model, preset, **changes), train_data, seed, workers, update, evaluate_every)
 
 
-def plan(trainings: Sequence[job.Training], options: job.Options) -> pd.DataFrame:
-    """Check every training; returns a DataFrame with a row each: job, preset, seed, state (of `launch.State`),
-    trained_by (the name of a job), estimated hours, instance_hours.
+def options_of(trainings: Sequence[job.Training], chosen: Options) -> list[Options]:
+    """The options of each training: its test sets are those that it is compared with in this study."""
+    studied = {training.train_data for training in trainings}
+    return [
+        dataclasses.replace(chosen, test_sets=chosen.test_sets or job.default_test_sets(training.train_data, studied))
+        for training in trainings
+    ]
+
+
+def progress_of(trainings: Sequence[job.Training], chosen: Options) -> list[Progress]:
+    """How far each training has come, by what is in the bucket and in training.
+
+    Raises:
+        LaunchError: as for `launch.require_account` and `launch.check`.
+        s3.S3Error: the bucket cannot be read.
+    """
+    launch.require_account(chosen)
+    pairs = zip(trainings, options_of(trainings, chosen), strict=True)
+    return [launch.check(training, of_training) for training, of_training in pairs]
+
+
+def plan(trainings: Sequence[job.Training], chosen: Options, progress: Sequence[Progress]) -> pd.DataFrame:
+    """What each training takes: job, preset, seed, state, trained_by (the name of a job), hours, instance_hours.
 
     The estimates are those of `job.Training.hours`: not measured. What is finished costs nothing more.
 
     Raises:
-        LaunchError: as for `launch.check`.
+        LaunchError: as for `job.describe`.
     """
     rows = []
-    for training in trainings:
-        job.describe(training, options)
-        progress, hours = launch.check(training, options), training.hours(options.instance_type)
+    for training, of_training, come in zip(trainings, options_of(trainings, chosen), progress, strict=True):
+        hosts = job.describe(training, of_training)["compute"]["instance_count"]
+        hours = training.hours(chosen.instance_type)
         hours = float("nan") if hours is None else hours
         row = {"job": training.name, "preset": training.recipe.preset, "seed": training.seed}
-        row |= {"state": progress.state.value, "trained_by": progress.job or "–"}
-        rows.append(row | {"hours": hours, "instance_hours": hours * training.workers})
+        row |= {"state": come.state.value, "trained_by": come.job or "–"}
+        rows.append(row | {"hours": hours, "instance_hours": hours * hosts})
     return pd.DataFrame(rows)
 
 
+def summary(table: pd.DataFrame, trainings: Sequence[job.Training], chosen: Options) -> str:
+    """The plan as text: each run, each model, the total, other instances, and what spot instances change."""
+    due = _is_due(table)
+    models = table["instance_hours"].groupby([training.recipe.model for training in trainings], sort=False)
+    lines = [table.to_string(index=False, float_format="{:,.1f}".format), ""]
+    lines += [f"{model}: {len(hours)} runs, {hours.sum():,.1f} instance-hours" for model, hours in models]
+    total = f"{table['instance_hours'][due].sum():,.1f} instance-hours of {chosen.instance_type}"
+    lines.append(f"To train: {due.sum()} of {len(table)} runs, {total}, estimated, not measured.")
+    others = {name: _hours_on(name, trainings, due) for name in instances.COMPARED if name != chosen.instance_type}
+    listed = [f"{name} {hours:,.1f} h" for name, hours in others.items() if hours is not None]
+    lines.append("Instance-hours of the same on other instances, several GPUs with as many synchronous workers: "
+                 f"{', '.join(listed) or 'unknown'}.")  # fmt: skip
+    spot = sum(
+        job.describe(training, chosen)["compute"]["enable_managed_spot_training"]
+        for training in itertools.compress(trainings, due)
+    )
+    lines.append(
+        f"On spot instances (spot: {chosen.spot}): {spot} of the {due.sum()} runs. They take the same hours at a lower "
+        "price, and wait for capacity; an interrupted run goes on from a checkpoint at most 10 minutes old."
+    )
+    return "\n".join([*lines, "Prices of an instance-hour: https://aws.amazon.com/sagemaker/pricing"])
+
+
+def _is_due(table: pd.DataFrame) -> pd.Series:
+    """Which trainings a job is still to be submitted for, as far as is known."""
+    return table["state"].isin([State.NEW.value, State.BEGUN.value, State.UNKNOWN.value])
+
+
+def _hours_on(instance_type: str, trainings: Sequence[job.Training], due: pd.Series) -> float | None:
+    """Instance-hours of the trainings that are due, each on one instance of a type; None where some are not known."""
+    gpus = instances.gpus(instance_type)
+    several = {"workers": gpus, "update": "sync"} if gpus > 1 else {"workers": 1}
+    hours = [
+        dataclasses.replace(training, **several).hours(instance_type)
+        for training in itertools.compress(trainings, due)
+        if training.recipe.batch_size % gpus == 0
+    ]
+    known = [each for each in hours if each is not None]
+    return sum(known) if len(known) == due.sum() else None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0, or 2 where something was not as it should be."""
-    parser = argparse.ArgumentParser(prog="python -m autoaug.sweep", description="Launch a study on SageMaker.")
+    """Returns the exit status: 0; 1 where a job failed or the report; 2 where something was not as it should be."""
+    parser = argparse.ArgumentParser(
+        prog="python -m autoaug.sweep",
+        description="Train a study on SageMaker, and render its report.",
+        epilog=_EXAMPLE,
+    )
     parser.add_argument("study", nargs="?", type=pathlib.Path, default=_STUDY, help="what to train, in YAML")
     parser.add_argument("--show", action="store_true", help="say what it would take, and submit nothing")
+    parser.add_argument("--results", type=pathlib.Path, default=_RESULTS, help=f"gets runs and report ({_RESULTS})")
+    options.add_to(parser)
     given = parser.parse_args(arguments)
     try:
-        trainings, options = read_study(given.study), launch.options_from({})
-        table = plan(trainings, options)
-        due = table["state"].isin([launch.State.NEW.value, launch.State.BEGUN.value])
-        print(table.to_string(index=False, float_format="{:,.1f}".format))
-        hours = table["instance_hours"][due].sum()
-        print(f"To train: {due.sum()} of {len(table)} runs, {hours:,.1f} instance-hours of {options.instance_type}, "
-              "estimated, not measured.", flush=True)  # fmt: skip
-        for training in itertools.compress(trainings, due & (not given.show)):
-            print(launch.submit(job.describe(training, options)), flush=True)
+        trainings, chosen = read_study(given.study), options.from_arguments(given)
+        try:
+            progress = progress_of(trainings, chosen)
+        except ValueError as error:
+            if not given.show:
+                raise
+            print(f"How far the runs have come is unknown. {error}\n")
+            progress = [Progress(State.UNKNOWN)] * len(trainings)
+        table = plan(trainings, chosen, progress)
+        print(summary(table, trainings, chosen), flush=True)
+        return 0 if given.show else _train(trainings, chosen, table, given.results)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    return 0
+    except KeyboardInterrupt:
+        print("The jobs that were submitted go on. The same command finds them.", file=sys.stderr)
+        return 128 + signal.SIGINT
+
+
+def _train(trainings: Sequence[job.Training], chosen: Options, table: pd.DataFrame, results: pathlib.Path) -> int:
+    """Submit what is due; with `wait`, or when nothing is in training, see to the end, and render. Returns a status."""
+    names = [name for name in table["trained_by"] if name != "–"]
+    pairs = zip(trainings, options_of(trainings, chosen), strict=True)
+    for training, of_training in itertools.compress(pairs, _is_due(table)):
+        names.append(launch.submit(job.describe(training, of_training)))
+        print(names[-1], flush=True)
+    if names and not chosen.wait:
+        print(f"{len(names)} jobs are in training. The same command finds out how far they are, and renders the report "
+              "once all runs are finished; --wait waits for it.")  # fmt: skip
+        return 0
+    failures = collection.wait_for(names)
+    for name, reason in failures.items():
+        print(f"{name}: {reason}", file=sys.stderr)
+    if failures:
+        print("The same command submits them again; they go on from their checkpoints.", file=sys.stderr)
+        return 1
+    return collection.render(s3.fetch(chosen.output_path, results))

@@ -1,4 +1,7 @@
-"""One run, from plan to checkpoint: see `loop` for the loop, `step` for what a step computes, `cluster` for workers."""
+"""One run, from plan to checkpoint: `loop` has the loop, `step` what a step computes.
+
+Several workers: synchronous ones of one host train in this process (`mirrored`), others in theirs (`cluster`).
+"""
 
 import pathlib
 from collections.abc import Callable, Sequence
@@ -11,7 +14,9 @@ from autoaug.datasets import Dataset, LabelledImages
 from autoaug.recipes import Recipe
 from autoaug.training import loop
 from autoaug.training.cluster import launcher
+from autoaug.training.cluster.layout import from_environment
 from autoaug.training.cluster.messages import ClusterError
+from autoaug.training.mirrored import Mirrored
 from autoaug.training.options import RunOptions
 
 
@@ -39,7 +44,7 @@ def train(
         dataset: its training part is used.
         run_dir, seed, checkpoint_epochs, checkpoint_minutes, evaluate_every, open_ports: as for `options.RunOptions`.
         on_epoch: called with the history after every epoch.
-        workers: how many train; above 1, processes of their own do, here or on SageMaker's hosts (see `cluster`).
+        workers: how many train: here, or one on each of SageMaker's hosts.
         update: how several workers update the model, one of `recipes.UPDATES`.
         test_sets: evaluated after every `evaluate_every`-th epoch: the history gets a column `test_accuracy:<name>` for
             each, the fraction of its images that is right, leaving out those that are among the training images.
@@ -48,8 +53,9 @@ def train(
         The model after the last epoch.
 
     Raises:
-        ValueError: an argument is out of range; the training set is smaller than a batch for each worker; or the ports
-            of workers would be open, and `open_ports` does not allow it.
+        ValueError: an argument is out of range; the training set is smaller than a batch for each worker; there is no
+            device for each synchronous worker; or the ports of asynchronous ones would be open, and `open_ports` does
+            not allow it.
         ClusterError: a worker did not come up, or one ended without which the others cannot go on.
         records.RecordError: the folder belongs to another run, or another process is training it.
         run_checkpoints.DamagedCheckpointError: there are checkpoints and none is whole.
@@ -69,6 +75,8 @@ def train(
     launcher.check(recipe, len(dataset.train_labels) - recipe.validation_size, workers, update)
     if workers == 1:
         return loop.train_here(recipe, dataset, options, test_sets, on_epoch)
+    if update == "sync" and len(from_environment()[0]) == 1:
+        return loop.train_here(recipe, dataset, options, test_sets, on_epoch, Mirrored(workers))
     launcher.train(recipe, dataset, options, test_sets, on_epoch)
     with records.lock(run_dir):
         run = loop.Run(recipe, dataset, options)

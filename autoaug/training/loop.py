@@ -1,4 +1,4 @@
-"""The training loop, which no interruption changes, for one process and for the chief of several workers.
+"""The training loop, which no interruption changes, for one process and for the chief of several.
 
 Every random choice comes from (seed, epoch) for the data and (seed, step, worker) for the noise inside the model. A
 checkpoint holds everything else. So a run that goes on from one does exactly what it would have done without the
@@ -238,7 +238,7 @@ def require_finite(run: Run) -> None:
     Raises:
         FloatingPointError: naming the step, and where the same command goes on.
     """
-    failed = int(run.step.failed_step)
+    failed = int(run.step.failed_step.numpy())
     if failed < 0:
         return
     epoch = Epoch(run.dataset, run.schedule, run.options.seed, failed)

@@ -14,8 +14,10 @@ import filelock
 import pytest
 import tiny
 
-from autoaug import recipes
-from autoaug.sagemaker import job, launch
+from autoaug import datasets, recipes
+from autoaug.sagemaker import job, options
+
+IN_THE_BUCKET = ("cifar102_30k", "cifar10_30k", "cifar105", "cifar10_12k", "cifar10.1-v4", "cifar10.1-v6", "cifar10.2")
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +45,7 @@ def ports_of_hosts():
 
 @pytest.fixture
 def study(aws, monkeypatch):
-    """boto3's client of an S3 with the bucket `study`, which holds `cifar102_30k`; `launch` finds bucket and role."""
+    """boto3's client of an S3 with the bucket `study`, which holds data sets; `launch` finds bucket and role."""
     if importlib.util.find_spec("sagemaker") is None:
         pytest.skip("needs SageMaker's SDK: make test installs it")
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # slows the SDK's import threefold
@@ -55,9 +57,11 @@ def study(aws, monkeypatch):
     client = boto3.client("s3")
     client.create_bucket(Bucket="study", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     manifest = {"source": "drawn", "parts": {"training": {"sha256": "a" * 64}, "test": {"sha256": "b" * 64}}}
-    for file in ("cifar102_30k_train_py27", "cifar102_30k_test_py27", "manifest.json"):
-        body = json.dumps(manifest).encode()
-        client.put_object(Bucket="study", Key=f"data/cifar102_30k/training/{file}", Body=body)
+    for name in IN_THE_BUCKET:
+        spec = datasets.DATASETS[name]
+        for file in (*spec.training_files, spec.test_file, "manifest.json"):
+            body = json.dumps(manifest).encode()
+            client.put_object(Bucket="study", Key=f"data/{name}/training/{file}", Body=body)
     return client
 
 
@@ -66,10 +70,11 @@ def put_record(study):
     """A function that puts the record of ss112 on `cifar102_30k`, with changes, at the run's checkpoint path."""
 
     def put(**changes):
-        training = job.Training(recipes.get("ss112", "paper"), "cifar102_30k")
-        folder = job.checkpoint_path(training, launch.options_from({})).removeprefix("s3://study/")
+        training, chosen = job.Training(recipes.get("ss112", "paper"), "cifar102_30k"), options.from_given({})
+        folder = job.checkpoint_path(training, chosen).removeprefix("s3://study/")
         record = {"recipe": dataclasses.asdict(training.recipe), "seed": 0, "workers": 1, "status": "unfinished"}
-        record |= {"train_data": {"name": "cifar102_30k", "sha256": "a" * 64}} | changes
+        record |= {"train_data": {"name": "cifar102_30k", "sha256": "a" * 64}}
+        record |= {"tests": {name: {} for name in job.test_sets(training, chosen)}} | changes
         study.put_object(Bucket="study", Key=f"{folder}/runs/some-run/record.json", Body=json.dumps(record).encode())
 
     return put

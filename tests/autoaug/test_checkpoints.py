@@ -205,6 +205,7 @@ def test_the_notebook_puts_an_old_model_among_the_runs(stored, tmp_path):
     synthetic.build(tmp_path / "data", names=["synthetic10"])
     path = archive(tmp_path / "model.tar.gz", checkpoint_files(stored[0]))
     parameters = {"checkpoint": str(path), "train_data": "synthetic10", "size": SIZE}
-    papermill.execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters, cwd=tmp_path, progress_bar=False)
+    options = {"cwd": tmp_path, "kernel_name": "python3", "progress_bar": False}
+    papermill.execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters, **options)
     (run,) = records.collect(tmp_path / "results").itertuples()
     assert (run.kind, run.model, run.test_set, run.total) == ("imported", "wrn", "synthetic10", 2000)

@@ -1,8 +1,10 @@
 """The command `papermill`: one notebook is enough, however standard input and output are connected."""
 
+import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,15 +15,16 @@ import pytest
 
 from autoaug import papermill_command
 from autoaug.files import ROOT
+from autoaug.papermill_engine import KERNEL
 
 COMMAND = [sys.executable, "-m", "autoaug.papermill_command"]
 
 
-def write_notebook(path, *sources):
+def write_notebook(path, *sources, kernel="python3"):
     cells = [nbformat.v4.new_code_cell(source) for source in ("count: int = 1", *sources)]
     cells[0].metadata["tags"] = ["parameters"]
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    spec = {"display_name": "Python 3", "language": "python", "name": kernel}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
     return path
 
 
@@ -65,6 +68,37 @@ def test_one_notebook_is_executed_however_it_is_called(notebook, shell, tmp_path
     assert len(copies_of(done.stdout)) == 1
     assert "count 7\n   column\n0       7\n" in done.stdout and done.stderr == "to nobody\n"
     assert notebook.read_bytes() == before
+
+
+@pytest.mark.parametrize("registered", [False, True])
+def test_the_projects_kernel_is_this_environments_whoever_has_registered_the_name(registered, tmp_path, monkeypatch):
+    notebook = write_notebook(tmp_path / "own.ipynb", "import sys; print(sys.prefix, count)", kernel=KERNEL)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    if registered:  # by another checkout, which is gone
+        spec = {"argv": [str(tmp_path / "gone")], "display_name": KERNEL, "language": "python"}
+        (tmp_path / "kernels" / KERNEL).mkdir(parents=True)
+        (tmp_path / "kernels" / KERNEL / "kernel.json").write_text(json.dumps(spec))
+    done = run(notebook, '"$@"')
+    assert done.returncode == 0, done.stderr
+    copies_of(done.stdout)
+    assert f"{sys.prefix} 7\n" in done.stdout
+
+
+def test_the_set_up_registers_the_kernel_of_the_notebooks_for_every_jupyter_of_the_user(tmp_path):
+    """By the Makefile's own line, for a user with another home; a Jupyter that looks there finds this Python."""
+    if shutil.which("make") is None:
+        pytest.skip("needs make")
+    lines = subprocess.run(["make", "-n", "setup"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (command,) = (line for line in lines.splitlines() if "ipykernel install --user" in line)
+    home = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "XDG"))}
+    home["HOME"] = str(tmp_path)
+    subprocess.run(command.replace(".venv/bin/python", sys.executable), shell=True, env=home, check=True)
+    look = "from jupyter_client import kernelspec as k; print(k.KernelSpecManager().get_kernel_spec(%r).to_json())"
+    other = home | {"JUPYTER_PREFER_ENV_PATH": "0"}  # as a Jupyter outside of this environment
+    found = subprocess.run(
+        [sys.executable, "-c", look % KERNEL], env=other, capture_output=True, text=True, check=True
+    ).stdout
+    assert json.loads(found)["argv"][0] == sys.executable and json.loads(found)["display_name"] == KERNEL
 
 
 def test_in_a_terminal(notebook):

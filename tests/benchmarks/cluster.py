@@ -1,4 +1,4 @@
-"""The quick recipe on one process against two workers with half the cores each: what the cluster itself costs.
+"""The quick recipe on one device against two workers with half the cores each: what it costs to have several.
 
 python tests/benchmarks/cluster.py                         # two to three minutes on two slow cores
 """
@@ -13,13 +13,14 @@ import time
 import pandas as pd
 
 from autoaug import datasets, recipes, training
+from autoaug.training import mirrored
 from data_prep import synthetic
 
 EPOCHS = 4  # the first compiles and is left out
 CONTENDERS = {
-    "one process": {},
-    "two workers, async": {"workers": 2, "update": "async"},
-    "two workers, sync": {"workers": 2, "update": "sync"},
+    "one device": {},
+    "two processes, async": {"workers": 2, "update": "async"},
+    "two devices, sync": {"workers": 2, "update": "sync"},
 }
 
 
@@ -36,7 +37,8 @@ def measure(dataset, folder, arguments):
 
 
 def main():
-    """Print a table: images a second, that of one process as 1, seconds outside the epochs."""
+    """Print a table: images a second, that of one device as 1, seconds outside the epochs."""
+    mirrored.prepare_devices(2)  # before the first training starts TensorFlow
     with tempfile.TemporaryDirectory() as folder:
         synthetic.build(folder)
         dataset = datasets.load("synthetic10", folder)

@@ -100,7 +100,8 @@ def startup():
             out = pathlib.Path(folder) / "out.ipynb"
             parameters = {"epochs": 1, "data_dir": f"{folder}/data", "results_dir": f"{folder}/{which}"}
             started = pd.Timestamp.now(tz="UTC")
-            papermill.execute_notebook(notebook, out, parameters, cwd=notebook.parents[1], progress_bar=False)
+            options = {"cwd": notebook.parents[1], "kernel_name": "python3", "progress_bar": False}
+            papermill.execute_notebook(notebook, out, parameters, **options)
             print(f"train.ipynb, one epoch, {which} run (the data are built in the first), s: begun, taken")
             for cell in nbformat.read(out, as_version=4).cells:
                 if cell.cell_type == "code":

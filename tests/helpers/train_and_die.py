@@ -1,8 +1,10 @@
-"""A process that trains the tiny run and is ended by a signal: `train_and_die.py RUN_DIR SIGNAL WHEN STEP [CHANGES]`.
+"""A process that trains the tiny run and is ended by a signal.
+
+    train_and_die.py RUN_DIR SIGNAL WHEN STEP [CHANGES [WORKERS]]
 
 WHEN is `after`, the end of the step, or `saving`, the moment at which a file of its checkpoint appears. With a STEP
 beyond the last it trains to the end. A checkpoint is written after every second step, so that most are inside an epoch.
-CHANGES of the recipe are JSON.
+CHANGES of the recipe are JSON. Several WORKERS are synchronous.
 """
 
 import dataclasses
@@ -17,6 +19,7 @@ import tiny
 
 from autoaug import datasets, evaluation, training
 from autoaug.training import loop
+from autoaug.training.step import TrainingStep
 
 run_dir, number, when, last_step = pathlib.Path(sys.argv[1]), signal.Signals[sys.argv[2]], sys.argv[3], int(sys.argv[4])
 
@@ -28,17 +31,18 @@ def kill_while_saving():
     os.kill(os.getpid(), number)
 
 
-class MortalStep(loop.TrainingStep):
-    """Ends the process when the step is done, or, where that is wished, once its checkpoint is being written."""
+compute = TrainingStep.__call__
 
-    def __call__(self, images, labels, learning_rate, step):
-        measured = super().__call__(images, labels, learning_rate, step)
-        if step + 1 == last_step:
-            if when == "after":
-                os.kill(os.getpid(), number)
-            else:
-                threading.Thread(target=kill_while_saving, daemon=True).start()
-        return measured
+
+def compute_and_die(self, images, labels, learning_rate, step):
+    """End the process when the step is done, or, where that is wished, once its checkpoint is being written."""
+    measured = compute(self, images, labels, learning_rate, step)
+    if step + 1 == last_step:
+        if when == "after":
+            os.kill(os.getpid(), number)
+        else:
+            threading.Thread(target=kill_while_saving, daemon=True).start()
+    return measured
 
 
 class EverySecondStep(loop.RunCheckpoints):
@@ -51,9 +55,10 @@ class EverySecondStep(loop.RunCheckpoints):
 
 
 if __name__ == "__main__":
-    loop.TrainingStep, loop.RunCheckpoints = MortalStep, EverySecondStep
+    TrainingStep.__call__, loop.RunCheckpoints = compute_and_die, EverySecondStep
     dataset = tiny.dataset()
-    recipe = dataclasses.replace(tiny.recipe(), **json.loads("".join(sys.argv[5:]) or "{}"))
-    model = training.train(recipe, dataset, run_dir, seed=3, checkpoint_minutes=1e-9)
+    recipe = dataclasses.replace(tiny.recipe(), **json.loads(sys.argv[5] if len(sys.argv) > 5 else "{}"))
+    several = {"workers": int(sys.argv[6]), "update": "sync"} if len(sys.argv) > 6 else {}
+    model = training.train(recipe, dataset, run_dir, seed=3, checkpoint_minutes=1e-9, **several)
     test = datasets.LabelledImages("synthetic10", dataset.test_images, dataset.test_labels)
     evaluation.evaluate_run(model, dataset, run_dir, [test])

@@ -1,8 +1,8 @@
-"""The same run on several processes.
+"""The same run on several processes: asynchronous workers, and synchronous ones of several hosts.
 
-Locally, `train` starts workers as processes on 127.0.0.1. In a SageMaker job with several hosts, the chief's notebook
-calls `train`, and every other host runs `python -m autoaug.training.cluster.supervisor`. In both cases one process on
-each host, the supervisor, imports TensorFlow once, forks the host's tasks, and watches them:
+Locally, `train` starts asynchronous workers as processes on 127.0.0.1. In a SageMaker job with several hosts, the
+chief's notebook calls `train`, and every other host runs `python -m autoaug.training.cluster.supervisor`. In both cases
+one process on each host, the supervisor, imports TensorFlow once, forks the host's tasks, and watches them:
 
     launcher          starts the supervisor from the process that called `train`, and shows what the tasks say
     private_network   where the supervisor and the tasks of one machine are out of reach

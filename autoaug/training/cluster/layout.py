@@ -1,8 +1,8 @@
 """Who the processes of a cluster are, and where.
 
-update="async"   a coordinator, which is the chief; a worker and a parameter server on every host (locally: one
-                 server)
-update="sync"    workers only, of which the first is the chief
+update="async"   a coordinator, which is the chief; a worker and a parameter server on every host (on one host alone:
+                 several workers and one server)
+update="sync"    a worker on every host, of which the first is the chief
 """
 
 import dataclasses
@@ -82,9 +82,9 @@ def from_environment() -> tuple[list[str], int]:
 
 
 def lay_out(hosts: list[str], workers: int, update: str) -> Layout:
-    """The layout for workers on this host, or, where there are several, for one worker on each of them."""
+    """The layout for asynchronous workers on this host, or, where there are several, for one worker on each of them."""
     if len(hosts) == 1:
-        counts = {"ps": 1, "worker": workers, "chief": 1} if update == "async" else {"worker": workers}
+        counts = {"ps": 1, "worker": workers, "chief": 1}
         return Layout(update, 1, {role: _free_addresses(count) for role, count in counts.items()}, [])
     ps, worker, watch, chief = (
         [f"{host}:{_FIRST_PORT + 4 * number + offset}" for number, host in enumerate(hosts)] for offset in range(4)

@@ -7,9 +7,8 @@ worker's gradient is that of weights which others have changed meanwhile, and mo
 written at the same time replace each other, as in the original. A step whose worker is killed is done again by another
 one: then some of its updates may be applied twice.
 
-Synchronous: every worker holds the model, takes its equal part of every batch, and applies the same mean gradient, so
-that several workers compute what one computes, except that each normalises by its own part's statistics (the moving
-averages are their means) and draws noise of its own.
+Synchronous, on several hosts: every worker holds the model, takes its equal part of every batch, and applies the same
+mean gradient. It computes what `mirrored` computes in one process.
 
 Each worker uses one GPU, if there is any.
 """
@@ -36,6 +35,7 @@ from autoaug.training import batches, loop
 from autoaug.training.cluster import job_file
 from autoaug.training.cluster.layout import Layout, Task
 from autoaug.training.cluster.messages import Messages, ProgressReport, kind_of
+from autoaug.training.mirrored import all_reduce
 from autoaug.training.schedule import Epoch, Schedule
 from autoaug.training.step import TrainingStep, precision_scope
 
@@ -150,11 +150,9 @@ class Synchronous:
     scope, device = contextlib.nullcontext, None  # each worker has variables of its own
 
     def __init__(self, layout: Layout, index: int, assignment: job_file.Assignment | None = None) -> None:
-        tf.config.threading.set_intra_op_parallelism_threads(_threads(layout))
         if gpus := tf.config.list_physical_devices("GPU"):
-            gpu = gpus[layout.place_on_host(index) % len(gpus)]
-            tf.config.set_visible_devices([gpu], "GPU")
-            tf.config.experimental.set_memory_growth(gpu, True)
+            tf.config.set_visible_devices(gpus[:1], "GPU")
+            tf.config.experimental.set_memory_growth(gpus[0], True)
         resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
             tf.train.ClusterSpec(layout.tasks), task_type="worker", task_id=index, rpc_layer="grpc",
             num_accelerators={"GPU": min(1, len(gpus))},
@@ -167,7 +165,7 @@ class Synchronous:
         return _SynchronousStep(model, recipe, seed, self)
 
     def replicate(self, function: Any) -> Any:
-        """The compiled function, as every worker calls it at once; `all_reduce` inside it adds up or averages."""
+        """The compiled function, as every worker calls it at once; inside it, `all_reduce` adds up or averages."""
         return tf.function(lambda *arguments: self._strategy.run(function, args=arguments))
 
     def broadcast(self, first_step: int = 0) -> job_file.Assignment:
@@ -176,7 +174,7 @@ class Synchronous:
         if self._assignment:
             content = job_file.pack(self._assignment._replace(test_sets=(), first_step=first_step))
         words = np.frombuffer(content + bytes(-len(content) % 4), np.int32)
-        add_up = self.replicate(lambda values: _all_reduce("SUM", values))
+        add_up = self.replicate(lambda values: all_reduce("SUM", values))
         length = int(add_up(tf.constant(len(words))))
         sent = add_up(tf.constant(words if self._assignment else np.zeros(length, np.int32)))
         return job_file.unpack(sent.numpy().tobytes())
@@ -201,19 +199,14 @@ class _SynchronousStep(TrainingStep):
     def take_over(self) -> None:
         """Set every worker's state to the chief's."""
         self._begun = True
-        add_up = self._engine.replicate(lambda values: _all_reduce("SUM", values))
+        add_up = self._engine.replicate(lambda values: all_reduce("SUM", values))
         variables = [*self.weights, *self._moving, *tf.nest.flatten(self.state)]
         own = tf.convert_to_tensor if self.worker == 0 else tf.zeros_like
         for variable, value in zip(variables, add_up([own(variable) for variable in variables]), strict=True):
             variable.assign(value)
 
     def _average(self, *measured):
-        return _all_reduce("MEAN", measured)
-
-
-def _all_reduce(reduction: str, tensors: Any) -> Any:
-    local = tf.nest.map_structure(tf.identity, tensors)  # on the worker's device, where an argument is on none
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp[reduction], local)
+        return all_reduce("MEAN", measured)
 
 
 def follow(layout: Layout, index: int) -> None:

@@ -219,6 +219,24 @@ def test_wrong_parameters(arguments, message):
         container.parse(arguments)
 
 
+@pytest.mark.parametrize(
+    ("gpus", "hosts", "workers", "seen", "message"),
+    [
+        ("1", 1, 1, "0", "Expected SM_NUM_GPUS=1 devices. Received: TensorFlow sees none"),
+        ("4", 1, 1, "4", "Expected one host with workers=4 and update=sync"),
+        ("4", 2, 2, "4", "Received: workers=2, SM_NUM_GPUS=4"),
+        ("4", 1, 4, "4", None), ("1", 2, 2, "1", None), ("0", 1, 1, "0", None),
+    ],
+)  # fmt: skip
+def test_gpus_that_would_be_paid_for_in_vain_are_refused(gpus, hosts, workers, seen, message, monkeypatch):
+    monkeypatch.setenv("SM_NUM_GPUS", gpus)
+    monkeypatch.setenv("SM_HOSTS", json.dumps([f"algo-{number}" for number in range(hosts)]))
+    output = subprocess.CompletedProcess([], 0, f"{seen}\n", "")
+    monkeypatch.setattr(container.subprocess, "run", lambda *_, **__: output)
+    with pytest.raises(ValueError, match=message) if message else contextlib.nullcontext():
+        container._require_gpus(workers)
+
+
 def test_channels_become_data_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("SM_CHANNEL_CIFAR10_1_V4", "/opt/ml/input/data/cifar10_1_v4")
     container.link_data(tmp_path)

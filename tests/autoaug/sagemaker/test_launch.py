@@ -10,7 +10,7 @@ import pytest
 
 from autoaug import recipes
 from autoaug.files import ROOT
-from autoaug.sagemaker import job, launch
+from autoaug.sagemaker import job, launch, options
 
 ROLE = "arn:aws:iam::123456789012:role/training"
 COMMAND = ["--model_name", "shake_shake_112", "--train_data", "cifar102_30k", "--workers", "1"]
@@ -43,12 +43,14 @@ def test_the_recorded_request(study, job_requests, tmp_path):
     assert request["ResourceConfig"]["InstanceCount"] == 1 and request["EnableManagedSpotTraining"] is True
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 216_000, "MaxWaitTimeInSeconds": 432_000}
     paths = {c["ChannelName"]: c["DataSource"]["S3DataSource"]["S3Uri"] for c in request["InputDataConfig"]}
-    assert set(paths) == {"cifar102_30k", "code", "sm_drivers"}
+    tests = {"cifar10_30k", "cifar10_1_v4", "cifar10_1_v6", "cifar10_2"}
+    assert set(paths) == {"cifar102_30k", "code", "sm_drivers"} | tests
     assert paths["cifar102_30k"] == "s3://study/data/cifar102_30k/training"
     assert request["OutputDataConfig"]["S3OutputPath"] == "s3://study/jobs"
     assert request["CheckpointConfig"]["S3Uri"].startswith("s3://study/checkpoints/ss112-cifar102-30k-1-paper-")
     assert {metric["Name"] for metric in request["AlgorithmSpecification"]["MetricDefinitions"]} == {
-        "train:loss", "train:accuracy", "test:accuracy:cifar102_30k",
+        "train:loss", "train:accuracy", "test:accuracy:cifar102_30k", "test:accuracy:cifar10_30k",
+        "test:accuracy:cifar10.1-v4", "test:accuracy:cifar10.1-v6", "test:accuracy:cifar10.2",
     }  # fmt: skip
     code = paths["code"].removeprefix("s3://study/").rstrip("/")
     objects = study.list_objects_v2(Bucket="study", Prefix=code)["Contents"]
@@ -58,19 +60,20 @@ def test_the_recorded_request(study, job_requests, tmp_path):
 
 
 def test_every_option_reaches_the_request_and_the_command_waits(study, job_requests, tmp_path):
-    options = {
-        "instance_type": "ml.p4d.24xlarge", "image": "image", "volume_gb": "99", "max_run_hours": "3", "spot": "yes",
+    given_options = {
+        "instance_type": "ml.g4dn.xlarge", "image": "image", "volume_gb": "99", "max_run_hours": "3", "spot": "yes",
         "checkpoints": "s3://study/some/path", "output": "s3://study/results", "test_sets": '["cifar102_30k"]',
         "kms_key": "alias/study", "volume_kms_key": "alias/disk", "subnets": '["subnet-1"]',
-        "security_groups": '["sg-1"]', "encrypt_traffic": "true", "tags": '{"project": "shift"}', "wait": "true",
+        "security_groups": '["sg-1"]', "tags": '{"project": "shift"}',
     }  # fmt: skip
-    given = [text for name, value in options.items() for text in (f"--{name}", value)]
+    given = ["--encrypt_traffic", "--wait"]
+    given += [text for name, value in given_options.items() for text in (f"--{name}", value)]
     command = [sys.executable, "-m", "autoaug.launch", *COMMAND, "--workers", "2", "--update", "sync", *given]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     (request,) = job_requests()
     assert request["AlgorithmSpecification"]["TrainingImage"] == "image"
-    assert request["ResourceConfig"] | {"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 2, "VolumeSizeInGB": 99,
+    assert request["ResourceConfig"] | {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 99,
                                         "VolumeKmsKeyId": "alias/disk"} == request["ResourceConfig"]  # fmt: skip
     assert request["EnableManagedSpotTraining"] and request["EnableInterContainerTrafficEncryption"]
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 10_800, "MaxWaitTimeInSeconds": 21_600}
@@ -89,7 +92,7 @@ def test_the_notebook_launches_and_trains_nothing_here(study, tmp_path):
     parameters = {"model": "ss112", "train_data": "cifar102_30k", "preset": "paper", "launch": "sagemaker"}
     parameters |= {"bucket": "study", "role": ROLE, "job_options": {"spot": "no", "tags": {"project": "shift"}}}
     notebook, out = ROOT / "notebooks" / "train.ipynb", tmp_path / "out.ipynb"
-    papermill.execute_notebook(notebook, out, parameters, cwd=tmp_path, progress_bar=False)
+    papermill.execute_notebook(notebook, out, parameters, cwd=tmp_path, kernel_name="python3", progress_bar=False)
     (found,) = boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
     assert found["TrainingJobName"].startswith("ss112-cifar102-30k-1-2")
     assert found["TrainingJobName"] in out.read_text() and list(tmp_path.glob("*/")) == []
@@ -112,26 +115,24 @@ def refused(study, capsys, *arguments):
         (["--workers", "0"], "Expected workers of at least 1. Received: 0"),
         (["--role", "training"], "Expected role, an ARN"),
         (["--bucket", "absent"], "s3://absent: Expected a bucket that you may use"),
-        (["--train_data", "cifar10_10k"], "Missing: cifar10_10k_test_py27, cifar10_10k_train_py27, manifest.json"),
+        (["--train_data", "cifar10_10k"], "cifar10_10k (cifar10_10k_test_py27, cifar10_10k_train_py27, manifest.json)"),
+        (["--train_data", "cifar10_10k"], "'{sets: [cifar10_10k, cifar102], bucket: study}'"),
+        (["--instance_type", "ml.g5.12xlarge"], "Expected workers=4 and update=sync for ml.g5.12xlarge"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_created(study, capsys, arguments, message):
     assert message in refused(study, capsys, *arguments)
 
 
-@pytest.mark.parametrize(
-    ("name", "message"), [("AUTOAUG_BUCKET", "Expected bucket"), ("AUTOAUG_ROLE", "Expected role")]
-)
-def test_missing_bucket_or_role(study, capsys, monkeypatch, name, message):
-    monkeypatch.delenv(name)
-    assert message in refused(study, capsys)
-
-
-def test_no_credentials(study, capsys, monkeypatch):
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+def test_all_that_is_missing_is_said_at_once(study, capsys, monkeypatch):
+    for name in ("AUTOAUG_BUCKET", "AUTOAUG_ROLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
     assert launch.main(COMMAND) == 2
-    assert "Expected credentials" in capsys.readouterr().err
+    first, *missing = capsys.readouterr().err.splitlines()
+    assert first == "Expected what a job needs. Missing:"
+    named = [line.strip().partition(":")[0] for line in missing]
+    assert named == ["bucket", "role", "a region", "credentials of AWS", "SageMaker's SDK"]
 
 
 @pytest.mark.parametrize(
@@ -149,10 +150,18 @@ def test_the_checkpoint_path_must_be_free_or_of_the_same_run(study, put_record, 
 
 
 def test_a_run_that_was_begun_may_go_on(put_record):
-    training, options = job.Training(recipes.get("ss112", "paper"), "cifar102_30k"), job.Options("study", ROLE)
-    assert launch.state_at_path(training, options, "a" * 64) is launch.State.NEW
+    training, chosen = job.Training(recipes.get("ss112", "paper"), "cifar102_30k"), options.Options("study", ROLE)
+    assert launch.state_at_path(training, chosen, "a" * 64) is launch.State.NEW
     put_record()
-    assert launch.state_at_path(training, options, "a" * 64) is launch.State.BEGUN
+    assert launch.state_at_path(training, chosen, "a" * 64) is launch.State.BEGUN
+
+
+def test_a_finished_run_goes_on_where_a_test_set_is_new(put_record):
+    training, chosen = job.Training(recipes.get("ss112", "paper"), "cifar102_30k"), options.Options("study", ROLE)
+    put_record(status="finished")
+    assert launch.state_at_path(training, chosen) is launch.State.FINISHED
+    put_record(status="finished", tests={"cifar102_30k": {}})
+    assert launch.state_at_path(training, chosen) is launch.State.BEGUN
 
 
 def test_what_is_sent_is_there():

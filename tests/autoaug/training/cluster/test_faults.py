@@ -1,5 +1,6 @@
 """Processes that are killed, or never come up: the run goes on, or ends and says why, and leaves no process behind."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -10,10 +11,11 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from autoaug import recipes, training
+from autoaug import training
 from autoaug.files import ROOT
 from autoaug.training.cluster import launcher, supervisor
 from autoaug.training.step import MEASURES
@@ -86,15 +88,14 @@ def test_a_killed_worker_is_done_without_and_taken_back(tiny_dataset, tiny_recip
 
 
 @pytest.mark.parametrize(
-    "update, task, message",
+    "task, message",
     [
-        ("async", "parameter server 0", r"parameter server 0 ended \(killed by SIGKILL\), without which"),
-        ("async", "chief 0", r"the chief ended \(killed by SIGKILL\)"),
-        ("sync", "worker 1", r"worker 1 ended \(killed by SIGKILL\), without which"),
+        ("parameter server 0", r"parameter server 0 ended \(killed by SIGKILL\), without which"),
+        ("chief 0", r"the chief ended \(killed by SIGKILL\)"),
     ],
 )
 def test_a_run_ends_with_what_it_cannot_do_without_and_goes_on_later(
-    update, task, message, tiny_dataset, tiny_recipe, tmp_path
+    task, message, tiny_dataset, tiny_recipe, tmp_path
 ):
     killed = []
 
@@ -103,47 +104,41 @@ def test_a_run_ends_with_what_it_cannot_do_without_and_goes_on_later(
             os.kill(processes(tmp_path)[task], signal.SIGKILL)
             killed.append(time.monotonic())
 
-    recipe, arguments = dataclasses.replace(tiny_recipe, epochs=10), {"workers": 2, "update": update}
+    recipe = dataclasses.replace(tiny_recipe, epochs=10)
     with pytest.raises(training.ClusterError, match=message + r".* goes on from the checkpoint of step \d+\."):
-        training.train(recipe, tiny_dataset, tmp_path, **arguments, on_epoch=kill)
+        training.train(recipe, tiny_dataset, tmp_path, workers=2, on_epoch=kill)
     assert time.monotonic() - killed[0] < 60
     assert_no_process_is_left(tmp_path)
     earlier = pd.read_csv(tmp_path / "history.csv")
-    training.train(recipe, tiny_dataset, tmp_path, **arguments)
+    training.train(recipe, tiny_dataset, tmp_path, workers=2)
     history = pd.read_csv(tmp_path / "history.csv")
     assert list(history.epoch) == list(range(1, 11))
     pd.testing.assert_frame_equal(history[: len(earlier)], earlier)
-    if update == "sync":  # the same bits as a run that was let be
-        training.train(recipe, tiny_dataset, tmp_path / "whole", **arguments)
-        whole = pd.read_csv(tmp_path / "whole" / "history.csv")
-        pd.testing.assert_frame_equal(history[list(MEASURES)], whole[list(MEASURES)], check_exact=True)
 
 
-@pytest.mark.parametrize("update", recipes.UPDATES)
-def test_a_full_disk_is_said(update, tiny_dataset, tiny_recipe, tmp_path):
+def test_a_full_disk_is_said(tiny_dataset, tiny_recipe, tmp_path):
     """Also where the other workers end because the chief has. The limit on a file's size stands for the full disk."""
     recipe, limits = dataclasses.replace(tiny_recipe, epochs=10), resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill_the_disk(history):
-        chief = processes(tmp_path)["chief 0" if update == "async" else "worker 0"]
-        resource.prlimit(chief, resource.RLIMIT_FSIZE, (100_000, limits[1]))
+        resource.prlimit(processes(tmp_path)["chief 0"], resource.RLIMIT_FSIZE, (100_000, limits[1]))
 
     message = r"step-\d+: the checkpoint could not be written; .* TensorFlow says: /\S+; File too large$"
     with pytest.raises(OSError, match=message):
-        training.train(recipe, tiny_dataset, tmp_path, workers=2, update=update, on_epoch=fill_the_disk)
+        training.train(recipe, tiny_dataset, tmp_path, workers=2, on_epoch=fill_the_disk)
     assert_no_process_is_left(tmp_path)
 
 
 def test_a_cost_that_is_not_finite_is_said(tiny_dataset, tiny_recipe, tmp_path):
     recipe = dataclasses.replace(tiny_recipe, learning_rate=1e30)
     with pytest.raises(FloatingPointError, match=r"the cost of step 2 \(epoch 1, batch 2\) is not finite"):
-        training.train(recipe, tiny_dataset, tmp_path, workers=2, update="sync")
+        training.train(recipe, tiny_dataset, tmp_path, workers=2)
     assert (tmp_path / "failed_step.npz").exists()
 
 
-@pytest.mark.parametrize("update, number", [("async", signal.SIGINT), ("sync", signal.SIGKILL)])
-def test_ctrl_c_and_kill_leave_no_process(update, number, tmp_path):
-    command = [sys.executable, str(SCRIPT), str(tmp_path), update]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_ctrl_c_and_kill_leave_no_process(number, tmp_path):
+    command = [sys.executable, str(SCRIPT), str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         next(line for line in process.stdout if "Estimated duration" in line)
         process.send_signal(number)
@@ -168,19 +163,52 @@ def test_a_worker_that_never_comes_up(ports_of_hosts, tiny_dataset, tiny_recipe,
     assert_no_process_is_left(tmp_path)
 
 
-@pytest.mark.parametrize("update", ["async", "sync"])
-def test_two_hosts_of_a_job(ports_of_hosts, update, tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
-    """Each with its own environment, and the chief's notebook replaced by this process."""
-    monkeypatch.setenv("SM_HOSTS", '["127.0.0.1", "127.0.0.2"]')
-    environment = os.environ | {"SM_CURRENT_HOST": "127.0.0.2"}
+@contextlib.contextmanager
+def second_host(update):
+    """The supervisor of a job's second host; the first one is this process."""
     command = [sys.executable, "-m", "autoaug.training.cluster.supervisor", "--update", update]
-    monkeypatch.setenv("SM_CURRENT_HOST", "127.0.0.1")
+    environment = os.environ | {"SM_CURRENT_HOST": "127.0.0.2"}
     log = subprocess.DEVNULL
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as other:
         try:
-            training.train(tiny_recipe, tiny_dataset, tmp_path, workers=2, update=update)
-            assert (other.communicate(timeout=30)[0], other.returncode) == ("The chief has ended.\n", 0)
+            yield other
         finally:
             other.kill()
+
+
+@pytest.fixture
+def two_hosts(ports_of_hosts, monkeypatch):
+    """This process is the first host of two."""
+    monkeypatch.setenv("SM_HOSTS", '["127.0.0.1", "127.0.0.2"]')
+    monkeypatch.setenv("SM_CURRENT_HOST", "127.0.0.1")
+
+
+def test_two_hosts_of_an_asynchronous_job(two_hosts, tiny_dataset, tiny_recipe, tmp_path):
+    with second_host("async") as other:
+        training.train(tiny_recipe, tiny_dataset, tmp_path, workers=2)
+        assert (other.communicate(timeout=30)[0], other.returncode) == ("The chief has ended.\n", 0)
     assert list(pd.read_csv(tmp_path / "history.csv").epoch) == [1, 2, 3]
     assert_no_process_is_left(tmp_path)
+
+
+def test_two_synchronous_hosts_compute_what_two_devices_of_one_process_compute(
+    two_hosts, tiny_dataset, tiny_recipe, tmp_path
+):
+    """Also where one of them is lost meanwhile: the run ends, and goes on later."""
+    recipe = dataclasses.replace(tiny_recipe, epochs=5, learning_rate=0.01)
+    arguments = {"workers": 2, "update": "sync", "seed": 6}
+    with second_host("sync") as other, pytest.raises(training.ClusterError, match="goes on from the checkpoint of"):
+        training.train(
+            recipe, tiny_dataset, tmp_path / "hosts", **arguments,
+            on_epoch=lambda history: len(history) == 2 and other.kill(),
+        )  # fmt: skip
+    assert_no_process_is_left(tmp_path / "hosts")
+    with second_host("sync") as other:
+        training.train(recipe, tiny_dataset, tmp_path / "hosts", **arguments)
+        assert (other.communicate(timeout=30)[0], other.returncode) == ("The chief has ended.\n", 0)
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("SM_")}
+    script = str(ROOT / "tests" / "helpers" / "train_mirrored.py")
+    subprocess.run([sys.executable, script, str(tmp_path / "devices"), "live"], env=alone, check=True, timeout=600)
+    histories = [pd.read_csv(tmp_path / name / "history.csv")[list(MEASURES)] for name in ("hosts", "devices")]
+    assert len(histories[0]) == 5
+    np.testing.assert_allclose(*histories, rtol=1e-3)

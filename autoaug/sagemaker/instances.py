@@ -1,0 +1,45 @@
+"""What is known of SageMaker's instance types: their GPUs (AWS, "Amazon EC2 instance types", accelerated computing).
+
+Others can be used. They are taken to have one GPU, until a job finds more, and no time is estimated for them.
+"""
+
+from autoaug.sagemaker.options import LaunchError
+
+_DEVICES = {"g4dn": "NVIDIA T4", "p3": "NVIDIA V100 SXM2", "g5": "NVIDIA A10", "p4d": "NVIDIA A100",
+            "p4de": "NVIDIA A100", "p5": "NVIDIA H100 SXM"}  # fmt: skip
+_SEVERAL_GPUS = {
+    "ml.g4dn.12xlarge": 4, "ml.p3.8xlarge": 4, "ml.p3.16xlarge": 8, "ml.p3dn.24xlarge": 8,
+    "ml.g5.12xlarge": 4, "ml.g5.24xlarge": 4, "ml.g5.48xlarge": 8,
+    "ml.g6.12xlarge": 4, "ml.g6.24xlarge": 4, "ml.g6.48xlarge": 8,
+    "ml.g6e.12xlarge": 4, "ml.g6e.24xlarge": 4, "ml.g6e.48xlarge": 8,
+    "ml.p4d.24xlarge": 8, "ml.p4de.24xlarge": 8, "ml.p5.48xlarge": 8, "ml.p5e.48xlarge": 8, "ml.p5en.48xlarge": 8,
+}  # fmt: skip
+COMPARED = ("ml.g4dn.xlarge", "ml.p3.2xlarge", "ml.g5.2xlarge", "ml.g5.12xlarge", "ml.p4d.24xlarge")
+"""The types that estimates are shown for, beside the one that was chosen."""
+
+
+def device(instance_type: str) -> str | None:
+    """The GPU of an instance type, a name of `duration.PEAK_RATES`; None where it is not known."""
+    return _DEVICES.get(instance_type.split(".")[1])
+
+
+def gpus(instance_type: str) -> int:
+    """How many GPUs an instance type has."""
+    return _SEVERAL_GPUS.get(instance_type, 1)
+
+
+def hosts(instance_type: str, workers: int, update: str) -> int:
+    """How many hosts so many workers take: one each; or one for all, if it has a GPU for each of them.
+
+    Raises:
+        LaunchError: some of an instance's GPUs would be paid for and not used.
+    """
+    if gpus(instance_type) == 1:
+        return workers
+    if (workers, update) != (gpus(instance_type), "sync"):
+        raise LaunchError(
+            f"Expected workers={gpus(instance_type)} and update=sync for {instance_type}, which has "
+            f"{gpus(instance_type)} GPUs, or an instance with one GPU, such as ml.g5.2xlarge. "
+            f"Received: workers={workers}, update={update}"
+        )
+    return 1

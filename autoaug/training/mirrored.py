@@ -1,0 +1,102 @@
+"""A synchronous run's workers in one process: one for each GPU of this machine, without servers or ports.
+
+TensorFlow's `MirroredStrategy` keeps a copy of all variables on every device. Each device takes its equal part of the
+batch, draws noise of its own, and normalises by its own part's statistics. Gradient, loss, accuracy and moving averages
+are then averaged over the devices, so that all copies are updated alike and stay the same. The workers compute what one
+computes, except for the noise and the statistics of batch normalisation.
+
+Without a GPU the devices are logical ones of the CPU, which is no faster and is there for tests.
+"""
+
+import functools
+import operator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from autoaug.recipes import Recipe
+from autoaug.training.step import TrainingStep, noise_key
+
+
+def prepare_devices(workers: int) -> list[str]:
+    """The devices of so many workers: GPUs, or, on a machine without one, logical devices of the CPU.
+
+    A CPU can be divided only before TensorFlow has computed anything in this process.
+
+    Raises:
+        ValueError: there are fewer GPUs than workers, or TensorFlow has divided the CPU otherwise.
+    """
+    if gpus := tf.config.get_visible_devices("GPU"):
+        if len(gpus) < workers:
+            raise ValueError(
+                f"Expected workers={len(gpus)}, one for each GPU here, or fewer. Received: workers={workers}"
+            )
+        return [f"GPU:{number}" for number in range(workers)]
+    try:
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * workers)
+    except RuntimeError as error:  # TensorFlow has started
+        if len(tf.config.list_logical_devices("CPU")) < workers:
+            raise ValueError(
+                f"Expected a process in which TensorFlow has computed nothing yet, to divide its CPU among "
+                f"workers={workers}. Received: one in which it has. Restart the kernel, and train first"
+            ) from error
+    return [f"CPU:{number}" for number in range(workers)]
+
+
+class Mirrored:
+    """Computes the steps of several workers in this process.
+
+    Args:
+        workers: how many, each with a device of its own.
+
+    Raises:
+        ValueError: as for `prepare_devices`.
+    """
+
+    share, device = (0, 1), None
+
+    def __init__(self, workers: int) -> None:
+        devices = prepare_devices(workers)
+        # GPUs: what TensorFlow chooses, NCCL. A CPU: added in turn, which repeats to the bit, see `step.add_in_pairs`.
+        in_turn = tf.distribute.ReductionToOneDevice(accumulation_fn=functools.partial(functools.reduce, operator.add))
+        self._strategy = tf.distribute.MirroredStrategy(devices, in_turn if devices[0].startswith("CPU") else None)
+        self.scope = self._strategy.scope
+
+    def step(self, model: keras.Model, recipe: Recipe, seed: int) -> TrainingStep:
+        """The step that trains the model."""
+        return _MirroredStep(model, recipe, seed, self._strategy)
+
+
+class _MirroredStep(TrainingStep):
+    """A step that is computed by every device at once, each with its part of the batch."""
+
+    def __init__(self, model: keras.Model, recipe: Recipe, seed: int, strategy: tf.distribute.Strategy) -> None:
+        super().__init__(model, recipe, seed)
+        self._strategy = strategy
+        self._compiled = tf.function(self._on_all)
+
+    def _compute(self, images: Any, labels: Any, learning_rate: Any, _: Any, step: Any) -> Any:
+        workers = range(self._strategy.num_replicas_in_sync)
+        keys = np.stack([noise_key(self.seed, int(step), worker) for worker in workers])
+        return self._compiled(images, labels, learning_rate, keys, step)
+
+    def _on_all(self, *arguments):
+        return self._strategy.experimental_local_results(self._strategy.run(self._on_one, arguments))[0]
+
+    def _on_one(self, images, labels, learning_rate, keys, step):
+        worker = tf.distribute.get_replica_context().replica_id_in_sync_group
+        size = images.shape[0] // self._strategy.num_replicas_in_sync
+        part = slice(worker * size, (worker + 1) * size)
+        return self._step(images[part], labels[part], learning_rate, keys[worker], step)
+
+    def _average(self, *measured):
+        return all_reduce("MEAN", measured)
+
+
+def all_reduce(reduction: str, tensors: Any) -> Any:
+    """The sums or means, by `tf.distribute.ReduceOp`, of tensors over all workers; called by each of them."""
+    local = tf.nest.map_structure(tf.identity, tensors)  # on the worker's device, where an argument is on none
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp[reduction], local)
