@@ -17,7 +17,7 @@ report: setup
 	$(BIN)/python -m autoaug.report
 
 test: .venv/sagemaker
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lab: setup
 	$(BIN)/jupyter lab notebooks

@@ -103,23 +103,23 @@ def _runs(entry: Any, place: str, folder: pathlib.Path) -> list[Run]:
             f"{place}: Expected notebook, one of {', '.join(notebooks)}. Received: {name!r}"
             f"{did_you_mean(name, notebooks)}"
         )
-    parameters, each = entry.get("parameters", {}), entry.get("each", {})
+    parameters, lists = entry.get("parameters", {}), entry.get("each", {})
     if not isinstance(parameters, dict) or not isinstance(render, bool):
         raise StudyError(
             f"{place}: Expected parameters, names with values, and render, true or false. Received: {entry!r}"
         )
-    if not isinstance(each, dict) or not all(isinstance(values, list) and values for values in each.values()):
-        raise StudyError(f"{place}: Expected each, names with lists of values. Received: {each!r}")
+    if not isinstance(lists, dict) or not all(isinstance(values, list) and values for values in lists.values()):
+        raise StudyError(f"{place}: Expected each, names with lists of values. Received: {lists!r}")
     known = parameter_names(notebooks[name])
-    for parameter in (*parameters, *each):
+    for parameter in (*parameters, *lists):
         if parameter not in (allowed := sorted(known - _FOLDERS)):
             raise StudyError(
                 f"{place}: Expected parameters of {', '.join(allowed)}. Received: {parameter}"
                 f"{did_you_mean(parameter, allowed)}"
             )
     return [
-        Run(notebooks[name], parameters | dict(zip(each, values, strict=True)), known, render)
-        for values in itertools.product(*each.values())
+        Run(notebooks[name], parameters | dict(zip(lists, values, strict=True)), known, render)
+        for values in itertools.product(*lists.values())
     ]
 
 

@@ -50,12 +50,12 @@ def _beside(results: Results, name: str, what: str) -> np.ndarray | None:
 def _by_origin(results: Results, pair: Pair) -> dict[str, Verdict]:
     """The statements on B's new and on its old images, where it has both."""
     new = _beside(results, pair.name, "new_look")
-    if new is None and (found := _beside(results, pair.name, "origins")) is not None:
-        new = np.isin(found["pool"], _NEW_POOLS)
+    if new is None and (places := _beside(results, pair.name, "origins")) is not None:
+        new = np.isin(places["pool"], _NEW_POOLS)
     clean = pair.comparison.clean.b
     if new is None or new.shape != clean.shape or new[clean].all() or not new[clean].any():
         return {}
-    rng = results.rng("origin", *pair.about)
+    rng = results.rng("origin", *pair.names)
     by_origin = origins.by_origin(pair.families, new[clean], results.confidence, rng)
     return {"new images": by_origin.new, "images like A's": by_origin.old}
 
@@ -81,7 +81,7 @@ def _by_difficulty(results: Results, pair: Pair, known: margins.Margins | None) 
         if difficulty.shape != clean.shape or np.isnan(difficulty).any():
             return {}
         sides.append(difficulty[clean])
-    rng = results.rng("difficulty", *pair.about)
+    rng = results.rng("difficulty", *pair.names)
     within = strata.by_difficulty(pair.families, Sides(*sides), results.confidence, rng)
     condition = "within strata of difficulty" + ("; specialising in difficulty" if within.specialising else "")
     return {condition: within.adjusted}
@@ -95,7 +95,7 @@ def _at_matched_ability(results: Results) -> HTML:
         for family, runs in curves.items():
             if any(len(np.unique(run[:, 0])) < 3 for run in runs):
                 continue
-            rng = results.rng("matched ability", *pair.about, family)
+            rng = results.rng("matched ability", *pair.names, family)
             above = matched_ability.above_line(runs, pair.comparison.families[family], results.confidence, rng)
             rows.append(
                 {

@@ -1,6 +1,4 @@
-"""Names for readers: of data sets with what is said of their source, and of families of models."""
-
-import json
+"""Names for readers: of data sets with what is said of their source, and of kinds of runs."""
 
 import pandas as pd
 
@@ -40,39 +38,6 @@ def group(name: str) -> str:
     family = datasets.DATASETS[name].family if name in datasets.DATASETS else ""
     groups = {"cifar10": "Photographs", "cifar10_half": "Photographs, in halves", "synthetic10": "Drawn shapes"}
     return groups.get(family, title(family))
-
-
-def architecture(model: str, size: dict[str, int]) -> str:
-    """What papers call a model of this size: `WRN-28-10`, `Shake-Shake-26 2×32d`, `PyramidNet-272 (α 200)`."""
-    if model == "wrn":
-        return f"WRN-{size.get('depth', 28)}-{size.get('widen_factor', 10)}"
-    if model == "pyramid_net":
-        return f"PyramidNet-{size.get('depth', 272)} (α {size.get('alpha', 200)})"
-    if model.startswith("shake_shake_"):
-        width = 16 * size["widen_factor"] if "widen_factor" in size else int(model.removeprefix("shake_shake_"))
-        return f"Shake-Shake-{size.get('depth', 26)} 2×{width}d"
-    return model
-
-
-def family_titles(runs: pd.DataFrame) -> pd.Series:
-    """The name for readers of each row's family of models: `WRN-28-10, 10 epochs`.
-
-    Where two recipes would have one name, what tells them apart follows.
-
-    Args:
-        runs: `records.collect`'s table; its column `recipe` holds JSON.
-    """
-    recipes = {text: json.loads(text) for text in runs["recipe"].unique()}
-    plain = {
-        text: f"{architecture(recipe['model'], recipe['size'])}, {recipe['epochs']} epochs"
-        for text, recipe in recipes.items()
-    }
-    titles = {}
-    for text, recipe in recipes.items():
-        kin = [recipes[other] for other in recipes if plain[other] == plain[text]]
-        fields = [name for name in recipe if any(other.get(name) != recipe[name] for other in kin)]
-        titles[text] = ", ".join([plain[text], *(f"{name} {recipe[name]}".replace("_", " ") for name in fields)])
-    return runs["recipe"].map(titles).astype(object)
 
 
 def kinds_of_runs(runs: pd.DataFrame) -> str:

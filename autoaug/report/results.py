@@ -42,8 +42,8 @@ class Pair:
         return self.comparison.reproduction
 
     @property
-    def about(self) -> tuple[str, str, str]:
-        """What tells the pair from all others: names the random streams of its statements."""
+    def names(self) -> tuple[str, str, str]:
+        """What tells the pair from all others, and so names the random streams of its statements."""
         return self.comparison.original, self.comparison.reproduction, self.comparison.preset
 
     @property
@@ -118,15 +118,15 @@ class Results:
     def _pair(self, comparison: study.Comparison) -> Pair:
         """The statements about two data sets, each from its own random stream."""
         families = comparison.families
-        about = (comparison.original, comparison.reproduction, comparison.preset)
-        verdict = compare(list(families.values()), self.confidence, self.rng("verdict", *about))
+        of_pair = (comparison.original, comparison.reproduction, comparison.preset)
+        verdict = compare(list(families.values()), self.confidence, self.rng("verdict", *of_pair))
         alone = {
-            name: compare([cells], self.confidence, self.rng("verdict", *about, name))
+            name: compare([cells], self.confidence, self.rng("verdict", *of_pair, name))
             for name, cells in families.items()
         }
         pair = Pair(comparison, verdict, alone, verdict.accuracies)
         one_cell = [Cells(*row) for row in np.eye(4)]
-        strata, rng = [Stratum(pair.families)], self.rng("accuracies", *about)
+        strata, rng = [Stratum(pair.families)], self.rng("accuracies", *pair.names)
         cells = Cells(*contrasts(strata, one_cell, self.confidence, rng, 2_000))
         return dataclasses.replace(pair, cells=cells)
 
@@ -135,7 +135,7 @@ class Results:
         return self.labels.get(name) or title(name)
 
     def rng(self, *statement: str) -> np.random.Generator:
-        """The random stream of one statement, named by what it is about: another statement changes nothing in it."""
+        """The random stream of one statement, keyed by its names: another statement changes nothing in it."""
         return stream(self.seed, *statement)
 
 
@@ -149,10 +149,8 @@ def load(
     """
     folders = [folder for folder in (results_dir, measured_dir) if folder]
     runs, on_other_data = study.of_newest_data(records.collect(*folders))
-    runs = study.named(runs)
-    runs = runs.assign(family=names.family_titles(runs))
     return Results(
-        runs=runs,
+        runs=study.named(runs),
         on_other_data=on_other_data,
         results_dir=pathlib.Path(results_dir),
         data_dir=pathlib.Path(data_dir),

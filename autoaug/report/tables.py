@@ -1,6 +1,7 @@
 """The rows of the report's tables, from the tables of counts and the analysis; fractions become text here, once."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ def matrix_rows(means: pd.DataFrame, results: Results) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["Trained on", *columns, "Seeds"], dtype=object).fillna("")
 
 
-def _accuracy(row, strong: bool = False) -> Number:
+def _accuracy(row: Any, strong: bool = False) -> Number:
     number = percent(row.accuracy, row.low, row.high)
     text, bracket, interval = number.partition(" [")
     mark = "*" if row.overlap else ""

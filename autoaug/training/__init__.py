@@ -1,5 +1,6 @@
 """One run, from plan to checkpoint: see `loop` for the loop, `step` for what a step computes, `cluster` for workers."""
 
+import os
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -18,7 +19,7 @@ from autoaug.training.options import RunOptions
 def train(
     recipe: Recipe,
     dataset: Dataset,
-    run_dir: str | pathlib.Path,
+    run_dir: str | os.PathLike[str],
     seed: int = 0,
     checkpoint_epochs: int = 1,
     checkpoint_minutes: float = 10.0,

@@ -244,7 +244,7 @@ def saving():
 
 
 def kills():
-    """Kills at random moments, then the comparison with the run that was let be: of a small network and a deep one."""
+    """Kills at random moments, and compares with a run without interruptions: a small network and a deep one."""
     _kill(20, {})
     _kill(5, {"size": {"depth": 28, "widen_factor": 1}, "batch_size": 128, "epochs": 40})
 

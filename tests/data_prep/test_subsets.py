@@ -7,6 +7,7 @@ import pickletools
 
 import numpy as np
 import pytest
+from typechecker import unchecked
 
 from autoaug import datasets
 from autoaug.datasets.batch_file import DatasetError
@@ -263,7 +264,9 @@ def test_a_failure_while_writing_leaves_nothing(published, data_dir, monkeypatch
 )  # fmt: skip
 def test_wrong_arguments_are_named_before_any_work(tmp_path, arguments, message):
     with pytest.raises(DatasetError, match=message):
-        subsets.build(**{"data_dir": tmp_path / "data", "names": ["cifar10"], "source_dir": tmp_path} | arguments)
+        unchecked(subsets.build)(
+            **{"data_dir": tmp_path / "data", "names": ["cifar10"], "source_dir": tmp_path} | arguments
+        )
     assert list(tmp_path.iterdir()) == []
 
 

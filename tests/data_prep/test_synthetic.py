@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import pytest
+from typechecker import unchecked
 
 from autoaug import datasets
 from data_prep import rendering, synthetic
@@ -213,7 +214,7 @@ def test_build_refuses_bad_arguments_before_writing(tmp_path):
         synthetic.build(tmp_path, ["synthetic10", "cifar10"])
     for seed in (-1, 1.5, None):
         with pytest.raises(ValueError, match=f"Expected seed, a whole number from 0 up. Received: {seed}"):
-            synthetic.build(tmp_path, seed=seed)
+            unchecked(synthetic.build)(tmp_path, seed=seed)
     assert list(tmp_path.iterdir()) == []
 
 

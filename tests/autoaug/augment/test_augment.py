@@ -9,6 +9,7 @@ import numpy as np
 import pillow_oracle
 import pytest
 from hypothesis import strategies
+from typechecker import unchecked
 
 from autoaug import augment
 from autoaug.augment import policies
@@ -173,7 +174,7 @@ def test_wrong_arguments_of_a_batch_are_named(change, message):
     images, plan = batch(3)
     arguments = {"images": images, "plan": plan, "mean": MEAN, "std": STD} | change
     with pytest.raises(ValueError, match=message):
-        augment.augment_batch(**arguments)
+        unchecked(augment.augment_batch)(**arguments)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_wrong_operations_are_named(operation, message):
 
 def test_wrong_images_of_operations_are_named():
     with pytest.raises(ValueError, match=r"image: uint8 \[32, 32, 3\]. Received: uint8 \(8, 8, 3\)"):
-        augment.apply_operations(np.zeros((8, 8, 3), np.uint8), [])
+        unchecked(augment.apply_operations)(np.zeros((8, 8, 3), np.uint8), [])
 
 
 def test_importing_compiles_nothing():

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from typechecker import unchecked
 
 from autoaug.files import ROOT
 from autoaug.shift import label_noise
@@ -76,7 +77,7 @@ def test_without_cleanlab_the_error_names_the_extra(monkeypatch):
 def test_probabilities_and_labels_have_to_fit():
     rng, even = np.random.default_rng(3), np.full((4, 2), 0.5)
     with pytest.raises(ValueError, match=r"Received: \(4, 2\), \(3,\)"):
-        label_noise.estimated(even, np.zeros(3, int), 0.95, rng)
+        unchecked(label_noise.estimated)(even, np.zeros(3, int), 0.95, rng)
     with pytest.raises(ValueError, match=r"labels of all 2 classes. Received: classes \[0\]"):
         label_noise.estimated(even, np.zeros(4, int), 0.95, rng)
     with pytest.raises(ValueError, match="sums 2 to 2"):
@@ -89,7 +90,7 @@ def test_people_dispute_a_label_when_most_choose_another_class():
     assert found.value == 0.25
     assert (found.low, found.high) == pytest.approx((0.0063, 0.8059), abs=1e-4)
     with pytest.raises(ValueError, match=r"Received: \(4, 2\), \(3,\)"):
-        label_noise.disputed(counts, np.zeros(3, int), 0.95)
+        unchecked(label_noise.disputed)(counts, np.zeros(3, int), 0.95)
 
 
 @with_data

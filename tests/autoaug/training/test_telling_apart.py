@@ -15,6 +15,7 @@ def test_colour_negatives_are_told_apart(tiny_dataset, tiny_recipe, tmp_path):
         name="negatives",
         train_images=255 - tiny_dataset.train_images,
         test_images=255 - tiny_dataset.test_images[:40],
+        test_labels=tiny_dataset.test_labels[:40],
     )
     recipe = dataclasses.replace(tiny_recipe, augmentation="crop_flip_cutout")
     scores = telling_apart.scores(recipe, tiny_dataset, negatives, tmp_path)

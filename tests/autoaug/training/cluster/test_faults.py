@@ -113,7 +113,7 @@ def test_a_run_ends_with_what_it_cannot_do_without_and_goes_on_later(
     history = pd.read_csv(tmp_path / "history.csv")
     assert list(history.epoch) == list(range(1, 11))
     pd.testing.assert_frame_equal(history[: len(earlier)], earlier)
-    if update == "sync":  # the same bits as a run that was let be
+    if update == "sync":  # the same bits as a run without an interruption
         training.train(recipe, tiny_dataset, tmp_path / "whole", **arguments)
         whole = pd.read_csv(tmp_path / "whole" / "history.csv")
         pd.testing.assert_frame_equal(history[list(MEASURES)], whole[list(MEASURES)], check_exact=True)
