@@ -189,7 +189,7 @@ def _validate(record: Any, path: pathlib.Path) -> None:
     try:
         _check_schema(record)
     except fastjsonschema.JsonSchemaValueException as error:
-        message = error.message.replace(error.name, ".".join(["$", *error.path[1:]]), 1)
+        message = error.message.replace(error.name or "", ".".join(["$", *error.path[1:]]), 1)
         raise RecordError(f"{path}: {message}. Received: {textwrap.shorten(repr(error.value), 80)}") from error
     try:
         datetime.datetime.strptime(record["started"], _TIME)

@@ -3,7 +3,6 @@
 import hashlib
 import importlib.metadata
 import json
-import os
 import pathlib
 import shutil
 from collections.abc import Callable, Mapping
@@ -18,11 +17,6 @@ from autoaug.files import write_atomically
 
 Part = tuple[UInt8[np.ndarray, "_ 32 32 3"], Int[np.ndarray, " _"]]
 """Images and labels."""
-
-
-def training_folder(name: str, data_dir: str | os.PathLike[str]) -> pathlib.Path:
-    """Where the files of a data set lie."""
-    return pathlib.Path(data_dir) / name / "training"
 
 
 def part_file(name: str, part: str) -> str:

@@ -88,5 +88,5 @@ def _channel_columns(what: str) -> list[str]:
 
 def _manifests(data_dir: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
     """Manifests of the sets on disk that have one, by name."""
-    read = {name: manifests.read(folders.training_folder(name, data_dir)) for name in datasets.available(data_dir)}
+    read = {name: manifests.read(datasets.training_folder(name, data_dir)) for name in datasets.available(data_dir)}
     return {name: manifest for name, manifest in read.items() if manifest}

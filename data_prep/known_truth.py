@@ -191,7 +191,9 @@ def _write_origins(path: pathlib.Path, part: str, chosen: Images, margins: Margi
 def require_same_runs(runs: dict[str, list[str]], names: list[str], data_dir: str | os.PathLike[str]) -> None:
     """Raises DatasetError unless the sets of these names that are on disk were made with the margins of these runs."""
     for name in names:
-        made_with = (manifests.read(folders.training_folder(name, data_dir)) or {}).get("margins", {}).get("runs", runs)
+        made_with = (
+            (manifests.read(datasets.training_folder(name, data_dir)) or {}).get("margins", {}).get("runs", runs)
+        )
         if made_with != runs:
             remedy = f"Build them together: -y '{{sets: [{', '.join(NEED_MARGINS)}]}}' -p rebuild True"
             raise DatasetError(f"{name}: Expected margins of the runs {runs}. Received: those of {made_with}. {remedy}")

@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from autoaug import predictions, records
-from autoaug.datasets import HALVES
+from autoaug.datasets import HALVES, training_folder
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import DatasetError
 from autoaug.files import ROOT
@@ -30,7 +30,7 @@ class Margins(NamedTuple):
     runs: dict[str, list[str]]
 
 
-def cross_fitted(data_dir: str | os.PathLike[str], results_dir: str | pathlib.Path) -> Margins:
+def cross_fitted(data_dir: str | os.PathLike[str], results_dir: str | os.PathLike[str]) -> Margins:
     """The margins of all images of CIFAR-10, means over the finished runs on its halves.
 
     A recipe and seed count if there are runs of them on both halves, so that both are judged by like models.
@@ -94,7 +94,7 @@ def _runs(data_dir: str | os.PathLike[str], results_dir: pathlib.Path) -> dict[s
     """Half → the rows of `records.collect` of its runs on its own test part, of recipes and seeds that both have."""
     table, runs = records.collect(results_dir, ROOT / "results" / "measured"), {}
     for name in HALVES:
-        parts = (manifests.read(folders.training_folder(name, data_dir)) or {"parts": {}})["parts"]
+        parts = (manifests.read(training_folder(name, data_dir)) or {"parts": {}})["parts"]
         hashes = [parts.get(part, {}).get("sha256") for part in ("training", "test")]
         is_on_half = (table["train_data"] == name) & (table["test_set"] == name)
         runs[name] = table[is_on_half & (table["train_sha256"] == hashes[0]) & (table["test_sha256"] == hashes[1])]
@@ -120,4 +120,4 @@ def _missing(runs: dict[str, pd.DataFrame], data_dir: str | os.PathLike[str], re
 
 def _origins(name: str, part: str, data_dir: str | os.PathLike[str]) -> np.ndarray:
     """drawing.ORIGIN [n] of a part that was drawn from other sets."""
-    return np.load(folders.training_folder(name, data_dir) / f"{folders.part_file(name, part)}_origins.npy")
+    return np.load(training_folder(name, data_dir) / f"{folders.part_file(name, part)}_origins.npy")

@@ -30,7 +30,7 @@ def examine(data_dir: pathlib.Path, names: Iterable[str], again: Collection[str]
     """
     done, problems = {}, []
     for name in names:
-        folder = folders.training_folder(name, data_dir)
+        folder = datasets.training_folder(name, data_dir)
         condition, recognised = folders.condition(folder, {"name": name}), _is_recognised(folder)
         if name in again and (condition == "foreign" or recognised):
             problems.append(f"{folder}: Expected what was built here. Received: other files; move them")
@@ -62,7 +62,7 @@ def _recognise(name: str, data_dir: pathlib.Path, unverified: str) -> None:
     Files with the published hashes, or with the published content, are CIFAR-10 or CIFAR-100. Files with the channel
     statistics that the research reported are its own. Others are what the label says.
     """
-    folder, spec = folders.training_folder(name, data_dir), datasets.DATASETS[name]
+    folder, spec = datasets.training_folder(name, data_dir), datasets.DATASETS[name]
     test = datasets.load_test(name, data_dir)
     parts = {"test": folders.describe(test.images, test.labels, spec.num_classes)}
     if spec.training_files:

@@ -90,7 +90,7 @@ def build(
 
         def must_be_written(name: str) -> bool:
             recipe = _recipe(name, data_dir, seed, new_fraction)
-            return name in again or not _is_current(folders.training_folder(name, data_dir), recipe)
+            return name in again or not _is_current(datasets.training_folder(name, data_dir), recipe)
 
         published = [name for name in wanted if name in FILES and must_be_written(name)]
         files = {source.file: source for name in published for source in FILES[name]}
@@ -112,7 +112,7 @@ def build(
                 write_files = functools.partial(known_truth.write, name, seed=seed, checks_dir=checks_dir, **options)
             else:
                 write_files = functools.partial(_write_drawn, name, recipe, load)
-            folders.write(folders.training_folder(name, data_dir), recipe, write_files)
+            folders.write(datasets.training_folder(name, data_dir), recipe, write_files)
             done[name] = "written"
     return done
 
@@ -145,7 +145,7 @@ def _recipe(name: str, data_dir: pathlib.Path, seed: int, new_fraction: float) -
         return recipe
     inputs = {}
     for source in DRAWN_FROM[name]:
-        manifest = manifests.read(folders.training_folder(source, data_dir)) or {"source": None, "parts": {}}
+        manifest = manifests.read(datasets.training_folder(source, data_dir)) or {"source": None, "parts": {}}
         hashes = {part: described["sha256"] for part, described in manifest["parts"].items()}
         inputs[source] = {"source": manifest["source"], "sha256": hashes}
     named = dict.fromkeys(str(values["source"]) for values in inputs.values())

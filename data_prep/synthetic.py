@@ -21,7 +21,7 @@ import filelock
 import numpy as np
 from jaxtyping import Int64, Shaped, UInt8
 
-from autoaug.datasets import DATASETS
+from autoaug.datasets import DATASETS, training_folder
 from autoaug.datasets.batch_file import DatasetError, write_batch
 from data_prep import folders
 from data_prep.rendering import LATENTS, SHAPES, render
@@ -99,7 +99,7 @@ def build(data_dir: str | os.PathLike[str], names: Iterable[str] = tuple(SETS), 
         raise DatasetError(f"Unknown embedded data set. Expected any of {', '.join(SETS)}. Received: {unknown}")
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"Expected seed, a whole number from 0 up. Received: {seed!r}")
-    return [name for name in names if _build(name, pathlib.Path(data_dir) / name / "training", seed)]
+    return [name for name in names if _build(name, training_folder(name, data_dir), seed)]
 
 
 def _build(name: str, folder: pathlib.Path, seed: int) -> bool:

@@ -15,7 +15,7 @@ import botocore.exceptions
 import tqdm.auto
 
 from autoaug import s3
-from autoaug.datasets import DatasetError
+from autoaug.datasets import DatasetError, training_folder
 from data_prep import folders
 
 CONNECTIONS = 8  # botocore keeps up to ten
@@ -56,7 +56,7 @@ def compare(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str)
     client = _client_of(bucket)
     states = {}
     for name in names:
-        path = folders.training_folder(name, data_dir) / "manifest.json"
+        path = training_folder(name, data_dir) / "manifest.json"
         checksum = _checksum(client, bucket, _key(name, path))
         same = path.is_file() and checksum == _encoded(path)
         states[name] = "absent" if checksum is None else "same" if same else "different"
@@ -65,7 +65,7 @@ def compare(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str)
 
 def _files(name: str, data_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
     """The files of a data set that is whole, the manifest last."""
-    folder = folders.training_folder(name, data_dir)
+    folder = training_folder(name, data_dir)
     condition = folders.condition(folder, {"name": name})
     if condition != "whole":
         raise DatasetError(f"{folder}: Expected a data set that was built here. Received: {condition} files")

@@ -35,7 +35,7 @@ from autoaug.recipes import did_you_mean
 __all__ = [
     "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "HALVES", "KNOWN_TRUTH", "ORIGINALS", "Dataset", "DatasetError",
     "LabelledImages", "Spec", "Truth", "available", "channel_statistics", "content_hash", "load", "load_test",
-    "overlap", "overlap_tables", "read_images", "repeated",
+    "overlap", "overlap_tables", "read_images", "repeated", "training_folder",
 ]  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def available(data_dir: str | os.PathLike[str], family: str | None = None) -> li
     return [
         name
         for name, spec in DATASETS.items()
-        if family in (None, spec.family) and not _missing(spec, _folder(name, data_dir))
+        if family in (None, spec.family) and not _missing(spec, training_folder(name, data_dir))
     ]
 
 
@@ -220,7 +220,8 @@ def _image_hash(image: UInt8[np.ndarray, "32 32 3"]) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
 
 
-def _folder(name: str, data_dir: str | os.PathLike[str]) -> pathlib.Path:
+def training_folder(name: str, data_dir: str | os.PathLike[str]) -> pathlib.Path:
+    """Where the files of a data set lie, those of its test part too."""
     return pathlib.Path(data_dir) / name / "training"
 
 
@@ -237,7 +238,7 @@ def _find(name: str, data_dir: str | os.PathLike[str]) -> tuple[Spec, pathlib.Pa
     if name not in DATASETS:
         meant = did_you_mean(name, DATASETS)
         raise DatasetError(f"Unknown data set. Expected one of {', '.join(DATASETS)}. Received: {name!r}{meant}")
-    spec, folder = DATASETS[name], _folder(name, data_dir)
+    spec, folder = DATASETS[name], training_folder(name, data_dir)
     if missing := _missing(spec, folder):
         remedy = f"{manifests.build_command(name, data_dir)}; or put {', '.join(_files(spec))} into {folder.absolute()}"
         raise DatasetError(f"{folder}: Expected the data set {name!r}. Missing: {', '.join(missing)}. {remedy}")

@@ -5,13 +5,13 @@ import pandas as pd
 from autoaug import datasets
 from autoaug.datasets.titles import title
 
-KINDS = {
+PRESETS = {
     "paper": "the published recipe",
     "imported": "weights trained elsewhere, evaluated here",
     "small": "the same architectures made small, for photographs on two cores",
     "quick": "the same architectures made small and trained briefly",
 }
-"""Kind of runs → what it means, in the order in which runs are shown."""
+"""Preset of runs → what it means, in the order in which runs are shown."""
 
 
 def data_label(name: str, source: str) -> str:
@@ -40,10 +40,12 @@ def group(name: str) -> str:
     return groups.get(family, title(family))
 
 
-def kinds_of_runs(runs: pd.DataFrame) -> str:
-    """What kind of runs the numbers come from, in a sentence; empty for no runs."""
-    kinds = runs.drop_duplicates("run_id")["preset"]
-    counts = [(int(kinds.eq(kind).sum()), kind, meaning) for kind, meaning in KINDS.items()]
-    parts = [f"{n} {kind} {'run' if n == 1 else 'runs'} ({meaning})" for n, kind, meaning in counts if n]
-    warning = " Small and quick runs say nothing about published accuracies." if set(kinds) & {"small", "quick"} else ""
+def presets_of_runs(runs: pd.DataFrame) -> str:
+    """Which presets the numbers come from, in a sentence; empty for no runs."""
+    presets = runs.drop_duplicates("run_id")["preset"]
+    counts = [(int(presets.eq(preset).sum()), preset, meaning) for preset, meaning in PRESETS.items()]
+    parts = [f"{n} {preset} {'run' if n == 1 else 'runs'} ({meaning})" for n, preset, meaning in counts if n]
+    warning = (
+        " Small and quick runs say nothing about published accuracies." if set(presets) & {"small", "quick"} else ""
+    )
     return f"Measured in {', '.join(parts)}.{warning}" if parts else ""

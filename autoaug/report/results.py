@@ -25,7 +25,7 @@ class Pair:
     """An original A and its reproduction B, and what is said of them.
 
     Args:
-        comparison: the models' answers, with the names of both sets and the kind of runs.
+        comparison: the models' answers, with the names of both sets and the preset of the runs.
         verdict: of all families of models with enough seeds together.
         alone: name of each family of models → what it says by itself.
         cells: the four accuracies that `verdict` is about, each with its interval over images and seeds.

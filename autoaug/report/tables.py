@@ -19,7 +19,7 @@ def matrix_rows(means: pd.DataFrame, results: Results) -> pd.DataFrame:
     A model's own test set is in bold; an asterisk says that some of its test images are left out.
 
     Args:
-        means: rows of `Results.means` of one kind and family.
+        means: rows of `Results.means` of one preset and family.
         results: for the names of the data sets.
     """
     lines = []
@@ -62,7 +62,7 @@ def published_beside(means: pd.DataFrame, published: pd.DataFrame, results: Resu
 
 
 def run_columns(runs: pd.DataFrame, results: Results) -> dict[str, list]:
-    """The columns that name a run in every table: model, kind (a link to its provenance), seed, training set."""
+    """The columns that name a run in every table: model, preset (a link to its provenance), seed, training set."""
     lines = rows(runs)
     return {
         "Model": [run.family for run in lines],

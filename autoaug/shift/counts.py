@@ -60,6 +60,8 @@ def gap_table(counts: pd.DataFrame, by: str = "run_id", confidence: float = 0.95
     own = counts.loc[counts["test_set"] == counts["train_data"], [by, "correct", "total"]]
     other = counts[counts["test_set"] != counts["train_data"]]
     pairs = other.merge(own, on=by, suffixes=("", "_own"))
-    columns = (pairs[name].to_numpy(int) for name in ("correct_own", "total_own", "correct", "total"))
-    difference, low, high = gap(*columns, confidence=confidence)
+    own_correct, own_total, correct, total = (
+        pairs[name].to_numpy(int) for name in ("correct_own", "total_own", "correct", "total")
+    )
+    difference, low, high = gap(own_correct, own_total, correct, total, confidence)
     return pairs.assign(gap=difference, low=low, high=high)

@@ -6,6 +6,8 @@ not learn from these images (confident learning: Northcutt, Jiang & Chuang, Jour
 70 (2021), 1373–1411).
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -80,7 +82,7 @@ def transferred(
     drawn = rng.multinomial(cells.sum(), cells / cells.sum(), replicates)
     other = rng.multinomial(sizes.sum(), sizes / sizes.sum(), replicates)
 
-    def share(cells: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    def share(cells: np.ndarray, sizes: np.ndarray) -> Any:
         undisputed, disputed = cells[..., ::2], cells[..., 1::2]
         rates = disputed / np.maximum(undisputed + disputed, 1)
         return (rates * sizes).sum(axis=-1) / sizes.sum(axis=-1)

@@ -25,7 +25,7 @@ def chosen(name, size=1_000, seed=0, labels=LABELS):
 
 def files(data_dir, name, part):
     """What lies beside a part: images, labels, and the small arrays by name."""
-    dataset, folder = datasets.load(name, data_dir), folders.training_folder(name, data_dir)
+    dataset, folder = datasets.load(name, data_dir), datasets.training_folder(name, data_dir)
     prefix = f"{folders.part_file(name, part)}_"
     arrays = {path.stem.removeprefix(prefix): np.load(path) for path in folder.glob(f"{prefix}*.npy")}
     if part == "training":
@@ -34,7 +34,7 @@ def files(data_dir, name, part):
 
 
 def read_manifest(data_dir, name):
-    return json.loads((folders.training_folder(name, data_dir) / "manifest.json").read_text())
+    return json.loads((datasets.training_folder(name, data_dir) / "manifest.json").read_text())
 
 
 def test_every_design_is_a_set_whose_outcome_was_written_down():
@@ -49,7 +49,7 @@ def test_every_design_is_a_set_whose_outcome_was_written_down():
 
 def test_the_study_builds_what_it_trains_on_before_it_does():
     """Halves, their models, the designs that these choose, then three seeds of the original and of every design."""
-    halves, judges, designs, trainings, page = studies.read(ROOT / "notebooks" / "known_truth.yml")
+    halves, judges, designs, trainings, _, page = studies.read(ROOT / "notebooks" / "known_truth.yml")
     assert halves.runs[0].parameters["sets"] == [*datasets.HALVES, "cifar10_12k"]
     assert [run.parameters["train_data"] for run in judges.runs] == list(datasets.HALVES)
     assert designs.runs[0].parameters["sets"] == list(DESIGNS)
