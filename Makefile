@@ -9,7 +9,7 @@ help:
 	@echo 'make lab      the notebooks in Jupyter'
 	@echo 'make test     all tests'
 	@echo 'make lint     style and types'
-	@echo 'make bench    speed and memory, side by side with what we compare against'
+	@echo 'make bench    speed and memory, side by side with what we compare against; damaged files'
 	@echo 'make setup    .venv alone, with Python 3.11 to 3.13; PYTHON=python3.12 names another than python3'
 	@echo 'make lock     both lock files from pyproject.toml; needs uv'
 
@@ -29,7 +29,7 @@ lint: setup
 
 # Prints its tables; torch and torchvision are compared where `pip install -e '.[bench]'` has put them.
 bench: setup
-	for topic in augmentation datasets models training cluster; do PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/$$topic.py || exit 1; done
+	for topic in augmentation datasets models training runs cluster growth fuzzing; do PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/$$topic.py || exit 1; done
 
 setup: .venv/ready
 

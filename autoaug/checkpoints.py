@@ -6,6 +6,7 @@ slots (`…/Momentum`), `global_step` and the `lrn_rate` variables.
 """
 
 import contextlib
+import glob
 import os
 import pathlib
 import re
@@ -15,11 +16,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from autoaug.files import ArchiveError, unpack
+from autoaug.files import ArchiveError, read_text, require_regular, unpack
 
 _LEAVES = {"kernel": "weights", "bias": "biases"}
 _TRAINING_ONLY = re.compile(r"(^|.*/)(Momentum|global_step|lrn_rate\w*)$")
 _CHECKPOINT_FILE = re.compile(r"checkpoint|[\w.-]+\.(index|data-\d{5}-of-\d{5})")
+_NAMED = re.compile(r'^\s*model_checkpoint_path:\s*"(?:[^"\n]*/)?([^"/\\\n\0]{1,200})"', re.MULTILINE)
+_LARGEST_STATE = 2**20  # bytes of the file `checkpoint`
 _LARGEST_ARCHIVE = 4 * 2**30  # bytes unpacked; the largest of the five checkpoints has 0.3·2³⁰, slots included
 # Channels that enter the dense layer of each published model: no two are alike.
 _LAST_CHANNELS = {
@@ -62,6 +65,8 @@ def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
     variables = tf1_names(model)
     with _open(pathlib.Path(path)) as prefix:
         try:
+            for file in prefix.parent.glob(f"{glob.escape(prefix.name)}.*"):
+                require_regular(file, _LARGEST_ARCHIVE)
             reader = tf.train.load_checkpoint(str(prefix))
             types = reader.get_variable_to_dtype_map()
             stored = {
@@ -71,7 +76,9 @@ def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
             }
             _require_fit(stored, {name: (tuple(v.shape), v.dtype) for name, v in variables.items()}, path)
             values = {name: reader.get_tensor(name) for name in variables}
-        except (tf.errors.OpError, RuntimeError, IndexError) as error:
+        except CheckpointError:
+            raise
+        except (tf.errors.OpError, RuntimeError, LookupError, OSError, ValueError, TypeError) as error:
             raise CheckpointError(f"Expected a whole checkpoint in {path}. Received: {error}") from error
     for name, variable in variables.items():
         variable.assign(values[name])
@@ -148,12 +155,15 @@ def _newest(folder: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
 
     Of what that file says only the last part counts: it holds the path on the machine that wrote it.
     """
-    state = tf.train.get_checkpoint_state(str(folder))
-    if state:
-        prefix = folder / pathlib.PurePosixPath(state.model_checkpoint_path).name
-        if prefix.with_name(prefix.name + ".index").is_file():
-            return prefix
-    prefixes = sorted(index.with_suffix("") for index in folder.glob("*.index"))
+    try:
+        text = read_text(folder / "checkpoint", _LARGEST_STATE)
+    except FileNotFoundError:
+        text = ""
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"Expected in {path} a file `checkpoint` of text. Received: {error}") from error
+    if (named := _NAMED.search(text)) and (folder / f"{named[1]}.index").is_file():
+        return folder / named[1]
+    prefixes = sorted(index.with_suffix("") for index in folder.glob("*.index") if index.is_file())
     if len(prefixes) == 1:
         return prefixes[0]
     names = ", ".join(prefix.name for prefix in prefixes) or "no .index file"

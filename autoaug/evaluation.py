@@ -9,12 +9,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 import tqdm
 from jaxtyping import Float, Float32, Int, UInt8
 
-from autoaug import augment, datasets, predictions, records
+from autoaug import augment, datasets, histories, predictions, records
 from autoaug.datasets import Dataset, LabelledImages
 
 _BATCH_SIZE = 250
@@ -101,8 +100,9 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Evaluate a trained model and finish its run's record.
 
-    A test set that the record holds already, with the same pixels and labels, is not evaluated again. The predictions
-    go to `run_dir/predictions/<test set>.npz`, in the whole form of `predictions`.
+    A test set that was evaluated already, with the same pixels and labels, is evaluated again only where its
+    predictions are missing, damaged or not those of the record. They go to `run_dir/predictions/<test set>.npz`, in the
+    whole form of `predictions`.
 
     Args:
         model: the trained model.
@@ -121,7 +121,7 @@ def evaluate_run(
     trained_seconds = _trained_seconds(run_dir, record)
     predict = Predictor(model, dataset.mean, dataset.std)
     for test in tqdm.tqdm(test_sets, desc="test sets", disable=None):
-        if record["tests"].get(test.name, {}).get("sha256") == test.sha256:
+        if predictions.are_kept(run_dir, record, test.name, test.sha256):
             continue
         overlap = datasets.overlap(test.images, dataset.train_images)
         answers = predictions.from_logits(predict(test.images), test.labels, overlap)
@@ -138,10 +138,14 @@ def _trained_seconds(run_dir: pathlib.Path, record: dict[str, Any]) -> float:
     """Seconds that the training took, which an imported model has not had."""
     if record["kind"] == "imported":
         return 0.0
-    history, epochs = run_dir / "history.csv", record["recipe"]["epochs"]
-    seconds = pd.read_csv(history)["seconds"].tolist() if history.exists() else []
-    if len(seconds) != epochs:
+    history, epochs = histories.read(run_dir), record["recipe"]["epochs"]
+    if len(history) != epochs:
         raise records.RecordError(
-            f"{run_dir} has trained {len(seconds)} of {epochs} epochs. Train it to its end first."
+            f"{run_dir} has trained {len(history)} of {epochs} epochs. Train it to its end first."
         )
-    return float(sum(seconds))
+    seconds = math.fsum(history.get("seconds", [math.nan]))
+    if not 0 <= seconds < math.inf:
+        raise records.RecordError(
+            f"{run_dir / histories.FILE}: Expected the seconds of each epoch. Received: {seconds}"
+        )
+    return seconds

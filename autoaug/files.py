@@ -5,6 +5,8 @@ import json
 import math
 import os
 import pathlib
+import re
+import shutil
 import stat
 import tarfile
 import tempfile
@@ -12,8 +14,12 @@ import zlib
 from collections.abc import Callable
 from typing import IO, Any, NoReturn
 
+import psutil
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 """The checkout, or the folder that holds the installed packages."""
+
+_TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
@@ -24,7 +30,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{temporary_suffix()}")
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -36,6 +42,26 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_suffix() -> str:
+    """How the names of this process's temporary files and folders end, for `remove_left_over`."""
+    return f"{os.getpid()}.tmp"
+
+
+def remove_left_over(folder: str | os.PathLike[str], names: str = ".*") -> None:
+    """Remove temporary files and folders that processes which were killed have left in a folder, or one level below.
+
+    Those of processes that are alive stay.
+
+    Args:
+        folder: need not exist.
+        names: pattern of the names before `.<process id>.tmp`.
+    """
+    for path in [*pathlib.Path(folder).glob(f"{names}.tmp"), *pathlib.Path(folder).glob(f"*/{names}.tmp")]:
+        process = _TEMPORARY.fullmatch(path.name)
+        if process and not psutil.pid_exists(int(process[1])):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def require_regular(path: str | os.PathLike[str], most_bytes: int) -> None:
@@ -64,14 +90,23 @@ def read_text(path: str | os.PathLike[str], most_bytes: int = 2**24) -> str:
 
 
 def read_json(path: str | os.PathLike[str], most_bytes: int = 2**24) -> Any:
-    """What a regular file of at most 16 MiB holds in strict JSON: no NaN, no Infinity, every number a finite one.
+    """`parse_json` of a regular file of at most 16 MiB.
 
     Raises:
-        ValueError: it holds something else, or is nested too deeply.
+        ValueError: it holds something else.
         OSError: as for `require_regular`.
     """
+    return parse_json(read_text(path, most_bytes))
+
+
+def parse_json(text: str) -> Any:
+    """The value of a text in strict JSON: no NaN, no Infinity, every number a finite one.
+
+    Raises:
+        ValueError: it is something else, or is nested too deeply.
+    """
     try:
-        return json.loads(read_text(path, most_bytes), parse_constant=_refuse, parse_float=_finite)
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise ValueError("values nested too deeply") from None
 

@@ -19,6 +19,7 @@ import math
 import os
 import pathlib
 import sys
+import tokenize
 import zipfile
 import zlib
 from typing import Any, NamedTuple
@@ -36,7 +37,7 @@ _MOST_CLASSES = 256  # the answers of a compact file are bytes
 _MOST_BYTES = 2**30
 _DAMAGE = (
     *(OSError, ValueError, LookupError, TypeError, EOFError, MemoryError, RuntimeError, SyntaxError),
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError),
 )  # what reading a damaged npz file was seen to raise
 _WHOLE = {"logits": ("f", 2), "labels": ("iu", 1), "overlap": ("b", 1)}  # name → kinds of type, dimensions
 _COMPACT = {"answers": ("iu", 1), "confidence": ("f", 1), "log_likelihood": ("f", 1), "margin": ("f", 1)} | {
@@ -181,6 +182,18 @@ def _interpret(arrays: dict[str, np.ndarray]) -> Predictions:
         raise ValueError("a confidence outside of 0 to 1, a log_likelihood above 0 or a margin outside of -1 to 1")
     answers = arrays["answers"].astype(np.int64)
     return Predictions(answers, confidence, log_likelihood, margin, labels, arrays["overlap"])
+
+
+def are_kept(run_dir: str | os.PathLike[str], record: dict[str, Any], name: str, sha256: str) -> bool:
+    """Whether a run holds its predictions on a test set with this hash, undamaged, as its record counts them."""
+    test = record["tests"].get(name, {})
+    if test.get("sha256") != sha256:
+        return False
+    try:
+        counts = read(pathlib.Path(run_dir) / "predictions" / f"{name}.npz").counts()
+    except records.RecordError:
+        return False
+    return counts.items() <= test.items()
 
 
 def keep(run_dir: str | os.PathLike[str], results_dir: str | os.PathLike[str]) -> pathlib.Path:

@@ -8,7 +8,7 @@ photographs on two cores, quick ones for trying out.
 import dataclasses
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 SHORT_NAMES = {
@@ -30,6 +30,13 @@ SEEDS = range(2**31)
 """The seeds of a run: with the number of a step they are int32 inside the models."""
 
 EPOCHS = range(1, 100_001)
+_BATCHES, _IMAGES, _SIZES = range(1, 1_000_001), range(1_000_000_001), range(10_001)
+_NUMBERS: tuple[tuple[str, str, Callable[[float], bool]], ...] = (
+    ("learning_rate", "above 0", lambda value: 0 < value < math.inf),
+    ("clip_norm", "above 0", lambda value: 0 < value < math.inf),
+    ("momentum", "of at least 0 and below 1", lambda value: 0 <= value < 1),
+    ("weight_decay", "of at least 0", lambda value: 0 <= value < math.inf),
+)
 
 
 def did_you_mean(received: object, known: Iterable[str]) -> str:
@@ -44,8 +51,12 @@ def check_seed(seed: int) -> None:
     Raises:
         ValueError: it is not one of `SEEDS`.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed not in SEEDS:
+    if not _is_in(seed, SEEDS):
         raise ValueError(f"Expected seed, an integer from 0 to {SEEDS[-1]:,}. Received: seed={seed!r}")
+
+
+def _is_in(value: object, integers: range) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value in integers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,19 +97,17 @@ class Recipe:
     xla: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.epochs, int) or self.epochs not in EPOCHS:
-            raise ValueError(f"Expected epochs, an integer from 1 to {EPOCHS[-1]:,}. Received: epochs={self.epochs!r}")
-        if not isinstance(self.batch_size, int) or self.batch_size < 1:
-            raise ValueError(f"Expected batch_size, a positive integer. Received: batch_size={self.batch_size!r}")
-        if not isinstance(self.validation_size, int) or self.validation_size < 0:
-            raise ValueError(f"Expected validation_size, an integer of at least 0. Received: {self.validation_size!r}")
-        for name in ("learning_rate", "clip_norm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"Expected {name} above 0. Received: {name}={getattr(self, name)!r}")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"Expected momentum of at least 0 and below 1. Received: momentum={self.momentum!r}")
-        if not self.weight_decay >= 0:
-            raise ValueError(f"Expected weight_decay of at least 0. Received: weight_decay={self.weight_decay!r}")
+        for name, integers in (("epochs", EPOCHS), ("batch_size", _BATCHES), ("validation_size", _IMAGES)):
+            if not _is_in(getattr(self, name), integers):
+                expected = f"Expected {name}, an integer from {integers[0]} to {integers[-1]:,}"
+                raise ValueError(f"{expected}. Received: {name}={getattr(self, name)!r}")
+        for name, text, holds in _NUMBERS:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not holds(value):
+                raise ValueError(f"Expected {name} {text}. Received: {name}={value!r}")
+        if not isinstance(self.size, dict) or not all(_is_in(value, _SIZES) for value in self.size.values()):
+            expected = f"Expected size, names with integers from {_SIZES[0]} to {_SIZES[-1]:,}"
+            raise ValueError(f"{expected}. Received: size={self.size!r}")
         for name, known in (
             ("model", tuple(SHORT_NAMES)),
             ("preset", PRESETS),

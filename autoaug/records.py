@@ -22,6 +22,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import subprocess
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -35,7 +36,7 @@ from jaxtyping import Shaped
 
 from autoaug import recipes
 from autoaug.datasets import Dataset
-from autoaug.files import ROOT, read_json, write_atomically
+from autoaug.files import ROOT, read_json, remove_left_over, write_atomically
 
 _check_schema = fastjsonschema.compile(json.loads((pathlib.Path(__file__).parent / "record_schema.json").read_text()))
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -99,6 +100,8 @@ def start(
 ) -> dict[str, Any]:
     """Write the unfinished record of a new run, or return that of the same run begun earlier.
 
+    What a killed process has left half written in the folder is removed.
+
     Args:
         folder: the run's folder, made if need be.
         recipe: what is trained.
@@ -112,6 +115,7 @@ def start(
         RecordError: the folder holds the record of another recipe, data set, seed, workers or update; it says which.
     """
     folder = pathlib.Path(folder)
+    remove_left_over(folder)
     record: dict[str, Any] = {
         "format": 1,
         "status": "unfinished",
@@ -213,7 +217,7 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
     as "CIFAR-10 (JPEG copy)"; `train_sha256` and `test_sha256` are the hashes of their pixels and labels.
 
     Counts are integers. `overlap` images of the test set are among the run's training images: the accuracy to report
-    is `clean_correct / clean_total`. Unfinished runs are left out; `unfinished` lists them.
+    is `clean_correct / clean_total`. Unfinished runs are left out; `unfinished` lists those that were begun.
     An address such as `s3://bucket/jobs` stands for the results of the SageMaker jobs there (`s3.fetch`).
 
     Args:
@@ -242,8 +246,15 @@ def _rows(folder: pathlib.Path, record: dict[str, Any]) -> list[tuple]:
 
 
 def unfinished(results_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
-    """Folders under `results_dir/runs` without a finished record, as a sorted list of paths."""
-    return [folder for folder, record in _runs(results_dir) if not _is_finished(record)]
+    """Folders of runs under `results_dir/runs` that were begun, so that they can go on, and are not finished, sorted.
+
+    A run that was not trained far enough to leave a checkpoint or a history has nothing to go on from.
+    """
+    return [
+        folder
+        for folder, record in _runs(results_dir)
+        if not _is_finished(record) and (checkpoint_steps(folder / "checkpoints") or (folder / "history.csv").exists())
+    ]
 
 
 def _runs(results_dir: str | os.PathLike[str]) -> Iterator[tuple[pathlib.Path, dict[str, Any] | None]]:
@@ -266,7 +277,8 @@ def _is_finished(record: dict[str, Any] | None) -> bool:
 
 def checkpoint_steps(folder: str | os.PathLike[str]) -> list[int]:
     """Steps after which there is a checkpoint in `checkpoints/`, whole or damaged, in ascending order."""
-    return sorted(int(path.stem.removeprefix("step-")) for path in pathlib.Path(folder).glob("step-*.index"))
+    names = [re.fullmatch(r"step-(\d{9,18})\.index", path.name) for path in pathlib.Path(folder).glob("step-*.index")]
+    return sorted(int(name[1]) for name in names if name)
 
 
 def checkpoint_prefix(folder: str | os.PathLike[str], step: int) -> pathlib.Path:

@@ -18,11 +18,12 @@ import botocore.exceptions
 import platformdirs
 import urllib3.exceptions
 
-from autoaug.files import ArchiveError, unpack
+from autoaug.files import ArchiveError, parse_json, remove_left_over, temporary_suffix, unpack
 
 ATTEMPTS = 5  # of each request, where the connection breaks or the service is overloaded; waits are botocore's
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60  # to connect, and between two pieces of an answer
 _MOST_BYTES = 2**32  # of a job's results, unpacked
+_MOST_JSON = 2**24
 _FAILURES = (
     *(botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError),
     *(urllib3.exceptions.HTTPError, OSError),
@@ -98,15 +99,33 @@ def listing(url: str) -> list[dict[str, Any]]:
     ]
 
 
-def read(url: str) -> bytes:
+def read(url: str, most_bytes: int = 2**28) -> bytes:
     """The bytes of an object.
 
     Raises:
-        S3Error: it cannot be read.
+        S3Error: it cannot be read, or is larger.
     """
     bucket, key = split(url)
     with expecting("an object that you may read", url):
-        return client().get_object(Bucket=bucket, Key=key)["Body"].read()
+        content = client().get_object(Bucket=bucket, Key=key)["Body"].read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise S3Error(f"{url}: Expected an object of at most {most_bytes:,} bytes. Received: a larger one")
+    return content
+
+
+def read_json(url: str) -> dict[str, Any]:
+    """What an object of at most 16 MiB holds in strict JSON: names with values.
+
+    Raises:
+        S3Error: it cannot be read, or holds something else.
+    """
+    content = read(url, _MOST_JSON)
+    try:
+        if not isinstance(value := parse_json(content.decode()), dict):
+            raise ValueError(f"{str(value)[:80]}, not names with values")
+    except ValueError as error:
+        raise S3Error(f"{url}: Expected an object in JSON. Received: {error}") from error
+    return value
 
 
 def fetch(url: str, folder: str | os.PathLike[str] | None = None) -> pathlib.Path:
@@ -130,6 +149,7 @@ def fetch(url: str, folder: str | os.PathLike[str] | None = None) -> pathlib.Pat
     archives = [entry for entry in listing(url) if entry["Key"].endswith("/output/output.tar.gz")]
     (folder / "fetched").mkdir(parents=True, exist_ok=True)
     (folder / "runs").mkdir(exist_ok=True)
+    remove_left_over(folder)
     for entry in sorted(archives, key=lambda entry: entry["LastModified"]):
         marker = folder / "fetched" / hashlib.sha256(f"{entry['Key']} {entry['ETag']}".encode()).hexdigest()
         if not marker.exists():
@@ -141,7 +161,7 @@ def fetch(url: str, folder: str | os.PathLike[str] | None = None) -> pathlib.Pat
 def _fetch_archive(bucket: str, key: str, folder: pathlib.Path) -> None:
     """Download and unpack an archive beside the folder's runs, then put each of its runs into its place."""
     url = f"s3://{bucket}/{key}"
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=f".{temporary_suffix()}") as temporary:
         archive, unpacked = pathlib.Path(temporary) / "output.tar.gz", pathlib.Path(temporary) / "output"
         with expecting("the results of a job", url), archive.open("wb") as file:
             body = client().get_object(Bucket=bucket, Key=key)["Body"]

@@ -18,15 +18,20 @@ import dataclasses
 import itertools
 import json
 import pathlib
+import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
+from autoaug.files import read_text
 from autoaug.recipes import did_you_mean
 
 _FOLDERS = {"data_dir", "results_dir"}
 _STAGE_KEYS = {"stage", "runs", "side_by_side"}
 _RUN_KEYS = {"notebook", "parameters", "each", "render"}
+_MOST_BYTES, _MOST_DEPTH, _MOST_RUNS = 2**18, 20, 10_000
+_DAMAGE = (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError)  # what reading YAML can raise
 
 
 class StudyError(ValueError):
@@ -72,12 +77,34 @@ def read(path: pathlib.Path) -> list[Stage]:
         StudyError: naming the file and the entry, what was expected and what was received.
     """
     try:
-        stages = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = read_text(path, _MOST_BYTES)
+        _require_plain(text)
+        listed = yaml.safe_load(text)
+    except _DAMAGE as error:
         raise StudyError(f"{path}: Expected a list of stages in YAML. Received: {error}") from error
-    if not isinstance(stages, list) or not stages:
-        raise StudyError(f"{path}: Expected a list of stages. Received: {stages!r}")
-    return [_stage(stage, f"{path}, stage {number}", path.parent) for number, stage in enumerate(stages, 1)]
+    if not isinstance(listed, list) or not listed:
+        raise StudyError(f"{path}: Expected a list of stages. Received: {_shown(listed)}")
+    stages: list[Stage] = []
+    for number, stage in enumerate(listed, 1):
+        stages.append(_stage(stage, f"{path}, stage {number}", path.parent))
+        if sum(len(stage.runs) for stage in stages) > _MOST_RUNS:
+            raise StudyError(f"{path}: Expected at most {_MOST_RUNS:,} runs. Received: more, in stages 1 to {number}")
+    return stages
+
+
+def _require_plain(text: str) -> None:
+    """Raise ValueError at YAML that would take long to read, before it is: deeply nested, or with aliases."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_DEPTH:
+            raise ValueError("values nested too deeply")
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError(f"the alias *{event.anchor}; write out what it stands for")
+
+
+def _shown(value: object) -> str:
+    return textwrap.shorten(repr(value), 300)
 
 
 def _stage(stage: Any, place: str, folder: pathlib.Path) -> Stage:
@@ -85,42 +112,38 @@ def _stage(stage: Any, place: str, folder: pathlib.Path) -> Stage:
     name, entries, side_by_side = stage["stage"], stage["runs"], stage.get("side_by_side", False)
     if not isinstance(name, str) or not isinstance(side_by_side, bool) or not isinstance(entries, list) or not entries:
         raise StudyError(
-            f"{place}: Expected stage, a name; runs, a list; and side_by_side, true or false. Received: {stage!r}"
+            f"{place}: Expected stage, a name; runs, a list; and side_by_side, true or false. Received: {_shown(stage)}"
         )
-    runs = [
-        run for number, entry in enumerate(entries, 1) for run in _runs(entry, f"{place}, run {number}", folder)
-    ]  # fmt: skip
-    return Stage(name, tuple(runs), side_by_side)
+    runs = (run for number, entry in enumerate(entries, 1) for run in _runs(entry, f"{place}, run {number}", folder))
+    return Stage(name, tuple(itertools.islice(runs, _MOST_RUNS + 1)), side_by_side)
 
 
-def _runs(entry: Any, place: str, folder: pathlib.Path) -> list[Run]:
+def _runs(entry: Any, place: str, folder: pathlib.Path) -> Iterator[Run]:
     """The runs of an entry: one for each combination of what `each` lists."""
     _require_keys(entry, {"notebook"}, _RUN_KEYS, place)
     notebooks = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
     name, render = entry["notebook"], entry.get("render", False)
-    if name not in notebooks:
+    if not isinstance(name, str) or name not in notebooks:
         raise StudyError(
-            f"{place}: Expected notebook, one of {', '.join(notebooks)}. Received: {name!r}"
+            f"{place}: Expected notebook, one of {', '.join(notebooks)}. Received: {_shown(name)}"
             f"{did_you_mean(name, notebooks)}"
         )
     parameters, lists = entry.get("parameters", {}), entry.get("each", {})
     if not isinstance(parameters, dict) or not isinstance(render, bool):
         raise StudyError(
-            f"{place}: Expected parameters, names with values, and render, true or false. Received: {entry!r}"
+            f"{place}: Expected parameters, names with values, and render, true or false. Received: {_shown(entry)}"
         )
     if not isinstance(lists, dict) or not all(isinstance(values, list) and values for values in lists.values()):
-        raise StudyError(f"{place}: Expected each, names with lists of values. Received: {lists!r}")
+        raise StudyError(f"{place}: Expected each, names with lists of values. Received: {_shown(lists)}")
     known = parameter_names(notebooks[name])
     for parameter in (*parameters, *lists):
         if parameter not in (allowed := sorted(known - _FOLDERS)):
             raise StudyError(
-                f"{place}: Expected parameters of {', '.join(allowed)}. Received: {parameter}"
+                f"{place}: Expected parameters of {', '.join(allowed)}. Received: {str(parameter)[:100]}"
                 f"{did_you_mean(parameter, allowed)}"
             )
-    return [
-        Run(notebooks[name], parameters | dict(zip(lists, values, strict=True)), known, render)
-        for values in itertools.product(*lists.values())
-    ]
+    for values in itertools.product(*lists.values()):
+        yield Run(notebooks[name], parameters | dict(zip(lists, values, strict=True)), known, render)
 
 
 def parameter_names(notebook: pathlib.Path) -> frozenset[str]:
@@ -138,5 +161,5 @@ def _require_keys(entry: Any, needed: set[str], known: set[str], place: str) -> 
     if not isinstance(entry, dict) or not needed <= set(entry) <= known:
         raise StudyError(
             f"{place}: Expected the keys {', '.join(sorted(needed))}, and of {', '.join(sorted(known))} only. "
-            f"Received: {entry!r}"
+            f"Received: {_shown(entry)}"
         )

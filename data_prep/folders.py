@@ -13,7 +13,7 @@ from jaxtyping import Int, UInt8
 
 from autoaug.datasets import DATASETS, channel_statistics, content_hash
 from autoaug.datasets.batch_file import write_batch
-from autoaug.files import write_atomically
+from autoaug.files import read_json, write_atomically
 
 Part = tuple[UInt8[np.ndarray, "_ 32 32 3"], Int[np.ndarray, " _"]]
 """Images and labels."""
@@ -88,7 +88,7 @@ def condition(folder: pathlib.Path, recipe: Mapping[str, Any]) -> str:
     if not path.exists():
         return "foreign"
     try:
-        manifest = json.loads(path.read_text())
+        manifest = read_json(path)
         name = manifest["name"]
     except (OSError, ValueError, LookupError, TypeError):
         return "damaged"

@@ -81,7 +81,7 @@ def build(
     Raises:
         DatasetError: an argument is wrong, a source is missing or differs, or a folder is damaged or holds other files.
     """
-    _check_arguments(names, seed, new_fraction)
+    _check_arguments(names, seed, new_fraction, unverified)
     data_dir = pathlib.Path(data_dir)
     wanted = [name for name in SETS if name in names or any(name in DRAWN_FROM.get(other, ()) for other in names)]
     again = set(names) if rebuild else set()
@@ -117,13 +117,17 @@ def build(
     return done
 
 
-def _check_arguments(names: Collection[str], seed: Any, new_fraction: Any) -> None:
+def _check_arguments(names: Collection[str], seed: Any, new_fraction: Any, unverified: str) -> None:
     if unknown := [name for name in names if name not in SETS]:
         raise DatasetError(f"Unknown data set. Expected any of {', '.join(SETS)}. Received: {unknown}")
     if type(seed) is not int or seed < 0:
         raise DatasetError(f"Expected seed, a whole number from 0 up. Received: {seed!r}")
     if type(new_fraction) not in (int, float) or not 0 <= new_fraction <= 1:
         raise DatasetError(f"Expected new_fraction, 0…1. Received: {new_fraction!r}")
+    if unverified and not (manifests.is_label(unverified) and len(unverified) <= 100):
+        raise DatasetError(
+            f"Expected unverified, a label of at most 100 characters without <, > and &. Received: {unverified!r}"
+        )
     new = datasets.DATASETS["cifar105"]
     for name in names:
         spec = datasets.DATASETS[name]

@@ -36,6 +36,14 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
+def wrong_types():
+    """Types are not checked in this test, which passes wrong ones to see what the code itself says of them."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
 def aws(monkeypatch, tmp_path):
     """The address of a server with nothing in it, which boto3 finds in its environment variables."""
     from moto.server import ThreadedMotoServer  # slow to import, and most tests do without

@@ -6,8 +6,16 @@ Pillow 9.5.0, 11.3.0 and 12.3.0 gave the same pictures as 13.0.0 for every opera
 
 All that is compiled stands in this file, because numba's cache on disk notices changes in the file of the function that
 it compiled and in no other. It compiles at the first call, and keeps the result beside this file or, where that folder
-is read-only, in the user's cache folder (the environment variable NUMBA_CACHE_DIR names another).
+is read-only, in the user's cache folder (the environment variable NUMBA_CACHE_DIR names another). Where that is
+read-only too, it goes to a folder among the temporary ones that nobody else can write to, since what is in it is run.
 """
+
+import contextlib
+import functools
+import os
+import pathlib
+import stat
+import tempfile
 
 import numba
 import numpy as np
@@ -24,7 +32,27 @@ _CUTOUT_COLOR = np.uint32(125 | 122 << 8 | 113 << 16)  # alpha 0
 _WITHOUT_PIXELS = (Operation.Invert, Operation.Posterize, Operation.Solarize, Operation.Brightness)
 _ENHANCE_FACTORS = np.array([level * 1.8 / 10 + 0.1 for level in range(LEVELS)]).astype(np.float32)
 
-_compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
+_njit = numba.njit(nogil=True, cache=True, error_model="numpy")
+
+
+def _compiled(function):
+    """The function, compiled at its first call."""
+    try:
+        return _njit(function)
+    except RuntimeError:  # numba finds no folder for its cache
+        numba.config.CACHE_DIR = _temporary_cache()
+        return _njit(function)
+
+
+@functools.cache
+def _temporary_cache() -> str:
+    """A folder for the cache that is this user's alone."""
+    folder = pathlib.Path(tempfile.gettempdir(), f"autoaug-numba-{os.getuid()}")
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
+    return str(folder) if is_own else tempfile.mkdtemp()
 
 
 @_compiled

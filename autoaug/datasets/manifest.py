@@ -15,7 +15,14 @@ from autoaug.datasets.batch_file import DatasetError
 from autoaug.files import read_json
 
 UNVERIFIED = "unverified files"  # the source of a set without a manifest
-_LABEL = re.compile(r"[^<>&\x00-\x1f\x7f-\x9f]{1,200}")  # what a record takes as a source
+_LABEL = re.compile(  # what a record takes as a source: no markup, no character that is not seen
+    r"[^<>&\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff]{1,200}"
+)
+
+
+def is_label(text: object) -> bool:
+    """Whether a text can be the source of a data set or a part of it: 1 to 200 characters, all of which are seen."""
+    return isinstance(text, str) and _LABEL.fullmatch(text) is not None
 
 
 def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -27,7 +34,7 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     path = pathlib.Path(folder) / "manifest.json"
     try:
         manifest = read_json(path)
-        complete = _LABEL.fullmatch(manifest["source"]) and all(part["sha256"] for part in manifest["parts"].values())
+        complete = is_label(manifest["source"]) and all(part["sha256"] for part in manifest["parts"].values())
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):

@@ -9,6 +9,8 @@ import pandas as pd
 
 from autoaug.plots import axes, looks, small_multiples, styled
 
+_MOST_LINES = 10  # of one label; more run together
+
 
 @styled
 def training_curves(
@@ -18,6 +20,8 @@ def training_curves(
     ax: matplotlib.axes.Axes | None = None,
 ) -> matplotlib.axes.Axes:
     """A quantity of the training, epoch by epoch: a line per label, thin for each run, thick for the runs' mean.
+
+    Of more than ten runs, a band shows the lowest and the highest value.
 
     Args:
         histories: label → history.csv of one run or more, each with the columns `epoch` and `quantity`.
@@ -30,11 +34,14 @@ def training_curves(
     chosen = dict(zip(dict.fromkeys([*order, *histories]), looks(), strict=False))
     ends: list[tuple[float, str, str]] = []
     for label, runs in histories.items():
-        mean = pd.concat(runs).groupby("epoch")[quantity].mean()
-        for run in runs if len(runs) > 1 else ():
-            ax.plot(run["epoch"], scale * run[quantity], color=chosen[label]["color"], linewidth=0.6, alpha=0.5)
+        by_epoch, colour = pd.concat(runs).groupby("epoch")[quantity], chosen[label]["color"]
+        mean = by_epoch.mean()
+        if len(runs) > _MOST_LINES:
+            ax.fill_between(mean.index, scale * by_epoch.min(), scale * by_epoch.max(), color=colour, alpha=0.2, lw=0)
+        for run in runs if 1 < len(runs) <= _MOST_LINES else ():
+            ax.plot(run["epoch"], scale * run[quantity], color=colour, linewidth=0.6, alpha=0.5)
         ax.plot(mean.index, scale * mean, label=label, **chosen[label] | {"markersize": 3})
-        ends.append((scale * mean.iloc[-1], label, chosen[label]["color"]))
+        ends.append((scale * mean.iloc[-1], label, colour))
     ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     ax.set_xlabel("epoch")
     ax.set_ylabel("training accuracy, %" if quantity == "accuracy" else quantity.replace("_", " "))

@@ -1,35 +1,36 @@
 """The last sections of the report: training, data, every run, and where the numbers come from."""
 
-import pathlib
-
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from autoaug import datasets, plots, records, shift
+from autoaug import datasets, histories, plots, records, shift
 from autoaug.plots import training as training_plots
 from autoaug.report import names, provenance, tables
 from autoaug.report.page import folded, paragraphs, percent, together
 from autoaug.report.results import Results, rows
 
+_NUMBERS = ["run_id", "preset", "model", "family", "seed", "train_data", "test_set"]  # the rest is in each run's record
+_COUNTS = ["total", "correct", "overlap", "clean_total", "clean_correct", "accuracy", "low", "high"]
+
 
 def training(results: Results) -> HTML:
     """Training accuracy by epoch: a picture for each training set, a line for each family of models."""
-    histories: dict[str, dict[str, list[pd.DataFrame]]] = {}
+    panels: dict[str, dict[str, list[pd.DataFrame]]] = {}
     for row in rows(results.runs.drop_duplicates("run_id")):
-        path = pathlib.Path(row.folder) / "history.csv"
-        if path.exists():
-            panel = histories.setdefault(results.label(row.train_data), {})
-            panel.setdefault(f"{row.family} ({row.preset})", []).append(pd.read_csv(path))
-    if not histories:
+        history = histories.read(row.folder)
+        if "accuracy" in history and len(history):
+            panel = panels.setdefault(results.label(row.train_data), {})
+            panel.setdefault(f"{row.family} ({row.preset})", []).append(history)
+    if not panels:
         return paragraphs(["No run kept its history."])
     ends = [
         f"{family} on {title}: {percent(np.mean([run['accuracy'].iloc[-1] for run in part]))} %"
-        for title, panel in histories.items()
+        for title, panel in panels.items()
         for family, part in panel.items()
     ]
     caption = "Training accuracy by epoch: thin lines are runs, the line with marks is the mean of the seeds."
-    figure = training_plots.all_training_curves(histories)
+    figure = training_plots.all_training_curves(panels)
     return results.page.figure("training", figure, caption, "Training accuracy at the end: " + "; ".join(ends))
 
 
@@ -56,14 +57,17 @@ def runs(results: Results) -> HTML:
     page, parts = results.page, []
     if len(results.runs):
         finished = [records.read(folder) for folder in results.runs["folder"].unique()]
+        numbers = results.accuracies[_NUMBERS + _COUNTS]
         gaps = shift.gap_table(results.accuracies, confidence=results.confidence)
         caption = f"Accuracy of every run on every test set, with exact {results.interval}."
         texts = tables.accuracy_rows(results)
-        parts.append(folded("Accuracy of every run", page.table("accuracy", texts, caption, results.accuracies)))
+        parts.append(folded("Accuracy of every run", page.table("accuracy", texts, caption, numbers)))
         if len(gaps):
             caption = f"What every run loses away from its own test set, with {results.interval} (Newcombe)."
             texts = tables.gap_rows(gaps, results)
-            parts.append(folded("Gap of every run", page.table("gap", texts, caption, gaps)))
+            parts.append(
+                folded("Gap of every run", page.table("gap", texts, caption, gaps[[*_NUMBERS, "gap", "low", "high"]]))
+            )
         caption = "The runs, with the code and packages that made them. A run's name holds its record."
         texts = provenance.runs(finished, results.labels)
         parts.append(folded("Provenance of the runs", page.table("runs", texts, caption)))
@@ -74,7 +78,9 @@ def runs(results: Results) -> HTML:
 
 def _not_counted(results: Results) -> list[str]:
     """Sentences about the runs that are left out."""
-    unfinished = [folder.name for folder in records.unfinished(results.results_dir)]
+    unfinished = [
+        str(folder.name.encode(errors="replace"), "utf-8") for folder in records.unfinished(results.results_dir)
+    ]
     texts = []
     if unfinished:
         texts.append(

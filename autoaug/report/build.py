@@ -23,7 +23,7 @@ from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ClearOutputPreprocessor
 
 from autoaug import papermill_command, studies
-from autoaug.files import ROOT, write_atomically
+from autoaug.files import ROOT, remove_left_over, write_atomically
 from autoaug.report.execution import NotebookError, execute
 from autoaug.report.page import data_url
 from autoaug.studies import StudyError
@@ -84,6 +84,7 @@ def _locked(folder: pathlib.Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(folder / ".lock", timeout=0):
+            remove_left_over(folder)
             yield
     except filelock.Timeout as error:
         raise NotebookError(

@@ -17,7 +17,7 @@ import psutil
 import tqdm
 import yaml
 
-from autoaug import datasets, papermill_command, recipes, records
+from autoaug import datasets, papermill_command, predictions, recipes, records
 from autoaug.files import ROOT
 from autoaug.studies import Run, Stage
 
@@ -182,13 +182,15 @@ def is_finished(parameters: dict[str, Any], results_dir: pathlib.Path, data_dir:
         return False
     try:
         dataset = datasets.load(parameters.get("train_data", "synthetic10"), data_dir)
-        record = records.read(run_folder(parameters, dataset, results_dir))
+        folder = run_folder(parameters, dataset, results_dir)
+        record = records.read(folder)
         names = datasets.available(data_dir, family=datasets.DATASETS[dataset.name].family)
         hashes = {name: datasets.load_test(name, data_dir).sha256 for name in names}
     except (datasets.DatasetError, records.RecordError):
         return False  # the notebook builds what is missing, or says what is wrong
-    tested = {name: test["sha256"] for name, test in record["tests"].items()}
-    return record["status"] == "finished" and hashes.items() <= tested.items()
+    return record["status"] == "finished" and all(
+        predictions.are_kept(folder, record, name, sha256) for name, sha256 in hashes.items()
+    )
 
 
 def run_folder(

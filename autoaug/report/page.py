@@ -26,6 +26,7 @@ from autoaug.plots import NAMED
 from autoaug.shift.intervals import Estimate
 
 _SVG = "http://www.w3.org/2000/svg"
+_MOST_LATEX_ROWS = 200  # nobody sets a longer table
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that spreadsheets execute
 
 
@@ -47,7 +48,8 @@ class Page:
     Captions link to these files; the links hold the files themselves, so they work where only the page is.
 
     Args:
-        folder: of the report: figures go to `figures/*.svg`, tables to `tables/*.csv` and `tables/*.tex`.
+        folder: of the report: figures go to `figures/*.svg`, tables to `tables/*.csv` and, up to
+            200 rows, `tables/*.tex`.
     """
 
     def __init__(self, folder: pathlib.Path | str) -> None:
@@ -94,12 +96,13 @@ class Page:
         plain = rows.map(_plain)
         numbers = plain if data is None else data.drop(columns="folder", errors="ignore")  # a path of this machine
         csv = numbers.map(_harmless).rename(columns=_harmless).to_csv(index=False).encode()
-        latex = _folded_space(plain).to_latex(index=False, escape=True).replace("−", "$-$").encode()
         self._write("tables", f"{name}.csv", csv)
-        self._write("tables", f"{name}.tex", latex)
         link = Markup(' <a class="file" download="{}" href="{}">{}</a>')
         links = link.format(f"{name}.csv", data_url("text/csv", csv), "CSV")
-        links += link.format(f"{name}.tex", data_url("application/x-tex", latex), "LaTeX")
+        if len(rows) <= _MOST_LATEX_ROWS:
+            latex = _folded_space(plain).to_latex(index=False, escape=True).replace("−", "$-$").encode()
+            self._write("tables", f"{name}.tex", latex)
+            links += link.format(f"{name}.tex", data_url("application/x-tex", latex), "LaTeX")
         return table(rows, Markup("{}{}").format(caption, links), look)
 
 
@@ -162,7 +165,8 @@ def _cell(value: object) -> Markup:
         order = "" if np.isnan(value.value) else f"{value.value:.9g}"
         return Markup('<td class="number" data-order="{}">{}</td>').format(order, text)
     if isinstance(value, int | float | np.number):
-        return Markup('<td class="number" data-order="{}">{}</td>').format(value, f"{value:,}")
+        order = Markup(' data-order="{}"').format(value) if abs(value) >= 1_000 else ""
+        return Markup('<td class="number"{}>{}</td>').format(order, f"{value:,}")
     return Markup("<td>{}</td>").format(value)
 
 

@@ -9,6 +9,7 @@ machine can launch. SageMaker's SDK (`pip install -e '.[sagemaker]'`) is importe
 """
 
 import argparse
+import contextlib
 import dataclasses
 import enum
 import importlib.util
@@ -19,6 +20,7 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import boto3
@@ -144,8 +146,9 @@ def _training_hash(name, path):
     found, spec = {each["Key"] for each in s3.listing(path)}, DATASETS[name]
     if missing := sorted({"manifest.json", *spec.training_files, spec.test_file} - found):
         raise LaunchError(f"{path}: Expected the data set {name}. Missing: {', '.join(missing)}. Upload it first")
-    manifest = json.loads(s3.read(f"{path}/manifest.json"))
-    return manifest["parts"].get("training", {}).get("sha256")
+    manifest = s3.read_json(f"{path}/manifest.json")
+    with _expecting_fields(f"{path}/manifest.json"):
+        return manifest["parts"].get("training", {}).get("sha256")
 
 
 def state_at_path(training: job.Training, options: job.Options, data_hash: str | None = None) -> State:
@@ -161,19 +164,29 @@ def state_at_path(training: job.Training, options: job.Options, data_hash: str |
         return State.NEW
     if len(record_keys) != 1:
         raise LaunchError(f"{path}: Expected no objects, or one run. Received: {', '.join(keys[:3])}")
-    record = json.loads(s3.read(f"{path}/{record_keys[0]}"))
+    record = s3.read_json(f"{path}/{record_keys[0]}")
     expected = {"recipe": json.loads(json.dumps(dataclasses.asdict(training.recipe))), "seed": training.seed}
     expected |= {"workers": training.workers, "train_data": training.train_data}
-    there = {name: record[name] for name in ("recipe", "seed", "workers")}
-    there |= {"train_data": record["train_data"]["name"]}
-    if training.workers > 1:
-        expected["update"], there["update"] = training.update, record.get("update")
-    if data_hash:
-        expected["data"], there["data"] = data_hash, record["train_data"]["sha256"]
+    with _expecting_fields(f"{path}/{record_keys[0]}"):
+        there = {name: record[name] for name in ("recipe", "seed", "workers", "status")}
+        there |= {"train_data": record["train_data"]["name"]}
+        if training.workers > 1:
+            expected["update"], there["update"] = training.update, record.get("update")
+        if data_hash:
+            expected["data"], there["data"] = data_hash, record["train_data"]["sha256"]
     for name, value in expected.items():
         if there[name] != value:
             raise LaunchError(f"{path}: Expected {name} {value}. Received: the run of another, {there[name]}")
-    return State.FINISHED if record["status"] == "finished" else State.BEGUN
+    return State.FINISHED if there["status"] == "finished" else State.BEGUN
+
+
+@contextlib.contextmanager
+def _expecting_fields(url: str) -> Iterator[None]:
+    """Raise a LaunchError that names the address where a file of ours lacks what is asked of it inside."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError) as error:
+        raise LaunchError(f"{url}: Expected a file as it was written here. Received: one without {error}") from error
 
 
 def submit(configuration, wait=False):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from autoaug import predictions, recipes, records
+from autoaug import histories, predictions, recipes, records
 from autoaug.datasets import ORIGINALS
 from autoaug.shift import families
 from autoaug.shift.contrasts import Cells, Sides
@@ -163,8 +163,7 @@ def ability_curves(runs: pd.DataFrame, comparison: Comparison) -> dict[str, list
     rows = runs[(runs["train_data"] == comparison.original) & (runs["preset"] == comparison.preset)]
     curves: dict[str, list] = {}
     for row in rows[rows["family"].isin(comparison.families)].drop_duplicates("run_id").itertuples():
-        path = pathlib.Path(row.folder) / "history.csv"
-        history = pd.read_csv(path) if path.exists() else pd.DataFrame()
+        history = histories.read(row.folder)
         if set(columns) <= set(history.columns):
             curves.setdefault(row.family, []).append(history[columns].dropna().to_numpy(float))
     return curves

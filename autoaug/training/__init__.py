@@ -28,6 +28,7 @@ def train(
     update: str = "async",
     test_sets: Sequence[LabelledImages] = (),
     evaluate_every: int = -1,
+    open_ports: bool = False,
 ) -> keras.Model:
     """Train a model, or go on from the newest good checkpoint of the same run.
 
@@ -37,7 +38,7 @@ def train(
     Args:
         recipe: what is trained.
         dataset: its training part is used.
-        run_dir, seed, checkpoint_epochs, checkpoint_minutes, evaluate_every: as for `options.RunOptions`.
+        run_dir, seed, checkpoint_epochs, checkpoint_minutes, evaluate_every, open_ports: as for `options.RunOptions`.
         on_epoch: called with the history after every epoch.
         workers: how many train; above 1, processes of their own do, here or on SageMaker's hosts (see `cluster`).
         update: how several workers update the model, one of `recipes.UPDATES`.
@@ -48,7 +49,8 @@ def train(
         The model after the last epoch.
 
     Raises:
-        ValueError: an argument is out of range, or the training set is smaller than a batch for each worker.
+        ValueError: an argument is out of range; the training set is smaller than a batch for each worker; or the ports
+            of workers would be open, and `open_ports` does not allow it.
         ClusterError: a worker did not come up, or one ended without which the others cannot go on.
         records.RecordError: the folder belongs to another run, or another process is training it.
         run_checkpoints.DamagedCheckpointError: there are checkpoints and none is whole.
@@ -63,6 +65,7 @@ def train(
         evaluate_every=evaluate_every,
         workers=workers,
         update=update,
+        open_ports=open_ports,
     )
     launcher.check(recipe, len(dataset.train_labels) - recipe.validation_size, workers, update)
     if workers == 1:

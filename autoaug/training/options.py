@@ -19,6 +19,8 @@ class RunOptions:
             5 % to the computation (`evaluation.affordable_interval`).
         workers: how many train.
         update: how several workers update the model, one of `recipes.UPDATES`.
+        open_ports: whether workers on this machine may train where the system gives them no network of their own: then
+            others on the machine and in its network can read and write files as the user who trains.
 
     Raises:
         ValueError: one of them is out of range.
@@ -31,6 +33,7 @@ class RunOptions:
     evaluate_every: int = -1
     workers: int = 1
     update: str = "async"
+    open_ports: bool = False
 
     def __post_init__(self) -> None:
         recipes.check_seed(self.seed)

@@ -1,6 +1,7 @@
 """TF1 checkpoints written by a Saver: a prefix, a folder, an archive; damaged ones, and those of another model."""
 
 import io
+import os
 import tarfile
 
 import numpy as np
@@ -142,6 +143,23 @@ def test_what_is_no_checkpoint_is_named(name, content, model, tmp_path):
     elif content:
         path.mkdir()
     assert str(path) in assert_refused(path, "Expected", model)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe no text", b"a" * (2**20 + 1)])
+def test_a_file_checkpoint_that_is_no_text_is_named(content, model, stored, tmp_path):
+    for file in stored[0].iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "checkpoint").write_bytes(content)
+    assert str(tmp_path) in assert_refused(tmp_path, "a file `checkpoint` of text", model)
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "model.ckpt-3.data-00000-of-00001"])
+def test_a_pipe_among_a_checkpoints_files_is_refused_at_once(name, model, stored, tmp_path):
+    for file in stored[0].iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    assert_refused(tmp_path, "no regular file", model)
 
 
 def test_a_damaged_checkpoint_changes_nothing(model, stored, tmp_path):

@@ -1,6 +1,7 @@
 """Predictions in order, counts that leave out training images, a record that is finished once."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from autoaug import augment, datasets, evaluation, models, predictions, records, training
@@ -50,6 +51,45 @@ def test_a_run_is_evaluated_on_every_set_of_its_family(tiny_dataset, tiny_recipe
     assert set(later["tests"]) == {"synthetic10", "synthetic10_harder", "synthetic10_different"}
     assert later["wall_seconds"] == record["wall_seconds"]
     assert (run_dir / "predictions" / "synthetic10.npz").stat().st_mtime_ns == written
+
+
+@pytest.fixture
+def evaluated(tiny_dataset, tiny_recipe, tmp_path):
+    """A run's folder, of a model that was not trained, and a function that evaluates it; the first time was before."""
+    history = pd.DataFrame({"epoch": [1, 2, 3], "accuracy": 0.5, "seconds": 1.0})
+    model = models.build_model("wrn", **tiny_recipe.size)
+    test = datasets.LabelledImages("synthetic10", tiny_dataset.test_images, tiny_dataset.test_labels)
+    records.start(tmp_path, tiny_recipe, tiny_dataset, seed=0, parameters=1)
+    history.to_csv(tmp_path / "history.csv", index=False)
+
+    def evaluate():
+        return evaluation.evaluate_run(model, tiny_dataset, tmp_path, [test])
+
+    evaluate()
+    return tmp_path, evaluate
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged", "other"])
+def test_predictions_that_are_missing_damaged_or_others_are_made_again(damage, evaluated):
+    run_dir, evaluate = evaluated
+    path, record = run_dir / "predictions" / "synthetic10.npz", records.read(run_dir)
+    whole = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    elif damage == "damaged":
+        path.write_bytes(whole[:-50])
+    else:
+        predictions.write(path, predictions.read(path)._replace(overlap=np.zeros(50, bool)))
+    assert not predictions.are_kept(run_dir, record, "synthetic10", record["tests"]["synthetic10"]["sha256"])
+    assert evaluate() == record
+    assert path.read_bytes() == whole
+
+
+def test_a_history_without_seconds_is_named(evaluated):
+    run_dir, evaluate = evaluated
+    pd.DataFrame({"epoch": [1, 2, 3]}).to_csv(run_dir / "history.csv", index=False)
+    with pytest.raises(records.RecordError, match=r"history\.csv: Expected the seconds of each epoch\. Received: nan"):
+        evaluate()
 
 
 def test_a_run_that_is_not_trained_to_its_end_is_not_finished(tiny_dataset, tiny_recipe, tmp_path):

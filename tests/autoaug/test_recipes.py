@@ -2,9 +2,9 @@
 
 import dataclasses
 import json
+import math
 
 import pytest
-from typechecker import unchecked
 
 from autoaug import recipes
 from autoaug.files import ROOT
@@ -53,9 +53,10 @@ def test_a_name_that_resembles_a_known_one_is_suggested():
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31, 1.0, True, "0"])
+@pytest.mark.usefixtures("wrong_types")
 def test_a_seed_out_of_range_is_refused_with_the_range(seed):
     with pytest.raises(ValueError, match=r"Expected seed, an integer from 0 to 2,147,483,647\. Received: seed="):
-        unchecked(recipes.check_seed)(seed)
+        recipes.check_seed(seed)
     recipes.check_seed(0)
     recipes.check_seed(2**31 - 1)
 
@@ -64,18 +65,31 @@ def test_a_seed_out_of_range_is_refused_with_the_range(seed):
     "change",
     [
         {"epochs": 0},
-        {"epochs": 100_001},
+        {"epochs": 2.5},
+        {"epochs": 10**18},
+        {"epochs": True},
         {"batch_size": 0},
         {"preset": "slow"},
         {"augmentation": "none"},
         {"model": "ss32"},
         {"learning_rate": 0.0},
+        {"learning_rate": math.inf},
+        {"learning_rate": "0.1"},
+        {"momentum": 5},
         {"momentum": 1.0},
         {"momentum": -0.1},
         {"clip_norm": 0.0},
+        {"clip_norm": -1},
+        {"clip_norm": math.nan},
+        {"batch_size": 10**18},
+        {"validation_size": 10**18},
+        {"size": {"depth": 10**9}},
+        {"size": {"depth": "10"}},
+        {"size": []},
         {"weight_decay": -1e-4},
     ],
 )
+@pytest.mark.usefixtures("wrong_types")
 def test_values_out_of_range_are_refused(change):
     (name,) = change
     with pytest.raises(ValueError, match=f"Expected {name}"):

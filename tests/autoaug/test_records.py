@@ -4,6 +4,7 @@ import dataclasses
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -11,6 +12,7 @@ import pytest
 import tiny
 
 from autoaug import files, recipes, records
+from autoaug.datasets import manifest
 
 RECIPE = recipes.get("wrn")
 DATASET = dataclasses.replace(tiny.dataset(), source="drawn")
@@ -37,7 +39,13 @@ def test_what_is_written_is_read(tmp_path):
 def test_only_finished_runs_are_collected(tmp_path):
     finished(tmp_path / "runs" / "done", synthetic10=TEST, other={**TEST, "correct": 61, "clean_correct": 54})
     records.start(tmp_path / "runs" / "begun", RECIPE, DATASET, seed=0, parameters=123)
-    (tmp_path / "runs" / "empty").mkdir()
+    for name in ("begun", "empty"):
+        (tmp_path / "runs" / name / "checkpoints").mkdir(parents=True)
+    records.start(tmp_path / "runs" / "trained", RECIPE, DATASET, seed=0, parameters=123)
+    (tmp_path / "runs" / "trained" / "checkpoints").mkdir()
+    (tmp_path / "runs" / "fetched").mkdir()
+    for path in ("trained/checkpoints/step-000000004.index", "fetched/history.csv", "begun/checkpoints/step-x.index"):
+        (tmp_path / "runs" / path).touch()
     table = records.collect(tmp_path)
     assert list(table.columns) == list(records.COLUMNS)
     assert table.run_id.tolist() == ["done", "done"]
@@ -46,7 +54,7 @@ def test_only_finished_runs_are_collected(tmp_path):
     assert [json.loads(recipe) for recipe in table.recipe] == [dataclasses.asdict(RECIPE)] * 2
     assert table.train_source.tolist() == ["drawn"] * 2
     assert table.test_source.tolist() == ["CIFAR-10 (JPEG copy)"] * 2
-    assert [folder.name for folder in records.unfinished(tmp_path)] == ["begun", "empty"]
+    assert [folder.name for folder in records.unfinished(tmp_path)] == ["fetched", "trained"]
 
 
 def test_nothing_to_collect(tmp_path):
@@ -170,6 +178,16 @@ def test_the_versions_of_what_computes_are_recorded():
         ({"started": "2026-02-30T00:00:00Z"}, r"\$\.started: expected a time"),
         ({"packages": {"numpy": "=HYPERLINK(1)"}}, r"\$\.packages\.numpy must match pattern"),
         ({"machine": {"platform": "a\x1b[31m"}}, r"\$\.machine\.platform must match pattern"),
+        ({"machine": {"platform": "a\u202egnp.exe"}}, r"\$\.machine\.platform must match pattern"),
+        ({"machine": {"processor": "\ud800"}}, r"\$\.machine\.processor must match pattern"),
+        ({"recipe": dataclasses.asdict(RECIPE) | {"model": "evil"}}, r"\$\.recipe\.model must be one of"),
+        ({"recipe": dataclasses.asdict(RECIPE) | {"evil": "<b>"}}, r"\$\.recipe must not contain {'evil'}"),
+        (
+            {"recipe": dataclasses.asdict(RECIPE) | {"learning_rate": 10**400}},
+            r"\$\.recipe\.learning_rate must be smaller",
+        ),
+        ({"parameters": 10**400}, r"\$\.parameters must be smaller"),
+        ({"wall_seconds": 10**400}, r"\$\.wall_seconds must be smaller"),
     ],
 )
 def test_names_that_the_writer_does_not_make_are_refused(tmp_path, change, message):
@@ -194,6 +212,18 @@ def test_json_that_is_not_strict_is_refused_with_the_files_name(tmp_path, conten
     (tmp_path / "record.json").write_text(content)
     with pytest.raises(records.RecordError, match=rf"record\.json: .*{message}"):
         records.read(tmp_path)
+
+
+def test_the_schema_says_what_its_owners_say():
+    schema = json.loads((files.ROOT / "autoaug" / "record_schema.json").read_text())
+    recipe, label = schema["properties"]["recipe"]["properties"], re.compile(schema["definitions"]["label"]["pattern"])
+    assert recipe.keys() == dataclasses.asdict(RECIPE).keys()
+    assert recipe["model"]["enum"] == list(recipes.SHORT_NAMES)
+    assert schema["properties"]["seed"]["maximum"] == recipes.SEEDS[-1]
+    assert recipe["epochs"]["maximum"] == recipes.EPOCHS[-1]
+    characters = map(chr, range(2**16))
+    assert not [character for character in characters if manifest.is_label(character) != bool(label.match(character))]
+    assert manifest.is_label("копия, 画像 – ½") and not manifest.is_label("a" * 201)
 
 
 def test_pipes_and_devices_are_refused_at_once(tmp_path):

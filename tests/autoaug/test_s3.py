@@ -3,6 +3,7 @@
 import gzip
 import io
 import socket
+import subprocess
 import tarfile
 
 import boto3
@@ -93,6 +94,35 @@ def test_an_archive_that_leaves_its_folder_is_refused(bucket, tmp_path):
     with pytest.raises(s3.S3Error, match="s3://results/jobs/evil"):
         s3.fetch("s3://results/jobs")
     assert not list(tmp_path.rglob("outside"))
+
+
+def test_what_a_killed_fetch_has_left_is_removed(bucket, tmp_path):
+    with subprocess.Popen(["true"]) as process:
+        pass
+    left = tmp_path / "autoaug" / "s3" / "results" / "jobs" / f".abc.{process.pid}.tmp"
+    left.mkdir(parents=True)
+    (left / "output.tar.gz").touch()
+    s3.fetch("s3://results/jobs")
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "Expecting value"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"a": NaN}', "NaN, which is no number"),
+        (b"\xff\xfe", "decode"),
+        (b"[1]", r"\[1\], not names"),
+        (b" " * 2**24 + b"{}", "at most 16,777,216 bytes"),
+    ],
+)
+def test_json_in_s3_is_strict_and_refused_by_address(content, message, bucket):
+    bucket.put_object(Bucket="results", Key="a.json", Body=content)
+    with pytest.raises(s3.S3Error, match=f"s3://results/a.json: Expected .*{message}"):
+        s3.read_json("s3://results/a.json")
+    bucket.put_object(Bucket="results", Key="a.json", Body=b'{"a": 0.5}')
+    assert s3.read_json("s3://results/a.json") == {"a": 0.5}
 
 
 def test_what_is_not_there_is_named(bucket):

@@ -73,6 +73,41 @@ def test_wrong_runs_are_refused_by_their_place(folder, run, message):
         read(folder, [{"stage": "a", "runs": [{"notebook": "second"}, run]}])
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("- stage: caf\u00e9".encode("latin-1"), "can't decode"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"- " * 10_000 + b"a", "nested too deeply"),
+        (b"- &a [x]\n- [*a, *a]", r"the alias \*a"),
+        (b"- " + b"9" * 100_000, "Exceeds the limit"),
+        (b"- !!timestamp x", "Expected a list of stages in YAML"),
+        (b"- !!int ''", "Expected a list of stages in YAML"),
+        (b"- 2026-99-99", "month must be in 1..12"),
+        (b"#" * 2**18 + b"\n- a", "more than 262,144"),
+        (b"- {stage: a, runs: [{notebook: []}]}", r"Expected notebook, one of first, second\. Received: \[\]"),
+        (b"- {stage: a, runs: [{notebook: first, parameters: {1: 2}}]}", r"of count\. Received: 1"),
+    ],
+)
+def test_yaml_that_is_no_list_of_stages_is_refused_by_name(folder, content, message):
+    (folder / "study.yml").write_bytes(content)
+    with pytest.raises(studies.StudyError, match=f"study.yml.*{message}"):
+        studies.read(folder / "study.yml")
+
+
+@pytest.mark.parametrize("each", [[10, 10, 10] * 3, [101, 100], [9_999, 1]])
+def test_studies_of_too_many_runs_are_refused_and_not_counted_to_the_end(folder, each):
+    names = [f"p{number}" for number in range(len(each))]
+    source = "\n".join(f"{name}: int = 0" for name in names)
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / "many.ipynb")
+    lists = {name: list(range(count)) for name, count in zip(names, each, strict=True)}
+    entry = {"notebook": "many", "each": lists}
+    stages = [{"stage": "a", "runs": [entry]}, {"stage": "b", "runs": [{"notebook": "second"}, {"notebook": "second"}]}]
+    with pytest.raises(studies.StudyError, match=r"study\.yml: Expected at most 10,000 runs"):
+        read(folder, stages)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.yml")), ids=lambda path: path.stem)
 def test_the_committed_studies_are_right(path):
     assert studies.read(path)

@@ -1,4 +1,7 @@
-"""What the processes of a cluster are to train, as bytes: in the file that the chief reads, and sent to workers."""
+"""What the processes of a cluster are to train, as bytes: in the file that the chief reads, and sent to workers.
+
+The file has no name, so that nothing is left of it whatever ends the processes.
+"""
 
 import dataclasses
 import io

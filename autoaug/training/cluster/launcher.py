@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import pathlib
 import queue
 import signal
 import subprocess
@@ -21,14 +20,15 @@ from autoaug import records
 from autoaug.datasets import Dataset, LabelledImages
 from autoaug.recipes import UPDATES, Recipe
 from autoaug.training import interruption, progress
-from autoaug.training.cluster import job_file
-from autoaug.training.cluster.layout import from_environment, lay_out
+from autoaug.training.cluster import job_file, private_network
+from autoaug.training.cluster.layout import Layout, from_environment, lay_out
 from autoaug.training.cluster.messages import ERRORS, ClusterError
 from autoaug.training.options import RunOptions
 
 STARTUP_SECONDS = 300  # for every task to be reachable, once the chief is ready
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 120  # for the chief to end its step and write a checkpoint
+_OPEN = "Whoever can connect to a port of a worker can read and write files as the user who trains, without a password"
 
 
 def check(recipe: Recipe, train_size: int, workers: int, update: str) -> None:
@@ -69,15 +69,16 @@ def train(
     What TensorFlow says of errors is in `run_dir/cluster.log`. Arguments and errors are those of `training.train`.
     """
     run_dir = options.run_dir
+    layout = lay_out(from_environment()[0], options.workers, options.update)
+    shut_off = _shut_off(layout, options.open_ports)
     run_dir.mkdir(parents=True, exist_ok=True)
     options = dataclasses.replace(options, run_dir=run_dir.resolve())
-    with tempfile.TemporaryDirectory() as folder, interruption.held_back() as signals:
-        job = pathlib.Path(folder) / "job.npz"
-        job.write_bytes(job_file.pack(job_file.Assignment(recipe, dataset, options, test_sets)))
-        layout = lay_out(from_environment()[0], options.workers, options.update)
-        orders = {"layout": dataclasses.asdict(layout), "job": str(job), "startup_seconds": STARTUP_SECONDS}
+    with tempfile.TemporaryFile() as job, interruption.held_back() as signals:
+        job.write(job_file.pack(job_file.Assignment(recipe, dataset, options, test_sets)))
+        job.flush()
+        orders = {"layout": dataclasses.asdict(layout), "job": job.fileno(), "startup_seconds": STARTUP_SECONDS}
         with (run_dir / "cluster.log").open("ab") as log:
-            code, error = _run_supervisor(orders, log, signals, on_epoch)
+            code, error = _run_supervisor(orders, shut_off, log, signals, on_epoch)
     if signals:
         interruption.act_on(signals[0])
     if code:
@@ -91,8 +92,40 @@ def train(
         )
 
 
+def _shut_off(layout: Layout, open_ports: bool) -> bool:
+    """Whether the tasks get a network of their own, as those of one host do where the system allows it.
+
+    Where they get none, their ports are open; this says so.
+
+    Raises:
+        ValueError: they would be open, and `open_ports` does not allow it.
+    """
+    if layout.hosts > 1:
+        addresses = [address for of_role in (*layout.tasks.values(), layout.watches) for address in of_role]
+        ports = sorted(int(address.rpartition(":")[2]) for address in addresses)
+        print(
+            f"{layout.hosts} hosts: their ports {ports[0]} to {ports[-1]} are open. {_OPEN}. In a VPC, the hosts need "
+            "a security group that lets in nobody but its own members.",
+            flush=True,
+        )
+        return False
+    reason = private_network.refusal()
+    if reason and not open_ports:
+        raise ValueError(
+            f"Expected a system that gives workers a network of their own, or open_ports=True (-p open_ports true). "
+            f"Received: {reason}. {_OPEN}; open_ports allows that to everybody on this machine and in its network."
+        )
+    if reason:
+        print(f"Open ports on this machine, as open_ports allows ({reason}). {_OPEN}.", flush=True)
+    return not reason
+
+
 def _run_supervisor(
-    orders: dict[str, Any], log: IO[bytes], signals: Sequence[int], on_epoch: Callable[[pd.DataFrame], object] | None
+    orders: dict[str, Any],
+    shut_off: bool,
+    log: IO[bytes],
+    signals: Sequence[int],
+    on_epoch: Callable[[pd.DataFrame], object] | None,
 ) -> tuple[int, tuple[str, str] | None]:
     """Start the supervisor, show what it says, pass a signal on. Returns its exit status and what it says of an error.
 
@@ -101,8 +134,10 @@ def _run_supervisor(
     read_end, write_end = os.pipe()
     command = [sys.executable, "-m", "autoaug.training.cluster.supervisor"]
     command += ["--orders", json.dumps(orders | {"messages": write_end})]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-                               start_new_session=True, pass_fds=[write_end])  # fmt: skip
+    command = private_network.command(command) if shut_off else command
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                               text=True, errors="replace", start_new_session=True,
+                               pass_fds=[write_end, orders["job"]])  # fmt: skip
     os.close(write_end)
     assert process.stdin and process.stdout
     shown, deadline = _Shown(on_epoch), None
@@ -132,10 +167,12 @@ def _lines(streams: dict[Show, IO[str]]) -> Iterator[tuple[Show, str]]:
     lines: queue.Queue[tuple[Show, str]] = queue.Queue()
 
     def read(show: Show, stream: IO[str]) -> None:
-        with stream:
-            for line in stream:
-                lines.put((show, line))
-        lines.put((show, ""))  # the end
+        try:
+            with stream:
+                for line in stream:
+                    lines.put((show, line))
+        finally:
+            lines.put((show, ""))  # the end, also where reading failed
 
     for show, stream in streams.items():
         threading.Thread(target=read, args=(show, stream), daemon=True).start()

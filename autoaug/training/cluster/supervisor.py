@@ -256,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.orders:
         orders = given.orders
         layout, messages = Layout(**orders["layout"]), Messages(orders["messages"])
-        return supervise(layout, 0, orders["startup_seconds"], messages, orders["job"])
+        return supervise(layout, 0, orders["startup_seconds"], messages, f"/dev/fd/{orders['job']}")
     hosts, host = from_environment()
     if host == 0:
         parser.error(f"Expected a host of SM_HOSTS after the first, which is the chief. Received: {hosts[host]}")

@@ -1,6 +1,8 @@
 """The compiled kernel against Pillow and the reference's cases: equal in every bit."""
 
 import json
+import os
+import pathlib
 import subprocess
 import sys
 
@@ -9,7 +11,6 @@ import numpy as np
 import pillow_oracle
 import pytest
 from hypothesis import strategies
-from typechecker import unchecked
 
 from autoaug import augment
 from autoaug.augment import policies
@@ -170,11 +171,12 @@ def test_normalisation_is_computed_in_double_precision_and_rounded_once():
         ({"threads": 0}, "threads ≥ 1. Received: threads=0"),
     ],
 )
+@pytest.mark.usefixtures("wrong_types")
 def test_wrong_arguments_of_a_batch_are_named(change, message):
     images, plan = batch(3)
     arguments = {"images": images, "plan": plan, "mean": MEAN, "std": STD} | change
     with pytest.raises(ValueError, match=message):
-        unchecked(augment.augment_batch)(**arguments)
+        augment.augment_batch(**arguments)
 
 
 @pytest.mark.parametrize(
@@ -194,9 +196,29 @@ def test_wrong_operations_are_named(operation, message):
         augment.apply_operations(np.zeros((32, 32, 3), np.uint8), [operation])
 
 
+@pytest.mark.usefixtures("wrong_types")
 def test_wrong_images_of_operations_are_named():
     with pytest.raises(ValueError, match=r"image: uint8 \[32, 32, 3\]. Received: uint8 \(8, 8, 3\)"):
-        unchecked(augment.apply_operations)(np.zeros((8, 8, 3), np.uint8), [])
+        augment.apply_operations(np.zeros((8, 8, 3), np.uint8), [])
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_where_nothing_else_can_be_written_to_the_cache_is_a_temporary_one_of_this_user(is_taken, tmp_path):
+    folder = tmp_path / f"autoaug-numba-{os.getuid()}"
+    if is_taken:
+        folder.mkdir(mode=0o777)
+        folder.chmod(0o777)  # somebody else may write to it
+    code = (
+        "from numba.core import caching\n"
+        "caching.CacheImpl._locator_classes = [caching.UserProvidedCacheLocator]\n"
+        "from autoaug.augment import kernel\n"
+        "print(kernel.geometric._cache.cache_path)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "NUMBA_CACHE_DIR": ""}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    used = pathlib.Path(done.stdout.strip()).parent
+    assert used.parent == tmp_path and (used != folder) == is_taken
+    assert used.stat().st_mode & 0o777 == 0o700
 
 
 def test_importing_compiles_nothing():

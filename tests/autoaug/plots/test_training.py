@@ -44,3 +44,11 @@ def test_thirty_five_runs_have_a_panel_for_each_training_set_and_one_look_for_ea
     for ax in figure.axes[:6]:
         first, second = sorted(text.xyann[1] for text in ax.texts)
         assert second - first > ax.texts[0].get_fontsize()  # labels of lines that end together are one above the other
+
+
+def test_many_runs_are_a_band():
+    ax = training_plots.training_curves({"many": [history(0.1, end / 100) for end in range(80, 92)]})
+    assert len(ax.lines) == 1  # the mean
+    (band,) = ax.collections
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == pytest.approx((10, 91))

@@ -8,11 +8,13 @@ import sys
 import time
 
 import nbformat
+import numpy as np
 import psutil
 import pytest
+import run_files
 import yaml
 
-from autoaug import datasets, recipes, records
+from autoaug import datasets, predictions, recipes, records
 from autoaug.files import ROOT
 from autoaug.report import build as report
 from autoaug.report import execution
@@ -164,9 +166,15 @@ def test_a_finished_run_is_passed_over_until_there_is_a_new_test_set(tmp_path):
     assert execution.run_folder(parameters, dataset, results) == folder
     record = records.start(folder, recipe, dataset, seed=3, parameters=1)
     assert not execution.is_finished(parameters, results, data)
-    counts = {"total": 2000, "correct": 1, "overlap": 0, "clean_total": 2000, "clean_correct": 1}
-    tests = {"synthetic10": counts | {"source": "embedded images", "sha256": dataset.test_sha256}}
+    arrays = run_files.predictions(np.random.default_rng(0), dataset.test_labels, 0.5)
+    answers, path = predictions.from_logits(**arrays), folder / "predictions" / "synthetic10.npz"
+    tests = {"synthetic10": answers.counts() | {"source": "embedded images", "sha256": dataset.test_sha256}}
     records.write(folder, record | {"status": "finished", "tests": tests})
+    assert not execution.is_finished(parameters, results, data)  # its predictions are missing
+    path.parent.mkdir()
+    path.write_bytes(b"damaged")
+    assert not execution.is_finished(parameters, results, data)
+    predictions.write(path, answers)
     assert execution.is_finished(parameters, results, data)
     assert not execution.is_finished(parameters | {"seed": 4}, results, data)
     assert not execution.is_finished(parameters | {"workers": 2}, results, data)

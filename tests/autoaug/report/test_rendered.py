@@ -2,6 +2,9 @@
 
 import base64
 import html.parser
+import json
+import os
+import re
 import shutil
 import urllib.parse
 
@@ -44,11 +47,27 @@ def render(results):
     return page
 
 
+HOSTILE_SOURCE = """=HYPERLINK("x"; 'y') $\\frac{1$ [z](javascript:alert(1)) _50_% {{7*7}} `a` \\input{b}"""
+HOSTILE_FOLDER = """<img src=x onerror="document.title='evil'">"""
+
+
+def make_hostile(results):
+    """Change what the runs say of their data to a hostile text, and add unfinished runs in folders of hostile names."""
+    for path in results.glob("runs/*/record.json"):
+        record = json.loads(path.read_text())
+        for part in (record["train_data"], *record["tests"].values()):
+            part["source"] = HOSTILE_SOURCE
+        path.write_text(json.dumps(record | {"machine": {"processor": HOSTILE_SOURCE}}))
+    for name in (HOSTILE_FOLDER, os.fsdecode(b"\xff is no text")):
+        (results / "runs" / name).mkdir()
+        (results / "runs" / name / "history.csv").touch()
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The report of two families, one with three seeds, and of runs not to count: unfinished, and on older data.
 
-    One data set is on disk.
+    One data set is on disk. Names in the files are hostile.
     """
     results = tmp_path_factory.mktemp("results")
     synthetic.build(results / "data", ["synthetic10_harder"])
@@ -58,7 +77,21 @@ def page(tmp_path_factory):
     run_files.write(results, "synthetic10_different", {}, status="unfinished")
     older = {"train_sha256": "00" * 32, "started": "2025-12-31T00:00:00Z"}
     run_files.write(results, "synthetic10", tests, recipe=recipes.get("pyramid"), **older)
+    make_hostile(results)
     return render(results)
+
+
+def test_names_from_files_are_text_and_nothing_else(page):
+    found, text = Page(page), page.read_text()
+    assert "&lt;img src=x onerror=" in text and "? is no text" in text
+    assert all(image["src"].startswith("data:") for image in found.images)
+    assert HOSTILE_SOURCE in html.unescape(text)
+    drawn = "".join(path.read_text() for path in (page.parent / "figures").glob("*.svg"))
+    assert r"$\frac{1$" in drawn
+    tables = {path.name: path.read_text() for path in (page.parent / "tables").iterdir()}
+    assert "\"'=HYPERLINK(" in tables["data.csv"] and not re.search(r'(^|,)"?=', "".join(tables.values()), re.MULTILINE)
+    assert r"\$\textbackslash frac\{1\$" in tables["data.tex"]
+    assert not any(r"\input" in tables[name] for name in tables if name.endswith(".tex"))
 
 
 def test_the_report_says_what_the_runs_say(page):
@@ -156,13 +189,17 @@ def test_the_page_opens_without_errors_or_requests(browser, page):
     requested = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
     assert [address for address in requested if not address.startswith(("data:", "blob:"))] == []
     assert browser.execute_script("return document.title") == "Harder, or different?"
+    assert browser.execute_script("return document.querySelectorAll('img:not([src^=data]), [onerror]').length") == 0
+    shown = "return document.body.textContent.includes(arguments[0])"
+    assert all(browser.execute_script(shown, text) for text in (HOSTILE_SOURCE, HOSTILE_FOLDER))
 
 
 def test_the_contents_mark_the_section_that_is_read(browser):
     marked = "return [...document.querySelectorAll('nav a[aria-current]')].map(link => link.textContent)"
     wait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait(browser, 20)
-    for heading in ("Method", "Training"):
-        browser.execute_script(f"document.getElementById('{heading}').scrollIntoView({{behavior: 'instant'}})")
+    for heading in ("Method", "Training and data"):
+        target = heading.replace(" ", "-")
+        browser.execute_script(f"document.getElementById('{target}').scrollIntoView({{behavior: 'instant'}})")
         wait.until(lambda found, heading=heading: found.execute_script(marked) == [heading])
 
 

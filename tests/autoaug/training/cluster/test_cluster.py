@@ -2,18 +2,22 @@
 
 import dataclasses
 import json
+import os
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from autoaug import datasets, recipes, records, training
 from autoaug.files import ROOT
 from autoaug.training import loop
-from autoaug.training.cluster import job_file, launcher
+from autoaug.training.cluster import job_file, launcher, private_network
 from autoaug.training.cluster.layout import from_environment, lay_out
 from autoaug.training.options import RunOptions
 from autoaug.training.run_checkpoints import DamagedCheckpointError
@@ -27,14 +31,29 @@ def compiled_imports():
         yield
 
 
-def test_two_asynchronous_workers_train_every_batch(tiny_dataset, tiny_recipe, tmp_path):
-    epochs = []
-    arguments = {"workers": 2, "seed": 3, "on_epoch": lambda history: epochs.append(len(history))}
+def network_of(process):
+    """The network namespace of a process."""
+    return pathlib.Path(f"/proc/{process}/ns/net").readlink()
+
+
+def test_two_asynchronous_workers_train_every_batch(tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
+    """In a network of their own, where the system makes one; what they train lies in no file that could be left."""
+    epochs, networks, temporary = [], set(), tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+
+    def look(history):
+        epochs.append(len(history))
+        assert not list(temporary.iterdir())
+        networks.update(network_of(task.pid) for task in psutil.Process().children(recursive=True))
+
+    arguments = {"workers": 2, "seed": 3, "on_epoch": look, "open_ports": True}
     test = datasets.LabelledImages("synthetic10", tiny_dataset.test_images, tiny_dataset.test_labels)
     arguments |= {"test_sets": [test], "evaluate_every": 3}
     model = training.train(tiny_recipe, tiny_dataset, tmp_path, **arguments)
     history = pd.read_csv(tmp_path / "history.csv")
     assert epochs == [1, 2, 3]
+    assert networks and (network_of(os.getpid()) in networks) == bool(private_network.refusal())
     run = loop.Run(tiny_recipe, tiny_dataset, RunOptions(run_dir=tmp_path, seed=3, workers=2))
     assert (run.done, run.schedule.steps_per_epoch, run.total) == (12, 4, 12)
     # two steps of each worker in an epoch, and six in all: the last two updates have the rate of a sixth step
