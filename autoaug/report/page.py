@@ -165,7 +165,7 @@ def _cell(value: object) -> Markup:
         order = "" if np.isnan(value.value) else f"{value.value:.9g}"
         return Markup('<td class="number" data-order="{}">{}</td>').format(order, text)
     if isinstance(value, int | float | np.number):
-        order = Markup(' data-order="{}"').format(value) if abs(value) >= 1_000 else ""
+        order = Markup(' data-order="{}"').format(value) if abs(float(value)) >= 1_000 else ""
         return Markup('<td class="number"{}>{}</td>').format(order, f"{value:,}")
     return Markup("<td>{}</td>").format(value)
 
