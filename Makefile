@@ -18,7 +18,7 @@ report: .venv/ready
 	$(BIN)/python -m autoaug.report
 
 test: .venv/sagemaker
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks

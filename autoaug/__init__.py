@@ -8,6 +8,8 @@ import importlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from typing import Any
 
 _ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",  # the only one that the models have
@@ -33,7 +35,7 @@ _WITH_TENSORFLOW = ("checkpoints", "evaluation", "models", "training")
 __all__ = ["build_model", *_SUBMODULES]
 
 
-def _set_defaults():
+def _set_defaults() -> None:
     """What Keras and TensorFlow read when they are imported, where the environment does not say otherwise."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -43,7 +45,7 @@ _set_defaults()
 
 
 @contextlib.contextmanager
-def _native_chatter_held_back():
+def _native_chatter_held_back() -> Iterator[None]:
     """Inside, what TensorFlow's C++ writes to standard error is kept, and shown only if the import fails.
 
     It says which instructions it uses before any setting of its log is read.
@@ -66,7 +68,7 @@ def _native_chatter_held_back():
             os.close(shown)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name == "build_model":
         return __getattr__("models").build_model
     if name in _SUBMODULES:
@@ -79,5 +81,5 @@ def __getattr__(name):
     raise AttributeError(f"module 'autoaug' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

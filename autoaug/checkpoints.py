@@ -7,10 +7,13 @@ slots (`…/Momentum`), `global_step` and the `lrn_rate` variables.
 
 import contextlib
 import glob
+import os
 import pathlib
 import re
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 
+import keras
 import tensorflow as tf
 
 from autoaug.files import ArchiveError, read_text, require_regular, unpack
@@ -36,8 +39,8 @@ class CheckpointError(ValueError):
     """A checkpoint that is not there, cannot be read or does not fit the model."""
 
 
-def tf1_names(model):
-    """The model's variables by their names in the original's checkpoints, as a dict.
+def tf1_names(model: keras.Model) -> dict[str, keras.Variable]:
+    """The model's variables by their names in the original's checkpoints.
 
     `unit_1_0__sub1__conv1/kernel` is `model/unit_1_0/sub1/conv1/weights` there.
     """
@@ -48,7 +51,7 @@ def tf1_names(model):
     return names
 
 
-def load_tf1(model, path):
+def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
     """Load a checkpoint of the original code into the model: every variable exactly, or an error and no change.
 
     Args:
@@ -81,8 +84,12 @@ def load_tf1(model, path):
         variable.assign(values[name])
 
 
-def _require_fit(stored, wanted, path):
-    """Raise one error with all that differs between two dicts of name → (shape, type)."""
+Shapes = Mapping[str, tuple[tuple[int, ...], str]]
+"""Name of a variable → its shape and type."""
+
+
+def _require_fit(stored: Shapes, wanted: Shapes, path: str | os.PathLike[str]) -> None:
+    """Raise one error with all that differs."""
     missing = [f"{name} {wanted[name]}" for name in sorted(wanted.keys() - stored.keys())]
     left_over = [f"{name} {stored[name]}" for name in sorted(stored.keys() - wanted.keys())]
     different = [
@@ -99,7 +106,7 @@ def _require_fit(stored, wanted, path):
         )
 
 
-def _listed(title, lines):
+def _listed(title: str, lines: Sequence[str]) -> str:
     """A titled list, at most 20 lines of it."""
     if not lines:
         return ""
@@ -107,7 +114,7 @@ def _listed(title, lines):
     return "\n  ".join([f"\n{title} ({len(lines)}):", *lines[:_MOST_LISTED], *more])
 
 
-def _hint(stored, wanted):
+def _hint(stored: Shapes, wanted: Shapes) -> str:
     """What the dense layers' shapes tell about the difference, or nothing."""
     (have, have_classes), (want, want_classes) = (_dense_shape(shapes) for shapes in (stored, wanted))
     if have != want and have in _LAST_CHANNELS:
@@ -117,14 +124,15 @@ def _hint(stored, wanted):
     return ""
 
 
-def _dense_shape(variables):
-    """(channels, classes) of the dense layer, from a dict of name → (shape, type)."""
+def _dense_shape(variables: Shapes) -> tuple[int, int]:
+    """(channels, classes) of the dense layer; zeros where there is none."""
     shapes = [shape for name, (shape, _) in variables.items() if name.endswith("FC/weights") and len(shape) == 2]
-    return shapes[0] if shapes else (None, None)
+    channels, classes = shapes[0] if shapes else (0, 0)
+    return channels, classes
 
 
 @contextlib.contextmanager
-def _open(path):
+def _open(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """The prefix of the checkpoint at a path; an archive is unpacked for as long as the context lasts."""
     if path.is_file() and path.name.endswith((".tar.gz", ".tgz")):
         with tempfile.TemporaryDirectory() as folder:
@@ -142,7 +150,7 @@ def _open(path):
         )
 
 
-def _newest(folder, path):
+def _newest(folder: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
     """The prefix that the file `checkpoint` of a folder names, or the folder's only one.
 
     Of what that file says only the last part counts: it holds the path on the machine that wrote it.
@@ -158,13 +166,13 @@ def _newest(folder, path):
     prefixes = sorted(index.with_suffix("") for index in folder.glob("*.index") if index.is_file())
     if len(prefixes) == 1:
         return prefixes[0]
-    found = ", ".join(prefix.name for prefix in prefixes) or "no .index file"
-    raise CheckpointError(f"Expected in {path} a file `checkpoint` that names a checkpoint there. Received: {found}")
+    names = ", ".join(prefix.name for prefix in prefixes) or "no .index file"
+    raise CheckpointError(f"Expected in {path} a file `checkpoint` that names a checkpoint there. Received: {names}")
 
 
-def _unpack(path, folder):
+def _unpack(path: pathlib.Path, folder: pathlib.Path) -> None:
     """Unpack the checkpoint's files of an archive, and nothing else."""
     try:
-        unpack(path, folder, lambda name: bool(_CHECKPOINT_FILE.fullmatch(name.name)), _LARGEST_ARCHIVE)
+        unpack(path, folder, lambda member: bool(_CHECKPOINT_FILE.fullmatch(member.name)), _LARGEST_ARCHIVE)
     except ArchiveError as error:
         raise CheckpointError(str(error)) from error

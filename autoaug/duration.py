@@ -17,15 +17,15 @@ UTILISATION = 0.4  # assumed share of the peak that a training reaches
 LAUNCHING = datetime.timedelta(minutes=10)  # about what a job takes to begin: a host, its image, the packages
 
 
-def durations(flops):
+def durations(flops: float) -> dict[str, datetime.timedelta]:
     """Device → estimated datetime.timedelta, in whole seconds, of `flops` operations at 40 % of its peak rate."""
     return {
         device: datetime.timedelta(seconds=round(flops / (UTILISATION * rate))) for device, rate in PEAK_RATES.items()
     }
 
 
-def describe(flops):
-    """The operations and the estimates in a line; no estimates below what it takes to launch a job at all."""
+def describe(flops: float) -> str:
+    """The operations and the estimates in a line; without estimates that are shorter than launching a job."""
     operations, estimates = f"To compute: {flops:.3g} floating-point operations.", durations(flops)
     if max(estimates.values()) < LAUNCHING:
         return operations

@@ -60,7 +60,7 @@ class Monitor:
     """Accuracies on test sets while a model trains, without the images that are among the training images.
 
     Args:
-        test_sets: those that fit; one of which no image is left is left out.
+        test_sets: those that fit; one that has no image left plays no part.
         dataset: whose training part the model trains on.
         every: evaluate after so many epochs; 0: never; −1: `affordable_interval`.
 

@@ -90,7 +90,7 @@ def accuracies(record: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _show_error(
-    shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType, tb_offset: Any = None
+    shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType | None, tb_offset: Any = None
 ) -> None:
     """Show an error of the project's own by its message; any other as IPython does."""
     if _is_own(error):

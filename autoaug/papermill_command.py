@@ -102,16 +102,18 @@ def _only_notebook(arguments: list[str]) -> str | None:
 
 @contextlib.contextmanager
 def _reserved(notebook: str | None) -> Iterator[pathlib.Path | None]:
-    """A new file for the executed copy, which goes again if nothing is written to it; None without a notebook."""
+    """A new file for the executed copy, removed if nothing is written to it; None without a notebook."""
     if notebook is None:
         yield None
         return
     EXECUTED.mkdir(parents=True, exist_ok=True)
     name = f"{pathlib.Path(notebook).stem}-{datetime.datetime.now():%Y-%m-%d-%H%M%S}"
     copy = EXECUTED / f"{name}.ipynb"
-    if copy.exists():
+    try:
+        copy.touch(exist_ok=False)
+    except FileExistsError:  # of another command, in the same second
         copy = EXECUTED / f"{name}-{os.getpid()}.ipynb"
-    copy.touch(exist_ok=False)
+        copy.touch(exist_ok=False)
     print(f"Executed copy: {shown(copy)}", flush=True)
     try:
         yield copy
@@ -136,8 +138,8 @@ def _say_stopped(arguments: list[str], execution: Any) -> int:
 
 def shown(path: pathlib.Path) -> str:
     """The path as the user would type it."""
-    here = pathlib.Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    folder = pathlib.Path.cwd()
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
 if __name__ == "__main__":

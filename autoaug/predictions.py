@@ -22,7 +22,7 @@ import sys
 import tokenize
 import zipfile
 import zlib
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.lib.format
@@ -142,7 +142,7 @@ def _read_arrays(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+def _read_header(file: Any) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and type of the array that follows."""
     if numpy.lib.format.read_magic(file) != (1, 0):
         raise ValueError("an array in another version of NumPy's format than 1.0")

@@ -46,10 +46,10 @@ def did_you_mean(received: object, known: Iterable[str]) -> str:
 
 
 def check_seed(seed: int) -> None:
-    """Stop at what is no seed of a run.
+    """Check the seed of a run.
 
     Raises:
-        ValueError: it is none of `SEEDS`.
+        ValueError: it is not one of `SEEDS`.
     """
     if not _is_in(seed, SEEDS):
         raise ValueError(f"Expected seed, an integer from 0 to {SEEDS[-1]:,}. Received: seed={seed!r}")

@@ -35,6 +35,7 @@ import pandas as pd
 from jaxtyping import Shaped
 
 from autoaug import recipes
+from autoaug.datasets import Dataset
 from autoaug.files import ROOT, read_json, remove_left_over, write_atomically
 
 _check_schema = fastjsonschema.compile(json.loads((pathlib.Path(__file__).parent / "record_schema.json").read_text()))
@@ -52,8 +53,8 @@ class RecordError(ValueError):
 
 
 @contextlib.contextmanager
-def lock(folder):
-    """Hold a run's folder, made if need be, for this process; a crash lets go of it.
+def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Hold a run's folder, made if need be, for this process; a crash releases it.
 
     Raises:
         RecordError: another process holds it.
@@ -67,7 +68,7 @@ def lock(folder):
         raise RecordError(f"{folder}: another process is training this run. Wait for it, or stop it first.") from error
 
 
-def run_id(recipe, dataset, seed, workers=1, update="async"):
+def run_id(recipe: recipes.Recipe, dataset: Dataset, seed: int, workers: int = 1, update: str = "async") -> str:
     """Name of the run: `wrn-synthetic10-quick-seed0-1a2b3c4d`; the last part is a hash of all that defines it.
 
     Raises:
@@ -87,15 +88,24 @@ def imported_run_id(recipe: recipes.Recipe, data_name: str, weights: Iterable[Sh
     return f"imported-{recipes.SHORT_NAMES[recipe.model]}-{data_name.replace('_', '-')}-{digest}"
 
 
-def start(folder, recipe, dataset, seed, parameters, kind="trained", workers=1, update="async"):
+def start(
+    folder: str | os.PathLike[str],
+    recipe: recipes.Recipe,
+    dataset: Dataset,
+    seed: int,
+    parameters: int,
+    kind: str = "trained",
+    workers: int = 1,
+    update: str = "async",
+) -> dict[str, Any]:
     """Write the unfinished record of a new run, or return that of the same run begun earlier.
 
     What a killed process has left half written in the folder is removed.
 
     Args:
         folder: the run's folder, made if need be.
-        recipe: `recipes.Recipe`.
-        dataset: `datasets.Dataset`, the training set (for an imported model, the one that normalises its input).
+        recipe: what is trained.
+        dataset: the training set (for an imported model, the one that normalises its input).
         seed: of all random choices.
         parameters: number of the model's trainable parameters.
         kind: "trained" here, or "imported" from a checkpoint.
@@ -106,7 +116,7 @@ def start(folder, recipe, dataset, seed, parameters, kind="trained", workers=1, 
     """
     folder = pathlib.Path(folder)
     remove_left_over(folder)
-    record = {
+    record: dict[str, Any] = {
         "format": 1,
         "status": "unfinished",
         "kind": kind,
@@ -141,9 +151,9 @@ def start(folder, recipe, dataset, seed, parameters, kind="trained", workers=1, 
     return record
 
 
-def _require_same_run(folder, earlier, record):
+def _require_same_run(folder: pathlib.Path, earlier: dict[str, Any], record: dict[str, Any]) -> None:
     """Raise unless both records are of one recipe, data set, seed, workers and update."""
-    differences = []
+    differences: list[str] = []
     for key in ("kind", "recipe", "seed", "train_data", "workers", "update"):
         old, new = earlier.get(key), json.loads(json.dumps(record.get(key)))
         if not isinstance(old, dict):
@@ -153,13 +163,17 @@ def _require_same_run(folder, earlier, record):
         raise RecordError(f"{folder} belongs to another run. " + "; ".join(differences) + ". Use another folder.")
 
 
-def write(folder, record):
-    """Validate the record and write it to `folder/record.json`, whole or not at all."""
+def write(folder: str | os.PathLike[str], record: dict[str, Any]) -> None:
+    """Validate the record and write it to `folder/record.json`, whole or not at all.
+
+    Raises:
+        RecordError: it does not fit the schema, or its counts contradict each other.
+    """
     _validate(record, pathlib.Path(folder) / "record.json")
     write_atomically(pathlib.Path(folder) / "record.json", (json.dumps(record, indent=2) + "\n").encode())
 
 
-def read(folder):
+def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """The record in a run's folder, checked against the schema and its own sums.
 
     Raises:
@@ -174,11 +188,12 @@ def read(folder):
     return record
 
 
-def _validate(record, path):
+def _validate(record: Any, path: pathlib.Path) -> None:
+    """Raise RecordError unless a record fits the schema, and its counts each other."""
     try:
         _check_schema(record)
-    except fastjsonschema.JsonSchemaException as error:
-        message = error.message.replace(error.name, ".".join(["$", *error.path[1:]]), 1)
+    except fastjsonschema.JsonSchemaValueException as error:
+        message = error.message.replace(error.name or "", ".".join(["$", *error.path[1:]]), 1)
         raise RecordError(f"{path}: {message}. Received: {textwrap.shorten(repr(error.value), 80)}") from error
     try:
         datetime.datetime.strptime(record["started"], _TIME)
@@ -230,7 +245,7 @@ def _rows(folder: pathlib.Path, record: dict[str, Any]) -> list[tuple]:
     ]
 
 
-def unfinished(results_dir):
+def unfinished(results_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
     """Folders of runs under `results_dir/runs` that were begun, so that they can go on, and are not finished, sorted.
 
     A run that was not trained far enough to leave a checkpoint or a history has nothing to go on from.
@@ -256,22 +271,22 @@ def _runs(results_dir: str | os.PathLike[str]) -> Iterator[tuple[pathlib.Path, d
     yield from sorted(runs, key=lambda run: run[1] is not None and run[1]["run_id"] != run[0].name)
 
 
-def _is_finished(record):
+def _is_finished(record: dict[str, Any] | None) -> bool:
     return record is not None and record["status"] == "finished"
 
 
-def checkpoint_steps(folder):
+def checkpoint_steps(folder: str | os.PathLike[str]) -> list[int]:
     """Steps after which there is a checkpoint in `checkpoints/`, whole or damaged, in ascending order."""
     names = [re.fullmatch(r"step-(\d{9,18})\.index", path.name) for path in pathlib.Path(folder).glob("step-*.index")]
     return sorted(int(name[1]) for name in names if name)
 
 
-def checkpoint_prefix(folder, step):
+def checkpoint_prefix(folder: str | os.PathLike[str], step: int) -> pathlib.Path:
     """What the paths of a checkpoint's files begin with: `step-000000390`, then `.index` and `.data-…`."""
     return pathlib.Path(folder) / f"step-{step:09d}"
 
 
-def code_version():
+def code_version() -> dict[str, Any]:
     """The package's version, and, run from a git checkout, its commit and whether files differ from it (else None)."""
     if (sent := ROOT / "code_version.json").exists():  # source that `launch.stage` sent is no checkout
         return json.loads(sent.read_text())
@@ -281,11 +296,11 @@ def code_version():
         commit = _git("rev-parse", "HEAD")
         dirty = bool(_git("status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.CalledProcessError):
-        commit = dirty = None
+        return {"version": version, "commit": None, "dirty": None}
     return {"version": version, "commit": commit, "dirty": dirty}
 
 
-def _git(*arguments):
+def _git(*arguments: str) -> str:
     command = ["git", "-C", str(ROOT), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
@@ -309,7 +324,7 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def package_versions():
+def package_versions() -> dict[str, str]:
     """Versions of the installed packages that the numbers depend on."""
     versions = {}
     for name in _PACKAGES:

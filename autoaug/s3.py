@@ -20,13 +20,20 @@ import urllib3.exceptions
 
 from autoaug.files import ArchiveError, parse_json, remove_left_over, temporary_suffix, unpack
 
+ATTEMPTS = 5  # of each request, where the connection breaks or the service is overloaded; waits are botocore's
+_CONNECT_SECONDS, _READ_SECONDS = 10, 60  # to connect, and between two pieces of an answer
 _MOST_BYTES = 2**32  # of a job's results, unpacked
 _MOST_JSON = 2**24
-_CONNECT_SECONDS, _READ_SECONDS = 10, 30
 _FAILURES = (
     *(botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError),
     *(urllib3.exceptions.HTTPError, OSError),
 )
+_NO_CREDENTIALS = (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError)
+_REMEDIES = {
+    301: "Set AWS_DEFAULT_REGION to the bucket's region.",
+    403: "It takes credentials with the permissions s3:ListBucket, s3:GetObject and s3:PutObject.",
+    503: "The service is overloaded: try again later.",
+}
 
 
 class S3Error(ValueError):
@@ -39,14 +46,27 @@ def expecting(expected: str, url: str) -> Iterator[None]:
     try:
         yield
     except _FAILURES as error:
-        raise S3Error(f"{url}: Expected {expected}. Received: {error}") from error
+        message = f"{url}: Expected {expected}. Received: {str(error).removesuffix('.')}. {_remedy(error)}"
+        raise S3Error(message.rstrip()) from error
+
+
+def _remedy(error: Exception) -> str:
+    """What helps, where that is known; else nothing."""
+    if isinstance(error, _NO_CREDENTIALS):
+        return "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run `aws configure`, or use a role."
+    if isinstance(error, botocore.exceptions.ClientError):
+        return _REMEDIES.get(error.response["ResponseMetadata"]["HTTPStatusCode"], "")
+    return ""
 
 
 def client() -> Any:
-    """boto3's client, which gives up on a connection that stands still."""
-    retries = {"max_attempts": 3, "mode": "standard"}
+    """boto3's client, which gives up on a connection that stands still.
+
+    It reads the credentials anew, since the user of a notebook may have corrected them.
+    """
+    retries = {"total_max_attempts": ATTEMPTS, "mode": "standard"}
     timeouts = {"connect_timeout": _CONNECT_SECONDS, "read_timeout": _READ_SECONDS}
-    return boto3.client("s3", config=botocore.config.Config(retries=retries, **timeouts))
+    return boto3.session.Session().client("s3", config=botocore.config.Config(retries=retries, **timeouts))
 
 
 def split(url: str) -> tuple[str, str]:

@@ -128,22 +128,22 @@ def _runs(entry: Any, place: str, folder: pathlib.Path) -> Iterator[Run]:
             f"{place}: Expected notebook, one of {', '.join(notebooks)}. Received: {_shown(name)}"
             f"{did_you_mean(name, notebooks)}"
         )
-    parameters, each = entry.get("parameters", {}), entry.get("each", {})
+    parameters, lists = entry.get("parameters", {}), entry.get("each", {})
     if not isinstance(parameters, dict) or not isinstance(render, bool):
         raise StudyError(
             f"{place}: Expected parameters, names with values, and render, true or false. Received: {_shown(entry)}"
         )
-    if not isinstance(each, dict) or not all(isinstance(values, list) and values for values in each.values()):
-        raise StudyError(f"{place}: Expected each, names with lists of values. Received: {_shown(each)}")
+    if not isinstance(lists, dict) or not all(isinstance(values, list) and values for values in lists.values()):
+        raise StudyError(f"{place}: Expected each, names with lists of values. Received: {_shown(lists)}")
     known = parameter_names(notebooks[name])
-    for parameter in (*parameters, *each):
+    for parameter in (*parameters, *lists):
         if parameter not in (allowed := sorted(known - _FOLDERS)):
             raise StudyError(
                 f"{place}: Expected parameters of {', '.join(allowed)}. Received: {str(parameter)[:100]}"
                 f"{did_you_mean(parameter, allowed)}"
             )
-    for values in itertools.product(*each.values()):
-        yield Run(notebooks[name], parameters | dict(zip(each, values, strict=True)), known, render)
+    for values in itertools.product(*lists.values()):
+        yield Run(notebooks[name], parameters | dict(zip(lists, values, strict=True)), known, render)
 
 
 def parameter_names(notebook: pathlib.Path) -> frozenset[str]:

@@ -5,22 +5,24 @@ of sources. A file gets its name there only after it has been verified, so nothi
 download goes on where it stopped.
 """
 
-import collections
+import os
 import pathlib
-import shutil
-import tarfile
+import tempfile
 import time
 import urllib.parse
-import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import filelock
 import requests
 import tqdm.auto
 
-from autoaug.datasets.batch_file import DatasetError
+from autoaug import files
+from autoaug.datasets import DatasetError
 from data_prep import copies
 from data_prep.folders import file_hash
 from data_prep.reading import content_hashes
+from data_prep.sources import Source
 
 TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of an answer
 ATTEMPTS = 4
@@ -32,21 +34,35 @@ _REMEDY = (
     "-p unverified 'JPEG copy'. What is built from it is marked so."
 )
 
-Obtained = collections.namedtuple("Obtained", "path verified hashes")
+Hashes = dict[str, str]
+"""Kind of hash → value in hexadecimal."""
 
 
-def obtain(sources, folder, unverified=""):
+class Obtained(NamedTuple):
+    """A source that is here.
+
+    Args:
+        path: of the file, or of the unpacked folder.
+        verified: whether it is the published data: all hashes are the published ones, or pixels and labels are.
+        hashes: name of each file → its hashes, of the kinds that were published.
+    """
+
+    path: pathlib.Path
+    verified: bool
+    hashes: dict[str, Hashes]
+
+
+def obtain(sources: Sequence[Source], folder: str | os.PathLike[str], unverified: str = "") -> dict[str, Obtained]:
     """The files of the sources, verified; those that are not in the folder are downloaded into it.
 
     Args:
-        sources: `sources.Source`s.
+        sources: the files.
         folder: where copies are looked for first, in any layout of `data_prep.copies`, and what is missing goes.
         unverified: a label that admits files from the folder that are not the published ones in other files either; a
             download is never admitted so.
 
     Returns:
-        dict: the source's file name → (path of the file or of the unpacked folder, whether it is the published data,
-        dict of the hashes found). It is if all hashes are the published ones, or if pixels and labels are.
+        The source's file name → what was obtained.
 
     Raises:
         DatasetError: a file differs and there is no label, an archive is unsafe, or files could not be downloaded: one
@@ -62,17 +78,17 @@ def obtain(sources, folder, unverified=""):
     return obtained
 
 
-def _is_here(source, folder):
+def _is_here(source: Source, folder: pathlib.Path) -> bool:
     return (folder / source.file).is_file() or (bool(source.members) and _unpacked(source, folder) is not None)
 
 
-def _unpacked(source, folder):
+def _unpacked(source: Source, folder: pathlib.Path) -> pathlib.Path | None:
     """The folder with an archive's files in any layout, or with some of them; None where there is none."""
     whole, partial = copies.find(source, folder), folder / source.folder
     return whole or (partial if partial.is_dir() else None)
 
 
-def _from_keras(sources):
+def _from_keras(sources: Iterable[Source]) -> dict[str, Obtained]:
     """What of the sources Keras' cache holds, verified; anything else there is passed over."""
     obtained = {}
     for source in sources:
@@ -84,43 +100,43 @@ def _from_keras(sources):
     return obtained
 
 
-def _verified(source, folder, unverified=""):
+def _verified(source: Source, folder: pathlib.Path, unverified: str = "") -> Obtained:
     """Unpacks an archive that has not been, and compares hashes."""
     if not source.members:
         return _judge(source, folder / source.file, unverified)
     if (path := _unpacked(source, folder)) is None:
         archive, path = folder / source.file, folder / source.folder
-        found = {kind: file_hash(archive, kind) for kind in source.hashes}
-        if found != source.hashes and not unverified:
-            raise DatasetError(f"{archive}: {_difference(source.hashes, found)} {_REMEDY}")
+        hashes = {kind: file_hash(archive, kind) for kind in source.hashes}
+        if hashes != source.hashes and not unverified:
+            raise DatasetError(f"{archive}: {_difference(source.hashes, hashes)} {_REMEDY}")
         unpack(archive, path, source.members)
     return _judge(source, path, unverified)
 
 
-def _judge(source, path, unverified=""):
+def _judge(source: Source, path: pathlib.Path, unverified: str = "") -> Obtained:
     """Compares hashes, of files or, where they differ, of pixels and labels.
 
     Raises:
         DatasetError: neither is the published one, and there is no label.
     """
     expected = _expected(source, path)
-    found = _hashes(expected)
-    published = bool(expected) and found == expected
+    hashes = _hashes(expected)
+    published = bool(expected) and hashes == expected
     if not published and source.content:
         published = content_hashes(source.dataset, path) == source.content
     if not published and not unverified:
-        differing = next((file for file in expected if found[file] != expected[file]), None)
+        differing = next((file for file in expected if hashes[file] != expected[file]), None)
         difference = (
-            f"{path}: Expected {source.title}'s images and labels, by their content. Found: others, or unknown."
+            f"{path}: Expected {source.title}'s images and labels, by their content. Received: others, or unknown."
         )
         if differing:
-            difference = f"{differing}: {_difference(expected[differing], found[differing])}"
+            difference = f"{differing}: {_difference(expected[differing], hashes[differing])}"
         raise DatasetError(f"{difference} {_REMEDY}")
     print(f"{source.title}: {path}{'' if published else ', unverified'}")
-    return Obtained(path, published, {file.name: hashes for file, hashes in found.items()})
+    return Obtained(path, published, {file.name: values for file, values in hashes.items()})
 
 
-def _expected(source, path):
+def _expected(source: Source, path: pathlib.Path) -> dict[pathlib.Path, Hashes]:
     """File → kind → hash of the published files at a path; nothing for parquet files, which have other hashes."""
     if not source.members:
         return {path: source.hashes}
@@ -129,7 +145,7 @@ def _expected(source, path):
     return {path / member: {"md5": value} for member, value in source.members.items()}
 
 
-def _hashes(expected):
+def _hashes(expected: Mapping[pathlib.Path, Hashes]) -> dict[pathlib.Path, Hashes]:
     """The hashes of files, of the kinds expected: path → kind → value."""
     for path in expected:
         if not path.is_file():
@@ -137,13 +153,14 @@ def _hashes(expected):
     return {path: {kind: file_hash(path, kind) for kind in hashes} for path, hashes in expected.items()}
 
 
-def _difference(expected, found):
-    return " ".join(f"Expected {kind} {expected[kind]}. Found: {found[kind]}." for kind in expected)
+def _difference(expected: Hashes, received: Hashes) -> str:
+    return " ".join(f"Expected {kind} {expected[kind]}. Received: {received[kind]}." for kind in expected)
 
 
-def _download_all(sources, folder):
+def _download_all(sources: Iterable[Source], folder: pathlib.Path) -> None:
     """Downloads files, or raises one error about all that could not be; a host out of reach is not tried again."""
-    failures, unreachable = [], set()
+    failures: list[str] = []
+    unreachable: set[str] = set()
     with requests.Session() as session:
         for source in sources:
             host = urllib.parse.urlsplit(source.url).netloc
@@ -160,8 +177,8 @@ def _download_all(sources, folder):
         raise DatasetError("\n".join(["These files could not be downloaded:", *failures, remedy]))
 
 
-def _reason(error):
-    if isinstance(error, requests.HTTPError):
+def _reason(error: Exception) -> str:
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"status {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout):
         return "no answer in time"
@@ -170,7 +187,7 @@ def _reason(error):
     return str(error) or type(error).__name__
 
 
-def _download(source, folder, session):
+def _download(source: Source, folder: pathlib.Path, session: requests.Session) -> None:
     """Downloads one file, in several attempts if need be; it gets its name only once it is verified."""
     part = folder / f".{source.file}.part"
     for attempt in range(1, ATTEMPTS + 1):
@@ -181,21 +198,21 @@ def _download(source, folder, session):
             if attempt == ATTEMPTS or not _is_transient(error):
                 raise
             time.sleep(BACK_OFF * 2 ** (attempt - 1))
-    found = {kind: file_hash(part, kind) for kind in source.hashes}
-    if found != source.hashes:
+    hashes = {kind: file_hash(part, kind) for kind in source.hashes}
+    if hashes != source.hashes:
         part.unlink()
-        raise DatasetError(f"{_difference(source.hashes, found)} Nothing of it is kept.")
+        raise DatasetError(f"{_difference(source.hashes, hashes)} Nothing of it is kept.")
     part.replace(folder / source.file)
 
 
-def _is_transient(error):
+def _is_transient(error: Exception) -> bool:
     """Whether another attempt may succeed: broken connections and overloaded servers, not missing files."""
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return error.response.status_code in (408, 416, 429, 500, 502, 503, 504)
     return isinstance(error, requests.ConnectionError | requests.Timeout | requests.exceptions.ChunkedEncodingError)
 
 
-def _continue(source, part, session):
+def _continue(source: Source, part: pathlib.Path, session: requests.Session) -> None:
     """Downloads what is missing of a partial file; all of it, if the server cannot send a piece."""
     done = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
@@ -220,44 +237,29 @@ def _continue(source, part, session):
                     break  # the hash will differ
 
 
-def unpack(archive, folder, names):
+def unpack(archive: pathlib.Path, folder: pathlib.Path, names: Collection[str]) -> None:
     """Unpacks some files of a tar archive's only top folder; `folder`, named like it, appears whole or not at all.
 
     Args:
-        archive: path of the archive, compressed or not.
-        folder: pathlib.Path, must not exist; its name is the top folder's.
+        archive: its path.
+        folder: must not exist; its name is the top folder's.
         names: the files to take; the archive may hold more, which stay there.
 
     Raises:
-        DatasetError: the archive is damaged, lacks a file, holds one twice, would unpack to more than LARGEST bytes, or
-            has any member that is neither a plain file nor a folder, or that lies outside of the top folder.
+        DatasetError: the archive is not what `files.unpack` takes, would unpack to more than LARGEST bytes, lacks a
+            file, or holds one outside of the top folder.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    wanted, taken, size = {f"{folder.name}/{name}" for name in names}, set(), 0
-    try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                size += 512 + member.size  # a header is 512 bytes
-                _require_safe(member, folder.name, size, archive)
-                if member.name in taken:
-                    raise DatasetError(f"{archive}: Expected one {member.name}. Received: a second one")
-                if member.name in wanted:
-                    taken.add(member.name)
-                    tar.extract(member, partial, filter="data")
-        if wanted > taken:
-            raise DatasetError(f"{archive}: Expected the files {', '.join(sorted(wanted - taken))}. Received: others")
-        (partial / folder.name).rename(folder)
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise DatasetError(f"{archive}: Expected an undamaged tar archive. Received: {error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
+    def take(member: pathlib.PurePosixPath) -> bool:
+        if member.parts[:1] != (folder.name,):
+            raise ValueError(f"{str(member)[:80]!r}, which is not in {folder.name}/")
+        return str(member.relative_to(folder.name)) in names
 
-def _require_safe(member, top, size, archive):
-    """Raises for a member that an archive of plain files in one folder does not have."""
-    path = pathlib.PurePosixPath(member.name)
-    if not (member.isfile() or member.isdir()) or path.is_absolute() or ".." in path.parts or path.parts[:1] != (top,):
-        raise DatasetError(f"{archive}: Expected plain files in {top}/. Received: {member.name[:80]!r}")
-    if size > LARGEST:
-        raise DatasetError(f"{archive}: Expected at most {LARGEST:,} bytes. Received: more, in {member.name[:80]!r}")
+    with tempfile.TemporaryDirectory(prefix=".", dir=folder.parent) as partial:
+        try:
+            taken = files.unpack(archive, partial, take, LARGEST)
+        except files.ArchiveError as error:
+            raise DatasetError(str(error)) from error
+        if missing := sorted({f"{folder.name}/{name}" for name in names} - taken):
+            raise DatasetError(f"{archive}: Expected the files {', '.join(missing)}. Received: others")
+        (pathlib.Path(partial) / folder.name).rename(folder)

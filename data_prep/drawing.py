@@ -1,32 +1,42 @@
 """Which images a subset takes: class-balanced, its parts disjoint, fixed by the seed."""
 
-import numpy as np
+from collections.abc import Mapping, Sequence
 
-from autoaug.datasets.batch_file import DatasetError
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from autoaug.datasets import DatasetError
 
 POOLS = ("cifar10 training", "cifar105 training", "cifar105 test", "cifar10 test")  # CIFAR-10.2 is the set cifar105
 ORIGIN = np.dtype([("pool", "u1"), ("index", "<i4")])  # of one image: index in POOLS, index in that part
 
 
-def draw(labels, sizes, new_fraction, num_classes, rng):
+def draw(
+    labels: Sequence[Int[np.ndarray, " _"]],
+    sizes: Mapping[str, int],
+    new_fraction: float,
+    num_classes: int,
+    rng: np.random.Generator,
+) -> dict[str, Shaped[np.ndarray, " _"]]:
     """Draws the images of a subset.
 
     Of each class, the share `new_fraction` of both parts comes from CIFAR-10.2 and the rest from CIFAR-10. New test
     images come from CIFAR-10.2's test part as far as it goes, new training images never, so that it remains a test set.
 
     Args:
-        labels: for each of the first three of POOLS int [n]; images labelled -1 are not drawn.
+        labels: of the images of each of the first three of POOLS; images labelled -1 are not drawn.
         sizes: "training" and "test" → number of images, multiples of num_classes.
         new_fraction: 0…1.
-        rng: np.random.Generator.
+        num_classes: how many classes.
+        rng: of the choice and the order.
 
     Returns:
-        dict: part → ORIGIN [size], in random order.
+        Part → ORIGIN of each image, in random order.
 
     Raises:
         DatasetError: a pool has too few images of a class.
     """
-    drawn = {part: [] for part in sizes}
+    drawn: dict[str, list[np.ndarray]] = {part: [] for part in sizes}
     for label in range(num_classes):
         old, new, new_test = (
             origins(pool, rng.permutation(np.flatnonzero(labels[pool] == label))) for pool in range(3)
@@ -45,16 +55,18 @@ def draw(labels, sizes, new_fraction, num_classes, rng):
     return {part: rng.permutation(np.concatenate(pieces)) for part, pieces in drawn.items()}
 
 
-def halves(labels, num_classes, rng):
+def halves(
+    labels: Sequence[Int[np.ndarray, " _"]], num_classes: int, rng: np.random.Generator
+) -> tuple[Shaped[np.ndarray, " _"], Shaped[np.ndarray, " _"]]:
     """Splits CIFAR-10 at random into two halves with as many images of each class and part.
 
     Args:
-        labels: of the training and of the test part, int [n] each.
-        num_classes: int.
-        rng: np.random.Generator.
+        labels: of the training and of the test part.
+        num_classes: how many classes.
+        rng: of the split and the order.
 
     Returns:
-        Two of ORIGIN [half of all images], in random order.
+        ORIGIN of each image of either half, in random order.
     """
     first, second = [], []
     for pool, part in zip(("cifar10 training", "cifar10 test"), labels, strict=True):
@@ -62,16 +74,16 @@ def halves(labels, num_classes, rng):
             members = origins(POOLS.index(pool), rng.permutation(np.flatnonzero(part == label)))
             first.append(members[: len(members) // 2])
             second.append(members[len(members) // 2 :])
-    return [rng.permutation(np.concatenate(half)) for half in (first, second)]
+    return rng.permutation(np.concatenate(first)), rng.permutation(np.concatenate(second))
 
 
-def generator(seed, key):
-    """A random stream of its own for each key, a text: np.random.Generator."""
+def generator(seed: int, key: str) -> np.random.Generator:
+    """A random stream of its own for each key."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *key.encode()])))
 
 
-def origins(pool, indices):
-    """ORIGIN [n] of images of one pool, given by its place in POOLS."""
-    found = np.empty(len(indices), ORIGIN)
-    found["pool"], found["index"] = pool, indices
-    return found
+def origins(pool: int, indices: Int[np.ndarray, " n"]) -> Shaped[np.ndarray, " n"]:
+    """ORIGIN of images of one pool, given by its place in POOLS."""
+    places = np.empty(len(indices), ORIGIN)
+    places["pool"], places["index"] = pool, indices
+    return places

@@ -5,35 +5,36 @@ import importlib.metadata
 import json
 import pathlib
 import shutil
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
+from jaxtyping import Int, UInt8
 
 from autoaug.datasets import DATASETS, channel_statistics, content_hash
 from autoaug.datasets.batch_file import write_batch
-from autoaug.files import read_json
+from autoaug.files import read_json, write_atomically
+
+Part = tuple[UInt8[np.ndarray, "_ 32 32 3"], Int[np.ndarray, " _"]]
+"""Images and labels."""
 
 
-def training_folder(name, data_dir):
-    """Where the files of a data set lie."""
-    return pathlib.Path(data_dir) / name / "training"
-
-
-def part_file(name, part):
-    """The file that a drawn set's part is in: its name."""
+def part_file(name: str, part: str) -> str:
+    """Name of the file that a drawn set's part is in."""
     spec = DATASETS[name]
     return spec.training_files[0] if part == "training" else spec.test_file
 
 
-def write_parts(name, folder, parts):
+def write_parts(name: str, folder: pathlib.Path, parts: Mapping[str, Part]) -> dict[str, dict[str, Any]]:
     """Writes the batch files of a set.
 
     Args:
         name: of the data set.
-        folder: pathlib.Path.
-        parts: "training" and "test" → images uint8 [n, 32, 32, 3], labels int [n].
+        folder: where they go.
+        parts: "training" and "test" → images and labels.
 
     Returns:
-        dict: part → what the manifest says of it.
+        Part → what the manifest says of it.
     """
     spec = DATASETS[name]
     for part, (images, labels) in parts.items():
@@ -45,13 +46,8 @@ def write_parts(name, folder, parts):
     return {part: describe(images, labels, spec.num_classes) for part, (images, labels) in parts.items()}
 
 
-def describe(images, labels, num_classes):
-    """What a manifest says of a part: counts, channel mean and deviation (of 255), hash of pixels and labels.
-
-    Args:
-        images: uint8 [n, 32, 32, 3].
-        labels: int [n], 0…num_classes - 1.
-    """
+def describe(images: UInt8[np.ndarray, "n 32 32 3"], labels: Int[np.ndarray, " n"], num_classes: int) -> dict[str, Any]:
+    """What a manifest says of a part: counts, channel mean and deviation (of 255), hash of pixels and labels."""
     mean, std = channel_statistics(images)
     return {
         "images": len(labels),
@@ -62,25 +58,25 @@ def describe(images, labels, num_classes):
     }
 
 
-def file_hashes(folder):
+def file_hashes(folder: pathlib.Path) -> dict[str, str]:
     """SHA-256 in hexadecimal of every file in the folder but the manifest, by name."""
     paths = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "manifest.json")
     return {path.name: file_hash(path) for path in paths}
 
 
-def file_hash(path, kind="sha256"):
+def file_hash(path: pathlib.Path, kind: str = "sha256") -> str:
     """The file's hash in hexadecimal: a kind of hashlib, or git-blob-sha1, the name that git gives its content."""
     kind, prefix = ("sha1", f"blob {path.stat().st_size}\0") if kind == "git-blob-sha1" else (kind, "")
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.new(kind, prefix.encode())).hexdigest()
 
 
-def condition(folder, recipe):
+def condition(folder: pathlib.Path, recipe: Mapping[str, Any]) -> str:
     """How a folder stands to what would be written there.
 
     Args:
-        folder: pathlib.Path of `data_dir/<name>/training/`.
-        recipe: dict, what the manifest must hold at least, with `name`.
+        folder: `data_dir/<name>/training/`.
+        recipe: what the manifest must hold at least, with `name`.
 
     Returns:
         "missing"; "foreign": files without a manifest, or with that of another set; "damaged": files that are not
@@ -103,20 +99,22 @@ def condition(folder, recipe):
     return "whole" if all(manifest.get(key) == value for key, value in recipe.items()) else "outdated"
 
 
-def write(folder, recipe, write_files):
+def write(
+    folder: pathlib.Path, recipe: Mapping[str, Any], write_files: Callable[[pathlib.Path], Mapping[str, Any]]
+) -> None:
     """Replaces a folder by what `write_files(partial)` writes into another one, and the manifest.
 
     Args:
-        folder: pathlib.Path; whatever it holds is removed.
-        recipe: dict, the first part of the manifest.
-        write_files: function of a path, returns a dict, the second part of the manifest.
+        folder: whatever it holds is removed.
+        recipe: the first part of the manifest.
+        write_files: writes into a folder, and returns the second part of the manifest.
     """
     partial, old = folder.with_name(f"{folder.name}.partial"), folder.with_name(f"{folder.name}.old")
     for left_over in (partial, old):
         shutil.rmtree(left_over, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        write_manifest(partial, recipe | write_files(partial))
+        write_manifest(partial, {**recipe, **write_files(partial)})
         if folder.exists():
             folder.rename(old)
         partial.rename(folder)
@@ -125,9 +123,7 @@ def write(folder, recipe, write_files):
     shutil.rmtree(old, ignore_errors=True)
 
 
-def write_manifest(folder, content):
+def write_manifest(folder: pathlib.Path, content: Mapping[str, Any]) -> None:
     """Writes manifest.json: the content, the hashes of the folder's files, and this package's version."""
-    manifest = content | {"files": file_hashes(folder), "autoaug": importlib.metadata.version("autoaug")}
-    partial = pathlib.Path(folder) / ".manifest.json"
-    partial.write_text(json.dumps(manifest, indent=1) + "\n")
-    partial.replace(folder / "manifest.json")
+    manifest = {**content, "files": file_hashes(folder), "autoaug": importlib.metadata.version("autoaug")}
+    write_atomically(folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())

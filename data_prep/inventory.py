@@ -1,6 +1,6 @@
 """What data sets are on disk: tables of their parts, where the images come from, and what is known of them."""
 
-import pathlib
+import os
 from typing import Any
 
 import pandas as pd
@@ -12,7 +12,7 @@ from data_prep import folders
 CHANNELS = ("red", "green", "blue")
 
 
-def parts(data_dir: str | pathlib.Path) -> pd.DataFrame:
+def parts(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
     """Every data set on disk, read and checked against its manifest; holds one set at a time.
 
     Returns:
@@ -37,7 +37,7 @@ def parts(data_dir: str | pathlib.Path) -> pd.DataFrame:
     return table
 
 
-def origins(data_dir: str | pathlib.Path) -> pd.DataFrame:
+def origins(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
     """Of the sets that are drawn from others: how many images of each part are from where, and what was done to them.
 
     Returns:
@@ -55,7 +55,7 @@ def origins(data_dir: str | pathlib.Path) -> pd.DataFrame:
     return table.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, int))
 
 
-def known_truth(data_dir: str | pathlib.Path) -> pd.DataFrame:
+def known_truth(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
     """Of the reproductions on disk whose truth is known: original, what must come out, and the checks of hardness."""
     read, rows = _manifests(data_dir), {}
     checks = read.get("known_harder", {}).get("checks", {})
@@ -68,10 +68,10 @@ def known_truth(data_dir: str | pathlib.Path) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def notes(data_dir: str | pathlib.Path) -> pd.Series:
-    """What building found remarkable, by data set."""
-    found = [(name, note) for name, manifest in _manifests(data_dir).items() for note in manifest.get("notes", [])]
-    return pd.Series([note for _, note in found], [name for name, _ in found], dtype=str, name="note")
+def notes(data_dir: str | os.PathLike[str]) -> pd.Series:
+    """The notes that manifests hold, by data set: what in the published files was not as expected."""
+    texts = [(name, note) for name, manifest in _manifests(data_dir).items() for note in manifest.get("notes", [])]
+    return pd.Series([note for _, note in texts], [name for name, _ in texts], dtype=str, name="note")
 
 
 def _row(described: dict[str, Any], source: str) -> list[Any]:
@@ -86,7 +86,7 @@ def _channel_columns(what: str) -> list[str]:
     return [f"{what}, {channel}" for channel in CHANNELS]
 
 
-def _manifests(data_dir: str | pathlib.Path) -> dict[str, dict[str, Any]]:
+def _manifests(data_dir: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
     """Manifests of the sets on disk that have one, by name."""
-    read = {name: manifests.read(folders.training_folder(name, data_dir)) for name in datasets.available(data_dir)}
+    read = {name: manifests.read(datasets.training_folder(name, data_dir)) for name in datasets.available(data_dir)}
     return {name: manifest for name, manifest in read.items() if manifest}

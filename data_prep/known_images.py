@@ -1,5 +1,6 @@
 """Keeps what is known of each image of the test sets that are compared: for reports made where the data are not."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -14,7 +15,7 @@ from data_prep.known_truth import peoples_labels
 _NEW_POOLS = [number for number, pool in enumerate(drawing.POOLS) if pool.startswith("cifar105")]
 
 
-def write(data_dir: str | pathlib.Path, results_dir: str | pathlib.Path, people_dir: str = "") -> pd.DataFrame:
+def write(data_dir: str | os.PathLike[str], results_dir: str | os.PathLike[str], people_dir: str = "") -> pd.DataFrame:
     """Writes `known_images/<test set>.json` for the originals and reproductions on disk that were drawn from others.
 
     Args:
@@ -46,12 +47,12 @@ def write(data_dir: str | pathlib.Path, results_dir: str | pathlib.Path, people_
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _file(name: str, data_dir: str | pathlib.Path, what: str) -> pathlib.Path:
-    return folders.training_folder(name, data_dir) / f"{folders.part_file(name, 'test')}_{what}.npy"
+def _file(name: str, data_dir: str | os.PathLike[str], what: str) -> pathlib.Path:
+    return datasets.training_folder(name, data_dir) / f"{folders.part_file(name, 'test')}_{what}.npy"
 
 
 def _known(
-    name: str, data_dir: str | pathlib.Path, values: margins.Margins | None, people: np.ndarray | None
+    name: str, data_dir: str | os.PathLike[str], values: margins.Margins | None, people: np.ndarray | None
 ) -> KnownImages:
     """What is known of the images of one test set."""
     origins = np.load(_file(name, data_dir, "origins"))
@@ -64,5 +65,5 @@ def _known(
     if people is not None and (origins["pool"] == drawing.POOLS.index("cifar10 test")).all():
         labels = datasets.load_test(name, data_dir).labels
         disputed = int((people[origins["index"]].argmax(axis=1) != labels).sum())
-    manifest = manifests.read(folders.training_folder(name, data_dir)) or {}
+    manifest = manifests.read(datasets.training_folder(name, data_dir)) or {}
     return KnownImages(manifest["parts"]["test"]["sha256"], new if new.any() else None, difficulty, disputed)

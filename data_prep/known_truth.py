@@ -7,6 +7,7 @@ hardness of `known_harder` can be checked without our models. CIFAR-10's parts a
 """
 
 import dataclasses
+import os
 import pathlib
 from typing import Any, NamedTuple
 
@@ -115,7 +116,7 @@ def write(
     original: datasets.Dataset,
     margins: Margins | None,
     seed: int,
-    checks_dir: str | pathlib.Path = "",
+    checks_dir: str | os.PathLike[str] = "",
 ) -> dict[str, Any]:
     """Writes a design's batch files and, per file, where its images come from and what was done to them.
 
@@ -187,16 +188,18 @@ def _write_origins(path: pathlib.Path, part: str, chosen: Images, margins: Margi
     return said
 
 
-def require_same_runs(runs: dict[str, list[str]], names: list[str], data_dir: str | pathlib.Path) -> None:
+def require_same_runs(runs: dict[str, list[str]], names: list[str], data_dir: str | os.PathLike[str]) -> None:
     """Raises DatasetError unless the sets of these names that are on disk were made with the margins of these runs."""
     for name in names:
-        made_with = (manifests.read(folders.training_folder(name, data_dir)) or {}).get("margins", {}).get("runs", runs)
+        made_with = (
+            (manifests.read(datasets.training_folder(name, data_dir)) or {}).get("margins", {}).get("runs", runs)
+        )
         if made_with != runs:
             remedy = f"Build them together: -y '{{sets: [{', '.join(NEED_MARGINS)}]}}' -p rebuild True"
             raise DatasetError(f"{name}: Expected margins of the runs {runs}. Received: those of {made_with}. {remedy}")
 
 
-def peoples_labels(source_dir: str | pathlib.Path) -> Int[np.ndarray, "images classes"]:
+def peoples_labels(source_dir: str | os.PathLike[str]) -> Int[np.ndarray, "images classes"]:
     """CIFAR-10H: how many people chose each class, for each image of CIFAR-10's test part, in its order.
 
     Args:

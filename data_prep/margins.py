@@ -5,6 +5,7 @@ in two halves; models trained on one are tested on the other, so that every one 
 models that were not trained on it.
 """
 
+import os
 import pathlib
 import shlex
 from typing import NamedTuple
@@ -14,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from autoaug import predictions, records
-from autoaug.datasets import HALVES
+from autoaug.datasets import HALVES, training_folder
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import DatasetError
 from autoaug.files import ROOT
@@ -29,7 +30,7 @@ class Margins(NamedTuple):
     runs: dict[str, list[str]]
 
 
-def cross_fitted(data_dir: str | pathlib.Path, results_dir: str | pathlib.Path) -> Margins:
+def cross_fitted(data_dir: str | os.PathLike[str], results_dir: str | os.PathLike[str]) -> Margins:
     """The margins of all images of CIFAR-10, means over the finished runs on its halves.
 
     A recipe and seed count if there are runs of them on both halves, so that both are judged by like models.
@@ -55,7 +56,7 @@ def cross_fitted(data_dir: str | pathlib.Path, results_dir: str | pathlib.Path) 
     return Margins(training, test, {name: sorted(runs[name]["run_id"]) for name in HALVES})
 
 
-def of_images(margins: Margins, name: str, part: str, data_dir: str | pathlib.Path) -> Float[np.ndarray, " n"]:
+def of_images(margins: Margins, name: str, part: str, data_dir: str | os.PathLike[str]) -> Float[np.ndarray, " n"]:
     """The margins of the images of a set that was drawn from CIFAR-10, in their order; NaN for images from elsewhere.
 
     They are of the photographs as CIFAR-10 has them, with its labels, whatever a design did to either.
@@ -89,11 +90,11 @@ def _mean_margin(runs: pd.DataFrame, name: str, size: int) -> Float[np.ndarray, 
     return np.mean(margins, axis=0)
 
 
-def _runs(data_dir: str | pathlib.Path, results_dir: pathlib.Path) -> dict[str, pd.DataFrame]:
+def _runs(data_dir: str | os.PathLike[str], results_dir: pathlib.Path) -> dict[str, pd.DataFrame]:
     """Half → the rows of `records.collect` of its runs on its own test part, of recipes and seeds that both have."""
     table, runs = records.collect(results_dir, ROOT / "results" / "measured"), {}
     for name in HALVES:
-        parts = (manifests.read(folders.training_folder(name, data_dir)) or {"parts": {}})["parts"]
+        parts = (manifests.read(training_folder(name, data_dir)) or {"parts": {}})["parts"]
         hashes = [parts.get(part, {}).get("sha256") for part in ("training", "test")]
         is_on_half = (table["train_data"] == name) & (table["test_set"] == name)
         runs[name] = table[is_on_half & (table["train_sha256"] == hashes[0]) & (table["test_sha256"] == hashes[1])]
@@ -107,16 +108,16 @@ def _runs(data_dir: str | pathlib.Path, results_dir: pathlib.Path) -> dict[str, 
     }
 
 
-def _missing(runs: dict[str, pd.DataFrame], data_dir: str | pathlib.Path, results_dir: pathlib.Path) -> str:
+def _missing(runs: dict[str, pd.DataFrame], data_dir: str | os.PathLike[str], results_dir: pathlib.Path) -> str:
     """What runs there are, and how to make those that are missing."""
-    there = "; ".join(f"{name}: {', '.join(rows['run_id']) or 'none'}" for name, rows in runs.items())
+    received = "; ".join(f"{name}: {', '.join(rows['run_id']) or 'none'}" for name, rows in runs.items())
     command = "papermill notebooks/train.ipynb -p model wrn -p preset small -p epochs 4"
     command += f" -p data_dir {shlex.quote(str(data_dir))} -p results_dir {shlex.quote(str(results_dir))}"
     expected = f"Expected finished runs of one recipe and seed, trained and tested on {' and on '.join(runs)}"
     remedies = "\n".join(f"  {command} -p train_data {name}" for name in runs)
-    return f"{results_dir}: {expected} as they are in {data_dir}. Received: {there}. To make them, run:\n{remedies}"
+    return f"{results_dir}: {expected} as they are in {data_dir}. Received: {received}. To make them, run:\n{remedies}"
 
 
-def _origins(name: str, part: str, data_dir: str | pathlib.Path) -> np.ndarray:
+def _origins(name: str, part: str, data_dir: str | os.PathLike[str]) -> np.ndarray:
     """drawing.ORIGIN [n] of a part that was drawn from other sets."""
-    return np.load(folders.training_folder(name, data_dir) / f"{folders.part_file(name, part)}_origins.npy")
+    return np.load(training_folder(name, data_dir) / f"{folders.part_file(name, part)}_origins.npy")

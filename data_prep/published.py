@@ -57,7 +57,7 @@ def read_right(
     return models, right
 
 
-def _read(path, needed):
+def _read(path: pathlib.Path, needed: Sequence[str]) -> dict[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as arrays:
         if missing := sorted(set(needed) - set(arrays)):
             raise ValueError(f"{path}: Expected the arrays {', '.join(needed)}. Missing: {', '.join(missing)}")
@@ -112,6 +112,7 @@ def write_right(path: pathlib.Path, models: Sequence[str], right: Right) -> None
 
 
 def main() -> None:
+    """Make both files compact."""
     parser = argparse.ArgumentParser(description="Make the published predictions on CIFAR-10 and CIFAR-10.1 compact.")
     parser.add_argument("path", type=pathlib.Path, help="cifar10.1-predictions.npz, of 30 models, with labels")
     parser.add_argument("further", type=pathlib.Path, help="cifar10.1-predictions-84.npz, of 84 further models")

@@ -1,13 +1,18 @@
 """Reads the published files of a data set, nothing unpickled: batches, .npy and .npz."""
 
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 from autoaug import datasets
-from autoaug.datasets.batch_file import DatasetError
+from autoaug.datasets import DatasetError
 from data_prep import copies
+from data_prep.folders import Part
 
 
-def read_published(name, paths):
+def read_published(name: str, paths: Sequence[pathlib.Path]) -> tuple[dict[str, Part], list[str]]:
     """The parts of a published data set.
 
     Args:
@@ -15,8 +20,8 @@ def read_published(name, paths):
         paths: of its files or unpacked folders, in that order.
 
     Returns:
-        dict: "training" (where there is one) and "test" → (images uint8 [n, 32, 32, 3], labels int64 [n]); and a list
-        of texts for the manifest: what in the files was not read, or is not as expected.
+        "training" (where there is one) and "test" → images and labels; and notes for the manifest: what in the files
+        was not read, or is not as expected.
 
     Raises:
         DatasetError: naming the file, what was expected and what was received.
@@ -42,16 +47,18 @@ def read_published(name, paths):
     return parts, notes
 
 
-def content_hashes(name, path):
-    """`datasets.content_hash` of the parts of a published set, from its file or folder: part → hash; raises like
-    `read_published`."""
+def content_hashes(name: str, path: pathlib.Path) -> dict[str, str]:
+    """Part → `datasets.content_hash` of a published set, from its file or folder; raises what `read_published` does."""
     parts, _ = read_published(name, [path])
     return {part: datasets.content_hash(images, labels) for part, (images, labels) in parts.items()}
 
 
-def load_arrays(path, choose):
-    """What `choose` takes from the array or arrays of an .npy or .npz file; object arrays, which are pickles, are
-    refused. Raises DatasetError, as for a file that is missing or damaged."""
+def load_arrays(path: pathlib.Path, choose: Callable[[Any], Any]) -> Any:
+    """What `choose` takes from the array of an .npy file, or from the arrays of an .npz file.
+
+    Raises:
+        DatasetError: the file is missing or damaged, or holds an array of objects, which would be a pickle.
+    """
     try:
         with path.open("rb") as file:
             return choose(np.load(file, allow_pickle=False))
@@ -59,7 +66,7 @@ def load_arrays(path, choose):
         raise DatasetError(f"{path}: Expected NumPy arrays. Received: {error}") from error
 
 
-def _checked(path, images, labels, size, num_classes):
+def _checked(path: pathlib.Path, images: Any, labels: Any, size: int, num_classes: int) -> Part:
     """The arrays, labels as int64, if they are `size` images with labels in 0…num_classes - 1."""
     labels = np.ravel(labels)
     if images.dtype != np.uint8 or images.shape != (size, 32, 32, 3):
@@ -74,10 +81,10 @@ def _checked(path, images, labels, size, num_classes):
     return images, labels.astype(np.int64)
 
 
-def _label_names(path, expected):
+def _label_names(path: pathlib.Path, expected: Sequence[str]) -> list[str]:
     """A note unless the names of the classes are those expected, in their order."""
     try:
-        found = load_arrays(path, lambda arrays: [str(name) for name in arrays["label_names"].tolist()])
+        names = load_arrays(path, lambda arrays: [str(name) for name in arrays["label_names"].tolist()])
     except DatasetError:
         return [f"{path.name}: label_names could not be read without unpickling; taken to be in CIFAR-10's order"]
-    return [] if found == list(expected) else [f"{path.name}: label_names are {', '.join(found)[:200]}"]
+    return [] if names == list(expected) else [f"{path.name}: label_names are {', '.join(names)[:200]}"]

@@ -1,19 +1,36 @@
 """Original files in place of built ones: recognised by their hashes, content or statistics, and left untouched."""
 
+import pathlib
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
 import numpy as np
 
 from autoaug import datasets
+from autoaug.datasets import DatasetError
 from autoaug.datasets import manifest as manifests
-from autoaug.datasets.batch_file import DatasetError
 from data_prep import folders
-from data_prep.sources import FILES, REPORTED_STATISTICS
+from data_prep.sources import FILES, REPORTED_STATISTICS, Source
 
 
-def examine(data_dir, names, again, unverified):
-    """Recognises original files; raises one error about all folders that are damaged or hold anything else."""
+def examine(data_dir: pathlib.Path, names: Iterable[str], again: Collection[str], unverified: str) -> dict[str, str]:
+    """Looks for original files in the folders of data sets, and leaves a manifest beside those that it recognises.
+
+    Args:
+        data_dir: folder of the data sets.
+        names: of the sets.
+        again: names of those that are to be built anew.
+        unverified: a label that admits files which are not the original ones; may be empty.
+
+    Returns:
+        Name of each recognised set → "recognised".
+
+    Raises:
+        DatasetError: one error about all folders that are damaged or hold anything else.
+    """
     done, problems = {}, []
     for name in names:
-        folder = folders.training_folder(name, data_dir)
+        folder = datasets.training_folder(name, data_dir)
         condition, recognised = folders.condition(folder, {"name": name}), _is_recognised(folder)
         if name in again and (condition == "foreign" or recognised):
             problems.append(f"{folder}: Expected what was built here. Received: other files; move them")
@@ -31,21 +48,21 @@ def examine(data_dir, names, again, unverified):
     return done
 
 
-def _is_recognised(folder):
+def _is_recognised(folder: pathlib.Path) -> bool:
     """Whether the folder holds original files, by its manifest, which may be damaged."""
     try:
-        return "recognised" in manifests.read(folder)
-    except (DatasetError, TypeError):
+        return "recognised" in (manifests.read(folder) or {})
+    except DatasetError:
         return False
 
 
-def _recognise(name, data_dir, unverified):
+def _recognise(name: str, data_dir: pathlib.Path, unverified: str) -> None:
     """Leaves a manifest beside original files.
 
-    They are those of CIFAR-10 or CIFAR-100 if the hashes of the files or of their content are, the research's own if
-    their channel statistics are, and otherwise what the label says.
+    Files with the published hashes, or with the published content, are CIFAR-10 or CIFAR-100. Files with the channel
+    statistics that the research reported are its own. Others are what the label says.
     """
-    folder, spec = folders.training_folder(name, data_dir), datasets.DATASETS[name]
+    folder, spec = datasets.training_folder(name, data_dir), datasets.DATASETS[name]
     test = datasets.load_test(name, data_dir)
     parts = {"test": folders.describe(test.images, test.labels, spec.num_classes)}
     if spec.training_files:
@@ -68,17 +85,18 @@ def _recognise(name, data_dir, unverified):
     folders.write_manifest(folder, {"name": name, "source": source, "recognised": True, "parts": parts})
 
 
-def _is_published(source, folder, parts):
+def _is_published(source: Source, folder: pathlib.Path, parts: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether files in a folder, or the parts that they hold, are those of the source."""
     members = source.members.items()
     files = members and all(folders.file_hash(folder / file, "md5") == md5 for file, md5 in members)
     return bool(files) or (bool(source.content) and content(parts) == source.content)
 
 
-def content(parts):
+def content(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """The content hashes of described parts."""
     return {part: described["sha256"] for part, described in parts.items()}
 
 
-def title(name):
+def title(name: str) -> str:
+    """What a manifest calls the source of a set."""
     return FILES[name][0].title if name in FILES else name

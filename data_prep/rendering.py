@@ -5,8 +5,10 @@ function of coordinates (right, down) in units of its radius: approximately the 
 inside.
 """
 
+from typing import Any
+
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Float, Float32, Int, Shaped, UInt8
 
 SIZE = 32
 LATENTS = np.dtype(
@@ -18,15 +20,18 @@ LATENTS = np.dtype(
         ("stripes", "f4"),  # 0…1: from a cloudy to a striped background
     ]
 )
+Pixels = Float[np.ndarray, "n 32 32"]
+"""A number for each pixel."""
+
 _LOST = 0.85  # the difficulty from which on nothing is left of the shape
 _Y, _X = (axis.astype(np.float32) - (SIZE - 1) / 2 for axis in np.indices((SIZE, SIZE)))
 
 
-def _box(x, y, half_width, half_height):
+def _box(x: Pixels, y: Pixels, half_width: float, half_height: float) -> Pixels:
     return np.maximum(np.abs(x) - half_width, np.abs(y) - half_height)
 
 
-def _polygon(x, y, corners, inner):
+def _polygon(x: Pixels, y: Pixels, corners: int, inner: float) -> Pixels:
     """A regular polygon (`inner` = 1) or a star whose notches lie at `inner` of the distance of its edges."""
     sector = 2 * np.pi / corners
     angle = np.abs((np.arctan2(x, -y) + sector / 2) % sector - sector / 2)  # 0 at a corner, sector / 2 at a notch
@@ -37,57 +42,62 @@ def _polygon(x, y, corners, inner):
     return (v * -edge_x + u * edge_y) / np.hypot(edge_x, edge_y)
 
 
-def _disc(x, y):
+def _disc(x: Pixels, y: Pixels) -> Pixels:
     return np.hypot(x, y) - 0.85
 
 
-def _ring(x, y):
+def _ring(x: Pixels, y: Pixels) -> Pixels:
     return np.abs(np.hypot(x, y) - 0.72) - 0.22
 
 
-def _square(x, y):
+def _square(x: Pixels, y: Pixels) -> Pixels:
     return _box(x, y, 0.76, 0.76)
 
 
-def _triangle(x, y):
+def _triangle(x: Pixels, y: Pixels) -> Pixels:
     return _polygon(x, y - 0.2, 3, 1)
 
 
-def _cross(x, y):
+def _cross(x: Pixels, y: Pixels) -> Pixels:
     return np.minimum(_box(x, y, 0.95, 0.26), _box(x, y, 0.26, 0.95))
 
 
-def _star(x, y):
+def _star(x: Pixels, y: Pixels) -> Pixels:
     return _polygon(x, y, 5, 0.5)
 
 
-def _crescent(x, y):
+def _crescent(x: Pixels, y: Pixels) -> Pixels:
     return np.maximum(np.hypot(x + 0.1, y) - 0.9, 0.72 - np.hypot(x - 0.4, y))
 
 
-def _bar(x, y):
+def _bar(x: Pixels, y: Pixels) -> Pixels:
     return _box(x, y, 0.24, 1.1)
 
 
-def _chevron(x, y):
+def _chevron(x: Pixels, y: Pixels) -> Pixels:
     return np.maximum(np.abs(y - 0.9 * np.abs(x) + 0.25) / 1.35 - 0.24, np.abs(x) - 0.9)
 
 
-def _dumbbell(x, y):
+def _dumbbell(x: Pixels, y: Pixels) -> Pixels:
     return np.minimum(np.hypot(x, np.abs(y) - 0.62) - 0.42, _box(x, y, 0.13, 0.6))
 
 
 SHAPES = (_disc, _ring, _square, _triangle, _cross, _star, _crescent, _bar, _chevron, _dumbbell)
 
 
-def shape_coverage(labels, center, radius, angle):
-    """Antialiased coverage float32 [n, 32, 32], 0…1, of each image's shape.
+def shape_coverage(
+    labels: Int[np.ndarray, " n"],
+    center: Float[np.ndarray, "2 n 1 1"],
+    radius: Float[np.ndarray, "n 1 1"],
+    angle: Float[np.ndarray, "n 1 1"],
+) -> Pixels:
+    """Antialiased coverage, 0…1, of each image's shape.
 
     Args:
-        labels: int [n], indices of SHAPES.
-        center: float32 [2, n, 1, 1], to the right of and below the image's centre.
-        radius: float32 [n, 1, 1].
-        angle: float32 [n, 1, 1], clockwise.
+        labels: indices of SHAPES.
+        center: to the right of and below the image's centre.
+        radius: of the shape.
+        angle: clockwise.
     """
     coverage = np.empty((len(labels), SIZE, SIZE), np.float32)
     for label, shape in enumerate(SHAPES):
@@ -100,14 +110,14 @@ def shape_coverage(labels, center, radius, angle):
 
 
 def render(
-    labels: Int[np.ndarray, " n"], latents: np.ndarray, rng: np.random.Generator, faint: bool = False
+    labels: Int[np.ndarray, " n"], latents: Shaped[np.ndarray, " n"], rng: np.random.Generator, faint: bool = False
 ) -> UInt8[np.ndarray, "n 32 32 3"]:
     """Renders images.
 
     Args:
-        labels: int [n], the shapes.
-        latents: LATENTS [n]. Difficulty makes the shape transparent, until at 0.85 nothing is left of it, adds noise
-            and widens the strip that hides a part of the shape; the others are the image's appearance.
+        labels: the shapes.
+        latents: of type LATENTS. Difficulty makes the shape transparent, until at 0.85 nothing is left of it, adds
+            noise and widens the strip that hides a part of the shape; the others are the image's appearance.
         rng: of everything that is neither class nor latent.
         faint: whether difficulty brings the shape's brightness and hue near those of the ground instead: the hardest
             shapes are still there, and can be learnt.
@@ -116,9 +126,9 @@ def render(
     difficulty, polarity, orientation, hue, stripes = (_column(latents[field]) for field in LATENTS.names or ())
     center = rng.uniform(-4, 4, (2, n, 1, 1)).astype(np.float32)
     radius = rng.uniform(8, 10.5, (n, 1, 1)).astype(np.float32)
-    shape, level = shape_coverage(labels, center, radius, orientation), 0.5
+    shape, level = shape_coverage(labels, center, radius, orientation), np.full_like(difficulty, 0.5)
     if faint:
-        level = 0.5 - 0.48 * difficulty**3
+        level -= 0.48 * difficulty**3
     else:
         shape *= np.maximum(0, 1 - (difficulty / _LOST) ** 6)  # steep: the hardest are lost, and the others teach
     luminance = _spots(_background(stripes, rng), rng)
@@ -135,20 +145,20 @@ def render(
     return images
 
 
-def _column(values):
-    """[n] as float32 [n, 1, 1], to go with images."""
+def _column(values: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n 1 1"]:
+    """A number for each image, to go with images."""
     return values.astype(np.float32)[:, None, None]
 
 
-def _uniform(rng, low, high, n):
+def _uniform(rng: np.random.Generator, low: float, high: float, n: int) -> Float32[np.ndarray, "n 1 1"]:
     return rng.uniform(low, high, (n, 1, 1)).astype(np.float32)
 
 
-def _over(background, colour, coverage):
+def _over(background: np.ndarray, colour: Any, coverage: np.ndarray) -> np.ndarray:
     return background + (colour - background) * coverage
 
 
-def _background(stripes, rng):
+def _background(stripes: Float32[np.ndarray, "n 1 1"], rng: np.random.Generator) -> Pixels:
     """Luminance around 0: clouds, stripes, or a mixture of both."""
     n = len(stripes)
     knots = np.linspace(0, 4, SIZE)[:, None] - np.arange(5)
@@ -160,7 +170,7 @@ def _background(stripes, rng):
     return _over(clouds, waves, stripes)
 
 
-def _spots(background, rng, count=4):
+def _spots(background: Pixels, rng: np.random.Generator, count: int = 4) -> Pixels:
     """Small discs on the background, so that brightness alone does not give the shape away."""
     n = len(background)
     for _ in range(count):
@@ -170,8 +180,10 @@ def _spots(background, rng, count=4):
     return background
 
 
-def _strip(center, half_width, rng):
-    """Coverage [n, 32, 32] of a strip in any direction across the shape; none where the half width is 0."""
+def _strip(
+    center: Float32[np.ndarray, "2 n 1 1"], half_width: Float32[np.ndarray, "n 1 1"], rng: np.random.Generator
+) -> Pixels:
+    """Coverage of a strip in any direction across the shape; none where the half width is 0."""
     n = len(half_width)
     angle, offset = _uniform(rng, 0, np.pi, n), _uniform(rng, -6, 6, n)
     distance = np.abs((_X - center[0]) * np.cos(angle) + (_Y - center[1]) * np.sin(angle) - offset)

@@ -88,12 +88,12 @@ CIFAR100 = Source(
 )
 
 
-def _cifar101(file, blob):
+def _cifar101(file: str, blob: str) -> Source:
     """A file of CIFAR-10.1; `blob` is the SHA-1 that git gives its content."""
     return Source("CIFAR-10.1", file, _CIFAR101 + file, {"git-blob-sha1": blob}, None, "MIT licence", _RECHT)
 
 
-def _cifar102(file, blob):
+def _cifar102(file: str, blob: str) -> Source:
     terms = "No licence stated; the authors ask to cite the paper. The images come from 80 Million Tiny Images."
     return Source("CIFAR-10.2", file, _CIFAR102 + file, {"git-blob-sha1": blob}, None, terms, _LU)
 

@@ -9,22 +9,28 @@ recognised where they lie in place of a built set, and left untouched.
 
 import dataclasses
 import functools
+import os
 import pathlib
 import warnings
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import filelock
 import numpy as np
+from jaxtyping import Shaped
 
 from autoaug import datasets
+from autoaug.datasets import Dataset, DatasetError
 from autoaug.datasets import manifest as manifests
-from autoaug.datasets.batch_file import DatasetError
 from data_prep import download, drawing, folders, known_truth, recognition
-from data_prep.margins import cross_fitted
+from data_prep.download import Obtained
+from data_prep.folders import Part
+from data_prep.margins import Margins, cross_fitted
 from data_prep.reading import read_published
 from data_prep.sources import FILES
 
 GENERATOR_VERSION = 1  # raise it with every change of what is written: sets of another version are built anew
-DRAWN_FROM = {
+DRAWN_FROM: dict[str, tuple[str, ...]] = {
     "cifar10_10k": ("cifar10",),
     "cifar10_30k": ("cifar10",),
     "cifar10_12k": ("cifar10",),
@@ -41,16 +47,16 @@ _MIXED = [name for name, inputs in DRAWN_FROM.items() if "cifar105" in inputs]
 
 
 def build(
-    data_dir,
-    names,
-    source_dir,
-    seed=0,
-    new_fraction=0.4,
-    unverified="",
-    rebuild=False,
-    results_dir="results",
-    checks_dir="",
-):
+    data_dir: str | os.PathLike[str],
+    names: Collection[str],
+    source_dir: str | os.PathLike[str],
+    seed: int = 0,
+    new_fraction: float = 0.4,
+    unverified: str = "",
+    rebuild: bool = False,
+    results_dir: str | os.PathLike[str] = "results",
+    checks_dir: str | os.PathLike[str] = "",
+) -> dict[str, str]:
     """Writes `data_dir/<name>/training/` for each name, and for the sets that it is drawn from.
 
     What is there already, undamaged and of the same seed and proportion, is left as it is. Several processes may build
@@ -70,8 +76,7 @@ def build(
         checks_dir: folder of files that `known_harder` is checked with (`known_truth.hardness_checks`); empty: none.
 
     Returns:
-        dict: name → "written", "there already" or "recognised" (original files), for the names and what they are drawn
-        from.
+        Name → "written", "there already" or "recognised" (original files), for the names and what they are drawn from.
 
     Raises:
         DatasetError: an argument is wrong, a source is missing or differs, or a folder is damaged or holds other files.
@@ -83,9 +88,9 @@ def build(
     with filelock.FileLock(data_dir / ".lock"):
         done = recognition.examine(data_dir, wanted, again, unverified)
 
-        def must_be_written(name):
+        def must_be_written(name: str) -> bool:
             recipe = _recipe(name, data_dir, seed, new_fraction)
-            return name in again or not _is_current(folders.training_folder(name, data_dir), recipe)
+            return name in again or not _is_current(datasets.training_folder(name, data_dir), recipe)
 
         published = [name for name in wanted if name in FILES and must_be_written(name)]
         files = {source.file: source for name in published for source in FILES[name]}
@@ -107,12 +112,12 @@ def build(
                 write_files = functools.partial(known_truth.write, name, seed=seed, checks_dir=checks_dir, **options)
             else:
                 write_files = functools.partial(_write_drawn, name, recipe, load)
-            folders.write(folders.training_folder(name, data_dir), recipe, write_files)
+            folders.write(datasets.training_folder(name, data_dir), recipe, write_files)
             done[name] = "written"
     return done
 
 
-def _check_arguments(names, seed, new_fraction, unverified):
+def _check_arguments(names: Collection[str], seed: Any, new_fraction: Any, unverified: str) -> None:
     if unknown := [name for name in names if name not in SETS]:
         raise DatasetError(f"Unknown data set. Expected any of {', '.join(SETS)}. Received: {unknown}")
     if type(seed) is not int or seed < 0:
@@ -125,26 +130,26 @@ def _check_arguments(names, seed, new_fraction, unverified):
         )
     new = datasets.DATASETS["cifar105"]
     for name in names:
-        spec, limit = datasets.DATASETS[name], new.train_size + new.test_size
-        if name in _MIXED and (spec.train_size + spec.test_size) * new_fraction > limit:
-            limit /= spec.train_size + spec.test_size
+        spec = datasets.DATASETS[name]
+        limit = (new.train_size + new.test_size) / (spec.train_size + spec.test_size)
+        if name in _MIXED and new_fraction > limit:
             raise DatasetError(f"{name}: Expected new_fraction of at most {limit:g}. Received: {new_fraction}")
 
 
-def _is_current(folder, recipe):
+def _is_current(folder: pathlib.Path, recipe: Mapping[str, Any]) -> bool:
     """Whether the folder's manifest is of this recipe, or of original files."""
     manifest = manifests.read(folder) or {}
     return "recognised" in manifest or all(manifest.get(key) == value for key, value in recipe.items())
 
 
-def _recipe(name, data_dir, seed, new_fraction):
+def _recipe(name: str, data_dir: pathlib.Path, seed: int, new_fraction: float) -> dict[str, Any]:
     """What decides the content of a set, as its manifest says it."""
-    recipe = {"name": name, "generator_version": GENERATOR_VERSION}
+    recipe: dict[str, Any] = {"name": name, "generator_version": GENERATOR_VERSION}
     if name in FILES:
         return recipe
     inputs = {}
     for source in DRAWN_FROM[name]:
-        manifest = manifests.read(folders.training_folder(source, data_dir)) or {"source": None, "parts": {}}
+        manifest = manifests.read(datasets.training_folder(source, data_dir)) or {"source": None, "parts": {}}
         hashes = {part: described["sha256"] for part, described in manifest["parts"].items()}
         inputs[source] = {"source": manifest["source"], "sha256": hashes}
     named = dict.fromkeys(str(values["source"]) for values in inputs.values())
@@ -154,7 +159,9 @@ def _recipe(name, data_dir, seed, new_fraction):
     return recipe | ({"new_fraction": new_fraction} if name in _MIXED else {}) | {"inputs": inputs}
 
 
-def _design_options(name, load, margins, kept, data_dir):
+def _design_options(
+    name: str, load: Callable[[str], Dataset], margins: Callable[[], Margins], kept: list[str], data_dir: pathlib.Path
+) -> dict[str, Any]:
     """What a design of known truth is made of; the sets with hard images that are kept must have the same margins."""
     if name not in known_truth.NEED_MARGINS:
         return {"old": load("cifar10"), "original": load("cifar10_12k"), "margins": None}
@@ -162,29 +169,31 @@ def _design_options(name, load, margins, kept, data_dir):
     return {"old": load("cifar10"), "original": load("cifar10_12k"), "margins": margins()}
 
 
-def _write_published(name, obtained, unverified, folder):
+def _write_published(
+    name: str, obtained: Mapping[str, Obtained], unverified: str, folder: pathlib.Path
+) -> dict[str, Any]:
     """Writes a published set; returns what its manifest says of it."""
-    found = {source.file: obtained[source.file] for source in FILES[name]}
-    parts, notes = read_published(name, [item.path for item in found.values()])
-    verified = all(item.verified for item in found.values())
+    inputs = {source.file: obtained[source.file] for source in FILES[name]}
+    parts, notes = read_published(name, [item.path for item in inputs.values()])
+    verified = all(item.verified for item in inputs.values())
     described = folders.write_parts(name, folder, parts)
     return {
         "source": recognition.title(name) if verified else f"{recognition.title(name)} ({unverified})",
-        "inputs": {file: {"verified": item.verified, "hashes": item.hashes} for file, item in found.items()},
-        "notes": notes + (_content_notes(name, found, described) if verified else []),
+        "inputs": {file: {"verified": item.verified, "hashes": item.hashes} for file, item in inputs.items()},
+        "notes": notes + (_content_notes(name, inputs, described) if verified else []),
         "parts": described,
     }
 
 
-def _content_notes(name, found, described):
+def _content_notes(name: str, inputs: Mapping[str, Obtained], described: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Notes on verified files of a set whose content hash is known: where the two kinds of hashes disagree.
 
     Warns of published files with another content, which would mean that the content hash stated here is wrong.
     """
-    (source, *_), notes = FILES[name], []
+    source, notes = FILES[name][0], []
     if not source.content:
-        return notes
-    if found[source.file].hashes != {file: {"md5": value} for file, value in source.members.items()}:
+        return []
+    if inputs[source.file].hashes != {file: {"md5": value} for file, value in source.members.items()}:
         notes.append("other files than the published ones, with the same images and labels in their order")
     if (content := recognition.content(described)) != source.content:
         notes.append(f"the published files hold the content {content}; data_prep/sources.py says {source.content}")
@@ -196,7 +205,9 @@ def _content_notes(name, found, described):
     return notes
 
 
-def _write_drawn(name, recipe, load, folder):
+def _write_drawn(
+    name: str, recipe: Mapping[str, Any], load: Callable[[str], Dataset], folder: pathlib.Path
+) -> dict[str, Any]:
     """Writes a subset and, per file, where each image comes from; returns what its manifest says of the parts."""
     pools = _pools(name, load)
     drawn = _draw(name, recipe, pools)
@@ -208,10 +219,10 @@ def _write_drawn(name, recipe, load, folder):
     return {"parts": described}
 
 
-def _pools(name, load):
+def _pools(name: str, load: Callable[[str], Dataset]) -> dict[str, Part]:
     """What a subset is drawn from: names of drawing.POOLS → images, labels."""
     old = load("cifar10")
-    pools = {"cifar10 training": (old.train_images, old.train_labels)}
+    pools: dict[str, Part] = {"cifar10 training": (old.train_images, old.train_labels)}
     if name in datasets.HALVES:
         pools["cifar10 test"] = old.test_images, old.test_labels
     elif name in _MIXED:
@@ -221,8 +232,8 @@ def _pools(name, load):
     return pools
 
 
-def _draw(name, recipe, pools):
-    """Part → drawing.ORIGIN [size] of a subset."""
+def _draw(name: str, recipe: Mapping[str, Any], pools: Mapping[str, Part]) -> dict[str, Shaped[np.ndarray, " _"]]:
+    """Part → drawing.ORIGIN of each image of a subset."""
     spec = datasets.DATASETS[name]
     if name in datasets.HALVES:
         rng = drawing.generator(recipe["seed"], "cifar10_half")  # the same for both
@@ -239,8 +250,8 @@ def _draw(name, recipe, pools):
     return drawing.draw(labels, sizes, recipe.get("new_fraction", 0), spec.num_classes, rng)
 
 
-def _gather(pools, origins):
-    """Images uint8 [n, 32, 32, 3] and labels int64 [n] of origins [n], from the pools'."""
+def _gather(pools: Mapping[str, Part], origins: Shaped[np.ndarray, " n"]) -> Part:
+    """The images of these origins, and their labels."""
     chosen, chosen_labels = np.empty((len(origins), 32, 32, 3), np.uint8), np.empty(len(origins), np.int64)
     for number in np.unique(origins["pool"]):
         images, labels = pools[drawing.POOLS[number]]

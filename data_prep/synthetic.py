@@ -2,22 +2,26 @@
 
 Ten classes of shapes in cluttered scenes (`data_prep.rendering`). Every image has a latent difficulty and a latent
 appearance. `synthetic10_harder` draws from the same generator and the same range of difficulty, only more often from
-the harder end: nothing in it is new. In its hardest images nothing is left of the shape; were they hard in a way that
-training on such images cures, they would be different, too. `synthetic10_different` has the difficulties of
-`synthetic10` in another appearance. The shape alone is the class, so no appearance makes classes contradictory.
-`synthetic10_broader` has as many hard images as `synthetic10_harder`, but its hard shapes are faint, not lost: who
-trains on it learns them. It was the first `synthetic10_harder`, replaced when half of its gap had been called
-difference, and stands here as it was. What must come out for each is in `autoaug.datasets.KNOWN_TRUTH`.
+the harder end: nothing in it is new. In its hardest images nothing is left of the shape. If models could learn such
+images, the set would be different too. `synthetic10_different` has the difficulties of `synthetic10` in another
+appearance. The shape alone is the class, so no appearance makes classes contradictory.
+`synthetic10_broader` has as many hard images as `synthetic10_harder`, but its hard shapes are faint, not lost: models
+that train on it learn them. It was the first `synthetic10_harder`. It was replaced when half of its gap had been called
+difference, and is kept here unchanged. What must come out for each is in `autoaug.datasets.KNOWN_TRUTH`.
 """
 
 import dataclasses
 import json
+import os
 import pathlib
+from collections.abc import Iterable
+from typing import Any
 
 import filelock
 import numpy as np
+from jaxtyping import Int64, Shaped, UInt8
 
-from autoaug.datasets import DATASETS
+from autoaug.datasets import DATASETS, training_folder
 from autoaug.datasets.batch_file import DatasetError, write_batch
 from data_prep import folders
 from data_prep.rendering import LATENTS, SHAPES, render
@@ -43,8 +47,8 @@ class Distribution:
     hue: tuple[float, float]
     stripes: tuple[float, float]
 
-    def sample(self, size, rng):
-        """Draws LATENTS [size]."""
+    def sample(self, size: int, rng: np.random.Generator) -> Shaped[np.ndarray, " size"]:
+        """Draws the latents of `size` images, of type LATENTS."""
         latents = np.empty(size, LATENTS)
         latents["difficulty"] = rng.beta(*self.difficulty, size)
         latents["polarity"] = np.where(rng.random(size) < self.light_share, 1, -1)
@@ -66,8 +70,10 @@ SETS = {
 _FAINT = ("synthetic10_broader",)  # the sets whose hard shapes are faint, not lost
 
 
-def generate(distribution, size, rng, faint=False):
-    """Returns images uint8 [size, 32, 32, 3], labels int64 [size] (balanced, in random order), LATENTS [size]."""
+def generate(
+    distribution: Distribution, size: int, rng: np.random.Generator, faint: bool = False
+) -> tuple[UInt8[np.ndarray, "n 32 32 3"], Int64[np.ndarray, " n"], Shaped[np.ndarray, " n"]]:
+    """Returns `size` images, their labels (balanced, in random order), and their latents, of type LATENTS."""
     labels = rng.permutation(np.arange(size) % len(SHAPES))
     latents = distribution.sample(size, rng)
     blocks = [slice(start, start + 128) for start in range(0, size, 128)]  # that stay in the processor's cache
@@ -75,7 +81,7 @@ def generate(distribution, size, rng, faint=False):
     return np.concatenate(images), labels, latents
 
 
-def build(data_dir, names=tuple(SETS), seed=0):
+def build(data_dir: str | os.PathLike[str], names: Iterable[str] = tuple(SETS), seed: int = 0) -> list[str]:
     """Writes `data_dir/<name>/training/` for each name: training and test batch, their latents, manifest.json.
 
     A folder that holds what it would write is left as it is; an older or damaged one that this function wrote is
@@ -93,12 +99,12 @@ def build(data_dir, names=tuple(SETS), seed=0):
         raise DatasetError(f"Unknown embedded data set. Expected any of {', '.join(SETS)}. Received: {unknown}")
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"Expected seed, a whole number from 0 up. Received: {seed!r}")
-    return [name for name in names if _build(name, pathlib.Path(data_dir) / name / "training", seed)]
+    return [name for name in names if _build(name, training_folder(name, data_dir), seed)]
 
 
-def _build(name, folder, seed):
+def _build(name: str, folder: pathlib.Path, seed: int) -> bool:
     """Whether the set had to be written."""
-    recipe = {
+    recipe: dict[str, Any] = {
         "name": name,
         "source": "embedded images",
         "generator_version": GENERATOR_VERSION,
@@ -117,13 +123,11 @@ def _build(name, folder, seed):
     return condition != "whole"
 
 
-def _write_parts(name, folder, seed):
+def _write_parts(name: str, folder: pathlib.Path, seed: int) -> dict[str, Any]:
     """Writes both batches and their latents; returns what the manifest says of each."""
     spec, parts = DATASETS[name], {}
-    for part, file, size in (
-        ("training", *spec.training_files, spec.train_size),
-        ("test", spec.test_file, spec.test_size),
-    ):
+    for part, size in (("training", spec.train_size), ("test", spec.test_size)):
+        file = folders.part_file(name, part)
         rng = np.random.default_rng([seed, *name.encode(), *file.encode()])
         images, labels, latents = generate(SETS[name], size, rng, name in _FAINT)
         write_batch(folder / file, images, labels)

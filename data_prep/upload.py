@@ -1,31 +1,27 @@
 """Uploads built data sets to S3, as `s3://<bucket>/data/<name>/training/`; a manifest is written last.
 
 So a set that has a manifest there is whole, and an interrupted upload is completed by running it again: objects whose
-SHA-256, which S3 verifies and stores, is that of the file here are skipped. Credentials, region and, for another
-service than AWS, endpoint are those of boto3's environment variables and configuration files.
+SHA-256, which S3 verifies and stores, is that of the file here are skipped.
 """
 
 import base64
 import concurrent.futures
+import os
 import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-import boto3
-import botocore.config
 import botocore.exceptions
 import tqdm.auto
 
+from autoaug import s3
+from autoaug.datasets import DatasetError, training_folder
 from data_prep import folders
 
-CONNECTIONS = 8
-ATTEMPTS = 5  # of each request, if the connection breaks or the service is overloaded; waits are botocore's
-TIMEOUT = 60  # seconds to connect, and between two pieces of an answer
+CONNECTIONS = 8  # botocore keeps up to ten
 
 
-class UploadError(RuntimeError):
-    """Data sets could not be uploaded; the message says what was expected and what to do."""
-
-
-def upload(data_dir, names, bucket):
+def upload(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) -> dict[str, int]:
     """Uploads data sets, encrypted by the service (SSE-S3), training and test part together.
 
     Args:
@@ -34,14 +30,14 @@ def upload(data_dir, names, bucket):
         bucket: name of the bucket.
 
     Returns:
-        dict: name → number of objects that were uploaded; the others were there already.
+        Name → number of objects that were uploaded; the others were there already.
 
     Raises:
-        UploadError: a set is missing or damaged here; credentials, the bucket or permission are missing; S3 fails.
+        DatasetError: a set is missing or damaged here.
+        s3.S3Error: credentials, the bucket or permission are missing, or S3 fails. To go on, upload again.
     """
     sets = {name: _files(name, data_dir) for name in dict.fromkeys(names)}
-    client = _client()
-    _call(client.head_bucket, bucket)
+    client = _client_of(bucket)
     uploaded = {}
     total = sum(path.stat().st_size for files in sets.values() for path in files)
     with tqdm.auto.tqdm(desc=f"s3://{bucket}", total=total, unit="B", unit_scale=True, mininterval=1) as progress:
@@ -51,53 +47,60 @@ def upload(data_dir, names, bucket):
     return uploaded
 
 
-def compare(data_dir, names, bucket):
-    """How the data sets in the bucket stand to those here: name → "same", "different" or "absent", by manifest."""
-    client = _client()
-    _call(client.head_bucket, bucket)
+def compare(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) -> dict[str, str]:
+    """How the data sets in the bucket stand to those here: name → "same", "different" or "absent", by manifest.
+
+    Raises:
+        s3.S3Error: as for `upload`.
+    """
+    client = _client_of(bucket)
     states = {}
     for name in names:
-        path = pathlib.Path(data_dir) / name / "training" / "manifest.json"
-        found = _checksum(client, bucket, _key(name, path))
-        same = path.is_file() and found == _encoded(path)
-        states[name] = "absent" if found is None else "same" if same else "different"
+        path = training_folder(name, data_dir) / "manifest.json"
+        checksum = _checksum(client, bucket, _key(name, path))
+        same = path.is_file() and checksum == _encoded(path)
+        states[name] = "absent" if checksum is None else "same" if same else "different"
     return states
 
 
-def _files(name, data_dir):
+def _files(name: str, data_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
     """The files of a data set that is whole, the manifest last."""
-    folder = pathlib.Path(data_dir) / name / "training"
+    folder = training_folder(name, data_dir)
     condition = folders.condition(folder, {"name": name})
     if condition != "whole":
-        raise UploadError(f"{folder}: Expected a data set that was built here. Received: {condition} files")
+        raise DatasetError(f"{folder}: Expected a data set that was built here. Received: {condition} files")
     return [*(folder / file for file in folders.file_hashes(folder)), folder / "manifest.json"]
 
 
-def _client():
-    retries = {"mode": "standard", "total_max_attempts": ATTEMPTS}
-    options = {"max_pool_connections": CONNECTIONS, "connect_timeout": TIMEOUT, "read_timeout": TIMEOUT}
-    session = boto3.session.Session()  # reads credentials anew: a notebook's user may have corrected them
-    return session.client("s3", config=botocore.config.Config(retries=retries, **options))
+def _client_of(bucket: str) -> Any:
+    """A client, once it has reached the bucket."""
+    client = s3.client()
+    with s3.expecting("a bucket that you may write to", f"s3://{bucket}/"):
+        client.head_bucket(Bucket=bucket)
+    return client
 
 
-def _key(name, path):
+def _key(name: str, path: pathlib.Path) -> str:
     return f"data/{name}/training/{path.name}"
 
 
-def _encoded(path):
+def _encoded(path: pathlib.Path) -> str:
     """The file's SHA-256 as S3 writes it."""
     return base64.b64encode(bytes.fromhex(folders.file_hash(path))).decode()
 
 
-def _checksum(client, bucket, key):
+def _checksum(client: Any, bucket: str, key: str) -> str | None:
     """The SHA-256 of an object; None if there is none; "" for an object uploaded by a program that sent none."""
-    try:
-        return _call(client.head_object, bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256", "")
-    except FileNotFoundError:
-        return None
+    with s3.expecting("an object that you may read", f"s3://{bucket}/{key}"):
+        try:
+            return client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256", "")
+        except botocore.exceptions.ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return None
+            raise
 
 
-def _put_all(client, bucket, name, paths, progress):
+def _put_all(client: Any, bucket: str, name: str, paths: Sequence[pathlib.Path], progress: Any) -> list[bool]:
     """Uploads those of the files that are not there; returns for each whether it was. The first failure ends it."""
     pool = concurrent.futures.ThreadPoolExecutor(CONNECTIONS)
     try:
@@ -107,41 +110,13 @@ def _put_all(client, bucket, name, paths, progress):
         pool.shutdown(cancel_futures=True)
 
 
-def _put(client, bucket, key, path, progress):
+def _put(client: Any, bucket: str, key: str, path: pathlib.Path, progress: Any) -> bool:
     """Uploads a file unless it is there; the service refuses it if it arrives with another SHA-256."""
-    expected = _encoded(path)
-    changed = _checksum(client, bucket, key) != expected
-    if changed:
-        with path.open("rb") as file:
-            options = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": expected, "ServerSideEncryption": "AES256"}
-            _call(client.put_object, bucket, Key=key, Body=file, **options)
+    checksum = _encoded(path)
+    is_there = _checksum(client, bucket, key) == checksum
+    if not is_there:
+        options = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": checksum, "ServerSideEncryption": "AES256"}
+        with path.open("rb") as file, s3.expecting("an object that you may write", f"s3://{bucket}/{key}"):
+            client.put_object(Bucket=bucket, Key=key, Body=file, **options)
     progress.update(path.stat().st_size)
-    return changed
-
-
-def _call(operation, bucket, **arguments):
-    """Calls S3; its errors become an UploadError that says what to do, or a FileNotFoundError for an object."""
-    try:
-        return operation(Bucket=bucket, **arguments)
-    except botocore.exceptions.ClientError as error:
-        status, code = error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
-        if status == 404 and "Key" in arguments and code != "NoSuchBucket":
-            raise FileNotFoundError(arguments["Key"]) from error
-        expected = _REMEDIES.get(status, "a request that the service accepts")
-        reason = f"status {status}, {error.response['Error'].get('Message') or code}"
-    except botocore.exceptions.ParamValidationError as error:
-        expected, reason = "the name of a bucket, without s3://", str(error)
-    except (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError) as error:
-        expected, reason = "credentials, from `aws configure`, AWS_ACCESS_KEY_ID … or a role", str(error)
-    except botocore.exceptions.BotoCoreError as error:
-        expected, reason = f"a connection that holds, in {ATTEMPTS} attempts", str(error)
-    target = f"s3://{bucket}/{arguments.get('Key', '')}"
-    raise UploadError(f"{target}: Expected {expected}. Received: {reason}. To go on, upload again.")
-
-
-_REMEDIES = {
-    301: "a bucket of the configured region (AWS_DEFAULT_REGION)",
-    403: "credentials with the permissions s3:ListBucket, s3:GetObject and s3:PutObject",
-    404: "a bucket that exists",
-    503: "a service that is not overloaded",
-}
+    return not is_there

@@ -1,7 +1,46 @@
-"""What the tests of both packages share: a server on this machine that speaks AWS's protocols."""
+"""What the tests of both packages share: types checked at run time, and a server that speaks AWS's protocols."""
 
+import importlib.abc
+import importlib.machinery
+import sys
+
+import jaxtyping
 import pytest
 import requests
+
+LEFT_OUT = {
+    "autoaug.augment.kernel",  # numba compiles functions as they are written
+    *(f"autoaug.models.{name}" for name in ("layers", "pyramid_net", "shake_shake")),  # Keras inspects constructors
+}
+
+
+class Unchecked(importlib.abc.MetaPathFinder):
+    """Finds these modules before the hook does."""
+
+    def find_spec(self, name, path=None, target=None):
+        return importlib.machinery.PathFinder.find_spec(name, path, target) if name in LEFT_OUT else None
+
+
+jaxtyping.install_import_hook(["autoaug", "data_prep"], "typechecker.check")
+sys.meta_path.insert(0, Unchecked())
+
+SLOWEST = (  # files, the slowest first
+    *("test_faults", "test_container", "test_training", "test_notebooks", "test_cluster", "test_models", "test_resume"),
+    *("test_build", "test_papermill_command", "test_rendered", "test_launch", "test_checkpoints", "test_simulations"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    """The slowest files first: the workers of `make test` take a file at a time, and so end at nearly the same time."""
+    items.sort(key=lambda item: SLOWEST.index(item.path.stem) if item.path.stem in SLOWEST else len(SLOWEST))
+
+
+@pytest.fixture
+def wrong_types():
+    """Types are not checked in this test, which passes wrong ones to see what the code itself says of them."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture

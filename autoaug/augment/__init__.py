@@ -195,7 +195,7 @@ def _fill_step(step: Any, operation: Mapping[str, Any]) -> None:
         step["center_row"] = _checked_integer("center row", center[1], SIDE)
 
 
-def _normalization(mean: Float[np.ndarray, "3"], std: Float[np.ndarray, "3"]) -> Float32[np.ndarray, "256 3"]:
+def _normalization(mean: Any, std: Any) -> Float32[np.ndarray, "256 3"]:
     """(value/255 − mean)/std, computed in float64 and rounded once."""
     mean, std = np.asarray(mean, np.float64), np.asarray(std, np.float64)
     if mean.shape != (3,) or std.shape != (3,) or not (std > 0).all():

@@ -9,10 +9,13 @@ import concurrent.futures
 import dataclasses
 import functools
 import hashlib
+import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Float64, Int, Int64, UInt8
 
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import DatasetError, read_batch
@@ -32,57 +35,59 @@ from autoaug.recipes import did_you_mean
 __all__ = [
     "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "HALVES", "KNOWN_TRUTH", "ORIGINALS", "Dataset", "DatasetError",
     "LabelledImages", "Spec", "Truth", "available", "channel_statistics", "content_hash", "load", "load_test",
-    "overlap", "overlap_tables", "read_images", "repeated",
+    "overlap", "overlap_tables", "read_images", "repeated", "training_folder",
 ]  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabelledImages:
-    """A test set: images uint8 [n, 32, 32, 3], labels int64 [n]; `source` as for `Dataset`."""
+    """A test set; `source` as for `Dataset`."""
 
     name: str
-    images: np.ndarray
-    labels: np.ndarray
+    images: UInt8[np.ndarray, "n 32 32 3"]
+    labels: Int64[np.ndarray, " n"]
     source: str = manifests.UNVERIFIED
 
     @functools.cached_property
-    def sha256(self):
+    def sha256(self) -> str:
         """Of pixels and labels; computed on first use, since it takes as long as reading the files again."""
         return content_hash(self.images, self.labels)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images uint8 [n, 32, 32, 3], labels int64 [n]; `mean` and `std` float64 [3] of the training part, of 255.
+    """A data set to train on; `mean` and `std` are those of the training part's channels, as fractions of 255.
 
     `source` says for a report where the images come from, such as "CIFAR-10" or "CIFAR-10 (JPEG copy)".
     """
 
     name: str
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
+    train_images: UInt8[np.ndarray, "train 32 32 3"]
+    train_labels: Int64[np.ndarray, " train"]
+    test_images: UInt8[np.ndarray, "test 32 32 3"]
+    test_labels: Int64[np.ndarray, " test"]
     class_names: tuple[str, ...]
-    mean: np.ndarray
-    std: np.ndarray
+    mean: Float64[np.ndarray, "3"]
+    std: Float64[np.ndarray, "3"]
     source: str = manifests.UNVERIFIED
 
     @property
-    def num_classes(self):
+    def num_classes(self) -> int:
+        """Number of classes."""
         return len(self.class_names)
 
     @functools.cached_property
-    def sha256(self):
+    def sha256(self) -> str:
         """Of the training part, as for `LabelledImages`."""
         return content_hash(self.train_images, self.train_labels)
 
     @functools.cached_property
-    def test_sha256(self):
+    def test_sha256(self) -> str:
+        """Of the test part."""
         return content_hash(self.test_images, self.test_labels)
 
 
-def load(name, data_dir):
+def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
     """Reads a data set from `data_dir/<name>/training/`.
 
     Raises:
@@ -106,7 +111,7 @@ def load(name, data_dir):
     return dataset
 
 
-def load_test(name, data_dir):
+def load_test(name: str, data_dir: str | os.PathLike[str]) -> LabelledImages:
     """Reads only the test part of a data set, as `LabelledImages`; raises what `load` raises."""
     spec, folder = _find(name, data_dir)
     manifest = manifests.read(folder)
@@ -118,8 +123,10 @@ def load_test(name, data_dir):
     return test
 
 
-def read_images(folder, files, size, spec):
-    """Reads batch files of equal size in order: images uint8 [size, 32, 32, 3], labels int64 [size].
+def read_images(
+    folder: pathlib.Path, files: Sequence[str], size: int, spec: Spec
+) -> tuple[UInt8[np.ndarray, "n 32 32 3"], Int64[np.ndarray, " n"]]:
+    """Reads batch files of equal size in order: `size` images and their labels.
 
     Raises:
         DatasetError: a file is missing or malformed, or holds another number of images or other labels than the spec's.
@@ -138,19 +145,21 @@ def read_images(folder, files, size, spec):
     return images, labels
 
 
-def available(data_dir, family=None):
+def available(data_dir: str | os.PathLike[str], family: str | None = None) -> list[str]:
     """Names of the data sets (of one family) whose files are all on disk."""
     return [
         name
         for name, spec in DATASETS.items()
-        if family in (None, spec.family) and not _missing(spec, _folder(name, data_dir))
+        if family in (None, spec.family) and not _missing(spec, training_folder(name, data_dir))
     ]
 
 
-def channel_statistics(images):
-    """Mean and population standard deviation per channel, each float64 [3], of uint8 images [n, 32, 32, 3] as of 255.
+def channel_statistics(
+    images: UInt8[np.ndarray, "n 32 32 3"],
+) -> tuple[Float64[np.ndarray, "3"], Float64[np.ndarray, "3"]]:
+    """Mean and population standard deviation of each channel, as fractions of 255.
 
-    Exact: 256 squares of at most 255 add up to less than 2²⁴, up to where float32 holds every integer.
+    Exact: the squares of 256 values of at most 255 add up to less than 2²⁴, and float32 holds every integer below that.
     """
     total, squares = np.zeros(images[0].size, int), np.zeros(images[0].size, int)
     for start in range(0, len(images), 256):
@@ -163,26 +172,28 @@ def channel_statistics(images):
     return np.array(total) / pixels / 255, np.sqrt(variance) / 255
 
 
-def content_hash(images, labels):
+def content_hash(images: UInt8[np.ndarray, "n 32 32 3"], labels: Int[np.ndarray, " n"]) -> str:
     """SHA-256, in hexadecimal, of the pixels in row-major order followed by the labels as little-endian int64."""
-    digest = hashlib.sha256(np.ascontiguousarray(images))
-    digest.update(np.ascontiguousarray(labels, dtype="<i8"))
+    digest = hashlib.sha256(np.ascontiguousarray(images).data)
+    digest.update(np.ascontiguousarray(labels, dtype="<i8").data)
     return digest.hexdigest()
 
 
-def overlap(test_images, train_images):
-    """bool [n_test]: the same pixels occur among the training images, uint8 [n, 32, 32, 3]."""
+def overlap(
+    test_images: UInt8[np.ndarray, "test 32 32 3"], train_images: UInt8[np.ndarray, "train 32 32 3"]
+) -> Bool[np.ndarray, " test"]:
+    """Whether each test image's pixels are those of a training image."""
     known = {_image_hash(image) for image in train_images}
     return np.array([_image_hash(image) in known for image in test_images], bool)
 
 
-def repeated(images):
-    """bool [n]: the same pixels occur in an earlier image of uint8 images [n, 32, 32, 3]."""
-    first = {}
+def repeated(images: UInt8[np.ndarray, "n 32 32 3"]) -> Bool[np.ndarray, " n"]:
+    """Whether each image's pixels are those of an earlier image."""
+    first: dict[bytes, int] = {}
     return np.array([first.setdefault(_image_hash(image), index) != index for index, image in enumerate(images)], bool)
 
 
-def overlap_tables(data_dir):
+def overlap_tables(data_dir: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Counts images with the same pixels, for all data sets on disk; holds the images of one set at a time.
 
     Returns:
@@ -205,35 +216,36 @@ def overlap_tables(data_dir):
     return overlaps, pd.DataFrame(repeats, index=list(test), columns=["training", "test"], dtype=int)
 
 
-def _image_hash(image):
-    return hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
+def _image_hash(image: UInt8[np.ndarray, "32 32 3"]) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
 
 
-def _folder(name, data_dir):
+def training_folder(name: str, data_dir: str | os.PathLike[str]) -> pathlib.Path:
+    """Where the files of a data set lie, those of its test part too."""
     return pathlib.Path(data_dir) / name / "training"
 
 
-def _files(spec):
+def _files(spec: Spec) -> tuple[str, ...]:
     return (*spec.training_files, spec.test_file)
 
 
-def _missing(spec, folder):
+def _missing(spec: Spec, folder: pathlib.Path) -> list[str]:
     return [file for file in _files(spec) if not (folder / file).is_file()]
 
 
-def _find(name, data_dir):
+def _find(name: str, data_dir: str | os.PathLike[str]) -> tuple[Spec, pathlib.Path]:
     """The specification and folder of a data set whose files are all there."""
     if name not in DATASETS:
         meant = did_you_mean(name, DATASETS)
         raise DatasetError(f"Unknown data set. Expected one of {', '.join(DATASETS)}. Received: {name!r}{meant}")
-    spec, folder = DATASETS[name], _folder(name, data_dir)
+    spec, folder = DATASETS[name], training_folder(name, data_dir)
     if missing := _missing(spec, folder):
         remedy = f"{manifests.build_command(name, data_dir)}; or put {', '.join(_files(spec))} into {folder.absolute()}"
         raise DatasetError(f"{folder}: Expected the data set {name!r}. Missing: {', '.join(missing)}. {remedy}")
     return spec, folder
 
 
-def _interleave(planes, images):
-    """Copies uint8 [n, 3, 32, 32] to [n, 32, 32, 3]; three strided copies take a third of a transposed one's time."""
+def _interleave(planes: UInt8[np.ndarray, "n 3 32 32"], images: UInt8[np.ndarray, "n 32 32 3"]) -> None:
+    """Copies planes into images; three strided copies take a third of the time of a transposed one."""
     for channel in range(3):
         images[..., channel] = planes[:, channel]

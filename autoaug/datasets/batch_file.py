@@ -3,14 +3,17 @@
 `data` is uint8 [n, 3072] (red, green, blue planes, row-major), the labels are a list of integers.
 """
 
+import os
 import pathlib
 import pickle
-import stat
 import struct
+from typing import Any
 
 import numpy as np
+from jaxtyping import Int64, Integer, UInt8
 
 from autoaug.datasets.restricted_pickle import PickledArray, evaluate, type_name
+from autoaug.files import require_regular
 
 PIXELS = 3 * 32 * 32
 _BYTES_PER_IMAGE = 10_000  # pixels as UTF-8 (Python 3 writing protocol 2) take up to 6,144, a file name a few dozen
@@ -21,21 +24,24 @@ class DatasetError(ValueError):
     """A data set that is missing, incomplete or malformed; the message names the file or folder."""
 
 
-def read_batch(path, count, label_key, num_classes):
-    """Returns one batch file as (planes uint8 [count, 3, 32, 32], labels int64 [count]).
+def read_batch(
+    path: str | os.PathLike[str], count: int, label_key: str, num_classes: int
+) -> tuple[UInt8[np.ndarray, "n 3 32 32"], Int64[np.ndarray, " n"]]:
+    """Returns one batch file: its images as colour planes, and their labels.
 
     Args:
         path: the file.
-        count: int, the number of images that it must hold.
+        count: the number of images that it must hold.
         label_key: the key of the labels, "labels" or "fine_labels".
-        num_classes: int, labels must lie in [0, num_classes).
+        num_classes: labels must lie in [0, num_classes).
 
     Raises:
         DatasetError: the file is not such a batch, or cannot be read.
     """
     path = pathlib.Path(path)
     try:
-        data = _read_bounded(path, count * _BYTES_PER_IMAGE + 2**16)
+        require_regular(path, most_bytes=count * _BYTES_PER_IMAGE + 2**16)
+        data = path.read_bytes()
         batch = evaluate(data, count * _OPCODES_PER_IMAGE + 1000)
         del data
         if type(batch) is not dict:
@@ -51,8 +57,13 @@ def read_batch(path, count, label_key, num_classes):
         raise DatasetError(f"{path}: Expected {expected}. Received: {error}") from error
 
 
-def write_batch(path, images, labels, label_key="labels"):
-    """Writes uint8 images [n, 32, 32, 3] and their labels [n] (0…255) as Python 2 pickled them, protocol 2.
+def write_batch(
+    path: str | os.PathLike[str],
+    images: UInt8[np.ndarray, "n 32 32 3"],
+    labels: Integer[np.ndarray, " n"],
+    label_key: str = "labels",
+) -> None:
+    """Writes images and their labels (0…255) as Python 2 pickled them, protocol 2.
 
     Byte-identical for the same input; Python 2 and 3 read it with any NumPy (Python 3: `encoding="bytes"`).
     """
@@ -70,30 +81,20 @@ def write_batch(path, images, labels, label_key="labels"):
     start = pickle.PROTO + b"\x02" + pickle.EMPTY_DICT + pickle.MARK + _string(b"data")
     with pathlib.Path(path).open("wb") as file:
         file.write(start + empty + pickle.REDUCE + array_state + raw)
-        file.write(rows)
+        file.write(rows.data)
         file.write(pickle.TUPLE + pickle.BUILD + _string(label_key.encode()) + label_list)
         file.write(pickle.SETITEMS + pickle.STOP)
 
 
-def _integer(value):
+def _integer(value: int) -> bytes:
     return pickle.BININT + struct.pack("<i", value)
 
 
-def _string(value):
+def _string(value: bytes) -> bytes:
     return pickle.SHORT_BINSTRING + struct.pack("B", len(value)) + value
 
 
-def _read_bounded(path, limit):
-    """The file's bytes; refuses what is no regular file or larger than any such batch before reading it."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("a folder or device")
-    if status.st_size > limit:
-        raise ValueError(f"{status.st_size:,} bytes, more than the {limit:,} that it can take")
-    return path.read_bytes()
-
-
-def _planes(array, count):
+def _planes(array: Any, count: int) -> UInt8[np.ndarray, "n 3 32 32"]:
     if not isinstance(array, PickledArray) or array.dtype is None:
         raise ValueError(f"data of type {type_name(array)}, not an array")
     if array.dtype.code != "u1" or array.shape != (count, PIXELS):
@@ -101,7 +102,7 @@ def _planes(array, count):
     return array.numpy().reshape(count, 3, 32, 32)
 
 
-def _labels(labels, count, num_classes):
+def _labels(labels: Any, count: int, num_classes: int) -> Int64[np.ndarray, " n"]:
     if isinstance(labels, PickledArray) and labels.dtype is not None and labels.dtype.code[0] in "iu":
         labels = labels.numpy().ravel().tolist()
     if type(labels) is not list or not all(type(label) is int for label in labels):

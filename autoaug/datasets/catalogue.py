@@ -22,7 +22,7 @@ _CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "fro
 
 CLASS_NAMES = {
     "cifar10": _CIFAR10_CLASSES,
-    "cifar10_half": _CIFAR10_CLASSES,  # a family of their own, lest every model is tested on all of CIFAR-10 twice
+    "cifar10_half": _CIFAR10_CLASSES,  # a family of their own: else models would be tested on CIFAR-10 twice
     "cifar100": tuple(
         """
         apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
@@ -53,7 +53,8 @@ class Spec:
     label_key: str = "labels"
 
     @property
-    def num_classes(self):
+    def num_classes(self) -> int:
+        """Number of classes."""
         return len(CLASS_NAMES[self.family])
 
 
@@ -69,7 +70,7 @@ _CIFAR10_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
 _SYNTHETIC = Spec(("train_batch",), "test_batch", 5_120, 2_000, family="synthetic10")
 
 
-def _pair(name, train_size, test_size, family="cifar10"):
+def _pair(name: str, train_size: int, test_size: int, family: str = "cifar10") -> Spec:
     """A set of one training and one test file."""
     return Spec((f"{name}_train",), f"{name}_test", train_size, test_size, family)
 

@@ -47,11 +47,11 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
 
 def require(folder: pathlib.Path, manifest: Mapping[str, Any], hashes: Mapping[str, str]) -> None:
     """Raises DatasetError unless the parts, given by their content hashes, are those of the manifest."""
-    for part, found in hashes.items():
-        if found != (expected := manifest["parts"].get(part, {}).get("sha256")):
+    for part, received in hashes.items():
+        if received != (expected := manifest["parts"].get(part, {}).get("sha256")):
             remedy = build_command(folder.parent.name, folder.parent.parent, rebuild=True)
             raise DatasetError(
-                f"{folder}: Expected the {part} part of its manifest, SHA-256 {expected}. Received: {found}. "
+                f"{folder}: Expected the {part} part of its manifest, SHA-256 {expected}. Received: {received}. "
                 f"The folder is damaged or was changed. {remedy}"
             )
 

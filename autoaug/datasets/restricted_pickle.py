@@ -11,11 +11,13 @@ import dataclasses
 import math
 import pickle
 import struct
+from collections.abc import Callable
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
 
-def evaluate(data, max_opcodes):
+def evaluate(data: bytes, max_opcodes: int) -> Any:
     """The value of a pickle, given as bytes; Python 2's `str` becomes bytes, arrays become `PickledArray`.
 
     Raises:
@@ -27,7 +29,7 @@ def evaluate(data, max_opcodes):
         raise ValueError("a malformed pickle") from error
 
 
-def type_name(value):
+def type_name(value: object) -> str:
     """The name of a value's type for a message."""
     return type(value).__name__.strip("_").lower()
 
@@ -39,7 +41,7 @@ class _DType:
     code: str
     order: str = "|"
 
-    def set_state(self, state):
+    def set_state(self, state: tuple[Any, ...]) -> None:
         version, order, *rest = state
         order = _text(order)
         if version != 3 or order not in ("|", "<", ">") or rest[:3] != [None, None, None]:
@@ -52,11 +54,12 @@ class PickledArray:
     """What a pickled array declares; `numpy()` makes the array."""
 
     dtype: _DType | None = None
-    shape: tuple = (0,)
+    shape: tuple[int, ...] = (0,)
     fortran: bool = False
     raw: bytes | str = b""  # a str stands for its Latin-1 bytes, as Python 3 writes bytes in protocol 2
 
-    def set_state(self, state):
+    def set_state(self, state: tuple[Any, ...]) -> None:
+        """Take over what the pickle says of the array; ValueError where that is not plainly numeric."""
         version, shape, dtype, fortran, raw = state
         if version != 1 or type(shape) is not tuple or len(shape) > 2 or not isinstance(dtype, _DType):
             raise ValueError("an array that is not plainly numeric")
@@ -68,13 +71,16 @@ class PickledArray:
             raise ValueError(f"an array of shape {shape} and type {dtype.code} in {len(raw)} bytes")
         self.dtype, self.shape, self.fortran, self.raw = dtype, shape, bool(fortran), raw
 
-    def numpy(self):
+    def numpy(self) -> np.ndarray:
+        """The array; ValueError where the pickle never said what it is."""
+        if self.dtype is None:
+            raise ValueError("an array without its bytes")
         raw = self.raw.encode("latin-1") if isinstance(self.raw, str) else self.raw
-        order = "F" if self.fortran else "C"
+        order: Literal["F", "C"] = "F" if self.fortran else "C"
         return np.frombuffer(raw, self.dtype.order + self.dtype.code).reshape(self.shape, order=order)
 
 
-def _text(value):
+def _text(value: object) -> str:
     """Text that Python 2 wrote as `str` arrives as bytes."""
     if type(value) is bytes:
         return value.decode("ascii")
@@ -83,42 +89,42 @@ def _text(value):
     return value
 
 
-def _ndarray(*_):
+def _ndarray(*_: object) -> NoReturn:
     raise ValueError("a call of numpy.ndarray")
 
 
-def _reconstruct(kind, shape, type_code):
+def _reconstruct(kind: object, shape: object, type_code: object) -> PickledArray:
     if kind is not _ndarray or shape != (0,) or _text(type_code) != "b":
         raise ValueError("an array made in an unknown way")
     return PickledArray()
 
 
-def _from_buffer(raw, dtype, shape, order):
+def _from_buffer(raw: object, dtype: object, shape: object, order: object) -> PickledArray:
     array = PickledArray()
     array.set_state((1, shape, dtype, _text(order) == "F", raw))
     return array
 
 
-def _dtype(code, align, copy):
+def _dtype(code: object, align: object, copy: object) -> _DType:
     code = _text(code)
     if code not in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"):
         raise ValueError(f"an array of type {code[:20]!r}")
     return _DType(code)
 
 
-def _scalar(dtype, raw):
+def _scalar(dtype: object, raw: object) -> Any:
     value = PickledArray()
     value.set_state((1, (), dtype, False, raw))
     return value.numpy().item()
 
 
-def _encode(text, encoding):
+def _encode(text: object, encoding: object) -> str:
     if type(text) is not str or _text(encoding) != "latin1":
         raise ValueError("an encoding other than latin1")
     return text  # see PickledArray.raw: encoded once, when it is used
 
 
-_NAMES = {"numpy ndarray": _ndarray, "numpy dtype": _dtype, "_codecs encode": _encode}
+_NAMES: dict[str, Callable[..., Any]] = {"numpy ndarray": _ndarray, "numpy dtype": _dtype, "_codecs encode": _encode}
 for _core in ("numpy.core", "numpy._core"):  # NumPy 1 and 2
     _NAMES[f"{_core}.multiarray _reconstruct"] = _reconstruct
     _NAMES[f"{_core}.multiarray scalar"] = _scalar
@@ -131,11 +137,13 @@ _EARLY = "a file that ends early"
 class _Machine:
     """Executes a pickle's opcodes on a stack and a memo."""
 
-    def __init__(self, data):
+    def __init__(self, data: bytes) -> None:
         self.data, self.view, self.position = data, memoryview(data), 0
-        self.stack, self.marks, self.memo = [], [], {}
+        self.stack: list[Any] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, Any] = {}
 
-    def run(self, max_opcodes):
+    def run(self, max_opcodes: int) -> Any:
         data, size = self.data, len(self.data)
         for _ in range(max_opcodes):
             code = data[self.position : self.position + 1]
@@ -144,7 +152,7 @@ class _Machine:
             width, is_length, action = _OPCODES[code]
             start = self.position + 1
             end = start + width
-            operand = int.from_bytes(data[start:end], "little") if width else None
+            operand: Any = int.from_bytes(data[start:end], "little") if width else None
             if is_length:
                 start, end = end, end + operand
                 operand = self.view[start:end]
@@ -156,63 +164,63 @@ class _Machine:
             action(self, operand)
         raise ValueError("more opcodes than such a batch takes")
 
-    def push(self, value):
+    def push(self, value: object) -> None:
         self.stack.append(value)
 
-    def push_signed(self, value):
+    def push_signed(self, value: int) -> None:
         self.stack.append(value - (value >> 31 << 32))
 
-    def push_text(self, characters):
+    def push_text(self, characters: memoryview) -> None:
         self.stack.append(str(characters, "utf-8"))
 
-    def push_bytes(self, characters):
+    def push_bytes(self, characters: memoryview) -> None:
         self.stack.append(bytes(characters))
 
-    def pop(self, count):
+    def pop(self, count: int) -> list[Any]:
         if count > len(self.stack):
             raise ValueError("a malformed pickle")
         items = self.stack[len(self.stack) - count :]
         del self.stack[len(self.stack) - count :]
         return items
 
-    def pop_to_mark(self):
+    def pop_to_mark(self) -> list[Any]:
         return self.pop(max(0, len(self.stack) - self.marks.pop()))
 
-    def remember(self, index):
+    def remember(self, index: int) -> None:
         self.memo[index] = self.stack[-1]
 
-    def check_protocol(self, protocol):
+    def check_protocol(self, protocol: int) -> None:
         if protocol > 5:
             raise ValueError(f"a pickle of the unknown protocol {protocol}")
 
-    def extend_list(self, items):
+    def extend_list(self, items: list[Any]) -> None:
         if type(self.stack[-1]) is not list:
             raise ValueError("a malformed list")
         self.stack[-1].extend(items)
 
-    def set_items(self, items):
+    def set_items(self, items: list[Any]) -> None:
         if type(self.stack[-1]) is not dict:
             raise ValueError("a malformed dictionary")
         self.stack[-1].update(zip(map(_text, items[::2]), items[1::2], strict=True))
 
-    def push_name(self, module, name):
+    def push_name(self, module: object, name: object) -> None:
         full_name = f"{_text(module)} {_text(name)}"
         if full_name not in _NAMES:
             raise ValueError(f"the name {full_name[:80]!r}, which no batch file holds")
         self.stack.append(_NAMES[full_name])
 
-    def push_name_on_two_lines(self):
+    def push_name_on_two_lines(self) -> None:
         lines = self.data[self.position : self.position + 100].split(b"\n", 2)[:2]
         self.position += sum(len(line) + 1 for line in lines)
         self.push_name(*lines)
 
-    def call(self):
+    def call(self) -> None:
         function, arguments = self.pop(2)
         if not callable(function) or type(arguments) is not tuple:
             raise ValueError("a call of what is no function")
         self.stack.append(function(*arguments))
 
-    def build(self):
+    def build(self) -> None:
         (state,) = self.pop(1)
         if not isinstance(self.stack[-1], PickledArray | _DType) or type(state) is not tuple:
             raise ValueError("an object with a state")
@@ -221,7 +229,7 @@ class _Machine:
 
 # Each opcode: the bytes of its operand, a little-endian integer; whether that is the length of what follows, which
 # then is the operand; and what the machine does with the operand.
-_OPCODES = {
+_OPCODES: dict[bytes, tuple[int, bool, Callable[..., Any] | None]] = {
     pickle.STOP: (0, False, None),
     pickle.PROTO: (1, False, _Machine.check_protocol),
     pickle.FRAME: (8, False, lambda machine, _: None),

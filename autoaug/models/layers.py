@@ -112,6 +112,21 @@ class FusedBatchNorm(keras.layers.Layer):
         return input_shape
 
 
+def take_noise_key(layer: keras.layers.Layer) -> None:
+    """Let a layer's calls take `noise_key`, and hand it on to the layers inside.
+
+    Raises:
+        RuntimeError: this version of Keras has no such method; it is not part of Keras' public interface.
+    """
+    register = getattr(layer, "_register_call_context_args", None)
+    if register is None:
+        raise RuntimeError(
+            "Expected a version of Keras whose layers have _register_call_context_args, such as 3.15.1. "
+            f"Received: {keras.__version__}"
+        )
+    register("noise_key")
+
+
 class NoiseLayer(keras.layers.Layer):
     """A layer whose training noise is a function of `noise_key` and of its own index: no generator, no state.
 
@@ -122,7 +137,7 @@ class NoiseLayer(keras.layers.Layer):
     def __init__(self, index: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.index = index
-        self._register_call_context_args("noise_key")
+        take_noise_key(self)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

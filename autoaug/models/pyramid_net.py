@@ -26,6 +26,7 @@ from autoaug.models.layers import (
     convolution,
     pad_channels,
     scale,
+    take_noise_key,
 )
 
 BASE_CHANNELS = 16
@@ -97,7 +98,7 @@ class Group(keras.Model):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._register_call_context_args("noise_key")
+        take_noise_key(self)
 
 
 @keras.saving.register_keras_serializable("autoaug")

@@ -61,8 +61,8 @@ STYLE: dict[Any, Any] = {
 def choose_backend() -> None:
     """Load matplotlib's backend, once.
 
-    Loaded inside a styled function, a notebook's interactive mode would end with the style, and only the first figure
-    would be shown.
+    If it were loaded inside a styled function, the end of the style would also end a notebook's interactive mode, and
+    only the first figure would be shown.
     """
     plt.switch_backend(matplotlib.get_backend())
 

@@ -1,10 +1,13 @@
 """The augmentation as the network sees it: pictures in which transparent pixels have the training set's mean colour."""
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from jaxtyping import Float, Float32, Shaped, UInt8
+from matplotlib.axes import Axes
 
 from autoaug import augment, plots
 from autoaug.augment import policies
@@ -12,53 +15,78 @@ from autoaug.augment import policies
 CENTRE = (16, 16)  # of Cutout where only one picture is shown
 
 
-def augmented(image, operations, mean):
-    """`image`, uint8 [32, 32, 3], after `operations`; `mean` float [3] as a fraction of 255."""
+def augmented(
+    image: UInt8[np.ndarray, "32 32 3"], operations: Sequence[Mapping[str, Any]], mean: Float[np.ndarray, "3"]
+) -> UInt8[np.ndarray, "32 32 3"]:
+    """The image after operations (see `augment.apply_operations`); `mean` is a fraction of 255."""
     colours, opaque = augment.apply_operations(image, operations)
     return np.where(opaque[..., None], colours, np.rint(np.multiply(mean, 255)).astype(np.uint8))
 
 
-def displayable(batch, mean, std):
-    """Normalised float32 [n, 32, 32, 3] as uint8, the inverse of `augment.normalize`."""
+def displayable(
+    batch: Float32[np.ndarray, "n 32 32 3"], mean: Float[np.ndarray, "3"], std: Float[np.ndarray, "3"]
+) -> UInt8[np.ndarray, "n 32 32 3"]:
+    """Normalised images as pictures, the inverse of `augment.normalize`."""
     return np.rint((batch * np.asarray(std) + mean) * 255).astype(np.uint8)
 
 
-def operation(images, mean, image_index, name, level, negate=False, ax=None):
+def operation(
+    images: UInt8[np.ndarray, "n 32 32 3"],
+    mean: Float[np.ndarray, "3"],
+    image_index: int,
+    name: str,
+    level: int,
+    negate: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
     """One of the images, the same after one operation, and their absolute difference, enlarged."""
     image = images[image_index]
     after = augmented(image, [_operation(name, level, negate)], mean)
     difference = np.abs(after.astype(int) - image).astype(np.uint8)
-    ax = plt.subplots(figsize=(6, 2.5), layout="constrained")[1] if ax is None else ax
-    return plots.image_grid([image, after, difference], [f"image {image_index}", f"{name} {level}", "difference"], ax)
+    labels = [f"image {image_index}", f"{name} {level}", "difference"]
+    return plots.image_grid(np.stack([image, after, difference]), labels, plots.axes(ax, 6, 2.5))
 
 
-def operations_by_level(image, mean, operations=policies.Operation, negate=False, ax=None):
+def operations_by_level(
+    image: UInt8[np.ndarray, "32 32 3"],
+    mean: Float[np.ndarray, "3"],
+    operations: Iterable[policies.Operation] = policies.Operation,
+    negate: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
     """A row for each operation, levels 0 to 9 from left to right."""
     pictures, labels = [], []
     for operation in operations:
         for level in range(policies.LEVELS):
             pictures.append(augmented(image, [_operation(operation.name, level, negate)], mean))
             labels.append(str(level) if level else f"{operation.name} 0")
-    return plots.image_grid(pictures, labels, ax, columns=policies.LEVELS)
+    return plots.image_grid(np.stack(pictures), labels, ax, columns=policies.LEVELS)
 
 
-def sub_policies(image, mean, policy=policies.CIFAR10, ax=None):
+def sub_policies(
+    image: UInt8[np.ndarray, "32 32 3"],
+    mean: Float[np.ndarray, "3"],
+    policy: policies.Policy = policies.CIFAR10,
+    ax: Axes | None = None,
+) -> Axes:
     """Every sub-policy with both of its operations acting, signs positive; probabilities are in the labels."""
     images, labels = [], []
     for sub_policy in policy:
         images.append(augmented(image, [_operation(name, level) for name, _, level in sub_policy], mean))
         labels.append("\n".join(f"{name} {level}, {probability}" for name, probability, level in sub_policy))
-    if ax is None:  # larger than other grids, for the labels
-        ax = plt.subplots(figsize=(10, 1.6 * math.ceil(len(policy) / 8)), layout="constrained")[1]
-    return plots.image_grid(images, labels, ax, columns=8)
+    ax = plots.axes(ax, 10, 1.6 * math.ceil(len(policy) / 8))  # larger than other grids, for the labels
+    return plots.image_grid(np.stack(images), labels, ax, columns=8)
 
 
-def effects(images, plan, mean):
-    """What a plan does to its images, uint8 [n, 32, 32, 3], per operation.
+def effects(
+    images: UInt8[np.ndarray, "n 32 32 3"], plan: Shaped[np.ndarray, " n"], mean: Float[np.ndarray, "3"]
+) -> pd.DataFrame:
+    """What a plan (`augment.sample_plan`) does to its images, a row for each operation.
 
-    Returns: DataFrame indexed by operation: `share`, the fraction of the images on which it acts; `change`, the mean
-    absolute difference that it alone makes to those, in levels of 0…255; `untouched`, the fraction of those that it
-    leaves equal. The last two are not a number where it acts on none.
+    Returns:
+        `share`, the fraction of the images on which it acts; `change`, the mean absolute difference that it alone makes
+        to those, in levels of 0…255; `untouched`, the fraction of those that it leaves equal. The last two are NaN
+        where it acts on none.
     """
     rows = {}
     for operation in policies.Operation:
@@ -75,10 +103,11 @@ def effects(images, plan, mean):
     return pd.DataFrame.from_dict(rows, orient="index", columns=["share", "change", "untouched"])
 
 
-def _operation(name, level, negate=False, center=CENTRE):
+def _operation(name: str, level: int, negate: bool = False, center: tuple[int, int] = CENTRE) -> dict[str, Any]:
     return {"op": name, "level": level, "negate": negate, "center": center}
 
 
-def _of_step(step):
-    center = step["center_column"], step["center_row"]
-    return _operation(policies.Operation(step["operation"]).name, step["level"], step["negate"], center)
+def _of_step(step: Any) -> dict[str, Any]:
+    center = int(step["center_column"]), int(step["center_row"])
+    name = policies.Operation(step["operation"]).name
+    return _operation(name, int(step["level"]), bool(step["negate"]), center)

@@ -1,36 +1,45 @@
 """Figures of the data sets: examples by class, and how many test images are among training images."""
 
-import matplotlib.pyplot as plt
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
+from jaxtyping import Int, UInt8
+from matplotlib.axes import Axes
 
 from autoaug import plots
 
 
-def class_examples(images, labels, class_names, count=6, ax=None):
-    """`count` rows of images uint8 [n, 32, 32, 3] with labels int [n]; a column per class, the first ones of each.
+def class_examples(
+    images: UInt8[np.ndarray, "n 32 32 3"],
+    labels: Int[np.ndarray, " n"],
+    class_names: Sequence[str],
+    count: int = 6,
+    ax: Axes | None = None,
+) -> Axes:
+    """`count` rows of images; a column for each class, with the first images of it.
 
     Raises:
         ValueError: a class has fewer images.
     """
     rows = [np.flatnonzero(labels == label)[:count] for label in range(len(class_names))]
-    if short := [name for name, found in zip(class_names, rows, strict=True) if len(found) < count]:
+    if short := [name for name, row in zip(class_names, rows, strict=True) if len(row) < count]:
         raise ValueError(f"Expected {count} images of every class. Received: fewer of {', '.join(short)}")
     chosen = np.transpose(rows).ravel()
     return plots.image_grid(images[chosen], [class_names[label] for label in labels[chosen]], ax, len(class_names))
 
 
 @plots.styled
-def overlap(counts, sizes, ax=None):
+def overlap(counts: pd.DataFrame, sizes: Sequence[int], ax: Axes | None = None) -> Axes:
     """Test images that are among training images: a row per training set, a column per test set.
 
     Args:
-        counts: DataFrame of int, as from `datasets.overlap_tables`, at least one row and column.
+        counts: as from `datasets.overlap_tables`, at least one row and column.
         sizes: number of images of each test set, in the order of the columns; colours show the share.
         ax: the Axes to draw on; a new figure if None.
     """
     rows, columns = counts.shape
-    if ax is None:
-        ax = plt.subplots(figsize=(2 + 0.6 * columns, 1.2 + 0.3 * rows), layout="constrained")[1]
+    ax = plots.axes(ax, 2 + 0.6 * columns, 1.2 + 0.3 * rows)
     shares = counts.to_numpy() / np.asarray(sizes)
     ax.imshow(shares, vmin=0, vmax=1, cmap="Blues", aspect="auto")
     for (row, column), share in np.ndenumerate(shares):

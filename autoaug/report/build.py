@@ -76,7 +76,7 @@ def read_study(path: pathlib.Path) -> list[studies.Stage]:
 
 @contextlib.contextmanager
 def _locked(folder: pathlib.Path) -> Iterator[None]:
-    """Hold the folder of a report; a crash lets go of it.
+    """Hold the folder of a report; a crash releases it.
 
     Raises:
         NotebookError: another process makes a report there.

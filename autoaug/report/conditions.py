@@ -45,7 +45,7 @@ def _by_origin(results: Results, pair: Pair) -> dict[str, Verdict]:
     new = known.new[clean]
     if new.all() or not new.any():
         return {}
-    rng = results.rng("origin", *pair.about)
+    rng = results.rng("origin", *pair.names)
     by_origin = origins.by_origin(pair.families, new, results.confidence, rng)
     return {"new images": by_origin.new, "images like A's": by_origin.old}
 
@@ -58,7 +58,7 @@ def _by_difficulty(results: Results, pair: Pair) -> dict[str, Verdict]:
         if known is None or known.difficulty is None or known.difficulty.shape != clean.shape:
             return {}
         sides.append(known.difficulty[clean])
-    rng = results.rng("difficulty", *pair.about)
+    rng = results.rng("difficulty", *pair.names)
     within = strata.by_difficulty(pair.families, Sides(*sides), results.confidence, rng)
     condition = "within strata of difficulty" + ("; specialising in difficulty" if within.specialising else "")
     return {condition: within.adjusted}
@@ -72,7 +72,7 @@ def _at_matched_ability(results: Results) -> HTML:
         for family, runs in curves.items():
             if any(len(np.unique(run[:, 0])) < 3 for run in runs):
                 continue
-            rng = results.rng("matched ability", *pair.about, family)
+            rng = results.rng("matched ability", *pair.names, family)
             above = matched_ability.above_line(runs, pair.comparison.families[family], results.confidence, rng)
             rows.append(
                 {

@@ -39,7 +39,7 @@ def execute(stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathli
     Args:
         stages: from `studies.read`; one of the runs is to be rendered.
         results_dir, data_dir: passed, as absolute paths, to every notebook that has such a parameter.
-        jobs: how many notebooks of a stage that is side by side at a time, at least 1; they share the cores.
+        jobs: how many notebooks run at a time in a stage that is side by side, at least 1; they share the cores.
 
     Returns:
         Path of the executed copy of the notebook to render.
@@ -193,7 +193,9 @@ def is_finished(parameters: dict[str, Any], results_dir: pathlib.Path, data_dir:
     )
 
 
-def run_folder(parameters: dict[str, Any], dataset: datasets.Dataset, results_dir: str | pathlib.Path) -> pathlib.Path:
+def run_folder(
+    parameters: dict[str, Any], dataset: datasets.Dataset, results_dir: str | os.PathLike[str]
+) -> pathlib.Path:
     """The folder in which train.ipynb with these parameters leaves its run."""
     names = ("model", "preset", *recipes.CHANGES)
     recipe = recipes.variant(**{"model": "wrn"} | {name: parameters[name] for name in names if name in parameters})

@@ -11,11 +11,11 @@ from autoaug import shift
 from autoaug.datasets.titles import title
 from autoaug.plots import shift as shift_plots
 from autoaug.report import tables
-from autoaug.report.names import architecture
 from autoaug.report.page import decimal, estimate, folded, paragraphs, percent, together
 from autoaug.report.results import NOTHING_COMPARED, Results, rows
 from autoaug.shift import decomposition, line_fit, rankings
 from autoaug.shift import published as published_data
+from autoaug.shift.families import architecture
 
 NEW = "cifar10.1-v6"
 
@@ -24,8 +24,8 @@ def magnitudes(results: Results) -> HTML:
     """How much: the main effect of the test set and the home advantage, and whether the share depends on the scale."""
     lines = []
     for pair in results.pairs:
-        parts = decomposition.decompose(pair.families, results.confidence, results.rng("magnitude", *pair.about))
-        scales = decomposition.scales(pair.families, results.confidence, results.rng("scales", *pair.about))
+        parts = decomposition.decompose(pair.families, results.confidence, results.rng("magnitude", *pair.names))
+        scales = decomposition.scales(pair.families, results.confidence, results.rng("scales", *pair.names))
         shares = {f"Share, {name}, %": percent(*scale.share) for name, scale in scales.items()}
         note = "depends on the scale" if decomposition.depends_on_scale(scales) else ""
         lines.append(

@@ -1,19 +1,17 @@
-"""Names for readers: of data sets with what is said of their source, and of families of models."""
-
-import json
+"""Names for readers: of data sets with what is said of their source, and of kinds of runs."""
 
 import pandas as pd
 
 from autoaug import datasets
 from autoaug.datasets.titles import title
 
-KINDS = {
+PRESETS = {
     "paper": "the published recipe",
     "imported": "weights trained elsewhere, evaluated here",
     "small": "the same architectures made small, for photographs on two cores",
     "quick": "the same architectures made small and trained briefly",
 }
-"""Kind of runs → what it means, in the order in which runs are shown."""
+"""Preset of runs → what it means, in the order in which runs are shown."""
 
 
 def data_label(name: str, source: str) -> str:
@@ -42,43 +40,12 @@ def group(name: str) -> str:
     return groups.get(family, title(family))
 
 
-def architecture(model: str, size: dict[str, int]) -> str:
-    """What papers call a model of this size: `WRN-28-10`, `Shake-Shake-26 2×32d`, `PyramidNet-272 (α 200)`."""
-    if model == "wrn":
-        return f"WRN-{size.get('depth', 28)}-{size.get('widen_factor', 10)}"
-    if model == "pyramid_net":
-        return f"PyramidNet-{size.get('depth', 272)} (α {size.get('alpha', 200)})"
-    if model.startswith("shake_shake_"):
-        width = 16 * size["widen_factor"] if "widen_factor" in size else int(model.removeprefix("shake_shake_"))
-        return f"Shake-Shake-{size.get('depth', 26)} 2×{width}d"
-    return model
-
-
-def family_titles(runs: pd.DataFrame) -> pd.Series:
-    """The name for readers of each row's family of models: `WRN-28-10, 10 epochs`.
-
-    Where two recipes would have one name, what tells them apart follows.
-
-    Args:
-        runs: `records.collect`'s table; its column `recipe` holds JSON.
-    """
-    recipes = {text: json.loads(text) for text in runs["recipe"].unique()}
-    plain = {
-        text: f"{architecture(recipe['model'], recipe['size'])}, {recipe['epochs']} epochs"
-        for text, recipe in recipes.items()
-    }
-    titles = {}
-    for text, recipe in recipes.items():
-        kin = [recipes[other] for other in recipes if plain[other] == plain[text]]
-        fields = [name for name in recipe if any(other.get(name) != recipe[name] for other in kin)]
-        titles[text] = ", ".join([plain[text], *(f"{name} {recipe[name]}".replace("_", " ") for name in fields)])
-    return runs["recipe"].map(titles).astype(object)
-
-
-def kinds_of_runs(runs: pd.DataFrame) -> str:
-    """What kind of runs the numbers come from, in a sentence; empty for no runs."""
-    kinds = runs.drop_duplicates("run_id")["preset"]
-    counts = [(int(kinds.eq(kind).sum()), kind, meaning) for kind, meaning in KINDS.items()]
-    parts = [f"{n} {kind} {'run' if n == 1 else 'runs'} ({meaning})" for n, kind, meaning in counts if n]
-    warning = " Small and quick runs say nothing about published accuracies." if set(kinds) & {"small", "quick"} else ""
+def presets_of_runs(runs: pd.DataFrame) -> str:
+    """Which presets the numbers come from, in a sentence; empty for no runs."""
+    presets = runs.drop_duplicates("run_id")["preset"]
+    counts = [(int(presets.eq(preset).sum()), preset, meaning) for preset, meaning in PRESETS.items()]
+    parts = [f"{n} {preset} {'run' if n == 1 else 'runs'} ({meaning})" for n, preset, meaning in counts if n]
+    warning = (
+        " Small and quick runs say nothing about published accuracies." if set(presets) & {"small", "quick"} else ""
+    )
     return f"Measured in {', '.join(parts)}.{warning}" if parts else ""

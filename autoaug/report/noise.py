@@ -73,7 +73,7 @@ def _row(effect: Estimate, noise_a: Estimate, noise_b: Estimate, source: str) ->
 
 def _line(results: Results, pair: Pair) -> dict[str, object]:
     """The row of one pair; where nothing is known of the labels, why."""
-    rng = results.rng("magnitude", *pair.about)  # the main effect is the one of the table of magnitudes
+    rng = results.rng("magnitude", *pair.names)  # the main effect is the one of the table of magnitudes
     effect = decomposition.decompose(pair.families, results.confidence, rng).main_effect
     line: dict[str, object] = {"B": f"{results.label(pair.name)} ({pair.comparison.preset})"}
     people = [_by_people(results, name) for name in (pair.comparison.original, pair.name)]
@@ -118,5 +118,5 @@ def _by_models(results: Results, pair: Pair, name: str) -> Estimate | None:
         return None
     clean = ~np.any([answers.overlap for answers in read], axis=0)
     probabilities = np.mean([scipy.special.softmax(values[clean], axis=1) for values in logits], axis=0)
-    rng = results.rng("wrong labels", *pair.about, name)
+    rng = results.rng("wrong labels", *pair.names, name)
     return label_noise.estimated(probabilities, read[0].labels[clean], results.confidence, rng)

@@ -11,7 +11,7 @@ import re
 import urllib.parse
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
-from typing import Self, cast
+from typing import cast
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,7 +36,7 @@ class Number(str):
     value: float
     strong: bool
 
-    def __new__(cls, text: str, value: float, strong: bool = False) -> Self:
+    def __new__(cls, text: str, value: float, strong: bool = False) -> "Number":
         number = super().__new__(cls, text)
         number.value, number.strong = float(value), strong
         return number

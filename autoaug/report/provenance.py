@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from autoaug.report import page
-from autoaug.report.names import architecture
+from autoaug.shift.families import architecture
 
 
 def runs(records: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> pd.DataFrame:

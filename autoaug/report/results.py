@@ -26,7 +26,7 @@ class Pair:
     """An original A and its reproduction B, and what is said of them.
 
     Args:
-        comparison: the models' answers, with the names of both sets and the kind of runs.
+        comparison: the models' answers, with the names of both sets and the preset of the runs.
         verdict: of all families of models with enough seeds together.
         alone: name of each family of models → what it says by itself.
         cells: the four accuracies that `verdict` is about, each with its interval over images and seeds.
@@ -43,8 +43,8 @@ class Pair:
         return self.comparison.reproduction
 
     @property
-    def about(self) -> tuple[str, str, str]:
-        """What tells the pair from all others: names the random streams of its statements."""
+    def names(self) -> tuple[str, str, str]:
+        """What tells the pair from all others, and so names the random streams of its statements."""
         return self.comparison.original, self.comparison.reproduction, self.comparison.preset
 
     @property
@@ -120,15 +120,15 @@ class Results:
     def _pair(self, comparison: study.Comparison) -> Pair:
         """The statements about two data sets, each from its own random stream."""
         families = comparison.families
-        about = (comparison.original, comparison.reproduction, comparison.preset)
-        verdict = compare(list(families.values()), self.confidence, self.rng("verdict", *about))
+        of_pair = (comparison.original, comparison.reproduction, comparison.preset)
+        verdict = compare(list(families.values()), self.confidence, self.rng("verdict", *of_pair))
         alone = {
-            name: compare([cells], self.confidence, self.rng("verdict", *about, name))
+            name: compare([cells], self.confidence, self.rng("verdict", *of_pair, name))
             for name, cells in families.items()
         }
         pair = Pair(comparison, verdict, alone, verdict.accuracies)
         one_cell = [Cells(*row) for row in np.eye(4)]
-        strata, rng = [Stratum(pair.families)], self.rng("accuracies", *about)
+        strata, rng = [Stratum(pair.families)], self.rng("accuracies", *pair.names)
         cells = Cells(*contrasts(strata, one_cell, self.confidence, rng, 2_000))
         return dataclasses.replace(pair, cells=cells)
 
@@ -156,7 +156,7 @@ class Results:
         return next((one for one in read if one and all(one.test_sha256[n] in self.versions(n) for n in (a, b))), None)
 
     def rng(self, *statement: str) -> np.random.Generator:
-        """The random stream of one statement, named by what it is about: another statement changes nothing in it."""
+        """The random stream of one statement, keyed by its names: another statement changes nothing in it."""
         return stream(self.seed, *statement)
 
 
@@ -170,10 +170,8 @@ def load(
     """
     folders = [folder for folder in (results_dir, measured_dir) if folder]
     runs, on_other_data = study.of_newest_data(records.collect(*folders))
-    runs = study.named(runs)
-    runs = runs.assign(family=names.family_titles(runs))
     return Results(
-        runs=runs,
+        runs=study.named(runs),
         on_other_data=on_other_data,
         results_dir=pathlib.Path(results_dir),
         measured_dir=pathlib.Path(measured_dir) if measured_dir else None,

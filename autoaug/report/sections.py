@@ -37,8 +37,8 @@ def answer(results: Results) -> HTML:
         return paragraphs([sentences.published(counts, lines), sentences.NOTHING], "answer")
     said = [sentences.published(counts, lines), sentences.measured(results), sentences.known_truth(results)]
     first = sentences.FIRST_RESULT if any(pair.name == "synthetic10_harder" for pair in results.pairs) else ""
-    kinds = names.kinds_of_runs(results.runs)
-    return together(paragraphs(said, "answer"), paragraphs([f"{first} {kinds}".strip()]))
+    presets = names.presets_of_runs(results.runs)
+    return together(paragraphs(said, "answer"), paragraphs([f"{first} {presets}".strip()]))
 
 
 def picture(results: Results) -> HTML:
@@ -68,14 +68,16 @@ def matrices(results: Results) -> HTML:
     """A table of accuracies for each family of models: trained on in rows, tested on in columns."""
     parts = []
     means = results.means.assign(group=results.means["train_data"].map(names.group))
-    for group, kind in itertools.product(sorted(set(means["group"]), reverse=True), names.KINDS):
-        for family, part in means[(means["group"] == group) & (means["preset"] == kind)].groupby("family", sort=False):
+    for group, preset in itertools.product(sorted(set(means["group"]), reverse=True), names.PRESETS):
+        for family, part in means[(means["group"] == group) & (means["preset"] == preset)].groupby(
+            "family", sort=False
+        ):
             note = " *: test images that are among the training images are left out." if part["overlap"].any() else ""
             caption = (
-                f"{family} ({kind}). {group}. Accuracy in %, the mean of the seeds, with exact {results.interval} of a "
-                f"model that is right as often; in bold on the models' own test set.{note}"
+                f"{family} ({preset}). {group}. Accuracy in %, the mean of the seeds, with exact {results.interval} of "
+                f"a model that is right as often; in bold on the models' own test set.{note}"
             )
-            name, data = f"accuracy-{family}-{kind}-{group}".lower(), part.drop(columns=["seeds", "group"])
+            name, data = f"accuracy-{family}-{preset}-{group}".lower(), part.drop(columns=["seeds", "group"])
             parts.append(results.page.table(name, tables.matrix_rows(part, results), caption, data, look="matrix"))
     published = pd.read_csv(results.published_dir / "autoaugment-accuracies.csv")
     if len(beside := tables.published_beside(results.means, published, results)):

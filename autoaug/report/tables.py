@@ -1,6 +1,7 @@
 """The rows of the report's tables, from the tables of counts and the analysis; fractions become text here, once."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ def matrix_rows(means: pd.DataFrame, results: Results) -> pd.DataFrame:
     A model's own test set is in bold; an asterisk says that some of its test images are left out.
 
     Args:
-        means: rows of `Results.means` of one kind and family.
+        means: rows of `Results.means` of one preset and family.
         results: for the names of the data sets.
     """
     lines = []
@@ -32,7 +33,7 @@ def matrix_rows(means: pd.DataFrame, results: Results) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["Trained on", *columns, "Seeds"], dtype=object).fillna("")
 
 
-def _accuracy(row, strong: bool = False) -> Number:
+def _accuracy(row: Any, strong: bool = False) -> Number:
     number = percent(row.accuracy, row.low, row.high)
     text, bracket, interval = number.partition(" [")
     mark = "*" if row.overlap else ""
@@ -61,7 +62,7 @@ def published_beside(means: pd.DataFrame, published: pd.DataFrame, results: Resu
 
 
 def run_columns(runs: pd.DataFrame, results: Results) -> dict[str, list]:
-    """The columns that name a run in every table: model, kind (a link to its provenance), seed, training set."""
+    """The columns that name a run in every table: model, preset (a link to its provenance), seed, training set."""
     lines = rows(runs)
     return {
         "Model": [run.family for run in lines],

@@ -3,9 +3,9 @@
 A contrast is a weighted sum of the four accuracies. Two things in it are chance: which images the test sets hold, and
 the seeds of the models. The design is crossed, every model sees every image of a test set, and its variance is
 
-    images, of the mean answer of all models    V, of images drawn anew; it holds the residual's share W
+    images, of the mean answer of all models    V, with other images; it contains W
     the residual of run × image                 W
-    runs, from the spread over seeds            S, the sum over families and sides of s² / runs; it holds W as well
+    runs, from the spread over seeds            S, the sum over families and sides of s² / runs; it contains W as well
 
 so that V − W + S is the variance, without bias (Searle, Casella & McCulloch, Variance Components, 1992, chapter 4).
 A family's seeds tell of its own spread only, never of another's. As three seeds know little of it, draws are as wide as

@@ -4,10 +4,17 @@ Numbers are fractions in [0, 1]; percent is for display. Percentile intervals: E
 the Bootstrap, 1993, chapter 13.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.stats
+from jaxtyping import Float, Int
+
+Counts = int | np.integer | Int[np.ndarray, "..."]
+"""A count, or an array of them."""
+
+Fractions = float | Float[np.ndarray, "..."]
+"""A fraction, or, where arrays of counts were given, an array of them."""
 
 
 class Estimate(NamedTuple):
@@ -28,31 +35,32 @@ def stream(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng([seed, *(byte for name in names for byte in (*name.encode(), 256))])
 
 
-def estimate(value, draws, confidence):
-    """The value, and the interval that holds the middle `confidence` of its draws, float [replicates]; NaN is none."""
+def estimate(value: float, draws: Float[np.ndarray, " replicates"], confidence: float) -> Estimate:
+    """The value, and the interval that holds the middle `confidence` of its draws; draws that are NaN do not count."""
     require_confidence(confidence)
-    return Estimate(float(value), *map(float, np.nanquantile(draws, ends(confidence))))
+    low, high = np.nanquantile(draws, ends(confidence))
+    return Estimate(float(value), float(low), float(high))
 
 
-def ends(confidence):
+def ends(confidence: float) -> tuple[float, float]:
     """The quantiles at which an interval ends."""
-    return [(1 - confidence) / 2, (1 + confidence) / 2]
+    return (1 - confidence) / 2, (1 + confidence) / 2
 
 
-def require_confidence(confidence):
+def require_confidence(confidence: float) -> None:
     """Raise ValueError unless the confidence lies between 0 and 1."""
     if not 0 < confidence < 1:
         raise ValueError(f"Expected confidence between 0 and 1, as in 0.95. Received: {confidence!r}")
 
 
-def accuracy_interval(correct, total, confidence=0.95):
+def accuracy_interval(correct: Counts, total: Counts, confidence: float = 0.95) -> tuple[Fractions, Fractions]:
     """Exact interval of a binomial proportion: Clopper & Pearson, Biometrika 26 (1934), 404–413.
 
     Its ends are quantiles of beta distributions: Beta(k, n − k + 1) at α/2 and Beta(k + 1, n − k) at 1 − α/2, where
     α = 1 − confidence; 0 below for none correct, 1 above for all correct.
 
     Args:
-        correct, total: integers or arrays of integers, 0 ≤ correct ≤ total, total ≥ 1.
+        correct, total: 0 ≤ correct ≤ total, total ≥ 1.
         confidence: in (0, 1).
 
     Returns:
@@ -68,7 +76,9 @@ def accuracy_interval(correct, total, confidence=0.95):
     return low[()], high[()]
 
 
-def gap(correct, total, other_correct, other_total, confidence=0.95):
+def gap(
+    correct: Counts, total: Counts, other_correct: Counts, other_total: Counts, confidence: float = 0.95
+) -> tuple[Fractions, Fractions, Fractions]:
     """correct/total − other_correct/other_total, for two test sets of different images, with its interval.
 
     Newcombe's hybrid score interval: Statistics in Medicine 17 (1998), 873–890, method 10. With p, l, u the first
@@ -92,7 +102,9 @@ def gap(correct, total, other_correct, other_total, confidence=0.95):
     return p - q, p - q - below, p - q + above
 
 
-def _wilson(correct, total, confidence):
+def _wilson(
+    correct: Int[np.ndarray, "..."], total: Int[np.ndarray, "..."], confidence: float
+) -> tuple[Fractions, Fractions, Fractions]:
     """Proportion and Wilson score interval (Journal of the American Statistical Association 22 (1927), 209–212)."""
     z = scipy.stats.norm.ppf((1 + confidence) / 2)
     p = correct / total
@@ -101,7 +113,7 @@ def _wilson(correct, total, confidence):
     return p, centre - half, centre + half
 
 
-def _check(correct, total, confidence):
+def _check(correct: Any, total: Any, confidence: float) -> tuple[Int[np.ndarray, "..."], Int[np.ndarray, "..."]]:
     """Both counts as integer arrays."""
     require_confidence(confidence)
     correct, total = np.asarray(correct), np.asarray(total)

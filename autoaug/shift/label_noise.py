@@ -6,6 +6,8 @@ not learn from these images (confident learning: Northcutt, Jiang & Chuang, Jour
 70 (2021), 1373–1411).
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -27,7 +29,7 @@ def disputed(
     """Share of images for which most people chose another class than the label, with its exact interval.
 
     Args:
-        counts: how many people chose each class for each image; of classes chosen as often, the first counts as theirs.
+        counts: how many people chose each class for each image; where classes tie, the first one counts as theirs.
         labels: the images' classes.
         confidence: in (0, 1).
 
@@ -76,16 +78,16 @@ def transferred(
         )
     kinds = int(strata.max()) + 1
     cells = np.bincount(2 * strata + disputed_images, minlength=2 * kinds)
-    there = np.bincount(other_strata, minlength=kinds)
+    sizes = np.bincount(other_strata, minlength=kinds)
     drawn = rng.multinomial(cells.sum(), cells / cells.sum(), replicates)
-    other = rng.multinomial(there.sum(), there / there.sum(), replicates)
+    other = rng.multinomial(sizes.sum(), sizes / sizes.sum(), replicates)
 
-    def share(cells, there):
-        undisputed, disputed_here = cells[..., ::2], cells[..., 1::2]
-        rates = disputed_here / np.maximum(undisputed + disputed_here, 1)
-        return (rates * there).sum(axis=-1) / there.sum(axis=-1)
+    def share(cells: np.ndarray, sizes: np.ndarray) -> Any:
+        undisputed, disputed = cells[..., ::2], cells[..., 1::2]
+        rates = disputed / np.maximum(undisputed + disputed, 1)
+        return (rates * sizes).sum(axis=-1) / sizes.sum(axis=-1)
 
-    return estimate(share(cells, there), share(drawn, other), confidence)
+    return estimate(float(share(cells, sizes)), share(drawn, other), confidence)
 
 
 def estimated(
@@ -137,7 +139,7 @@ def estimated(
     for _ in range(replicates):
         chosen = np.concatenate([rng.choice(images, len(images)) for images in members])
         draws.append(1 - np.trace(estimate_joint(labels[chosen], probabilities[chosen])))
-    return estimate(1 - np.trace(estimate_joint(labels, probabilities)), draws, confidence)
+    return estimate(1 - np.trace(estimate_joint(labels, probabilities)), np.array(draws), confidence)
 
 
 def _cleanlab():

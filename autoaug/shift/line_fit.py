@@ -52,10 +52,6 @@ class Line:
         low, high = np.nanquantile(lines, ends(self.confidence), axis=0)
         return back(low), back(high)
 
-    def effective_robustness(self, old: ArrayLike, new: ArrayLike) -> Float[np.ndarray, " n"]:
-        """How far above the line models are: new accuracy − `predict(old)` (Taori et al., 2020, section 2)."""
-        return np.asarray(new, float) - self.predict(old)
-
 
 def fit(
     old: ArrayLike, new: ArrayLike, scale: str, confidence: float, rng: np.random.Generator, replicates: int = 10_000

@@ -49,10 +49,11 @@ def above_line(
     family = Cells(*family)
     images = Sides(family.aa.shape[1], family.bb.shape[1])
     lines = np.array([_line(curve, images) for curve in curves])
-    at = _probit(np.array([cell.mean() for cell in family]), np.array([images.a, images.b] * 2))
-    on_line = scipy.special.ndtr(lines @ [1, at[2]])
+    at = Cells(*_probit(np.array([cell.mean() for cell in family]), np.array([images.a, images.b] * 2)))
+    on_line = scipy.special.ndtr(lines @ [1, at.ba])
     value = family.bb.mean() - on_line.mean()
-    aa, ab, ba = scipy.stats.norm.pdf(scipy.special.ndtri(on_line.mean())) / scipy.stats.norm.pdf(at[:3])
+    density = scipy.stats.norm.pdf(scipy.special.ndtri(on_line.mean()))
+    aa, ab, ba = (density / scipy.stats.norm.pdf(place) for place in (at.aa, at.ab, at.ba))
     slope = lines[:, 1].mean()
     weights = Cells(aa=slope * aa, ab=-ab, ba=-slope * ba, bb=1.0)  # of small changes of the four accuracies
     samples = [
@@ -62,8 +63,9 @@ def above_line(
             (weights.ab, family.ab, weights.bb, family.bb),
         )
     ]
-    side_a = run_values([(family[:2], 1.0)], np.array([weights[:2]]))._replace(values=-on_line[:, None])
-    side_b = run_values([(family[2:], 1.0)], np.array([weights[2:]]))
+    side_a = run_values([((family.aa, family.ab), 1.0)], np.array([[weights.aa, weights.ab]]))
+    side_a = side_a._replace(values=-on_line[:, None])  # each run of A has its line
+    side_b = run_values([((family.ba, family.bb), 1.0)], np.array([[weights.ba, weights.bb]]))
     return estimate(value, value + draws(samples, [side_a, side_b], rng, replicates)[:, 0], confidence)
 
 

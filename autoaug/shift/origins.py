@@ -40,6 +40,6 @@ def by_origin(
     require_families(families)
     if new.all() or not new.any():
         raise ValueError(f"Expected new and old images. Received: {new.sum()} of {len(new)} are new")
-    all_of_a = np.ones(families[0][0].shape[1], bool)
+    all_of_a = np.ones(Cells(*families[0]).aa.shape[1], bool)
     parts = (of_images(families, Sides(all_of_a, chosen)) for chosen in (new, ~new))
     return Origins(*(compare(part, confidence, rng, replicates) for part in parts))

@@ -1,9 +1,9 @@
 """The two statements within strata of difficulty: is a home advantage one of content, or of difficulty?
 
-Models raised on hard images may be better on hard images and worse on easy ones, and then every model is better at home
-though nothing but difficulty differs. Among images of like difficulty that advantage is gone: models of B are the
-better ones on hard images, A's or B's alike. Accuracies are therefore compared within strata and put together with
-the same weights for A and B (direct standardisation: Cochran, Biometrics 24 (1968), 295–313).
+Models raised on hard images may be better on hard images and worse on easy ones. Then every model is better at home,
+although A and B differ in nothing but difficulty. Among images of the same difficulty that advantage is gone: on hard
+images models of B are better, whether the images are A's or B's. So accuracies are compared within strata, and put
+together with the same weights for A and B (direct standardisation: Cochran, Biometrics 24 (1968), 295–313).
 
 Difficulty has to come from elsewhere than the models that are compared: margins of models that saw neither image
 (`data_prep.margins`), or the entropy of people's answers.

@@ -1,11 +1,8 @@
-"""The runs as the analysis needs them: families of models, their predictions, and what is compared with what.
-
-A family is the runs of one recipe; on one training set they differ in their seed only.
-"""
+"""The runs as the analysis needs them: families of models, their predictions, and what is compared with what."""
 
 import dataclasses
-import json
 import pathlib
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from autoaug import histories, predictions, recipes, records
 from autoaug.datasets import ORIGINALS
+from autoaug.shift import families
 from autoaug.shift.contrasts import Cells, Sides
 
 PRESETS = ("imported", *reversed(recipes.PRESETS))
@@ -77,27 +75,11 @@ def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def named(runs: pd.DataFrame) -> pd.DataFrame:
     """`records.collect`'s table with the column `family`, and "imported" as the `preset` of imported runs."""
-    families = _family_names(runs)
-    return runs.assign(preset=runs["preset"].mask(runs["kind"] == "imported", "imported"), family=families)
+    preset = runs["preset"].mask(runs["kind"] == "imported", "imported")
+    return runs.assign(preset=preset, family=families.titles(runs))
 
 
-def _family_names(runs):
-    """Name of each row's family in `records.collect`'s table: its model and, where several recipes share one, what
-    tells them apart, as in `wrn, epochs 6`."""
-    by_text = {text: json.loads(text) for text in runs["recipe"].unique()}
-    names = {}
-    for text, recipe in by_text.items():
-        kin = [
-            other
-            for other in by_text.values()
-            if (other["model"], other["preset"]) == (recipe["model"], recipe["preset"])
-        ]
-        fields = [name for name in recipe if any(other.get(name) != recipe[name] for other in kin)]
-        names[text] = ", ".join([recipe["model"], *(f"{name.replace('_', ' ')} {recipe[name]}" for name in fields)])
-    return runs["recipe"].map(names).astype(object)
-
-
-def read_predictions(run) -> predictions.Predictions | None:
+def read_predictions(run: Any) -> predictions.Predictions | None:
     """Predictions of a row of `records.collect`'s table; None where the run was fetched without them.
 
     Raises:
@@ -188,8 +170,10 @@ def ability_curves(runs: pd.DataFrame, comparison: Comparison) -> dict[str, list
 
 
 def pairs(runs: pd.DataFrame) -> list[tuple[str, str]]:
-    """(original, other test set) for every original that has runs, in the order of the table; a test set of which all
-    images were trained on is left out."""
+    """(original, other test set) for every original that has runs, in the order of the table.
+
+    A test set is left out where all of its images are among the training images.
+    """
     rows = runs[~runs["train_data"].isin(ORIGINALS) & ~runs["test_set"].isin(ORIGINALS.values())]
     rows = rows[(rows["test_set"] != rows["train_data"]) & (rows["clean_total"] > 0)]
     return list(dict.fromkeys(zip(rows["train_data"], rows["test_set"], strict=True)))

@@ -126,7 +126,7 @@ def compare(families: Sequence[Cells], confidence: float, rng: np.random.Generat
 
 
 def judge(strata: Sequence[Stratum], confidence: float, rng: np.random.Generator, replicates: int) -> Verdict:
-    """The Verdict of the same families on strata of test images, each of which counts for its weight."""
+    """The Verdict of the same families on strata of test images, put together with the weights of the strata."""
     require_confidence(confidence)
     families = strata[0].families
     enough = [min(len(family.aa), len(family.ba)) >= FEWEST_SEEDS for family in families]

@@ -3,6 +3,7 @@
 Several workers: synchronous ones of one host train in this process (`mirrored`), others in theirs (`cluster`).
 """
 
+import os
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -23,7 +24,7 @@ from autoaug.training.options import RunOptions
 def train(
     recipe: Recipe,
     dataset: Dataset,
-    run_dir: str | pathlib.Path,
+    run_dir: str | os.PathLike[str],
     seed: int = 0,
     checkpoint_epochs: int = 1,
     checkpoint_minutes: float = 10.0,

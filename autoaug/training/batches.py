@@ -34,9 +34,8 @@ def load_kernel() -> None:
 class Batches:
     """One epoch's batches, in an order and with an augmentation fixed by (seed, epoch).
 
-    Iterating yields (images, labels). The training set, less the
-    images held out for validation, is shuffled anew each epoch and the last incomplete batch dropped. Close the
-    iterator, or exhaust it, to end its threads.
+    Iterating yields (images, labels). The training set, without the images held out for validation, is shuffled in each
+    epoch, and the last incomplete batch is dropped. Close the iterator, or exhaust it, to end its threads.
 
     Args:
         dataset: its training part is used.

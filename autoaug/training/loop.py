@@ -1,4 +1,4 @@
-"""The training loop, which no interruption changes, for one process and for the chief of several.
+"""The training loop, for one process and for the chief of several workers. An interruption changes no result.
 
 Every random choice comes from (seed, epoch) for the data and (seed, step, worker) for the noise inside the model. A
 checkpoint holds everything else. So a run that goes on from one does exactly what it would have done without the
@@ -63,7 +63,7 @@ class OneProcess:
 class Run:
     """A run's model and state: `done` steps of `total`, and the history, one row per epoch.
 
-    Made anew it holds the state of the newest good checkpoint.
+    A new object has the state of the newest good checkpoint.
 
     Raises:
         records.RecordError: the folder belongs to another run.
@@ -79,8 +79,9 @@ class Run:
             self.step = self.engine.step(self.model, recipe, options.seed)
         self.predict = evaluation.Predictor(self.model, dataset.mean, dataset.std)
         parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
-        workers = {"workers": options.workers, "update": options.update}
-        records.start(options.run_dir, recipe, dataset, options.seed, parameters=parameters, **workers)
+        records.start(
+            options.run_dir, recipe, dataset, options.seed, parameters, workers=options.workers, update=options.update
+        )
         self._history = tf.Variable("[]")  # JSON; in the checkpoint, so that both are of one moment
         self._clock = tf.Variable([0.0, 0.0], dtype=tf.float64)
         self.checkpoints = RunCheckpoints(
@@ -193,7 +194,7 @@ def train_epoch(run: Run, progress: Any, saver: "Saver", signals: Sequence[int])
 
 
 def end_epoch(run: Run, monitor: evaluation.Monitor) -> None:
-    """Evaluate, add the epoch's row to the history, and begin the sums anew."""
+    """Evaluate, add the epoch's row to the history, and start new sums."""
     require_finite(run)
     epoch, begun = len(run.history) + 1, time.perf_counter()
     row = {"epoch": epoch, "learning_rate": run.schedule.learning_rate(run.done - 1), **run.step.take_means()}

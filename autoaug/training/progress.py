@@ -95,7 +95,7 @@ class Progress:
 
 
 class LiveCurves:
-    """Training curves of a run in a notebook: each call with a history draws them anew, in the same place.
+    """Training curves of a run in a notebook: each call with a history redraws them in the same place.
 
     Args:
         label: of the run.

@@ -4,6 +4,7 @@ Format and checksums are TensorFlow's, names those of `records`. The index is re
 whose writing was cut off has none.
 """
 
+import os
 import pathlib
 import re
 import shutil
@@ -37,7 +38,7 @@ class RunCheckpoints:
     """
 
     def __init__(
-        self, folder: str | pathlib.Path, steps_per_epoch: int, device: str | None = None, **state: Any
+        self, folder: str | os.PathLike[str], steps_per_epoch: int, device: str | None = None, **state: Any
     ) -> None:
         self._folder, self._steps_per_epoch = pathlib.Path(folder), steps_per_epoch
         self._checkpoint = tf.train.Checkpoint(**state)

@@ -54,9 +54,9 @@ def precision_scope(recipe: Recipe) -> Iterator[None]:
 class TrainingStep(tf.Module):
     """The compiled step of one model: updates its weights, its momentum and the sums of what is measured.
 
-    With mixed_float16 the loss is multiplied before the backward pass, lest small gradients vanish, and the gradients
-    are divided again. Where one overflows the update is left out and the factor halved; after 2,000 steps without it
-    is doubled (Micikevicius et al., 2018, arXiv:1710.03740, section 3.2).
+    With mixed_float16 the loss is multiplied by a factor before the backward pass, so that small gradients do not
+    vanish, and the gradients are divided by it again. Where a gradient overflows, the update is left out and the factor
+    halved; after 2,000 steps without that it is doubled (Micikevicius et al., 2018, arXiv:1710.03740, section 3.2).
 
     Args:
         model: from normalised images to logits.
@@ -126,7 +126,7 @@ class TrainingStep(tf.Module):
         else:
             self._update_if_finite(gradients, norm, learning_rate, scale)
         measured = tf.stack([loss, cost, accuracy, norm, tf.cast(norm > self.recipe.clip_norm, tf.float32)])
-        with tf.control_dependencies([self.sums.assign_add(measured)]):  # lest another worker's step is counted without
+        with tf.control_dependencies([self.sums.assign_add(measured)]):  # so no step is counted without its sums
             self.steps.assign_add(1.0)
         if (self.failed_step < 0) & ~tf.math.is_finite(cost):
             self.failed_step.assign(step)
@@ -173,7 +173,7 @@ class TrainingStep(tf.Module):
         return dict(zip(MEASURES, (self.sums / self.steps).numpy().tolist(), strict=True))
 
     def reset(self) -> None:
-        """Begin the means anew."""
+        """Start new means."""
         self.sums.assign(tf.zeros_like(self.sums))
         self.steps.assign(0.0)
 

@@ -58,9 +58,7 @@ def run(notebook, shell, cwd=ROOT):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize(
-    "shell", ['"$@" < /dev/null', '"$@" > out; cat out', 'echo "not a notebook" | "$@"', '"$@" <&-', '"$@" | cat']
-)
+@pytest.mark.parametrize("shell", ['"$@" < /dev/null > out; cat out', 'echo "not a notebook" | "$@" | cat', '"$@" <&-'])
 def test_one_notebook_is_executed_however_it_is_called(notebook, shell, tmp_path):
     before = notebook.read_bytes()
     done = run(notebook, f"cd {tmp_path}; PYTHONPATH={ROOT} {shell}")
@@ -133,8 +131,7 @@ def test_an_error_is_its_message_and_where_the_traceback_is(tmp_path):
     assert first == "ValueError: Expected more. Received: less" and second.startswith("The traceback is in ")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("redirected", [False, True])
+@pytest.mark.parametrize(("number", "redirected"), [(signal.SIGINT, False), (signal.SIGTERM, True)])
 def test_a_signal_interrupts_the_cell_and_says_how_to_go_on(tmp_path, number, redirected):
     begun, woken = tmp_path / "begun", tmp_path / "woken"
     wait = f"import pathlib, time\ntry:\n    pathlib.Path({str(begun)!r}).touch()\n    time.sleep(60)\n"

@@ -53,6 +53,7 @@ def test_a_name_that_resembles_a_known_one_is_suggested():
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31, 1.0, True, "0"])
+@pytest.mark.usefixtures("wrong_types")
 def test_a_seed_out_of_range_is_refused_with_the_range(seed):
     with pytest.raises(ValueError, match=r"Expected seed, an integer from 0 to 2,147,483,647\. Received: seed="):
         recipes.check_seed(seed)
@@ -88,6 +89,7 @@ def test_a_seed_out_of_range_is_refused_with_the_range(seed):
         {"weight_decay": -1e-4},
     ],
 )
+@pytest.mark.usefixtures("wrong_types")
 def test_values_out_of_range_are_refused(change):
     (name,) = change
     with pytest.raises(ValueError, match=f"Expected {name}"):

@@ -1,22 +1,22 @@
 """The record of a run: written whole, read with suspicion, counted only when finished."""
 
 import dataclasses
+import importlib.metadata
 import json
 import os
 import re
 import shutil
-import types
+import subprocess
 
 import pytest
+import tiny
 
 from autoaug import files, recipes, records
 from autoaug.datasets import manifest
 
 RECIPE = recipes.get("wrn")
-DATASET = types.SimpleNamespace(
-    name="synthetic10", train_labels=range(512), num_classes=10, mean=[0.5] * 3, std=[0.25] * 3, source="drawn",
-    sha256="a" * 64,
-)  # fmt: skip
+DATASET = dataclasses.replace(tiny.dataset(), source="drawn")
+OTHER_DATA = dataclasses.replace(DATASET, train_labels=(DATASET.train_labels + 1) % 10)
 TEST = {"total": 100, "correct": 60, "overlap": 10, "clean_total": 90, "clean_correct": 53} | {
     "source": "CIFAR-10 (JPEG copy)",
     "sha256": "b" * 64,
@@ -74,7 +74,7 @@ def test_starting_again_returns_the_record_begun(tmp_path):
     [
         (dataclasses.replace(RECIPE, epochs=99), DATASET, 0, f"epochs: {RECIPE.epochs} there, 99 now"),
         (RECIPE, DATASET, 1, "seed: 0 there, 1 now"),
-        (RECIPE, types.SimpleNamespace(**{**vars(DATASET), "sha256": "c" * 64}), 0, "sha256: "),
+        (RECIPE, OTHER_DATA, 0, "sha256: "),
     ],
 )
 def test_a_folder_belongs_to_one_run(tmp_path, recipe, dataset, seed, difference):
@@ -91,7 +91,7 @@ def test_run_id_tells_runs_apart():
         records.run_id(RECIPE, DATASET, 0),
         records.run_id(RECIPE, DATASET, 1),
         records.run_id(dataclasses.replace(RECIPE, epochs=99), DATASET, 0),
-        records.run_id(RECIPE, types.SimpleNamespace(**{**vars(DATASET), "sha256": "c" * 64}), 0),
+        records.run_id(RECIPE, OTHER_DATA, 0),
     }
     assert len(ids) == 4
     assert records.run_id(RECIPE, DATASET, 0).startswith("wrn-synthetic10-quick-seed0-")
@@ -140,10 +140,24 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
 
 
-def test_the_code_version_names_the_commit():
-    version = records.code_version()
-    assert version["version"]
-    assert version["commit"] is None or len(version["commit"]) == 40
+def test_the_code_version_names_the_commit_of_a_checkout_and_whether_files_differ(tmp_path, monkeypatch):
+    def git(*arguments):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        command = ["git", "-C", str(tmp_path), *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    monkeypatch.setattr(records, "ROOT", tmp_path)
+    path = tmp_path / "autoaug" / "records.py"
+    path.parent.mkdir()
+    path.write_text("first")
+    version = {"version": importlib.metadata.version("autoaug")}
+    assert records.code_version() == version | {"commit": None, "dirty": None}  # installed, without a repository
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "one")
+    assert records.code_version() == version | {"commit": git("rev-parse", "HEAD"), "dirty": False}
+    path.write_text("second")
+    assert records.code_version() == version | {"commit": git("rev-parse", "HEAD"), "dirty": True}
 
 
 def test_the_versions_of_what_computes_are_recorded():

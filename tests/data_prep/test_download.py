@@ -211,7 +211,7 @@ def test_a_circle_of_redirects_ends(server, folder):
 def test_a_wrong_file_is_not_kept(server, folder):
     server.answers["data"] = [good(OTHER)]
     expected, found = (hashlib.sha256(content).hexdigest() for content in (CONTENT, OTHER))
-    with pytest.raises(DatasetError, match=f"Expected sha256 {expected}. Found: {found}. Nothing of it is kept"):
+    with pytest.raises(DatasetError, match=f"Expected sha256 {expected}. Received: {found}. Nothing of it is kept"):
         download.obtain([source(server.url("data"))], folder)
     assert kept(folder) == []
     server.answers["data"] = [good(CONTENT)]
@@ -270,7 +270,9 @@ def test_copies_are_verified_in_the_same_way(folder):
     wanted = [source("http://127.0.0.1:9/never")]
     assert download.obtain(wanted, folder)["data.bin"].verified
     (folder / "data.bin").write_bytes(OTHER)
-    with pytest.raises(DatasetError, match=r"data\.bin: Expected sha256 .* Found: .* remove this one.*-p unverified"):
+    with pytest.raises(
+        DatasetError, match=r"data\.bin: Expected sha256 .* Received: .* remove this one.*-p unverified"
+    ):
         download.obtain(wanted, folder)
     admitted = download.obtain(wanted, folder, unverified="a copy")["data.bin"]
     assert not admitted.verified

@@ -144,7 +144,7 @@ def test_other_files_in_the_place_of_the_original_ones_are_refused(published, da
 
 def test_too_few_images_are_no_original_files(published, data_dir):
     folder = put_original_files(data_dir)
-    write_batch(folder / "cifar10_10k_test_py27", np.zeros((19, 32, 32, 3), np.uint8), [0] * 19)
+    write_batch(folder / "cifar10_10k_test_py27", np.zeros((19, 32, 32, 3), np.uint8), np.zeros(19, int))
     with pytest.raises(DatasetError, match="cifar10_10k_test_py27: Expected a batch of 20 images"):
         subsets.build(data_dir, ["cifar10_10k"], published)
 
@@ -196,7 +196,7 @@ def test_a_repackaged_copy_with_the_published_content_is_the_published_set(publi
 
 def test_a_repackaged_copy_with_one_other_pixel_is_refused(published, data_dir):
     repackage(published, flipped=1)
-    with pytest.raises(DatasetError, match=r"data_batch_1: Expected md5 \w+\. Found: .*-p unverified 'JPEG copy'"):
+    with pytest.raises(DatasetError, match=r"data_batch_1: Expected md5 \w+\. Received: .*-p unverified 'JPEG copy'"):
         subsets.build(data_dir, ["cifar10"], published)
     assert not (data_dir / "cifar10").exists()
     subsets.build(data_dir, ["cifar10"], published, unverified="flipped")

@@ -7,7 +7,7 @@ import pytest
 
 from autoaug import datasets
 from autoaug.datasets.batch_file import DatasetError, write_batch
-from data_prep import folders, inventory, subsets
+from data_prep import inventory, subsets
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_every_part_is_described_as_its_manifest_says(data_dir):
     pairs = [(name, part) for name in names for part in ("training", "test")]
     assert set(parts.index) == {*pairs, ("cifar10.1-v4", "test")}
     for (name, part), row in parts.iterrows():
-        said = json.loads((folders.training_folder(name, data_dir) / "manifest.json").read_text())
+        said = json.loads((datasets.training_folder(name, data_dir) / "manifest.json").read_text())
         described = said["parts"][part]
         assert (row["source"], row["images"], row["sha256"]) == (
             said["source"],
@@ -35,7 +35,7 @@ def test_every_part_is_described_as_its_manifest_says(data_dir):
 
 
 def test_a_damaged_set_is_named(data_dir):
-    write_batch(folders.training_folder("known_diluted", data_dir) / "known_diluted_test", *blank(20))
+    write_batch(datasets.training_folder("known_diluted", data_dir) / "known_diluted_test", *blank(20))
     with pytest.raises(DatasetError, match="known_diluted/training: Expected the test part of its manifest"):
         inventory.parts(data_dir)
 
@@ -45,7 +45,7 @@ def blank(count):
 
 
 def test_files_without_a_manifest_are_described_too(tmp_path, published):
-    folder = folders.training_folder("cifar10.2", tmp_path)
+    folder = datasets.training_folder("cifar10.2", tmp_path)
     folder.mkdir(parents=True)
     write_batch(folder / "cifar10.2_test", *blank(20))
     parts = inventory.parts(tmp_path)
@@ -73,10 +73,10 @@ def test_origins_what_was_done_and_what_must_come_out(data_dir):
 
 def test_checks_of_hardness_stand_beside_both_sets(data_dir, published):
     subsets.build(data_dir, ["known_same"], published)
-    folder = folders.training_folder("known_diluted", data_dir)
+    folder = datasets.training_folder("known_diluted", data_dir)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["checks"] = {"mean accuracy": {"known_same": 0.9, "known_harder": 0.8}}
-    harder = folders.training_folder("known_harder", data_dir)
+    harder = datasets.training_folder("known_harder", data_dir)
     harder.mkdir(parents=True)
     for path in folder.glob("known_diluted_*"):
         (harder / path.name.replace("diluted", "harder")).write_bytes(path.read_bytes())
@@ -89,7 +89,7 @@ def test_checks_of_hardness_stand_beside_both_sets(data_dir, published):
 
 def test_notes_are_those_of_the_manifests(data_dir):
     assert inventory.notes(data_dir).empty
-    path = folders.training_folder("cifar10", data_dir) / "manifest.json"
+    path = datasets.training_folder("cifar10", data_dir) / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"notes": ["first", "second"]}))
     notes = inventory.notes(data_dir)
     assert list(notes.items()) == [("cifar10", "first"), ("cifar10", "second")]

@@ -29,7 +29,7 @@ def test_a_subsample_of_the_jpeg_copy(folder):
     """Its channel statistics are near those of the research's subsample, which was drawn with another seed."""
     subprocess.run([sys.executable, SCRIPT, folder / "sources"], check=True)
     name, arguments = "cifar10_10k", (folder / "data", ["cifar10_10k"], folder / "sources")
-    with pytest.raises(DatasetError, match=r"Expected md5 c99cafc152244af753f735de768cd75f\. Found: "):
+    with pytest.raises(DatasetError, match=r"Expected md5 c99cafc152244af753f735de768cd75f\. Received: "):
         subsets.build(*arguments)
     assert not (folder / "data" / "cifar10").exists()
     assert subsets.build(*arguments, unverified="JPEG copy") == dict.fromkeys(("cifar10", name), "written")

@@ -26,7 +26,7 @@ def chosen(name, size=1_000, seed=0, labels=LABELS):
 
 def files(data_dir, name, part):
     """What lies beside a part: images, labels, and the small arrays by name."""
-    dataset, folder = datasets.load(name, data_dir), folders.training_folder(name, data_dir)
+    dataset, folder = datasets.load(name, data_dir), datasets.training_folder(name, data_dir)
     prefix = f"{folders.part_file(name, part)}_"
     arrays = {path.stem.removeprefix(prefix): np.load(path) for path in folder.glob(f"{prefix}*.npy")}
     if part == "training":
@@ -35,7 +35,7 @@ def files(data_dir, name, part):
 
 
 def read_manifest(data_dir, name):
-    return json.loads((folders.training_folder(name, data_dir) / "manifest.json").read_text())
+    return json.loads((datasets.training_folder(name, data_dir) / "manifest.json").read_text())
 
 
 def test_every_design_is_a_set_whose_outcome_was_written_down():

@@ -261,6 +261,7 @@ def test_a_failure_while_writing_leaves_nothing(published, data_dir, monkeypatch
         ({"new_fraction": "half"}, "Received: 'half'"),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("wrong_types")
 def test_wrong_arguments_are_named_before_any_work(tmp_path, arguments, message):
     with pytest.raises(DatasetError, match=message):
         subsets.build(**{"data_dir": tmp_path / "data", "names": ["cifar10"], "source_dir": tmp_path} | arguments)

@@ -208,6 +208,7 @@ def test_build_leaves_the_files_of_others(small, tmp_path):
     assert (folder / "train_batch").read_bytes() == b"mine"
 
 
+@pytest.mark.usefixtures("wrong_types")
 def test_build_refuses_bad_arguments_before_writing(tmp_path):
     with pytest.raises(datasets.DatasetError, match=r"Expected any of synthetic10, .*Received: \['cifar10'\]"):
         synthetic.build(tmp_path, ["synthetic10", "cifar10"])

@@ -162,11 +162,11 @@ def _run_supervisor(
 Show = Callable[[str], None]
 
 
-def _lines(streams: dict[Show, IO[str]]) -> Iterator[tuple[Show, str]]:
+def _lines(streams: dict[Show, Any]) -> Iterator[tuple[Show, str]]:
     """What shows a line, and the line, as they come; one that shows nothing whenever none has come for a while."""
     lines: queue.Queue[tuple[Show, str]] = queue.Queue()
 
-    def read(show: Show, stream: IO[str]) -> None:
+    def read(show: Show, stream: Any) -> None:
         try:
             with stream:
                 for line in stream:

@@ -171,6 +171,7 @@ def test_normalisation_is_computed_in_double_precision_and_rounded_once():
         ({"threads": 0}, "threads ≥ 1. Received: threads=0"),
     ],
 )
+@pytest.mark.usefixtures("wrong_types")
 def test_wrong_arguments_of_a_batch_are_named(change, message):
     images, plan = batch(3)
     arguments = {"images": images, "plan": plan, "mean": MEAN, "std": STD} | change
@@ -195,6 +196,7 @@ def test_wrong_operations_are_named(operation, message):
         augment.apply_operations(np.zeros((32, 32, 3), np.uint8), [operation])
 
 
+@pytest.mark.usefixtures("wrong_types")
 def test_wrong_images_of_operations_are_named():
     with pytest.raises(ValueError, match=r"image: uint8 \[32, 32, 3\]. Received: uint8 \(8, 8, 3\)"):
         augment.apply_operations(np.zeros((8, 8, 3), np.uint8), [])

@@ -93,7 +93,7 @@ def test_written_batch_is_what_python_2_reads_and_always_the_same(tmp_path):
     np.testing.assert_array_equal(batch[b"data"], ROWS)
     assert batch[b"labels"] == LIST
     fixed = np.arange(3072, dtype=np.uint16).astype(np.uint8).reshape(1, 32, 32, 3)
-    write_batch(path, fixed, [7])
+    write_batch(path, fixed, np.array([7]))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert digest == "1b4982e3e0fc8c1dc7ca2a6e6adcaf025f0a38197da59bcae0c9033a2ef85de5"
 

@@ -40,6 +40,7 @@ def test_image_grid_draws_on_the_axes_it_is_given():
 @pytest.mark.parametrize(
     "images", [np.zeros((2, 4, 4, 3)), np.zeros((4, 4, 3), np.uint8), np.zeros((0, 4, 4, 3), np.uint8)]
 )
+@pytest.mark.usefixtures("wrong_types")
 def test_image_grid_refuses_other_arrays(images):
     with pytest.raises(ValueError, match=r"Expected images: uint8 \[n, height, width, 3\]"):
         plots.image_grid(images)

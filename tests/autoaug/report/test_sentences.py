@@ -83,6 +83,6 @@ def test_photographs_without_a_reproduction_are_said_to_be_that(tmp_path):
     assert text.endswith("No reproduction has been compared yet.")
 
 
-def test_kinds_of_runs_counts_runs_not_rows(loaded):
-    assert names.kinds_of_runs(loaded.runs).startswith("Measured in 8 quick runs (")
-    assert names.kinds_of_runs(loaded.runs[:0]) == ""
+def test_presets_of_runs_counts_runs_not_rows(loaded):
+    assert names.presets_of_runs(loaded.runs).startswith("Measured in 8 quick runs (")
+    assert names.presets_of_runs(loaded.runs[:0]) == ""

@@ -68,7 +68,7 @@ def marked(name):
 
 @pytest.fixture(scope="module")
 def finished(start_job, tmp_path_factory):
-    """A job of one epoch that was let be: its folder, and the completed process."""
+    """A job of one epoch without an interruption: its folder, and the completed process."""
     folder = tmp_path_factory.mktemp("finished")
     return folder, completed(start_job(folder, "--model", "wrn", "--epochs", "1", "--workers", "1", "--xla", "False"))
 

@@ -77,6 +77,7 @@ def test_families_that_do_not_fit_are_refused():
 
 
 @pytest.mark.parametrize("other", [np.ones(3, bool), np.ones(4), np.ones((4, 1), bool)])
+@pytest.mark.usefixtures("wrong_types")
 def test_pairs_that_do_not_fit_are_refused(other):
     with pytest.raises(ValueError, match="Expected first and second: bool"):
         agreement.mcnemar(np.ones(4, bool), other)

@@ -72,6 +72,7 @@ def test_intervals_of_scores_cover_the_truth():
 
 
 @pytest.mark.parametrize("function", [calibration.reliability, calibration.scores])
+@pytest.mark.usefixtures("wrong_types")
 def test_what_does_not_fit_is_refused(function):
     with pytest.raises(ValueError, match=r"Received: \(3, 2\), \(4,\)"):
         function(np.zeros((3, 2)), np.zeros(4, int), 0.95, np.random.default_rng(0))

@@ -43,6 +43,7 @@ def test_accuracy_interval_of_arrays_is_that_of_their_elements():
         ((np.array([1, 6]), np.array([5, 5])), "correct ≤ total"),
     ],
 )
+@pytest.mark.usefixtures("wrong_types")
 def test_accuracy_interval_refuses_impossible_counts(arguments, message):
     with pytest.raises(ValueError, match=message):
         shift.accuracy_interval(*arguments)

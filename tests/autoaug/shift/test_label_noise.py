@@ -73,6 +73,7 @@ def test_without_cleanlab_the_error_names_the_extra(monkeypatch):
         label_noise.estimated(probabilities, truth, 0.95, rng)
 
 
+@pytest.mark.usefixtures("wrong_types")
 def test_probabilities_and_labels_have_to_fit():
     rng, even = np.random.default_rng(3), np.full((4, 2), 0.5)
     with pytest.raises(ValueError, match=r"Received: \(4, 2\), \(3,\)"):
@@ -83,6 +84,7 @@ def test_probabilities_and_labels_have_to_fit():
         label_noise.estimated(4 * even / 2, np.array([0, 1, 0, 1]), 0.95, rng)
 
 
+@pytest.mark.usefixtures("wrong_types")
 def test_people_dispute_a_label_when_most_choose_another_class():
     counts = np.array([[40, 10], [10, 40], [25, 25], [50, 0]])
     found = label_noise.disputed(counts, np.array([0, 0, 0, 0]), 0.95)

@@ -56,7 +56,7 @@ def test_models_on_a_line_give_it_back_without_a_band_and_nobody_is_robust(scale
     line = fit(old, new, scale)
     assert (line.slope.value, line.intercept.value, line.r_squared) == pytest.approx((0.9, -0.2, 1))
     np.testing.assert_allclose(line.band(old), [new, new], atol=1e-9)
-    np.testing.assert_allclose(line.effective_robustness(old, new + 0.1 * np.eye(4)[1]), [0, 0.1, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(line.predict(old), new, atol=1e-12)
 
 
 def test_the_band_holds_the_line_and_widens_with_confidence(published):
@@ -113,7 +113,7 @@ def test_the_published_models_above_their_line(answers):
     old, new = answers
     accuracies = old.mean(axis=1), new.mean(axis=1)
     above = line_fit.above_line(old, new, np.ones(30, bool), "probit", 0.95, np.random.default_rng(0), 500)
-    expected = fit(*accuracies, "probit").effective_robustness(*accuracies)
+    expected = accuracies[1] - fit(*accuracies, "probit").predict(accuracies[0])
     np.testing.assert_allclose([model.value for model in above], expected)
     assert all(model.low < model.value < model.high for model in above)
     assert np.mean([model.low <= 0 <= model.high for model in above]) > 0.7  # nearly all lie on it
@@ -155,11 +155,13 @@ def test_two_way_intervals_cover_the_truth():
         (np.eye(3, 4, dtype=bool), np.eye(3, 4, dtype=bool), "both", "at least 3 different models"),
     ],
 )
+@pytest.mark.usefixtures("wrong_types")
 def test_answers_that_have_no_line_are_refused(old, new, chance, message):
     with pytest.raises(ValueError, match=message):
         line_fit.fit_images(old, new, "linear", 0.95, np.random.default_rng(0), chance)
 
 
+@pytest.mark.usefixtures("wrong_types")
 def test_above_line_says_which_models_the_line_needs():
     answers = np.eye(3, 4, dtype=bool)
     with pytest.raises(ValueError, match=r"Expected fitted: bool \[3\]. Received: int"):

@@ -12,6 +12,7 @@ from autoaug.shift import study
 
 LABELS = np.arange(200) % 10
 QUICK = recipes.get("wrn")
+WRN, SHAKE_SHAKE = "WRN-10-1, 10 epochs", "Shake-Shake-8 2×16d, 4 epochs"
 
 
 def write(results, train_data, accuracies, seed=0, overlap=(), **options):
@@ -45,12 +46,12 @@ def test_a_comparison_holds_the_right_answers_of_every_family_and_seed(tmp_path)
         "quick",
     )
     assert {name: [len(cell) for cell in cells] for name, cells in comparison.families.items()} == {
-        "shake_shake_32": [1] * 4,
-        "wrn": [3] * 4,
+        SHAKE_SHAKE: [1] * 4,
+        WRN: [3] * 4,
     }
     counts = runs.set_index(["family", "train_data", "test_set", "seed"])["correct"]
-    ab = counts.sort_index().loc["wrn", "synthetic10", "synthetic10_harder"]
-    assert comparison.families["wrn"].ab.sum(axis=1).tolist() == ab.tolist()
+    ab = counts.sort_index().loc[WRN, "synthetic10", "synthetic10_harder"]
+    assert comparison.families[WRN].ab.sum(axis=1).tolist() == ab.tolist()
     np.testing.assert_array_equal(comparison.labels.b, LABELS)
     assert comparison.left_out == (0, 0)
 
@@ -61,7 +62,7 @@ def test_test_images_that_any_model_was_trained_on_are_left_out(tmp_path):
     (comparison,) = study.comparisons(collect(tmp_path))
     assert comparison.left_out == (1, 2)
     np.testing.assert_array_equal(np.flatnonzero(~comparison.clean.b), [0, 1])
-    assert [cell.shape for cell in comparison.families["wrn"]] == [(1, 199), (1, 198)] * 2
+    assert [cell.shape for cell in comparison.families[WRN]] == [(1, 199), (1, 198)] * 2
     np.testing.assert_array_equal(comparison.labels.a, np.delete(LABELS, 5))
     np.testing.assert_array_equal(comparison.labels.b, LABELS[2:])
 
@@ -90,7 +91,7 @@ def test_runs_without_predictions_are_not_compared(tmp_path):
     assert len(study.comparisons(collect(tmp_path))[0].families) == 2
     (tmp_path / "runs" / run_id / "predictions" / "synthetic10.npz").unlink()
     (comparison,) = study.comparisons(collect(tmp_path))
-    assert list(comparison.families) == ["shake_shake_32"]
+    assert list(comparison.families) == [SHAKE_SHAKE]
     assert study.comparisons(collect(tmp_path)[:0]) == []
 
 
@@ -113,10 +114,10 @@ def test_families_of_one_model_are_told_apart_by_what_differs(tmp_path):
     write(tmp_path, "synthetic10", BOTH, recipe=recipes.get("ss32"))
     write(tmp_path, "synthetic10", BOTH, seed=1, workers=2)
     assert sorted(set(collect(tmp_path)["family"])) == [
-        "shake_shake_32",
-        "wrn, augmentation autoaugment, epochs 10",
-        "wrn, augmentation autoaugment, epochs 10, update async, workers 2",
-        "wrn, augmentation crop_flip_cutout, epochs 3",
+        SHAKE_SHAKE,
+        WRN,
+        f"{WRN}, update async, workers 2",
+        "WRN-10-1, 3 epochs",
     ]
 
 
@@ -150,13 +151,13 @@ def test_a_panel_holds_runs_of_the_best_kind_on_images_that_are_clean_for_all(tm
     write(tmp_path, "synthetic10", BOTH, seed=1, overlap=[5])
     runs = collect(tmp_path)
     panel = study.panel(runs, *BOTH)
-    assert (panel.families, panel.seeds, panel.left_out) == (("wrn", "wrn"), (0, 1), 2)
+    assert (panel.families, panel.seeds, panel.left_out) == ((WRN, WRN), (0, 1), 2)
     np.testing.assert_array_equal(panel.indices, np.delete(np.arange(200), [3, 5]))
     np.testing.assert_array_equal(panel.labels, LABELS[panel.indices])
     np.testing.assert_array_equal(panel.right, panel.answers == panel.labels)
     np.testing.assert_array_equal(panel.logits.argmax(axis=1), panel.answers[0])
     write(tmp_path, "synthetic10", BOTH, recipe=recipes.get("ss32", "paper"))
-    assert study.panel(collect(tmp_path), *BOTH).families == ("shake_shake_32",)
+    assert study.panel(collect(tmp_path), *BOTH).families == ("Shake-Shake-26 2×32d, 1800 epochs",)
     assert study.panel(runs, "synthetic10_harder", "synthetic10") is None
 
 
@@ -180,5 +181,5 @@ def test_curves_are_the_accuracies_on_both_test_sets_after_the_epochs_that_were_
     runs = collect(tmp_path)
     (comparison,) = study.comparisons(runs)
     ((family, curves),) = study.ability_curves(runs, comparison).items()
-    assert family == "wrn"
+    assert family == WRN
     assert [curve.tolist() for curve in curves] == [[[0.5, 0.3], [0.9, 0.6]]] * 2

@@ -50,6 +50,7 @@ def test_scores_that_say_nothing_are_refused(other):
         two_sample.told_apart(np.ones(2), other, 0.95, np.random.default_rng(0))
 
 
+@pytest.mark.usefixtures("wrong_types")
 def test_labels_have_to_fit_the_scores():
     with pytest.raises(ValueError, match=r"Expected a label for each score. Received: \(3,\) for \(2,\) scores of A"):
         two_sample.told_apart_by_class(
