@@ -16,6 +16,9 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_PATIENCE = (
+    20.0  # seconds; a kernel that takes half of them to end is terminated, and leaves files of TensorFlow in /tmp
+)
 _WITHOUT_TEXT = ("image/png", "application/vnd.jupyter.widget-view+json")
 
 
@@ -111,6 +114,7 @@ class _Client(PapermillNotebookClient):
         """A manager whose kernel listens to sockets in a folder that only this user can open, not over TCP."""
         manager = super().create_kernel_manager()
         manager.transport, manager.ip = "ipc", str(self.folder / "kernel")
+        manager.shutdown_wait_time = _PATIENCE
         return manager
 
     async def async_start_new_kernel(self, **options: Any) -> None:
