@@ -81,7 +81,6 @@ def accuracies(record: Mapping[str, Any]) -> pd.DataFrame:
             accuracy = f"all {test['total']:,} left out"
         rows[name] = {
             "source": test["source"],
-            "images": f"{test['total']:,}",
             "left out": f"{test['overlap']:,}",
             "correct": f"{right:,} of {total:,}" if total else "–",
             "accuracy, % [95 %]": accuracy,

@@ -22,6 +22,8 @@ from autoaug.files import ROOT
 from autoaug.recipes import did_you_mean
 
 EXECUTED = ROOT / "results" / "notebooks"
+_GRAMMAR = "rfc3987_syntax"
+"""A package with which jsonschema, if it is there, can check addresses; importing it takes longer than papermill."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status: papermill's; 1 where the notebook failed, 130 or 143 where a signal ended it.
     """
     _open_standard_streams()  # papermill looks at standard input when it is imported
+    sys.modules.setdefault(_GRAMMAR, None)  # type: ignore[arg-type]  # an import of it fails, which is expected there
     import click
     from papermill import cli
     from papermill.exceptions import PapermillExecutionError

@@ -26,6 +26,7 @@ _QUIET = [  # else a kernel that is ended in the middle of a message may show a 
     "--IPKernelApp.log_level=CRITICAL",
     "--IPKernelApp.exec_lines=__import__('logging').getLogger('tornado').setLevel('CRITICAL')",
 ]
+_PATIENCE = 20.0  # seconds; a kernel that needs more than half of them to end is killed, and leaves files in /tmp
 _WITHOUT_TEXT = ("image/png", "application/vnd.jupyter.widget-view+json")
 
 
@@ -133,6 +134,7 @@ class _Client(PapermillNotebookClient):
         if manager.kernel_name in _OWN_KERNELS:
             manager.kernel_spec_manager = _ThisEnvironment()
         manager.transport, manager.ip = "ipc", str(self.folder / "kernel")
+        manager.shutdown_wait_time = _PATIENCE
         return manager
 
     async def async_start_new_kernel(self, **options: Any) -> None:

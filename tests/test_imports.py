@@ -2,6 +2,8 @@
 
 import ast
 import graphlib
+import subprocess
+import sys
 
 import pytest
 
@@ -102,3 +104,18 @@ def test_an_offender_is_named(source):
     (words,) = offenders({"autoaug.plots.data": imported(source, "autoaug.plots.data")})
     assert words.startswith("autoaug.plots.data imports autoaug.report")
     assert words.endswith("plots may not import report")
+
+
+@pytest.mark.parametrize(
+    ("statement", "slow"),
+    [
+        ("import autoaug", {"numpy", "pandas", "tensorflow"}),
+        ("from autoaug import notebook, plots", {"scipy.stats", "boto3", "tensorflow"}),
+        ("from autoaug import papermill_command; papermill_command.main(['--version'])", {"lark", "tensorflow"}),
+    ],
+)
+def test_what_is_slow_to_import_waits_until_it_is_used(statement, slow):
+    """lark parses the grammar that jsonschema would compile at its import."""
+    code = f"import sys\n{statement}\nassert not {slow!r} & sys.modules.keys()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -16,7 +16,6 @@ import matplotlib.axes
 import matplotlib.figure
 import matplotlib.pyplot as plt
 import numpy as np
-import scipy.optimize
 from jaxtyping import UInt8
 
 from autoaug import datasets
@@ -99,15 +98,6 @@ def small_multiples(
     for spare in grid.flat[count:]:
         spare.remove()
     return figure, list(grid.flat[:count])
-
-
-def spread(heights: Sequence[float], least: float) -> list[float]:
-    """Heights for labels beside marks of these heights: in the same order, and at least `least` apart."""
-    order = np.argsort(heights, kind="stable")
-    steps = least * np.arange(len(heights))
-    places = np.empty(len(heights))
-    places[order] = scipy.optimize.isotonic_regression(np.asarray(heights, float)[order] - steps).x + steps
-    return places.tolist()
 
 
 @styled

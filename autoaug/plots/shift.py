@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.optimize
 from jaxtyping import Float, Int, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from autoaug.plots import COLOURS, GREY, INK, NAMED, axes, image_grid, looks, small_multiples, spread, styled
+from autoaug.plots import COLOURS, GREY, INK, NAMED, axes, image_grid, looks, small_multiples, styled
 from autoaug.shift.calibration import Reliability
 from autoaug.shift.contrasts import Cells
 from autoaug.shift.line_fit import SCALES, Line
@@ -124,6 +125,15 @@ def two_by_two(cells: Cells, chosen: Sequence[dict[str, Any]] = (), ax: Axes | N
     ax.set_ylabel("accuracy, %")
     ax.grid(axis="y")
     return ax
+
+
+def spread(heights: Sequence[float], least: float) -> list[float]:
+    """Heights for labels beside marks of these heights: in the same order, and at least `least` apart."""
+    order = np.argsort(heights, kind="stable")
+    steps = least * np.arange(len(heights))
+    places = np.empty(len(heights))
+    places[order] = scipy.optimize.isotonic_regression(np.asarray(heights, float)[order] - steps).x + steps
+    return places.tolist()
 
 
 @styled

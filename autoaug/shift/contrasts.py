@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.stats
+import scipy.special
 from jaxtyping import Float
 
 from autoaug.shift.intervals import Estimate, estimate
@@ -159,7 +159,7 @@ def draws(
     kept = np.divide(without_residual, of_images, out=np.ones_like(of_images), where=of_images > 0)
     squares = np.maximum(of_squares, 1e-300)  # a contrast without any spread over seeds has infinite degrees of freedom
     degrees = np.clip((without_residual + of_seeds) ** 2 / squares, 1, 1e6)
-    scale = degrees / scipy.stats.chi2.ppf(rng.random((replicates, 1)), degrees)
+    scale = degrees / (2 * scipy.special.gammaincinv(degrees / 2, rng.random((replicates, 1))))
     drawn = (image_draws * np.sqrt(kept) + seed_draws) * np.sqrt(scale)
     return np.concatenate([drawn, -drawn])
 

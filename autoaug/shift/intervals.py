@@ -7,7 +7,7 @@ the Bootstrap, 1993, chapter 13.
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.stats
+import scipy.special  # scipy.stats has the same quantiles, and takes as long to import as NumPy and pandas
 from jaxtyping import Float, Int
 
 Counts = int | np.integer | Int[np.ndarray, "..."]
@@ -71,8 +71,10 @@ def accuracy_interval(correct: Counts, total: Counts, confidence: float = 0.95) 
     """
     correct, total = _check(correct, total, confidence)
     tail = (1 - confidence) / 2
-    low = np.where(correct == 0, 0.0, scipy.stats.beta.ppf(tail, np.maximum(correct, 1), total - correct + 1))
-    high = np.where(correct == total, 1.0, scipy.stats.beta.ppf(1 - tail, correct + 1, np.maximum(total - correct, 1)))
+    low = np.where(correct == 0, 0.0, scipy.special.betaincinv(np.maximum(correct, 1), total - correct + 1, tail))
+    high = np.where(
+        correct == total, 1.0, scipy.special.betaincinv(correct + 1, np.maximum(total - correct, 1), 1 - tail)
+    )
     return low[()], high[()]
 
 
@@ -106,7 +108,7 @@ def _wilson(
     correct: Int[np.ndarray, "..."], total: Int[np.ndarray, "..."], confidence: float
 ) -> tuple[Fractions, Fractions, Fractions]:
     """Proportion and Wilson score interval (Journal of the American Statistical Association 22 (1927), 209–212)."""
-    z = scipy.stats.norm.ppf((1 + confidence) / 2)
+    z = scipy.special.ndtri((1 + confidence) / 2)
     p = correct / total
     centre = (p + z**2 / (2 * total)) / (1 + z**2 / total)
     half = z / (1 + z**2 / total) * np.sqrt(p * (1 - p) / total + z**2 / (4 * total**2))

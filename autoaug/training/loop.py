@@ -158,6 +158,8 @@ def train_model(
     monitor = evaluation.Monitor(test_sets, run.dataset, run.options.evaluate_every)
     _announce(run, monitor)
     batches.load_kernel()  # now, and not while an epoch's first step waits for its batch
+    about = "" if run.recipe.xla else f": about {duration.compiling(len(run.model.weights)):.0f} s"
+    print(f"Compiling the training step{about}.", flush=True)
     progress = show(run.total, run.done, run.recipe.batch_size)
     while run.done < run.total and not signals:
         train_epoch(run, progress, saver, signals)
@@ -262,5 +264,5 @@ def _announce(run: Run, monitor: evaluation.Monitor) -> None:
         print(f"{run.options.run_dir}: going on after step {run.done:,} of {run.total:,}.")
     images = (run.total - run.done) * run.recipe.batch_size
     print(duration.describe(3 * models.flops_per_image(run.model) * images))
-    if monitor.every:
-        print(f"Interval at which the test sets are evaluated, in epochs: {monitor.every}.")
+    if 0 < monitor.every <= run.recipe.epochs:
+        print(f"Epochs from one evaluation of the test sets to the next: {monitor.every}.")

@@ -15,7 +15,7 @@ _ESTIMATE_AFTER = 10  # steps, the first of them compiles
 
 
 class Progress:
-    """A bar in a terminal; elsewhere at most 20 lines, and in a notebook a status line kept up to date as well.
+    """A bar in a terminal, a line that is kept up to date in Jupyter, and at most 20 lines anywhere else.
 
     Call `advance` after every step, and `show` whenever that returned True.
 
@@ -29,14 +29,13 @@ class Progress:
         self._total, self._done, self._begun, self._batch_size = total, done, done, batch_size
         self._clock = self._drawn = time.perf_counter()
         self._line_due = False
+        self._estimate: str | None = None
         self._bar: Any = None
-        self._status: Any = None
+        self._live: _LiveText | None = None
         if sys.stderr.isatty():
             self._bar = tqdm.tqdm(total=total, initial=done, unit="step", dynamic_ncols=True)
-        elif _in_notebook():
-            from IPython.display import display
-
-            self._status = display({"text/plain": "compiling"}, raw=True, display_id=True)
+        elif _is_watched():
+            self._live = _LiveText()
 
     def advance(self, steps: int = 1) -> bool:
         """Count steps, of which the first is always counted alone. Returns whether it is time to `show`."""
@@ -51,9 +50,12 @@ class Progress:
         return self._line_due or now - self._drawn > _REDRAW_SECONDS
 
     def show(self, metrics: Mapping[str, float]) -> None:
-        """Show where the run is, with `metrics`: name → number."""
+        """Show where the run is, with `metrics`: name → number; an accuracy is a fraction, and shown in percent."""
         self._drawn = time.perf_counter()
-        shown = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+        shown = "  ".join(
+            f"{name} {100 * value:.1f} %" if name == "accuracy" else f"{name} {value:.3f}"
+            for name, value in metrics.items()
+        )
         if self._bar is not None:
             self._bar.set_postfix_str(f"{shown}  {self._images_per_second():.0f} images/s", refresh=False)
             self._bar.update(self._done - self._bar.n)
@@ -61,28 +63,26 @@ class Progress:
         line = (
             f"step {self._done}/{self._total}  {shown}  {self._images_per_second():.0f} images/s  {self._left()} left"
         )
-        if self._line_due:
-            self._line_due = False
+        if self._live is not None:
+            self._live.show("\n".join(filter(None, (self._estimate, line))))
+        elif self._line_due:
             print(line, flush=True)
-        if self._status is not None:
-            self._status.update({"text/plain": line}, raw=True)
+        self._line_due = False
 
     def close(self) -> None:
         """End the display."""
         if self._bar is not None:
             self._bar.close()
-        if self._status is not None:
-            self._status.update({"text/plain": f"step {self._done}/{self._total}"}, raw=True)
 
     def _announce_estimate(self):
-        text = (
+        self._estimate = (
             f"Estimated duration: {self._left()} for the {self._total - self._done:,} steps to come, "
             f"at {self._images_per_second():.0f} images/s on this machine."
         )
         if self._bar is not None:
-            self._bar.write(text, file=sys.stderr)
-        else:
-            print(text, flush=True)
+            self._bar.write(self._estimate, file=sys.stderr)
+        elif self._live is None:
+            print(self._estimate, flush=True)
 
     def _seconds_per_step(self):
         return (time.perf_counter() - self._clock) / max(1, self._done - self._begun - 1)
@@ -94,32 +94,50 @@ class Progress:
         return datetime.timedelta(seconds=round((self._total - self._done) * self._seconds_per_step()))
 
 
+class _LiveText:
+    """Text in a notebook that is written over; it begins where the first one is shown."""
+
+    def __init__(self) -> None:
+        self._display: Any = None
+
+    def show(self, text: str) -> None:
+        """Show this text in the place of the one before."""
+        from IPython.display import display
+
+        if self._display is None:
+            self._display = display({"text/plain": text}, raw=True, display_id=True)
+        else:
+            self._display.update({"text/plain": text}, raw=True)
+
+
 class LiveCurves:
-    """Training curves of a run in a notebook: each call with a history redraws them in the same place.
+    """Training curves of a run in a notebook: each call with a history draws them anew.
+
+    Their place is where this is made, so that what is printed meanwhile stays together below them.
 
     Args:
         label: of the run.
     """
 
     def __init__(self, label: str) -> None:
+        from IPython.display import display
+
         self._label = label
-        self._display: Any = None
+        self._display: Any = display({"text/html": ""}, raw=True, display_id=True)
 
     def __call__(self, history: pd.DataFrame) -> None:
         """Draw the curves of a history, a row per epoch."""
         import matplotlib.pyplot as plt
-        from IPython.display import display
 
         from autoaug.plots import training as training_plots
 
         figure = training_plots.training_curves({self._label: [history]}).get_figure(root=True)
-        if self._display is None:
-            self._display = display(figure, display_id=True)
-        else:
-            self._display.update(figure)
+        self._display.update(figure)
         plt.close(figure)
 
 
-def _in_notebook():
+def _is_watched() -> bool:
+    """Whether this runs in a notebook, for a front end that can ask a person: Jupyter, but not papermill."""
     ipython = sys.modules.get("IPython")
-    return hasattr(ipython.get_ipython(), "kernel") if ipython else False
+    kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython else None
+    return kernel is not None and kernel.get_parent("shell")["content"].get("allow_stdin", False)

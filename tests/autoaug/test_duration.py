@@ -18,3 +18,7 @@ def test_a_quick_run_gets_no_estimates_for_other_hardware():
     text = duration.describe(quick_run)
     assert text == f"To compute: {quick_run:.3g} floating-point operations."
     assert "NVIDIA T4" in duration.describe(recipes.TRAINING_FLOPS["paper"]["wrn"] * 8_000 * 10)
+
+
+def test_compiling_takes_longer_the_more_variables_a_model_has():
+    assert [duration.compiling(variables) for variables in (1, 37, 127, 265, 1_721)] == [1, 1, 3, 7, 50]

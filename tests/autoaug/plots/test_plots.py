@@ -51,14 +51,6 @@ def test_image_grid_refuses_another_number_of_labels():
         plots.image_grid(np.zeros((2, 4, 4, 3), np.uint8), labels=["one"])
 
 
-def test_labels_are_spread_in_their_order_and_only_as_far_as_they_must():
-    assert plots.spread([1.0, 5.0], 2) == [1, 5]
-    assert plots.spread([3.0, 3.0], 2) == pytest.approx([2, 4])
-    places = plots.spread([0.5] * 35, 1)
-    assert np.diff(places) == pytest.approx(np.ones(34)) and np.mean(places) == pytest.approx(0.5)
-    assert plots.spread([2.0, 1.9], 1) == pytest.approx([2.45, 1.45])  # the higher one stays higher
-
-
 def test_a_data_set_looks_the_same_everywhere_and_originals_are_blue():
     looks = {name: plots.data_look(name) for name in datasets.DATASETS}
     assert {looks[name]["color"] for name in datasets.ORIGINALS.values()} == {plots.COLOURS[0]}

@@ -147,3 +147,11 @@ def test_the_hardest_images_carry_class_usual_answer_and_count():
     ax = shift_plots.hardest_gallery(images, np.array([0, 1]), answers, np.array([2, 2]), ["cat", "dog"])
     assert texts(ax.texts) == ["cat\n→ dog\n2 of 3", "dog\n→ cat\n2 of 3"]
     np.testing.assert_array_equal(ax.images[0].get_array()[:8, 10:18], images[1])
+
+
+def test_labels_are_spread_in_their_order_and_only_as_far_as_they_must():
+    assert shift_plots.spread([1.0, 5.0], 2) == [1, 5]
+    assert shift_plots.spread([3.0, 3.0], 2) == pytest.approx([2, 4])
+    places = shift_plots.spread([0.5] * 35, 1)
+    assert np.diff(places) == pytest.approx(np.ones(34)) and np.mean(places) == pytest.approx(0.5)
+    assert shift_plots.spread([2.0, 1.9], 1) == pytest.approx([2.45, 1.45])  # the higher one stays higher
