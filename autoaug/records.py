@@ -86,7 +86,7 @@ def imported_run_id(recipe: recipes.Recipe, data_name: str, weights: Iterable[Sh
     return f"imported-{recipes.SHORT_NAMES[recipe.model]}-{data_name.replace('_', '-')}-{digest}"
 
 
-def start(folder, recipe, dataset, seed, parameters, kind="trained", workers=1, update="async"):
+def start(folder, recipe, dataset, seed, parameters, kind="trained", workers=1, update="async", computing=None):
     """Write the unfinished record of a new run, or return that of the same run begun earlier.
 
     Args:
@@ -97,6 +97,7 @@ def start(folder, recipe, dataset, seed, parameters, kind="trained", workers=1, 
         parameters: number of the model's trainable parameters.
         kind: "trained" here, or "imported" from a checkpoint.
         workers, update: how many, and how they update the model ("async" or "sync").
+        computing: `devices.recorded()`, where the model is computed in TensorFlow.
 
     Raises:
         RecordError: the folder holds the record of another recipe, data set, seed, workers or update; it says which.
@@ -121,7 +122,7 @@ def start(folder, recipe, dataset, seed, parameters, kind="trained", workers=1, 
         },
         "code": code_version(),
         "packages": package_versions(),
-        "machine": machine(),
+        "machine": machine() | (computing or {}),
         "parameters": parameters,
         "started": datetime.datetime.now(datetime.UTC).strftime(_TIME),
         "wall_seconds": 0.0,

@@ -61,6 +61,7 @@ def test_train_leaves_a_finished_run_and_goes_no_further_the_second_time(tmp_pat
     assert record["status"] == "finished"
     assert record["recipe"]["model"] == "wrn" and record["recipe"]["epochs"] == 1
     assert record["tests"]["synthetic10"]["total"] == 2_000
+    assert f"{record['machine']['device']}. Precision float32, TensorFloat-32 off, XLA off." in first
     assert "Estimated duration" in first and "step 40/40" in first
     assert first.count("\n") < 60
     written = (folder / "history.csv").stat().st_mtime_ns
@@ -77,6 +78,8 @@ def test_train_leaves_a_finished_run_and_goes_no_further_the_second_time(tmp_pat
         ({"model": "vgg"}, "Received: 'vgg'"),
         ({"seed": -1}, "Expected seed, an integer from 0 to 2,147,483,647. Received: seed=-1"),
         ({"preset": "huge"}, "Received: preset='huge'"),
+        ({"device": "tpu"}, "Received: device='tpu'"),
+        ({"preset": "paper", "model": "pyramid"}, "Expected a GPU for the published recipe"),
         ({"epochs": -1}, "Received: epochs=-1"),
         ({"train_data": "cifar10_10k"}, "cifar10_10k_train_py27"),
         ({"train_data": "cifar11"}, "Received: 'cifar11'. Did you mean cifar10?"),

@@ -119,7 +119,7 @@ class _Task:
         if threads is None:
             command += ["--stdout-file", "-"]
         else:
-            shared = dict.fromkeys(_THREADS, str(threads)) | {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+            shared = dict.fromkeys(_THREADS, str(threads))
         started = time.perf_counter()
         done = subprocess.run(
             command,
