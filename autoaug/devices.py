@@ -34,7 +34,7 @@ def select(device: str, preset: str) -> None:
     elif preset == "paper" and not _gpus():
         raise ValueError(
             "Expected a GPU for the published recipe (preset paper), or that the CPU is asked for: -p device cpu. "
-            "Received: no GPU seen by TensorFlow. On a machine with an NVIDIA GPU, make setup installs TensorFlow for it."
+            "Received: no GPU seen by TensorFlow. Where there is an NVIDIA GPU, make setup installs TensorFlow for it."
         )
 
 

@@ -24,15 +24,18 @@ from autoaug.datasets.catalogue import (
     HALVES,
     KNOWN_TRUTH,
     ORIGINALS,
+    TEST_PARTS,
     Spec,
     Truth,
+    partners,
 )
+from autoaug.datasets.overview import overview
 from autoaug.recipes import did_you_mean
 
 __all__ = [
-    "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "HALVES", "KNOWN_TRUTH", "ORIGINALS", "Dataset", "DatasetError",
-    "LabelledImages", "Spec", "Truth", "available", "channel_statistics", "content_hash", "load", "load_test",
-    "overlap", "overlap_tables", "read_images", "repeated",
+    "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "HALVES", "KNOWN_TRUTH", "ORIGINALS", "TEST_PARTS", "Dataset",
+    "DatasetError", "LabelledImages", "Spec", "Truth", "available", "channel_statistics", "content_hash", "load",
+    "load_test", "overlap", "overlap_tables", "overview", "partners", "read_images", "repeated", "require_trainable",
 ]  # fmt: skip
 
 
@@ -89,9 +92,8 @@ def load(name, data_dir):
         DatasetError: the name is unknown or of a test set only, files are missing (the message says what to do), a file
             is malformed, or the images are not those of the folder's manifest.
     """
+    require_trainable(name)
     spec, folder = _find(name, data_dir)
-    if not spec.training_files:
-        raise DatasetError(f"{name}: Expected a data set to train on. Received: a test set; it has no training part")
     manifest = manifests.read(folder)
     train_images, train_labels = read_images(folder, spec.training_files, spec.train_size, spec)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -104,6 +106,20 @@ def load(name, data_dir):
     dataset = Dataset(name, *parts, names, mean, std, manifest["source"])
     manifests.require(folder, manifest, {"training": dataset.sha256, "test": dataset.test_sha256})
     return dataset
+
+
+def require_trainable(name: str) -> None:
+    """Raises DatasetError unless there is a data set of this name that has a training part."""
+    if name in DATASETS and not DATASETS[name].training_files:
+        whole = (
+            f". Its training part is in {TEST_PARTS[name]}: -p train_data {TEST_PARTS[name]}"
+            if name in TEST_PARTS
+            else ""
+        )
+        raise DatasetError(
+            f"{name}: Expected a data set to train on. Received: a test set; it has no training part{whole}"
+        )
+    _require_known(name)
 
 
 def load_test(name, data_dir):
@@ -223,14 +239,18 @@ def _missing(spec, folder):
 
 def _find(name, data_dir):
     """The specification and folder of a data set whose files are all there."""
-    if name not in DATASETS:
-        meant = did_you_mean(name, DATASETS)
-        raise DatasetError(f"Unknown data set. Expected one of {', '.join(DATASETS)}. Received: {name!r}{meant}")
+    _require_known(name)
     spec, folder = DATASETS[name], _folder(name, data_dir)
     if missing := _missing(spec, folder):
         remedy = f"{manifests.build_command(name, data_dir)}; or put {', '.join(_files(spec))} into {folder.absolute()}"
         raise DatasetError(f"{folder}: Expected the data set {name!r}. Missing: {', '.join(missing)}. {remedy}")
     return spec, folder
+
+
+def _require_known(name):
+    if name not in DATASETS:
+        meant = did_you_mean(name, DATASETS)
+        raise DatasetError(f"Unknown data set. Expected one of {', '.join(DATASETS)}. Received: {name!r}{meant}")
 
 
 def _interleave(planes, images):

@@ -137,3 +137,12 @@ ORIGINALS = {
     **dict.fromkeys(DESIGNS, "cifar10_12k"),
 }
 """Reproduction → the data set that it reproduces, of the same size."""
+
+TEST_PARTS = {"cifar10.2": "cifar105"}
+"""Test set → the data set whose test part it is."""
+
+
+def partners(name: str) -> tuple[str, ...]:
+    """The sets that models trained on a set are compared with: its original, or its reproductions; none for many."""
+    original = (ORIGINALS[name],) if name in ORIGINALS else ()
+    return original + tuple(reproduction for reproduction, original in ORIGINALS.items() if original == name)

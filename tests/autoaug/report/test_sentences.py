@@ -49,6 +49,17 @@ def test_the_published_sentence_is_counted_and_computed_from_the_files():
     assert "at least 150 models, those with 90 and 95 % on CIFAR-10 get 75.7 and 83.6 %" in text
 
 
+def test_the_missing_partner_is_named_with_the_command_that_trains_it(tmp_path):
+    chances = {"cifar105": {"cifar105": 0.8, "cifar10_12k": 0.9}, "cifar10": {"cifar105": 0.8, "cifar10_12k": 0.9}}
+    write_study(tmp_path, chances, seeds=2, preset="small")
+    text = sentences.measured(load(tmp_path))
+    command = "papermill notebooks/train.ipynb -p model wrn -p train_data cifar10_12k -p preset small"
+    assert text.endswith(f"To compare with cifar105, train cifar10_12k too, with the same seeds (0, 1): {command}.")
+    assert text.count("To compare") == 1  # CIFAR-10 itself has no reproduction of its size
+    write_study(tmp_path, {"cifar10_12k": {"cifar105": 0.8, "cifar10_12k": 0.9}}, seeds=2, preset="small")
+    assert "To compare" not in sentences.measured(load(tmp_path))
+
+
 def test_on_known_truth_right_and_wrong_designs_are_counted_and_named(loaded, tmp_path):
     assert sentences.known_truth(loaded) == "Where the truth is known, the method is right in 1 of 1 designs."
     different = {"synthetic10": {"synthetic10": 0.9, "synthetic10_harder": 0.5}}
