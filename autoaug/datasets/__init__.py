@@ -111,13 +111,9 @@ def load(name, data_dir):
 def require_trainable(name: str) -> None:
     """Raises DatasetError unless there is a data set of this name that has a training part."""
     if name in DATASETS and not DATASETS[name].training_files:
-        whole = (
-            f". Its training part is in {TEST_PARTS[name]}: -p train_data {TEST_PARTS[name]}"
-            if name in TEST_PARTS
-            else ""
-        )
         raise DatasetError(
-            f"{name}: Expected a data set to train on. Received: a test set; it has no training part{whole}"
+            f"{name}: Expected a data set to train on. Received: a test set, without a training part"
+            + (f". To train on its training part: -p train_data {TEST_PARTS[name]}" if name in TEST_PARTS else "")
         )
     _require_known(name)
 

@@ -96,9 +96,11 @@ def test_what_is_what():
 
 
 def test_a_test_set_names_the_set_whose_test_part_it_is(tmp_path):
-    with pytest.raises(datasets.DatasetError, match=r"Received: a test set.*is in cifar105: -p train_data cifar105$"):
+    with pytest.raises(
+        datasets.DatasetError, match=r"Received: a test set.*its training part: -p train_data cifar105$"
+    ):
         datasets.load("cifar10.2", tmp_path)
-    with pytest.raises(datasets.DatasetError, match=r"it has no training part$"):
+    with pytest.raises(datasets.DatasetError, match=r"without a training part$"):
         datasets.load("cifar10.1-v4", tmp_path)
 
 

@@ -91,7 +91,7 @@ def test_photographs_without_a_reproduction_are_said_to_be_that(tmp_path):
     results = load(tmp_path)
     text, own = sentences.measured(results), f"{100 * results.means['accuracy'].iloc[0]:.1f}"
     assert f"photographs: 2 small runs, trained on CIFAR-10 (12,000 images), with {own} % right on their own" in text
-    assert text.endswith("No reproduction has been compared yet.")
+    assert "No reproduction has been compared yet. To compare with cifar10_12k, train cifar105 too" in text
 
 
 def test_kinds_of_runs_counts_runs_not_rows(loaded):
