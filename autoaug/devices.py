@@ -31,7 +31,7 @@ def select(device: str, preset: str) -> None:
     if device == "cpu":
         os.environ[_VISIBLE] = _NONE
         tf.config.set_visible_devices([], "GPU")
-    elif preset == "paper" and not _gpus():
+    elif preset == "paper" and not gpus():
         raise ValueError(
             "Expected a GPU for the published recipe (preset paper), or that the CPU is asked for: -p device cpu. "
             "Received: no GPU seen by TensorFlow. Where there is an NVIDIA GPU, make setup installs TensorFlow for it."
@@ -45,9 +45,9 @@ def keep_float32() -> None:
 
 def description() -> str:
     """`GPU: NVIDIA A10`, `CPU: no GPU seen by TensorFlow` or `CPU: as asked for`."""
-    if gpus := _gpus():
-        name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", gpus[0].name)
-        return f"GPU: {name}" + (f", one of {len(gpus)}" if len(gpus) > 1 else "")
+    if seen := gpus():
+        name = tf.config.experimental.get_device_details(seen[0]).get("device_name", seen[0].name)
+        return f"GPU: {name}" + (f", one of {len(seen)}" if len(seen) > 1 else "")
     return "CPU: as asked for" if os.environ.get(_VISIBLE) == _NONE else "CPU: no GPU seen by TensorFlow"
 
 
@@ -56,5 +56,6 @@ def recorded() -> dict[str, Any]:
     return {"device": description(), "tf32": tf.config.experimental.tensor_float_32_execution_enabled()}
 
 
-def _gpus() -> list[Any]:
+def gpus() -> list[Any]:
+    """The GPUs that TensorFlow sees; none where the CPU was asked for."""
     return tf.config.list_physical_devices("GPU") if os.environ.get(_VISIBLE) != _NONE else []

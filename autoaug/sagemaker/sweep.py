@@ -1,7 +1,7 @@
 """Launches a whole study on SageMaker: all of its runs that are neither finished nor in training.
 
     python -m autoaug.sweep --show                          # what each run would take; submits nothing
-    python -m autoaug.sweep [notebooks/study.yml]           # the same, then submits
+    python -m autoaug.sweep [notebooks/full.yml]            # the same, then submits
 
 Bucket, role and other options come from AUTOAUG_BUCKET, AUTOAUG_ROLE and so on, as for `launch`.
 """
@@ -19,27 +19,27 @@ from autoaug.files import ROOT
 from autoaug.sagemaker import job, launch
 from autoaug.sagemaker.job import LaunchError
 
-_STUDY = ROOT / "notebooks" / "study.yml"
+_STUDY = ROOT / "notebooks" / "full.yml"
 _KNOWN = {"model", "train_data", "seed", "workers", "update", "preset", *recipes.CHANGES}
 
 
 def read_study(path: pathlib.Path) -> list[job.Training]:
-    """The trainings of a study, whose runs are all of train.ipynb; a stage does not wait for the one before.
+    """The trainings of a study; a stage does not wait for the one before. Other notebooks are for this machine.
 
     Raises:
         LaunchError: naming the file and the run, what was expected and what was received.
     """
     try:
-        runs = [run for stage in studies.read(path) for run in stage.runs]
+        runs = [run for stage in studies.read(path) for run in stage.runs if run.notebook.stem == "train"]
     except studies.StudyError as error:
         raise LaunchError(str(error)) from error
     trainings = []
     for number, run in enumerate(runs, 1):
-        if run.notebook.stem != "train" or not {"model", "train_data"} <= set(run.parameters) <= _KNOWN:
+        if not {"model", "train_data"} <= set(run.parameters) <= _KNOWN:
             names = ", ".join(sorted(_KNOWN))
-            received = f"{run.notebook.stem} {run.parameters}"
             raise LaunchError(
-                f"{path}, run {number}: Expected train with model, train_data, and of {names}. Received: {received}"
+                f"{path}, run {number}: Expected train with model, train_data, and of {names}. "
+                f"Received: {run.parameters}"
             )
         try:
             trainings.append(_training(**run.parameters))

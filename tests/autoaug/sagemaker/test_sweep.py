@@ -52,9 +52,9 @@ def test_a_wrong_study_is_refused(tmp_path, run, message):
         sweep.read_study(write_study(tmp_path, run))
 
 
-def test_a_study_of_the_report_is_no_study_of_jobs():
-    with pytest.raises(job.LaunchError, match=r"run 1: Expected train with model.*Received: build_datasets"):
-        sweep.read_study(ROOT / "notebooks" / "runs.yml")
+@pytest.mark.parametrize(("name", "trainings"), [("runs", 12), ("cifar10.2", 6), ("shake_shake", 24)])
+def test_of_a_study_for_one_machine_the_trainings_are_jobs(name, trainings):
+    assert len(sweep.read_study(ROOT / "notebooks" / f"{name}.yml")) == trainings
 
 
 def test_a_study_skips_what_is_finished_or_in_training_and_says_what_it_takes(put_record, capsys, tmp_path):
