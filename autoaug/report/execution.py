@@ -7,6 +7,7 @@ import dataclasses
 import os
 import pathlib
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -102,7 +103,8 @@ class _Task:
     @property
     def copy(self) -> pathlib.Path:
         number = int(self.place.split("/")[0])
-        return self.copies / ("-".join([f"{number:02}", *self._words]).replace("/", "-")[:200] + ".ipynb")
+        name = re.sub(r"[^\w=.]+", "-", "-".join([f"{number:02}", *self._words]))  # papermill gives braces a meaning
+        return self.copies / f"{name[:200]}.ipynb"
 
     def is_finished(self) -> bool:
         return self.run.notebook.stem == "train" and is_finished(self.run.parameters, **self.folders)
