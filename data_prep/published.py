@@ -1,10 +1,10 @@
 """The published predictions, made compact: counts and bits of right answers for `results/published`.
 
-    python -m data_prep.published ../shared/data/cifar10.1-predictions.npz ../shared/data/cifar10.1-predictions-84.npz
+    python -m data_prep.published cifar10.1-predictions.npz cifar10.1-predictions-84.npz cifar10h-counts.npy
 
 The first file holds `models` [m] and, for each test set, `predictions/<set>` uint8 [m, n], class indices, and
 `labels/<set>` uint8 [n]; the second has no labels, its images are in the same order. Where they come from, and why only
-counts are kept of the second: results/published/README.md.
+counts are kept of the second: results/published/README.md. The third is CIFAR-10H (`data_prep.sources.CIFAR10H`).
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Int, UInt8
 
 from autoaug.files import ROOT
 
@@ -74,6 +74,32 @@ def counts(models: Sequence[str], right: Right) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "test_set", "total", "correct"])
 
 
+def disputed_labels(path: pathlib.Path, people: Int[np.ndarray, "images classes"]) -> pd.DataFrame:
+    """How many labels people dispute on CIFAR-10, by whether the plurality of models does, and how often that is on v6.
+
+    Args:
+        path: the file of predictions, with labels.
+        people: how many chose each class, for each image of CIFAR-10's test part.
+
+    Returns:
+        A row per test set and `models_dispute`, with the columns images and disputed, which is empty where nobody was
+        asked. A label is disputed where most chose another class; of classes chosen as often, the first counts.
+    """
+    rows = []
+    for name in ("cifar10", "cifar10.1-v6"):
+        arrays = _read(path, [f"predictions/{name}", f"labels/{name}"])
+        predictions, labels = arrays[f"predictions/{name}"], arrays[f"labels/{name}"]
+        votes = (predictions[..., None] == np.arange(10)).sum(axis=0)
+        by_models = votes.argmax(axis=1) != labels
+        for disputes in (False, True):
+            chosen = by_models == disputes
+            asked = name == "cifar10"
+            disputed = int((people.argmax(axis=1) != labels)[chosen].sum()) if asked else pd.NA
+            rows.append((name, disputes, int(chosen.sum()), disputed))
+    table = pd.DataFrame(rows, columns=["test_set", "models_dispute", "images", "disputed"])
+    return table.astype({"disputed": "Int64"})
+
+
 def write_right(path: pathlib.Path, models: Sequence[str], right: Right) -> None:
     """Write the right answers as bits: `models`, and for each test set `images/<set>`, how many, and `right/<set>`,
     uint8 [models, ⌈images / 8⌉] as `numpy.packbits` gives them. `autoaug.shift.published.read_right` reads them."""
@@ -89,6 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the published predictions on CIFAR-10 and CIFAR-10.1 compact.")
     parser.add_argument("path", type=pathlib.Path, help="cifar10.1-predictions.npz, of 30 models, with labels")
     parser.add_argument("further", type=pathlib.Path, help="cifar10.1-predictions-84.npz, of 84 further models")
+    parser.add_argument("people", type=pathlib.Path, help="cifar10h-counts.npy, CIFAR-10H")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "results" / "published", help="folder to write to")
     arguments = parser.parse_args()
     labels = read_labels(arguments.path)
@@ -96,6 +123,8 @@ def main() -> None:
     further, further_right = read_right(arguments.further, labels, FURTHER_TEST_SETS)
     counts(models, right).to_csv(arguments.out / "cifar10.1-counts.csv", index=False)
     counts(further, further_right).to_csv(arguments.out / "cifar10.1-counts-84.csv", index=False)
+    people = np.load(arguments.people, allow_pickle=False)
+    disputed_labels(arguments.path, people).to_csv(arguments.out / "disputed-labels.csv", index=False)
     write_right(arguments.out / "cifar10.1-right.npz", models, right)
     print(f"{len(models)} models on {', '.join(TEST_SETS)}, {len(further)} further ones: {arguments.out}")
 

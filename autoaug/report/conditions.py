@@ -1,17 +1,14 @@
-"""The two statements by the origin of images, within strata of difficulty, and models of B at matched ability."""
+"""The two statements by the origin of images and within strata of difficulty; models of B at matched ability; whether A
+and B can be told apart."""
 
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from autoaug import datasets, records
 from autoaug.report import sentences
 from autoaug.report.page import estimate, paragraphs, together
 from autoaug.report.results import NOTHING_COMPARED, Pair, Results
-from autoaug.shift import Sides, Verdict, matched_ability, origins, strata, study
-from data_prep import drawing, margins
-
-_NEW_POOLS = [number for number, pool in enumerate(drawing.POOLS) if pool.startswith("cifar105")]
+from autoaug.shift import Sides, Verdict, matched_ability, origins, strata, study, two_sample
 
 
 def conditions(results: Results) -> HTML:
@@ -19,16 +16,15 @@ def conditions(results: Results) -> HTML:
     if not results.pairs:
         return paragraphs([NOTHING_COMPARED])
     rows, notes = [], []
-    difficulty = _difficulty(results)
     for pair in results.pairs:
-        for condition, said in (_by_origin(results, pair) | _by_difficulty(results, pair, difficulty)).items():
+        for condition, said in (_by_origin(results, pair) | _by_difficulty(results, pair)).items():
             row: dict[str, object] = {
                 "B": results.label(pair.name),
                 "Images": condition,
                 "Said": sentences.outcome_text(said),
             }
             rows.append(row | {text: estimate(getattr(said, name)) for name, text in sentences.DIFFERENCES.items()})
-    parts = [_at_matched_ability(results)]
+    parts = [_at_matched_ability(results), _told_apart(results)]
     if rows:
         caption = (
             f"The statements on some of the images, in percentage points with {results.interval}. New images of B do "
@@ -37,50 +33,31 @@ def conditions(results: Results) -> HTML:
         )
         parts.insert(0, results.page.table("conditions", pd.DataFrame(rows, dtype=object), caption, look="matrix"))
     else:
-        notes.append("No pair has images whose origin or difficulty is known on this machine.")
+        notes.append("No pair has images whose origin or difficulty is known.")
     return together(*parts, paragraphs(notes))
-
-
-def _beside(results: Results, name: str, what: str) -> np.ndarray | None:
-    """What data_prep wrote beside the test batch of a set, an array with a value for each image; or None."""
-    path = results.data_dir / name / "training" / f"{datasets.DATASETS[name].test_file}_{what}.npy"
-    return np.load(path, allow_pickle=False) if path.exists() else None
 
 
 def _by_origin(results: Results, pair: Pair) -> dict[str, Verdict]:
     """The statements on B's new and on its old images, where it has both."""
-    new = _beside(results, pair.name, "new_look")
-    if new is None and (found := _beside(results, pair.name, "origins")) is not None:
-        new = np.isin(found["pool"], _NEW_POOLS)
-    clean = pair.comparison.clean.b
-    if new is None or new.shape != clean.shape or new[clean].all() or not new[clean].any():
+    known, clean = results.known_images(pair.name), pair.comparison.clean.b
+    if known is None or known.new is None or known.new.shape != clean.shape:
+        return {}
+    new = known.new[clean]
+    if new.all() or not new.any():
         return {}
     rng = results.rng("origin", *pair.about)
-    by_origin = origins.by_origin(pair.families, new[clean], results.confidence, rng)
+    by_origin = origins.by_origin(pair.families, new, results.confidence, rng)
     return {"new images": by_origin.new, "images like A's": by_origin.old}
 
 
-def _difficulty(results: Results) -> margins.Margins | None:
-    """Margins of CIFAR-10's images from models that did not see them, where there are such runs."""
-    try:
-        return margins.cross_fitted(results.data_dir, results.results_dir)
-    except (OSError, datasets.DatasetError, records.RecordError):
-        return None
-
-
-def _by_difficulty(results: Results, pair: Pair, known: margins.Margins | None) -> dict[str, Verdict]:
+def _by_difficulty(results: Results, pair: Pair) -> dict[str, Verdict]:
     """The statements within strata of difficulty, put together."""
-    if known is None:
-        return {}
     sides = []
     for name, clean in zip((pair.comparison.original, pair.name), pair.comparison.clean, strict=True):
-        try:
-            difficulty = -margins.of_images(known, name, "test", results.data_dir)
-        except FileNotFoundError:
+        known = results.known_images(name)
+        if known is None or known.difficulty is None or known.difficulty.shape != clean.shape:
             return {}
-        if difficulty.shape != clean.shape or np.isnan(difficulty).any():
-            return {}
-        sides.append(difficulty[clean])
+        sides.append(known.difficulty[clean])
     rng = results.rng("difficulty", *pair.about)
     within = strata.by_difficulty(pair.families, Sides(*sides), results.confidence, rng)
     condition = "within strata of difficulty" + ("; specialising in difficulty" if within.specialising else "")
@@ -105,9 +82,47 @@ def _at_matched_ability(results: Results) -> HTML:
                 }
             )
     if not rows:
-        return paragraphs(["Matched ability needs runs that were evaluated after every epoch."])
+        return paragraphs(
+            ["Matched ability needs models of A that were tested on A and B while they were trained (evaluate_every)."]
+        )
     caption = (
         f"Models of B at matched ability, with {results.interval}: their accuracy on B minus what the probit line of "
-        "A's models, each epoch of them, gives at their accuracy on A. It counts specialising in hard images too."
+        "A's models, as they were trained, gives at their accuracy on A. It counts specialising in hard images too."
     )
     return results.page.table("matched-ability", pd.DataFrame(rows, dtype=object), caption)
+
+
+def _told_apart(results: Results) -> HTML:
+    """Whether a classifier tells A's images from B's, for the pairs that one was trained on."""
+    rows = []
+    folders = [folder for folder in (results.results_dir, results.measured_dir) if folder]
+    for original, name in dict.fromkeys((pair.comparison.original, pair.name) for pair in results.pairs):
+        read = [two_sample.read_scores(folder, original, name) for folder in folders]
+        scores = next((one for one in read if one), None)
+        if scores is None:
+            continue
+        rng = results.rng("told apart", original, name)
+        whole = two_sample.told_apart(scores.a, scores.b, results.confidence, rng)
+        classes = two_sample.told_apart_by_class(
+            scores.a, scores.labels_a, scores.b, scores.labels_b, results.confidence, rng
+        )
+        outside = sum(said.auc > said.high for said in classes.values())
+        rows.append(
+            {
+                "B": results.label(name),
+                "Area under the curve": f"{whole.auc:.3f}",
+                "If nothing told them apart": f"{whole.low:.3f} to {whole.high:.3f}",
+                "Classes told apart": f"{outside} of {len(classes)}",
+            }
+        )
+    if not rows:
+        command = "papermill notebooks/tell_apart.ipynb -p a cifar10_12k -p b cifar105"
+        return paragraphs(
+            [f"Whether A and B can be told apart: no classifier was trained for that. To train one: {command}"]
+        )
+    caption = (
+        "Can A and B be told apart at all? A classifier is trained to tell training images of A from those of B. The "
+        "area under its curve is the chance that of two test images, one of each set, it picks the one of B: ½ if it "
+        "cannot tell. It sees harmless traces too, so it shows that A and B differ visibly, not that this matters."
+    )
+    return results.page.table("told-apart", pd.DataFrame(rows, dtype=object), caption)

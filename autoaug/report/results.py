@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from autoaug import datasets, records, shift
+from autoaug import datasets, known_images, records, shift
 from autoaug.datasets.titles import title
 from autoaug.report import names
 from autoaug.report.page import Page
@@ -65,7 +65,7 @@ class Results:
     Args:
         runs: `records.collect`'s table of the runs that are counted, with the columns `preset` and `family`.
         on_other_data: ids of runs that are left out, since they read other versions of the data.
-        results_dir, data_dir, published_dir: where these come from.
+        results_dir, measured_dir, data_dir, published_dir: where these come from; measured_dir may be None.
         confidence: of every interval.
         seed: of every random stream.
     """
@@ -73,6 +73,7 @@ class Results:
     runs: pd.DataFrame
     on_other_data: list[str]
     results_dir: pathlib.Path
+    measured_dir: pathlib.Path | None
     data_dir: pathlib.Path
     published_dir: pathlib.Path
     confidence: float
@@ -134,6 +135,12 @@ class Results:
         """A data set's name for readers."""
         return self.labels.get(name) or title(name)
 
+    def known_images(self, name: str) -> known_images.KnownImages | None:
+        """What is known of the images of a test set, of the version that the runs were tested on; or None."""
+        versions = set(self.runs.loc[self.runs["test_set"] == name, "test_sha256"])
+        read = [known_images.read(folder, name) for folder in (self.results_dir, self.measured_dir) if folder]
+        return next((known for known in read if known and known.test_sha256 in versions), None)
+
     def rng(self, *statement: str) -> np.random.Generator:
         """The random stream of one statement, named by what it is about: another statement changes nothing in it."""
         return stream(self.seed, *statement)
@@ -155,6 +162,7 @@ def load(
         runs=runs,
         on_other_data=on_other_data,
         results_dir=pathlib.Path(results_dir),
+        measured_dir=pathlib.Path(measured_dir) if measured_dir else None,
         data_dir=pathlib.Path(data_dir),
         published_dir=pathlib.Path(published_dir),
         confidence=confidence,

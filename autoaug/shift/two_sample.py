@@ -6,13 +6,29 @@ holds what follows from the scores; where they come from is the caller's choice.
 no harm, such as those of JPEG: the test says that A and B differ visibly, not that it matters to a model.
 """
 
+import json
+import os
+import pathlib
 from typing import NamedTuple
 
 import numpy as np
 import scipy.stats
 from jaxtyping import Float, Int
 
+from autoaug.files import read_json, write_atomically
+from autoaug.records import RecordError
 from autoaug.shift.intervals import ends, require_confidence
+
+
+class Scores(NamedTuple):
+    """The names of A and of B, and for the test images of both their scores, higher where the classifier thinks of B,
+    and their classes. The images are those that are not among the training images of either set."""
+
+    names: tuple[str, str]
+    a: Float[np.ndarray, " a"]
+    labels_a: Int[np.ndarray, " a"]
+    b: Float[np.ndarray, " b"]
+    labels_b: Int[np.ndarray, " b"]
 
 
 class ToldApart(NamedTuple):
@@ -94,3 +110,38 @@ def told_apart_by_class(
 def _auc(rank_sum, of_a, of_b):
     """Mann & Whitney's U of B, as a fraction of all pairs of images."""
     return (rank_sum - of_b * (of_b + 1) / 2) / (of_a * of_b)
+
+
+def write_scores(folder: str | os.PathLike[str], scores: Scores) -> pathlib.Path:
+    """Write `told_apart/<A>+<B>.json` in a folder of results; returns the file. Scores are rounded to a thousandth."""
+    content = {
+        "names": list(scores.names),
+        "a": scores.a.astype(float).round(3).tolist(),
+        "labels_a": scores.labels_a.tolist(),
+        "b": scores.b.astype(float).round(3).tolist(),
+        "labels_b": scores.labels_b.tolist(),
+    }
+    path = pathlib.Path(folder) / "told_apart" / f"{'+'.join(scores.names)}.json"
+    write_atomically(path, json.dumps(content, separators=(",", ":")).encode() + b"\n")
+    return path
+
+
+def read_scores(folder: str | os.PathLike[str], a: str, b: str) -> Scores | None:
+    """The scores of A's and B's test images, None where there is no file.
+
+    Raises:
+        RecordError: the file holds something else; the message names it.
+    """
+    path = pathlib.Path(folder) / "told_apart" / f"{a}+{b}.json"
+    if not path.exists():
+        return None
+    try:
+        content = read_json(path)
+        sides = [np.array(content[name], float) for name in ("a", "b")]
+        labels = [np.array(content[name], float) for name in ("labels_a", "labels_b")]
+        for side, classes in zip(sides, labels, strict=True):
+            if side.ndim != 1 or side.shape != classes.shape or not len(side) or (classes % 1).any():
+                raise ValueError(f"scores of shape {side.shape} with classes of shape {classes.shape}")
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise RecordError(f"{path}: Expected scores of the images of two test sets. Received: {error}") from error
+    return Scores((a, b), sides[0], labels[0].astype(int), sides[1], labels[1].astype(int))

@@ -3,19 +3,17 @@
 import pathlib
 
 import numpy as np
-from jaxtyping import Float
 
 from autoaug import datasets, evaluation, training
 from autoaug.recipes import Recipe
+from autoaug.shift.two_sample import Scores
 
 
-def scores(
-    recipe: Recipe, a: datasets.Dataset, b: datasets.Dataset, run_dir: pathlib.Path, seed: int = 0
-) -> tuple[Float[np.ndarray, " a"], Float[np.ndarray, " b"]]:
+def scores(recipe: Recipe, a: datasets.Dataset, b: datasets.Dataset, run_dir: pathlib.Path, seed: int = 0) -> Scores:
     """Train a model on the training images of A and B, and score their test images: the higher, the more like B.
 
     Choose few epochs and the augmentation "crop_flip_cutout": AutoAugment inverts and recolours, and so wipes out what
-    may tell A from B. Test images that are among the training images do not belong in the test; leave them out.
+    may tell A from B. Test images that are among the training images of either set are left out.
 
     Args:
         recipe: of the model.
@@ -38,5 +36,7 @@ def scores(
     )
     model = training.train(recipe, both, run_dir, seed)
     predict = evaluation.Predictor(model, mean, std)
-    logits = [predict(side.test_images) for side in (a, b)]
-    return logits[0][:, 1] - logits[0][:, 0], logits[1][:, 1] - logits[1][:, 0]
+    new = [~datasets.overlap(side.test_images, images) for side in (a, b)]
+    logits = [predict(side.test_images[kept]) for side, kept in zip((a, b), new, strict=True)]
+    of_a, of_b = (values[:, 1] - values[:, 0] for values in logits)
+    return Scores(names, of_a, a.test_labels[new[0]], of_b, b.test_labels[new[1]])

@@ -16,6 +16,7 @@ from data_prep import published
 
 PREDICTIONS = ROOT.parent / "shared" / "data" / "cifar10.1-predictions.npz"
 FURTHER = PREDICTIONS.with_name("cifar10.1-predictions-84.npz")
+PEOPLE = PREDICTIONS.with_name("cifar10h-counts.npy")
 COUNTS = ROOT / "results" / "published" / "cifar10.1-counts.csv"
 PUBLISHED = {  # accuracy on CIFAR-10 and CIFAR-10.1 v4, in percent: Recht et al. (2018), table of all models
     "shake_shake_26_2x64d_SSI_cutout16": (97.1, 93.0),
@@ -94,9 +95,9 @@ def test_refuses_other_files(tmp_path, changes, message):
 
 @with_predictions
 def test_the_committed_files_are_those_of_the_predictions(tmp_path):
-    command = [sys.executable, "-m", "data_prep.published", PREDICTIONS, FURTHER, "--out", tmp_path]
+    command = [sys.executable, "-m", "data_prep.published", PREDICTIONS, FURTHER, PEOPLE, "--out", tmp_path]
     subprocess.run(command, check=True, cwd=ROOT)
-    for name in (COUNTS.name, "cifar10.1-counts-84.csv"):
+    for name in (COUNTS.name, "cifar10.1-counts-84.csv", "disputed-labels.csv"):
         assert (tmp_path / name).read_bytes() == (COUNTS.parent / name).read_bytes()
     written, committed = (read_right(folder / "cifar10.1-right.npz") for folder in (tmp_path, COUNTS.parent))
     assert written.models == committed.models

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from autoaug.records import RecordError
 from autoaug.shift import two_sample
 
 
@@ -54,3 +55,23 @@ def test_labels_have_to_fit_the_scores():
         two_sample.told_apart_by_class(
             np.ones(2), np.ones(3, int), np.ones(2), np.ones(2, int), 0.95, np.random.default_rng(0)
         )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        "[1]",
+        '{"a": [1], "labels_a": [1, 2], "b": [1], "labels_b": [1]}',
+        '{"a": [], "labels_a": [], "b": [1], "labels_b": [1]}',
+        '{"a": [NaN], "labels_a": [1], "b": [1], "labels_b": [1]}',
+        '{"a": [1], "labels_a": [1.5], "b": [1], "labels_b": [1]}',
+        '{"a": ["x"], "labels_a": [1], "b": [1], "labels_b": [1]}',
+        '{"a": [[1], [1, 2]], "labels_a": [1], "b": [1], "labels_b": [1]}',
+    ],
+)
+def test_damaged_scores_are_named(tmp_path, content):
+    (tmp_path / "told_apart").mkdir()
+    (tmp_path / "told_apart" / "one+other.json").write_text(content)
+    with pytest.raises(RecordError, match=r"one\+other\.json: Expected scores of the images"):
+        two_sample.read_scores(tmp_path, "one", "other")

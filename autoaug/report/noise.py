@@ -1,0 +1,124 @@
+"""Wrong labels: how many each test set holds, and what is left of the main effect of B's test set without them."""
+
+import numpy as np
+import pandas as pd
+import scipy.special
+import scipy.stats
+from IPython.display import HTML
+
+from autoaug import datasets
+from autoaug.datasets.titles import title
+from autoaug.report.page import estimate
+from autoaug.report.results import Pair, Results, rows
+from autoaug.shift import decomposition, label_noise, study
+from autoaug.shift import published as published_data
+from autoaug.shift.intervals import Estimate, accuracy_interval
+
+_PEOPLE, _MODELS = "people", "models of A (cleanlab)"
+
+
+def wrong_labels(results: Results) -> HTML:
+    """Wrong labels of both test sets of each pair, by people or by strong models, and the main effect without them."""
+    photographs = [pair for pair in results.pairs if pair.name not in datasets.EMBEDDED]  # drawn labels are right
+    lines = [_published(results), *(_line(results, pair) for pair in photographs)]
+    text = pd.DataFrame(lines, dtype=object).fillna("")
+    caption = (
+        f"Wrong labels, in % with {results.interval}, and the main effect of B's test set, in points, without the most "
+        "that they explain. By people: labels that most people would not give (CIFAR-10H, Peterson et al. 2019); on "
+        "CIFAR-10.1 v6, taken over from CIFAR-10 by whether most published models dispute a label. Images of CIFAR-10 "
+        "that nobody was asked about are taken to be like its test part. By models of A: cleanlab's estimate, an upper "
+        f"one, from models that are right about {100 * label_noise.LOWEST_ACCURACY:g} % at least."
+    )
+    return results.page.table("wrong-labels", text, caption, look="matrix")
+
+
+def _disputed(results: Results) -> tuple[pd.DataFrame, Estimate]:
+    """Counts by what models dispute, for CIFAR-10 and CIFAR-10.1 v6, and the share of disputed labels of CIFAR-10."""
+    counts = pd.read_csv(results.published_dir / "disputed-labels.csv")
+    asked = counts[counts["test_set"] == "cifar10"]
+    return counts, _share(int(asked["disputed"].sum()), int(asked["images"].sum()), results.confidence)
+
+
+def _share(number: int, images: int, confidence: float) -> Estimate:
+    low, high = accuracy_interval(number, images, confidence)
+    return Estimate(number / images, float(low), float(high))
+
+
+def _published(results: Results) -> dict[str, object]:
+    """The row of CIFAR-10.1 v6 for published models: their mean gap, no main effect; its interval is over images."""
+    counts, old = _disputed(results)
+    here, there = (counts[counts["test_set"] == name] for name in ("cifar10", "cifar10.1-v6"))
+    strata, other = (np.repeat(side["models_dispute"].to_numpy(int), side["images"]) for side in (here, there))
+    disputed = np.concatenate([np.arange(row.images) < row.disputed for row in rows(here)])
+    rng = results.rng("wrong labels", "cifar10.1-v6")
+    new = label_noise.transferred(strata, disputed, other, results.confidence, rng)
+    right = published_data.read_right(results.published_dir / "cifar10.1-right.npz").right
+    by_image = [right[name].mean(axis=0) for name in ("cifar10", "cifar10.1-v6")]  # share of models, of each image
+    gap = float(by_image[0].mean() - by_image[1].mean())
+    deviation = float(np.sqrt(sum(shares.var() / len(shares) for shares in by_image)))
+    half = float(scipy.stats.norm.ppf((1 + results.confidence) / 2)) * deviation
+    row = _row(Estimate(gap, gap - half, gap + half), old, new, f"{_PEOPLE}; models' disputes")
+    return {"B": f"{title('cifar10.1-v6')} (mean gap of published models)"} | row
+
+
+def _row(effect: Estimate, noise_a: Estimate, noise_b: Estimate, source: str) -> dict[str, object]:
+    return {
+        "Main effect": estimate(effect),
+        "Wrong in A, %": estimate(noise_a),
+        "Wrong in B, %": estimate(noise_b),
+        "Without them": estimate(label_noise.minus_noise(effect, noise_a, noise_b)),
+        "Found by": source,
+    }
+
+
+def _line(results: Results, pair: Pair) -> dict[str, object]:
+    """The row of one pair; where nothing is known of the labels, why."""
+    rng = results.rng("magnitude", *pair.about)  # the main effect is the one of the table of magnitudes
+    effect = decomposition.decompose(pair.families, results.confidence, rng).main_effect
+    line: dict[str, object] = {"B": f"{results.label(pair.name)} ({pair.comparison.preset})"}
+    people = [_by_people(results, name) for name in (pair.comparison.original, pair.name)]
+    if people[0] and people[1]:
+        return line | _row(effect, people[0], people[1], _PEOPLE)
+    try:
+        found = [_by_models(results, pair, name) for name in (pair.comparison.original, pair.name)]
+    except (label_noise.TooWeakError, ImportError, LookupError) as error:
+        return line | {"Main effect": estimate(effect), "Found by": f"not known: {_reason(error)}"}
+    return line | _row(effect, found[0], found[1], _MODELS)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, label_noise.TooWeakError):
+        return "the models are too weak"
+    return "cleanlab is not installed" if isinstance(error, ImportError) else str(error.args[0])
+
+
+def _by_people(results: Results, name: str) -> Estimate | None:
+    """The share of labels of a test set that people dispute; None where nobody was asked."""
+    known = results.known_images(name)
+    if known and known.disputed is not None:
+        return _share(known.disputed, datasets.DATASETS[name].test_size, results.confidence)
+    drawn_from_cifar10 = name in ("cifar10", "cifar10_10k", "cifar10_30k", "cifar10_12k")
+    return _disputed(results)[1] if drawn_from_cifar10 else None
+
+
+def _by_models(results: Results, pair: Pair, name: str) -> Estimate:
+    """cleanlab's share of wrong labels of a test set, by the mean probabilities of A's models.
+
+    Raises:
+        LookupError: their probabilities were not kept.
+        TooWeakError, ImportError: as `label_noise.estimated`.
+    """
+    runs = results.runs
+    chosen = runs[
+        (runs["train_data"] == pair.comparison.original)
+        & (runs["test_set"] == name)
+        & (runs["preset"] == pair.comparison.preset)
+    ]
+    read = [study.read_predictions(row) for row in rows(chosen)]
+    logits = [answers.logits for answers in read if answers is not None and answers.logits is not None]
+    if not logits or read[0] is None:
+        raise LookupError("the models' probabilities were not kept")
+    clean = ~np.any([answers.overlap for answers in read if answers is not None], axis=0)
+    probabilities = np.mean([scipy.special.softmax(values[clean], axis=1) for values in logits], axis=0)
+    rng = results.rng("wrong labels", *pair.about, name)
+    return label_noise.estimated(probabilities, read[0].labels[clean], results.confidence, rng)
