@@ -3,6 +3,7 @@
 A guess for planning, not a measurement: nothing here has been run on these devices.
 """
 
+import dataclasses
 import datetime
 
 # Peak float32 rates without tensor cores, in operations per second, from NVIDIA's data sheets of the products.
@@ -15,6 +16,23 @@ PEAK_RATES = {
 }
 UTILISATION = 0.4  # assumed share of the peak that a training reaches
 LAUNCHING = datetime.timedelta(minutes=10)  # about what a job takes to begin: a host, its image, the packages
+
+
+@dataclasses.dataclass(frozen=True)
+class StepTimes:
+    """What `training.step_time` measures of recipes on this machine.
+
+    Args:
+        device: as `devices.description` says it; empty where nothing was timed.
+        gpus: how many TensorFlow sees.
+        seconds: of a step of each recipe's batch, in the recipes' order.
+        parameters: of each recipe's model.
+    """
+
+    device: str = ""
+    gpus: int = 0
+    seconds: list[float] = dataclasses.field(default_factory=list)
+    parameters: list[int] = dataclasses.field(default_factory=list)
 
 
 def durations(flops):

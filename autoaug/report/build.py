@@ -110,7 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started, folder = time.perf_counter(), options.results.resolve() / "report"
     terminated = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        stages, gpus = read_study(options.runs), ()
+        stages = read_study(options.runs)
+        gpus: tuple[str, ...] = ()
         with _locked(folder):
             if options.plan:
                 planned = plan.make(stages, options.results, options.data)

@@ -153,7 +153,8 @@ def _execute_stage(tasks: Sequence[_Task], at_a_time: int, gpus: Sequence[str], 
     if not tasks:
         return
     alone, free_gpus = at_a_time == 1, queue.SimpleQueue[str | None]()
-    for gpu in gpus or [None] * at_a_time:
+    slots: Sequence[str | None] = gpus or [None] * at_a_time
+    for gpu in slots:
         free_gpus.put(gpu)
     threads = None if alone else max(1, (os.cpu_count() or 1) // at_a_time)
     durations: list[float] = []

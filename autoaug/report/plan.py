@@ -13,9 +13,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from autoaug import datasets, recipes, records
+from autoaug.duration import StepTimes
 from autoaug.recipes import Recipe
 from autoaug.report import execution
 from autoaug.studies import Run, Stage
@@ -48,10 +48,10 @@ class Training:
     @property
     def title(self) -> str:
         """What tells it from the others."""
-        main = {"model": self.recipe.model, "preset": self.recipe.preset, "train_data": execution.TRAIN_DATA, "seed": 0}
-        main |= {name: value for name, value in self.run.parameters.items() if name in main}
-        others = [f"{name}={value}" for name, value in self.run.parameters.items() if name not in main]
-        return " ".join([main["model"], main["preset"], main["train_data"], f"seed {main['seed']}", *others])
+        given = {"train_data": execution.TRAIN_DATA, "seed": 0} | self.run.parameters
+        main = f"{self.recipe.model} {self.recipe.preset} {given.pop('train_data')} seed {given.pop('seed')}"
+        others = [f"{name}={value}" for name, value in given.items() if name not in ("model", "preset")]
+        return " ".join([main, *others])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,16 +113,16 @@ def make(stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathlib.P
     for training in trainings:
         if training.steps and training.recipe not in left:
             left.append(training.recipe)
-    measured = _timed(left) if left else {"device": "", "gpus": 0, "seconds": [], "parameters": []}
+    measured = _timed(left) if left else StepTimes()
     hours = [
-        training.steps * measured["seconds"][left.index(training.recipe)] / 3600 if training.steps else 0.0
+        training.steps * measured.seconds[left.index(training.recipe)] / 3600 if training.steps else 0.0
         for training in trainings
     ]
-    parameters = [measured["parameters"][left.index(training.recipe)] for training in trainings if training.steps]
+    parameters = [measured.parameters[left.index(training.recipe)] for training in trainings if training.steps]
     needed = _CHECKPOINTS * _BYTES_PER_PARAMETER * sum(parameters) + _data_bytes(runs, data_dir)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    names = visible.split(",") if visible else [str(number) for number in range(measured["gpus"])]
-    return Plan(trainings, hours, measured["device"], tuple(names[: measured["gpus"]]), needed)
+    names = visible.split(",") if visible else [str(number) for number in range(measured.gpus)]
+    return Plan(trainings, hours, measured.device, tuple(names[: measured.gpus]), needed)
 
 
 def on_cpu(stages: Iterable[Stage]) -> list[Stage]:
@@ -186,7 +186,7 @@ def _steps_done(run: Run, train_data: str, results_dir: pathlib.Path, data_dir: 
     return max(records.checkpoint_steps(folder / "checkpoints"), default=0)
 
 
-def _timed(left: Sequence[Recipe]) -> dict[str, Any]:
+def _timed(left: Sequence[Recipe]) -> StepTimes:
     """What `training.step_time` measures of the recipes."""
     print(f"Timing a step of {len(left)} {'recipe' if len(left) == 1 else 'recipes'} …", flush=True)
     command = [sys.executable, "-m", "autoaug.training.step_time"]
@@ -194,8 +194,7 @@ def _timed(left: Sequence[Recipe]) -> dict[str, Any]:
     done = subprocess.run(command, input=given, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         raise PlanError(f"Expected a step to be timed. Received:\n{done.stderr.strip()}")
-    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return measured
+    return StepTimes(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def _data_bytes(runs: Iterable[Run], data_dir: pathlib.Path) -> int:

@@ -2,7 +2,7 @@
 
     echo '[{"model": "wrn", …}]' | python -m autoaug.training.step_time
 
-Of standard input it reads a list of recipes as JSON; the last line that it prints is the JSON of a `Measured`.
+Of standard input it reads a list of recipes as JSON; the last line that it prints is the JSON of `duration.StepTimes`.
 """
 
 import dataclasses
@@ -13,28 +13,12 @@ import time
 import numpy as np
 
 from autoaug import devices, models
+from autoaug.duration import StepTimes
 from autoaug.recipes import Recipe
 from autoaug.training.step import TrainingStep, precision_scope
 
 _SECONDS = 2.0  # at least, of timed steps
 _CPU_OPERATIONS = 3e11  # of a timed step on a CPU, on which a whole batch of a published recipe takes minutes
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """What was timed, and on what.
-
-    Args:
-        device: as `devices.description` says it.
-        gpus: how many TensorFlow sees.
-        seconds: of a step of each recipe's batch, in the recipes' order.
-        parameters: of each recipe's model.
-    """
-
-    device: str
-    gpus: int
-    seconds: list[float]
-    parameters: list[int]
 
 
 def measure(recipe: Recipe) -> tuple[float, int]:
@@ -62,7 +46,8 @@ def main() -> None:
     """Time the recipes of standard input."""
     measured = [measure(Recipe(**recipe)) for recipe in json.load(sys.stdin)]
     seconds, parameters = [seconds for seconds, _ in measured], [parameters for _, parameters in measured]
-    print(json.dumps(dataclasses.asdict(Measured(devices.description(), len(devices.gpus()), seconds, parameters))))
+    times = StepTimes(devices.description(), len(devices.gpus()), seconds, parameters)
+    print(json.dumps(dataclasses.asdict(times)))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from autoaug import datasets, recipes, studies
+from autoaug.duration import StepTimes
 from autoaug.files import ROOT
 from autoaug.report import build as report
 from autoaug.report import execution, plan
@@ -30,8 +31,7 @@ def timed(monkeypatch):
     def find(seconds, gpus=0):
         def measured(left):
             device = "GPU: NVIDIA A10" if gpus else "CPU: no GPU seen by TensorFlow"
-            lists = {"seconds": [seconds] * len(left), "parameters": [1_000_000] * len(left)}
-            return {"device": device, "gpus": gpus} | lists
+            return StepTimes(device, gpus, [seconds] * len(left), [1_000_000] * len(left))
 
         monkeypatch.setattr(plan, "_timed", measured)
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -179,8 +179,8 @@ def test_on_a_cpu_the_cpu_is_asked_for_in_every_training():
 def test_a_step_is_timed_in_a_process_of_its_own():
     recipe = dataclasses.replace(recipes.get("wrn"), batch_size=8)
     measured = plan._timed([recipe, recipes.get("pyramid")])
-    assert measured["device"].startswith(("CPU: ", "GPU: "))
-    assert all(0 < seconds < 60 for seconds in measured["seconds"]) and measured["parameters"][0] == 75_770
+    assert measured.device.startswith(("CPU: ", "GPU: "))
+    assert all(0 < seconds < 60 for seconds in measured.seconds) and measured.parameters[0] == 75_770
 
 
 def test_notebooks_have_a_gpu_each(folder, monkeypatch):
@@ -227,8 +227,8 @@ def test_an_nvidia_gpu_is_seen_and_cpu_overrules(tmp_path):
 
 
 def test_what_is_timed_is_read_from_the_last_line(monkeypatch):
-    said = {"device": "CPU: no GPU seen by TensorFlow", "gpus": 0, "seconds": [1.0], "parameters": [5]}
-    done = subprocess.CompletedProcess([], 0, f"chatter\n{json.dumps(said)}\n", "")
+    said = StepTimes("CPU: no GPU seen by TensorFlow", 0, [1.0], [5])
+    done = subprocess.CompletedProcess([], 0, f"chatter\n{json.dumps(dataclasses.asdict(said))}\n", "")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     assert plan._timed([recipes.get("wrn")]) == said
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1, "", "no memory\n"))
