@@ -15,12 +15,14 @@ _ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",  # the only one that the models have
     "TF_ENABLE_ONEDNN_OPTS": "1",  # off by default without AVX-512, and twice as fast there too
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only: no start-up chatter in notebooks
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # memory of a GPU as it is needed, so that other processes can have the rest
 }
 
 _SUBMODULES = (
     "augment",
     "checkpoints",
     "datasets",
+    "devices",
     "evaluation",
     "models",
     "plots",
@@ -30,7 +32,7 @@ _SUBMODULES = (
     "training",
 )
 
-_WITH_TENSORFLOW = ("checkpoints", "evaluation", "models", "training")
+_WITH_TENSORFLOW = ("checkpoints", "devices", "evaluation", "models", "training")
 
 __all__ = ["build_model", *_SUBMODULES]
 

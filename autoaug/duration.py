@@ -4,6 +4,7 @@ The first is a guess for planning, operations over a share of a published peak r
 devices.
 """
 
+import dataclasses
 import datetime
 
 # Peak float32 rates without tensor cores, in operations per second, from NVIDIA's data sheets of the products.
@@ -16,6 +17,23 @@ PEAK_RATES = {
 }
 UTILISATION = 0.4  # assumed share of the peak that a training reaches
 LAUNCHING = datetime.timedelta(minutes=10)  # about what a job takes to begin: a host, its image, the packages
+
+
+@dataclasses.dataclass(frozen=True)
+class StepTimes:
+    """What `training.step_time` measures of recipes on this machine.
+
+    Args:
+        device: as `devices.description` says it; empty where nothing was timed.
+        gpus: how many TensorFlow sees.
+        seconds: of a step of each recipe's batch, in the recipes' order.
+        parameters: of each recipe's model.
+    """
+
+    device: str = ""
+    gpus: int = 0
+    seconds: list[float] = dataclasses.field(default_factory=list)
+    parameters: list[int] = dataclasses.field(default_factory=list)
 
 
 def durations(flops: float) -> dict[str, datetime.timedelta]:
@@ -41,6 +59,6 @@ COMPILING = 0.027
 """Seconds of a core for each variable of a model. Measured, without XLA, from 37 variables (1.5 s) to 1,721 (49 s)."""
 
 
-def compiling(variables):
+def compiling(variables: int) -> float:
     """Seconds, to one digit, that compiling the training step of a model with so many variables may take."""
     return float(f"{max(1, COMPILING * variables):.1g}")

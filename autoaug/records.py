@@ -25,7 +25,7 @@ import platform
 import re
 import subprocess
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import fastjsonschema  # jsonschema compiles a grammar at its import, for three seconds
@@ -97,6 +97,7 @@ def start(
     kind: str = "trained",
     workers: int = 1,
     update: str = "async",
+    computing: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write the unfinished record of a new run, or return that of the same run begun earlier.
 
@@ -110,6 +111,7 @@ def start(
         parameters: number of the model's trainable parameters.
         kind: "trained" here, or "imported" from a checkpoint.
         workers, update: how many, and how they update the model ("async" or "sync").
+        computing: `devices.recorded()`, where the model is computed in TensorFlow.
 
     Raises:
         RecordError: the folder holds the record of another recipe, data set, seed, workers or update; it says which.
@@ -135,7 +137,7 @@ def start(
         },
         "code": code_version(),
         "packages": package_versions(),
-        "machine": machine(),
+        "machine": machine() | dict(computing or {}),
         "parameters": parameters,
         "started": datetime.datetime.now(datetime.UTC).strftime(_TIME),
         "wall_seconds": 0.0,

@@ -83,7 +83,7 @@ def build(
     """
     _check_arguments(names, seed, new_fraction, unverified)
     data_dir = pathlib.Path(data_dir)
-    wanted = [name for name in SETS if name in names or any(name in DRAWN_FROM.get(other, ()) for other in names)]
+    wanted = with_inputs(names)
     again = set(names) if rebuild else set()
     with filelock.FileLock(data_dir / ".lock"):
         done = recognition.examine(data_dir, wanted, again, unverified)
@@ -115,6 +115,11 @@ def build(
             folders.write(datasets.training_folder(name, data_dir), recipe, write_files)
             done[name] = "written"
     return done
+
+
+def with_inputs(names: Collection[str]) -> list[str]:
+    """The sets, and those that they are drawn from, in the order of building."""
+    return [name for name in SETS if name in names or any(name in DRAWN_FROM.get(other, ()) for other in names)]
 
 
 def _check_arguments(names: Collection[str], seed: Any, new_fraction: Any, unverified: str) -> None:

@@ -5,10 +5,11 @@ import tomllib
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from autoaug.files import ROOT
 
-LOCKS = ("requirements.lock", "requirements-sagemaker.lock")
+LOCKS = ("requirements.lock", "requirements-sagemaker.lock", "requirements-gpu.lock")
 PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.+!]+)(?: ; .+)?")
 
 
@@ -25,9 +26,27 @@ def locks():
 
 
 def test_locks_pin_exactly_and_agree(locks):
-    base, sagemaker = (locks[name] for name in LOCKS)
+    base, sagemaker, gpu = (locks[name] for name in LOCKS)
     assert len(base) > 100
     assert base.items() <= sagemaker.items()
+    assert base.items() - gpu.items() == {("tensorflow-cpu", gpu["tensorflow"])}  # the same otherwise
+    assert {name.partition("-")[0] for name in gpu.keys() - base.keys()} == {"nvidia"}
+
+
+@pytest.mark.parametrize(
+    ("machine", "system", "package"),
+    [("x86_64", "linux", "tensorflow-cpu"), ("aarch64", "linux", "tensorflow"), ("arm64", "darwin", "tensorflow")],
+)
+def test_one_tensorflow_is_installed_on_every_platform(machine, system, package):
+    where = {"platform_machine": machine, "sys_platform": system}
+    for name in LOCKS[:2]:
+        lines = (ROOT / name).read_text().splitlines()
+        pinned = [Requirement(line) for line in lines if re.match("tensorflow(-cpu)?==", line)]
+        assert [pin.name for pin in pinned if pin.marker.evaluate(where)] == [package]
+
+
+def test_no_lock_names_a_registry():
+    assert not [name for name in LOCKS if "://" in (ROOT / name).read_text()]
 
 
 def test_environment_has_the_pins_of_the_lock(locks):

@@ -11,7 +11,7 @@ from autoaug.files import ROOT
 
 LAYERS = (
     {"files", "recipes", "duration", "s3", "datasets", "augment"},
-    {"models", "records", "predictions", "histories", "known_images", "studies", "data_prep"},
+    {"devices", "models", "records", "predictions", "histories", "known_images", "studies", "data_prep"},
     {"evaluation", "checkpoints", "shift", "sagemaker"},
     {"training", "plots"},
     {"report", "notebook", "launch", "sweep", "papermill_command", "papermill_engine"},  # the last four are commands

@@ -84,6 +84,7 @@ def test_train_leaves_a_finished_run_whose_accuracy_is_the_quick_presets(trained
     test = record["tests"]["synthetic10"]
     assert test["total"] == 2_000 and 0.95 <= test["correct"] / test["total"] <= 0.995
     text = text_of(executed)
+    assert f"{record['machine']['device']}. Precision float32, TensorFloat-32 off, XLA off." in text
     assert "Estimated duration" in text and "step 640/640" in text
     assert text.count("\n") < 60
 
@@ -149,6 +150,8 @@ def kernel():
         ({"model": "vgg"}, "Received: 'vgg'"),
         ({"seed": -1}, "Expected seed, an integer from 0 to 2,147,483,647. Received: seed=-1"),
         ({"preset": "huge"}, "Received: preset='huge'"),
+        ({"device": "tpu"}, "Received: device='tpu'"),
+        ({"preset": "paper", "model": "pyramid"}, "Expected a GPU for the published recipe"),
         ({"epochs": -1}, "Received: epochs=-1"),
         ({"train_data": "cifar10_10k"}, "cifar10_10k_train_py27"),
         ({"train_data": "cifar11"}, "Received: 'cifar11'. Did you mean cifar10?"),

@@ -27,15 +27,19 @@ from autoaug.datasets.catalogue import (
     HALVES,
     KNOWN_TRUTH,
     ORIGINALS,
+    TEST_PARTS,
     Spec,
     Truth,
+    partners,
 )
+from autoaug.datasets.overview import overview
 from autoaug.recipes import did_you_mean
 
 __all__ = [
-    "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "HALVES", "KNOWN_TRUTH", "ORIGINALS", "Dataset", "DatasetError",
-    "LabelledImages", "Spec", "Truth", "available", "channel_statistics", "content_hash", "load", "load_test",
-    "overlap", "overlap_tables", "read_images", "repeated", "training_folder",
+    "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "HALVES", "KNOWN_TRUTH", "ORIGINALS", "TEST_PARTS", "Dataset",
+    "DatasetError", "LabelledImages", "Spec", "Truth", "available", "channel_statistics", "content_hash", "load",
+    "load_test", "overlap", "overlap_tables", "overview", "partners", "read_images", "repeated", "require_trainable",
+    "training_folder",
 ]  # fmt: skip
 
 
@@ -94,9 +98,8 @@ def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
         DatasetError: the name is unknown or of a test set only, files are missing (the message says what to do), a file
             is malformed, or the images are not those of the folder's manifest.
     """
+    require_trainable(name)
     spec, folder = _find(name, data_dir)
-    if not spec.training_files:
-        raise DatasetError(f"{name}: Expected a data set to train on. Received: a test set; it has no training part")
     manifest = manifests.read(folder)
     train_images, train_labels = read_images(folder, spec.training_files, spec.train_size, spec)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -109,6 +112,16 @@ def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
     dataset = Dataset(name, *parts, names, mean, std, manifest["source"])
     manifests.require(folder, manifest, {"training": dataset.sha256, "test": dataset.test_sha256})
     return dataset
+
+
+def require_trainable(name: str) -> None:
+    """Raises DatasetError unless there is a data set of this name that has a training part."""
+    if name in DATASETS and not DATASETS[name].training_files:
+        raise DatasetError(
+            f"{name}: Expected a data set to train on. Received: a test set, without a training part"
+            + (f". To train on its training part: -p train_data {TEST_PARTS[name]}" if name in TEST_PARTS else "")
+        )
+    _require_known(name)
 
 
 def load_test(name: str, data_dir: str | os.PathLike[str]) -> LabelledImages:
@@ -235,14 +248,18 @@ def _missing(spec: Spec, folder: pathlib.Path) -> list[str]:
 
 def _find(name: str, data_dir: str | os.PathLike[str]) -> tuple[Spec, pathlib.Path]:
     """The specification and folder of a data set whose files are all there."""
-    if name not in DATASETS:
-        meant = did_you_mean(name, DATASETS)
-        raise DatasetError(f"Unknown data set. Expected one of {', '.join(DATASETS)}. Received: {name!r}{meant}")
+    _require_known(name)
     spec, folder = DATASETS[name], training_folder(name, data_dir)
     if missing := _missing(spec, folder):
         remedy = f"{manifests.build_command(name, data_dir)}; or put {', '.join(_files(spec))} into {folder.absolute()}"
         raise DatasetError(f"{folder}: Expected the data set {name!r}. Missing: {', '.join(missing)}. {remedy}")
     return spec, folder
+
+
+def _require_known(name: str) -> None:
+    if name not in DATASETS:
+        meant = did_you_mean(name, DATASETS)
+        raise DatasetError(f"Unknown data set. Expected one of {', '.join(DATASETS)}. Received: {name!r}{meant}")
 
 
 def _interleave(planes: UInt8[np.ndarray, "n 3 32 32"], images: UInt8[np.ndarray, "n 32 32 3"]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import keras
 
+from autoaug import devices
 from autoaug.models.pyramid_net import pyramid_net
 from autoaug.models.shake_shake import shake_shake
 from autoaug.models.wide_resnet import wide_resnet
@@ -39,6 +40,7 @@ def build_model(name: str, num_classes: int = 10, seed: int = 0, **size: int) ->
         RuntimeError: Keras has been loaded with another backend than TensorFlow.
     """
     _require_tensorflow()
+    devices.keep_float32()
     name = long_name(name)
     builder = MODELS[name]
     known = [argument for argument in inspect.signature(builder).parameters if argument not in ("num_classes", "seed")]

@@ -1,6 +1,7 @@
 """Runs the notebooks of `notebooks/runs.yml` and renders the report: `make report`.
 
     python -m autoaug.report [--runs notebooks/runs.yml] [--results results] [--data data] [--jobs 2]
+    python -m autoaug.report --plan [--yes] --runs notebooks/cifar10.2.yml      # make study
 
 Executed notebooks are kept under `<results>/report/notebooks/`; the one marked `render: true` becomes
 `<results>/report/index.html`, one file that reads nothing from the network.
@@ -24,8 +25,10 @@ from nbconvert.preprocessors import ClearOutputPreprocessor
 
 from autoaug import papermill_command, studies
 from autoaug.files import ROOT, remove_left_over, write_atomically
+from autoaug.report import plan
 from autoaug.report.execution import NotebookError, execute
 from autoaug.report.page import data_url
+from autoaug.report.plan import PlanError
 from autoaug.studies import StudyError
 
 _INTERRUPTED = "Interrupted. Run again to go on from the newest checkpoint."
@@ -100,6 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder of runs and report")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data", help="folder of the data sets")
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="trainings at a time")
+    parser.add_argument("--plan", action="store_true", help="first say what it takes, and ask if over an hour")
+    parser.add_argument("--yes", action="store_true", help="with --plan: start without asking")
     options = parser.parse_args(arguments)
     if options.jobs < 1:
         parser.error(f"Expected --jobs of at least 1. Received: {options.jobs}")
@@ -107,9 +112,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     terminated = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         stages = read_study(options.runs)
+        gpus: tuple[str, ...] = ()
         with _locked(folder):
-            render(execute(stages, options.results, options.data, options.jobs), folder / "index.html")
-    except StudyError as error:
+            if options.plan:
+                planned = plan.make(stages, options.results, options.data)
+                if not plan.confirm(planned, options.results, options.yes):
+                    return 0
+                stages, gpus = stages if planned.gpus else plan.on_cpu(stages), planned.gpus
+            render(execute(stages, options.results, options.data, options.jobs, gpus), folder / "index.html")
+    except (StudyError, PlanError) as error:
         print(error, file=sys.stderr)
         return 2
     except (NotebookError, OSError) as error:

@@ -6,6 +6,8 @@ import ctypes
 import dataclasses
 import os
 import pathlib
+import queue
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from autoaug.files import ROOT
 from autoaug.studies import Run, Stage
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+TRAIN_DATA = "synthetic10"  # what train.ipynb trains on where it is not told
 _PATIENCE = 30  # seconds for a process to end by itself
 _SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -30,7 +33,9 @@ class NotebookError(RuntimeError):
     """A notebook failed."""
 
 
-def execute(stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathlib.Path, jobs: int) -> pathlib.Path:
+def execute(
+    stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathlib.Path, jobs: int, gpus: Sequence[str] = ()
+) -> pathlib.Path:
     """Execute the notebooks in the repository's root, stage after stage.
 
     A notebook alone shows what it prints; several show which of them are done, and how long it may still take. A
@@ -39,7 +44,8 @@ def execute(stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathli
     Args:
         stages: from `studies.read`; one of the runs is to be rendered.
         results_dir, data_dir: passed, as absolute paths, to every notebook that has such a parameter.
-        jobs: how many notebooks run at a time in a stage that is side by side, at least 1; they share the cores.
+        jobs: how many notebooks of a stage that is side by side at a time, at least 1; they share the cores.
+        gpus: as CUDA_VISIBLE_DEVICES names them; with any, as many notebooks at a time as there are GPUs, one on each.
 
     Returns:
         Path of the executed copy of the notebook to render.
@@ -63,10 +69,10 @@ def execute(stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathli
             if len(due) < len(of_stage):
                 bar.write(f"{stage.name}: {len(of_stage) - len(due)} of {len(of_stage)} runs are finished already")
                 bar.update(len(of_stage) - len(due))
-            at_a_time = min(jobs, len(due)) if stage.side_by_side else 1
+            at_a_time = min(len(gpus) or jobs, len(due)) if stage.side_by_side else 1
             if at_a_time > 1:
                 bar.write(f"{stage.name}: {len(due)} runs, {at_a_time} at a time")
-            _execute_stage(due, at_a_time, not stage.side_by_side or len(of_stage) == 1, bar)
+            _execute_stage(due, at_a_time, gpus, bar)
     return next(task.copy for task in tasks if task.run.render)
 
 
@@ -97,16 +103,18 @@ class _Task:
     @property
     def copy(self) -> pathlib.Path:
         number = int(self.place.split("/")[0])
-        return self.copies / ("-".join([f"{number:02}", *self._words]).replace("/", "-")[:200] + ".ipynb")
+        name = re.sub(r"[^\w=.]+", "-", "-".join([f"{number:02}", *self._words]))  # papermill gives braces a meaning
+        return self.copies / f"{name[:200]}.ipynb"
 
     def is_finished(self) -> bool:
         return self.run.notebook.stem == "train" and is_finished(self.run.parameters, **self.folders)
 
-    def execute(self, threads: int | None) -> float:
+    def execute(self, threads: int | None, free_gpus: "queue.SimpleQueue[str | None]") -> float:
         """Execute the notebook; returns the seconds that it took.
 
         Args:
             threads: of each computation; None: as many as there are cores, and what the notebook prints is shown.
+            free_gpus: of which it has one to itself; None among them: it finds what there is.
 
         Raises:
             NotebookError: it failed.
@@ -119,40 +127,48 @@ class _Task:
         if threads is None:
             command += ["--stdout-file", "-"]
         else:
-            shared = dict.fromkeys(_THREADS, str(threads)) | {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+            shared = dict.fromkeys(_THREADS, str(threads))
+        gpu = free_gpus.get()
+        alone = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
         started = time.perf_counter()
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             stdout=None if threads is None else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=shared | os.environ,
+            env=shared | os.environ | alone,
             text=True,
             errors="replace",
             start_new_session=True,  # Ctrl-C reaches this process only, which hands it on
             check=False,
         )
+        free_gpus.put(gpu)
         if done.returncode:
             raise NotebookError(f"{done.stderr.strip()}\nFailed: {self.title}. The executed copy: {self.copy}")
         return time.perf_counter() - started
 
 
-def _execute_stage(tasks: Sequence[_Task], at_a_time: int, alone: bool, bar: tqdm.tqdm) -> None:
+def _execute_stage(tasks: Sequence[_Task], at_a_time: int, gpus: Sequence[str], bar: tqdm.tqdm) -> None:
     """Execute tasks, so many at a time; stop all of them when one fails or at an interrupt."""
     if not tasks:
         return
+    alone, free_gpus = at_a_time == 1, queue.SimpleQueue[str | None]()
+    slots: Sequence[str | None] = gpus or [None] * at_a_time
+    for gpu in slots:
+        free_gpus.put(gpu)
     threads = None if alone else max(1, (os.cpu_count() or 1) // at_a_time)
     durations: list[float] = []
     with concurrent.futures.ThreadPoolExecutor(at_a_time) as pool:
         try:
             if alone:
                 bar.write(tasks[0].title)
-            running = {pool.submit(task.execute, threads): task for task in tasks}
+            running = {pool.submit(task.execute, threads, free_gpus): task for task in tasks}
             for future in concurrent.futures.as_completed(running):
                 durations.append(future.result())
                 bar.update()
                 left = sum(durations) / len(durations) * (len(tasks) - len(durations)) / at_a_time
-                rest = f"; about {left / 60:.1f} min left" if left else ""
+                in_words = f"{left / 60:.1f} min" if left < 7200 else f"{left / 3600:.1f} h"
+                rest = f"; about {in_words} left" if left else ""
                 bar.write(f"{running[future].title}: {durations[-1]:.0f} s{rest}")
                 if alone and len(durations) < len(tasks):
                     bar.write(tasks[len(durations)].title)
@@ -178,10 +194,10 @@ def is_finished(parameters: dict[str, Any], results_dir: pathlib.Path, data_dir:
 
     With parameters other than those that name a run here, the notebook itself finds out.
     """
-    if parameters.keys() - {"model", "preset", "train_data", "seed", *recipes.CHANGES}:
+    if parameters.keys() - {"model", "preset", "train_data", "seed", "device", *recipes.CHANGES}:
         return False
     try:
-        dataset = datasets.load(parameters.get("train_data", "synthetic10"), data_dir)
+        dataset = datasets.load(parameters.get("train_data", TRAIN_DATA), data_dir)
         folder = run_folder(parameters, dataset, results_dir)
         record = records.read(folder)
         names = datasets.available(data_dir, family=datasets.DATASETS[dataset.name].family)
@@ -197,9 +213,14 @@ def run_folder(
     parameters: dict[str, Any], dataset: datasets.Dataset, results_dir: str | os.PathLike[str]
 ) -> pathlib.Path:
     """The folder in which train.ipynb with these parameters leaves its run."""
+    seed = parameters.get("seed", 0)
+    return pathlib.Path(results_dir) / "runs" / records.run_id(recipe(parameters), dataset, seed)
+
+
+def recipe(parameters: dict[str, Any]) -> recipes.Recipe:
+    """The recipe of train.ipynb with these parameters."""
     names = ("model", "preset", *recipes.CHANGES)
-    recipe = recipes.variant(**{"model": "wrn"} | {name: parameters[name] for name in names if name in parameters})
-    return pathlib.Path(results_dir) / "runs" / records.run_id(recipe, dataset, parameters.get("seed", 0))
+    return recipes.variant(**{"model": "wrn"} | {name: parameters[name] for name in names if name in parameters})
 
 
 def _end_with_parent() -> None:

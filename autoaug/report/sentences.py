@@ -3,6 +3,7 @@
 import pandas as pd
 
 from autoaug import datasets
+from autoaug.report import partners
 from autoaug.report.page import percent
 from autoaug.report.results import Pair, Results
 from autoaug.shift.intervals import Estimate
@@ -40,10 +41,11 @@ def published(counts: pd.DataFrame, lines: pd.DataFrame) -> str:
 
 
 def measured(results: Results) -> str:
-    """What was measured here on CIFAR-10 and its reproductions."""
+    """What was measured here on CIFAR-10 and its reproductions, and what to train where a partner is missing."""
     real = [pair for pair in results.pairs if pair.truth is None]
     if real:
-        return "Measured here: " + "; ".join(finding(pair, results) for pair in real) + "."
+        said = "Measured here: " + "; ".join(finding(pair, results) for pair in real) + "."
+        return " ".join([said, *partners.missing(results.runs)])
     photographs = results.runs[results.runs["train_data"].map(_is_photographs)].drop_duplicates("run_id")
     if photographs.empty:
         return "Measured here: no run on CIFAR-10 or a reproduction of it yet, only on drawn shapes."
@@ -54,10 +56,8 @@ def measured(results: Results) -> str:
     own = own[own["train_data"] == own["test_set"]]
     ends = dict.fromkeys(percent(accuracy) for accuracy in (own["accuracy"].min(), own["accuracy"].max()))
     reach = f", with {' to '.join(ends)} % right on their own test sets" * bool(len(own))
-    return (
-        f"Measured here on CIFAR-10's photographs: {kinds}, trained on {sets}{reach}. "
-        "No reproduction has been compared yet."
-    )
+    said = f"Measured here on CIFAR-10's photographs: {kinds}, trained on {sets}{reach}."
+    return " ".join([said, "No reproduction has been compared yet.", *partners.missing(results.runs)])
 
 
 def _is_photographs(name: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import keras
 import pandas as pd
 
-from autoaug import records
+from autoaug import devices, records
 from autoaug.datasets import Dataset, LabelledImages
 from autoaug.recipes import Recipe
 from autoaug.training import loop
@@ -34,6 +34,7 @@ def train(
     test_sets: Sequence[LabelledImages] = (),
     evaluate_every: int = -1,
     open_ports: bool = False,
+    device: str = "auto",
 ) -> keras.Model:
     """Train a model, or go on from the newest good checkpoint of the same run.
 
@@ -49,20 +50,22 @@ def train(
         update: how several workers update the model, one of `recipes.UPDATES`.
         test_sets: evaluated after every `evaluate_every`-th epoch: the history gets a column `test_accuracy:<name>` for
             each, the fraction of its images that is right, leaving out those that are among the training images.
+        device: as for `devices.select`.
 
     Returns:
         The model after the last epoch.
 
     Raises:
         ValueError: an argument is out of range; the training set is smaller than a batch for each worker; there is no
-            device for each synchronous worker; or the ports of asynchronous ones would be open, and `open_ports` does
-            not allow it.
+            device for each synchronous worker; the ports of asynchronous ones would be open, and `open_ports` does not
+            allow it; or the published recipe would be trained on a CPU unasked.
         ClusterError: a worker did not come up, or one ended without which the others cannot go on.
         records.RecordError: the folder belongs to another run, or another process is training it.
         run_checkpoints.DamagedCheckpointError: there are checkpoints and none is whole.
         FloatingPointError: a cost was not finite; the last good checkpoint stays.
         OSError: a file cannot be written, such as on a full disk; going on works once there is space.
     """
+    devices.select(device, recipe.preset)
     options = RunOptions(
         run_dir=pathlib.Path(run_dir),
         seed=seed,

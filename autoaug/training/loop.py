@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from autoaug import duration, evaluation, models, records
+from autoaug import devices, duration, evaluation, models, records
 from autoaug.datasets import Dataset, LabelledImages
 from autoaug.files import write_atomically
 from autoaug.recipes import Recipe
@@ -80,7 +80,14 @@ class Run:
         self.predict = evaluation.Predictor(self.model, dataset.mean, dataset.std)
         parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
         records.start(
-            options.run_dir, recipe, dataset, options.seed, parameters, workers=options.workers, update=options.update
+            options.run_dir,
+            recipe,
+            dataset,
+            options.seed,
+            parameters,
+            workers=options.workers,
+            update=options.update,
+            computing=devices.recorded(),
         )
         self._history = tf.Variable("[]")  # JSON; in the checkpoint, so that both are of one moment
         self._clock = tf.Variable([0.0, 0.0], dtype=tf.float64)
@@ -262,6 +269,8 @@ def _announce(run: Run, monitor: evaluation.Monitor) -> None:
     """Say what is to come."""
     if run.done:
         print(f"{run.options.run_dir}: going on after step {run.done:,} of {run.total:,}.")
+    xla = "on" if run.recipe.xla else "off"
+    print(f"{devices.description()}. Precision {run.recipe.precision}, TensorFloat-32 off, XLA {xla}.")
     images = (run.total - run.done) * run.recipe.batch_size
     print(duration.describe(3 * models.flops_per_image(run.model) * images))
     if 0 < monitor.every <= run.recipe.epochs:

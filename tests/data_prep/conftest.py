@@ -1,32 +1,22 @@
-"""The published files in miniature: a hundredth of every set, random images, with their own true hashes."""
+"""The published files in miniature, and sets as small."""
 
-import dataclasses
-import hashlib
-import io
 import pathlib
-import pickle
 import shutil
-import tarfile
 
-import numpy as np
 import pytest
+import stand_ins
 
 from autoaug import datasets
 from data_prep import download, sources
-
-NAMES = [name for name in datasets.DATASETS if name not in datasets.EMBEDDED]
 
 
 @pytest.fixture(scope="session")
 def published_once(tmp_path_factory):
     """A folder of sources with all published files, and what `sources.FILES` has to say of them."""
-    folder, described = tmp_path_factory.mktemp("published"), {}
+    folder = tmp_path_factory.mktemp("published")
     with pytest.MonkeyPatch.context() as monkeypatch:
         _make_small(monkeypatch)
-        for number, (name, write) in enumerate(WRITERS.items()):
-            files = write(folder, name, np.random.default_rng(number))
-            described[name] = tuple(_described(source, folder / source.file, files) for source in sources.FILES[name])
-    return folder, described | {"cifar10.2": described["cifar105"][1:]}
+        return folder, stand_ins.write(folder)
 
 
 @pytest.fixture
@@ -41,83 +31,5 @@ def published(published_once, tmp_path, monkeypatch):
 
 
 def _make_small(monkeypatch):
-    for name in NAMES:
-        spec = datasets.DATASETS[name]
-        small = dataclasses.replace(spec, train_size=spec.train_size // 100, test_size=spec.test_size // 100)
-        monkeypatch.setitem(datasets.DATASETS, name, small)
-
-
-def _described(source, path, files):
-    """The source with the hashes of the file that was written, at an address where nobody answers."""
-    content = path.read_bytes()
-    blob = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
-    hashes = {"git-blob-sha1": blob} if "git-blob-sha1" in source.hashes else {}
-    hashes |= {kind: hashlib.new(kind, content).hexdigest() for kind in source.hashes if kind != "git-blob-sha1"}
-    members = {name: hashlib.md5(files[name]).hexdigest() for name in source.members}
-    content = _content(source.dataset, files) if source.content else {}
-    address = f"http://127.0.0.1:9/{source.file}"
-    return dataclasses.replace(source, url=address, hashes=hashes, members=members, content=content)
-
-
-def _content(name, files):
-    """Part → content hash, from the pickled batches themselves."""
-    spec, content = datasets.DATASETS[name], {}
-    for part, batches in (("training", spec.training_files), ("test", (spec.test_file,))):
-        dictionaries = [pickle.loads(files[file]) for file in batches]
-        planes = np.concatenate([batch[b"data"] for batch in dictionaries]).reshape(-1, 3, 32, 32)
-        labels = np.concatenate([batch[spec.label_key.encode()] for batch in dictionaries])
-        content[part] = datasets.content_hash(planes.transpose(0, 2, 3, 1), labels)
-    return content
-
-
-def _images(name, part, rng):
-    """Random images uint8 [n, 32, 32, 3] of a part and balanced labels [n]."""
-    spec = datasets.DATASETS[name]
-    size = spec.train_size if part == "training" else spec.test_size
-    images = rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8)
-    return images, rng.permutation(np.arange(size) % spec.num_classes)
-
-
-def _write_archive(folder, name, rng):
-    """CIFAR-10's or CIFAR-100's archive, its batches pickled as by Python 2; returns its files."""
-    source, spec, files = sources.FILES[name][0], datasets.DATASETS[name], {"readme.html": b"<p>"}
-    for part, batches in (("training", spec.training_files), ("test", (spec.test_file,))):
-        images, labels = _images(name, part, rng)
-        if name == "cifar10" and part == "training":
-            images[7] = images[3]  # a repeated image
-        for number, file in enumerate(batches):
-            rows = slice(number * len(labels) // len(batches), (number + 1) * len(labels) // len(batches))
-            planes = images[rows].transpose(0, 3, 1, 2).reshape(-1, 3072)
-            batch = {b"batch_label": file, spec.label_key.encode(): labels[rows].tolist(), b"data": planes}
-            files[file] = pickle.dumps(batch | {b"filenames": ["a.png"] * len(planes)}, 2)
-    with tarfile.open(folder / source.file, "w:gz", compresslevel=1) as tar:
-        for file, content in files.items():
-            member = tarfile.TarInfo(f"{source.folder}/{file}")
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return files
-
-
-def _write_npy(folder, name, rng):
-    images, labels = _images(name, "test", rng)
-    for source, array in zip(sources.FILES[name], (images, labels.astype(np.int32)), strict=True):
-        np.save(folder / source.file, array)
-
-
-def _write_npz(folder, name, rng):
-    """CIFAR-10.2 with all of its members; one of its test images is a training image of CIFAR-10."""
-    extra = {"label_names": np.array(datasets.CLASS_NAMES["cifar10"]), "keywords": np.array(["word"])}
-    for source, part in zip(sources.FILES[name], ("training", "test"), strict=True):
-        images, labels = _images(name, part, rng)
-        if part == "test":
-            images[5] = _images("cifar10", "training", np.random.default_rng(0))[0][11]
-        np.savez(folder / source.file, images=images, labels=labels, ti_indices=np.arange(len(labels)), **extra)
-
-
-WRITERS = {
-    "cifar10": _write_archive,
-    "cifar100": _write_archive,
-    "cifar105": _write_npz,
-    "cifar10.1-v4": _write_npy,
-    "cifar10.1-v6": _write_npy,
-}
+    for name, spec in stand_ins.small(datasets.DATASETS).items():
+        monkeypatch.setitem(datasets.DATASETS, name, spec)

@@ -29,7 +29,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from autoaug import models
+from autoaug import devices, models
 from autoaug.recipes import Recipe
 from autoaug.training import batches, loop
 from autoaug.training.cluster import job_file
@@ -44,6 +44,7 @@ _SCHEDULED = 2  # steps for each worker that are under way or wait for it
 
 def serve(layout: Layout, task: Task) -> None:
     """Be a parameter server or a worker of an asynchronous run; never returns."""
+    devices.keep_float32()
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=_threads(layout))
     config.gpu_options.allow_growth = True
     gpus = len(tf.config.list_physical_devices("GPU"))

@@ -86,6 +86,24 @@ def test_table_of_the_reference():
     assert list(datasets.CLASS_NAMES["cifar100"]) == sorted(datasets.CLASS_NAMES["cifar100"])
 
 
+def test_what_is_what():
+    table = datasets.overview()
+    assert table.loc["cifar105"].tolist() == ["CIFAR-10.2, as published", 10_000, 2_000, "cifar10_12k"]
+    assert table.loc["cifar10_12k", "compare with"] == "cifar105"
+    assert datasets.partners("cifar102") == ("cifar10_10k",) and datasets.partners("cifar10") == ()
+    photographs = {name for name, spec in datasets.DATASETS.items() if spec.family == "cifar10"}
+    assert set(table.index) == photographs - set(datasets.DESIGNS)
+
+
+def test_a_test_set_names_the_set_whose_test_part_it_is(tmp_path):
+    with pytest.raises(
+        datasets.DatasetError, match=r"Received: a test set.*its training part: -p train_data cifar105$"
+    ):
+        datasets.load("cifar10.2", tmp_path)
+    with pytest.raises(datasets.DatasetError, match=r"without a training part$"):
+        datasets.load("cifar10.1-v4", tmp_path)
+
+
 def test_load(data_dir):
     dataset = datasets.load("tiny", data_dir)
     np.testing.assert_array_equal(dataset.train_images, IMAGES[:30])

@@ -87,6 +87,15 @@ def test_notebooks_run_in_order_with_parameters_in_the_root_and_show_what_they_p
     ]
 
 
+def test_a_parameter_with_braces_is_no_place_holder_in_the_copys_name(folder):
+    """papermill fills in `{…}` of the name of an executed copy."""
+    write_notebook(folder / "third.ipynb", "size: dict = {}", "print(size)")
+    entry = {"notebook": "third", "parameters": {"size": {"depth": 10}}, "render": True}
+    assert report.main(["--runs", str(write_study(folder, [entry])), "--results", str(folder / "results")]) == 0
+    (copy,) = (folder / "results" / "report" / "notebooks").iterdir()
+    assert copy.name == "01-third-size=-depth-10-.ipynb"
+
+
 def test_a_failing_notebook_stops_the_report_with_its_error_and_names_the_copy(folder, capsys):
     write_notebook(folder / "third.ipynb", "a: int = 1", 'raise ValueError("no such thing")')
     path = write_study(folder, [{"notebook": "third"}], [SHOWN])

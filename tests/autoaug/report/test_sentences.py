@@ -49,6 +49,17 @@ def test_the_published_sentence_is_counted_and_computed_from_the_files():
     assert "at least 150 models, those with 90 and 95 % on CIFAR-10 get 75.7 and 83.6 %" in text
 
 
+def test_the_missing_partner_is_named_with_the_command_that_trains_it(tmp_path):
+    chances = {"cifar105": {"cifar105": 0.8, "cifar10_12k": 0.9}, "cifar10": {"cifar105": 0.8, "cifar10_12k": 0.9}}
+    write_study(tmp_path, chances, seeds=2, preset="small")
+    text = sentences.measured(load(tmp_path))
+    command = "papermill notebooks/train.ipynb -p model wrn -p train_data cifar10_12k -p preset small"
+    assert text.endswith(f"To compare with cifar105, train cifar10_12k too, with the same seeds (0, 1): {command}.")
+    assert text.count("To compare") == 1  # CIFAR-10 itself has no reproduction of its size
+    write_study(tmp_path, {"cifar10_12k": {"cifar105": 0.8, "cifar10_12k": 0.9}}, seeds=2, preset="small")
+    assert "To compare" not in sentences.measured(load(tmp_path))
+
+
 def test_on_known_truth_right_and_wrong_designs_are_counted_and_named(loaded, tmp_path):
     assert sentences.known_truth(loaded) == "Where the truth is known, the method is right in 1 of 1 designs."
     different = {"synthetic10": {"synthetic10": 0.9, "synthetic10_harder": 0.5}}
@@ -80,7 +91,7 @@ def test_photographs_without_a_reproduction_are_said_to_be_that(tmp_path):
     results = load(tmp_path)
     text, own = sentences.measured(results), f"{100 * results.means['accuracy'].iloc[0]:.1f}"
     assert f"photographs: 2 small runs, trained on CIFAR-10 (12,000 images), with {own} % right on their own" in text
-    assert text.endswith("No reproduction has been compared yet.")
+    assert "No reproduction has been compared yet. To compare with cifar10_12k, train cifar105 too" in text
 
 
 def test_presets_of_runs_counts_runs_not_rows(loaded):

@@ -1,0 +1,211 @@
+"""What a study will take on this machine, said before it starts: each run, its device and hours, the disk.
+
+The hours come from a step of each recipe, timed here (`training.step_time`). Evaluation, which adds about 5 % by
+default, and waiting for input are not in them.
+"""
+
+import dataclasses
+import heapq
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+
+from autoaug import datasets, recipes, records
+from autoaug.duration import StepTimes
+from autoaug.recipes import Recipe
+from autoaug.report import execution
+from autoaug.studies import Run, Stage
+from data_prep import sources, subsets
+
+ASK_ABOVE = 1.0  # hours
+_CHECKPOINTS = 3  # that a run keeps: the newest two, and the newest at an epoch's end
+_BYTES_PER_PARAMETER = 8  # the weight and its momentum, float32
+_BYTES_PER_IMAGE = 32 * 32 * 3 + 1
+
+
+class PlanError(ValueError):
+    """A study cannot be started as it is asked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A run of train.ipynb.
+
+    Args:
+        run: its parameters.
+        recipe: that they name.
+        steps: that are left; 0 for a run that is finished.
+    """
+
+    run: Run
+    recipe: Recipe
+    steps: int
+
+    @property
+    def title(self) -> str:
+        """What tells it from the others."""
+        given = {"train_data": execution.TRAIN_DATA, "seed": 0} | self.run.parameters
+        main = f"{self.recipe.model} {self.recipe.preset} {given.pop('train_data')} seed {given.pop('seed')}"
+        others = [f"{name}={value}" for name, value in given.items() if name not in ("model", "preset")]
+        return " ".join([main, *others])
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is left of a study, on this machine.
+
+    Args:
+        trainings: all of the study, in order.
+        hours: of each, 0 for one that is finished.
+        device: what they run on; empty where nothing is left to train.
+        gpus: the GPUs, as CUDA_VISIBLE_DEVICES names them; a run is on one of them, without any on the CPU.
+        bytes_needed: of disk, for data sets, downloads and runs that are not there yet.
+    """
+
+    trainings: list[Training]
+    hours: list[float]
+    device: str
+    gpus: tuple[str, ...]
+    bytes_needed: int
+
+    @property
+    def total(self) -> float:
+        """Hours until the last run ends: one run at a time on each GPU; on a CPU, runs side by side share the cores."""
+        free_at = [0.0] * max(1, len(self.gpus))
+        for hours in self.hours:
+            heapq.heappush(free_at, heapq.heappop(free_at) + hours)
+        return max(free_at)
+
+    def text(self, free: int) -> str:
+        """The plan as it is printed.
+
+        Args:
+            free: bytes of disk that are free.
+        """
+        width = max((len(training.title) for training in self.trainings), default=0)
+        left = sum(training.steps > 0 for training in self.trainings)
+        lines = [
+            f"  {training.title:{width}}  {f'{hours:9,.2f} h' if training.steps else ' finished'}"
+            for training, hours in zip(self.trainings, self.hours, strict=True)
+        ]
+        if left:
+            lines.insert(0, f"{self.device}. Hours of each training, estimated from a step timed here:")
+            at_a_time = f" on {len(self.gpus)} GPUs, one run on each" if len(self.gpus) > 1 else ""
+            lines.append(f"To train: {left} of {len(lines) - 1} runs, {self.total:,.1f} hours in all{at_a_time}.")
+        else:
+            lines.append("Nothing is left to train.")
+        return "\n".join([*lines, f"Disk: {self.bytes_needed / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free."])
+
+
+def make(stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathlib.Path) -> Plan:
+    """Look at what is there, and time a step of each recipe that is left to train.
+
+    Raises:
+        PlanError: a run names a model, data set, preset or seed that does not exist, or a step could not be timed.
+    """
+    runs = [run for stage in stages for run in stage.runs]
+    trainings = [_training(run, results_dir, data_dir) for run in runs if run.notebook.stem == "train"]
+    left: list[Recipe] = []
+    for training in trainings:
+        if training.steps and training.recipe not in left:
+            left.append(training.recipe)
+    measured = _timed(left) if left else StepTimes()
+    hours = [
+        training.steps * measured.seconds[left.index(training.recipe)] / 3600 if training.steps else 0.0
+        for training in trainings
+    ]
+    parameters = [measured.parameters[left.index(training.recipe)] for training in trainings if training.steps]
+    needed = _CHECKPOINTS * _BYTES_PER_PARAMETER * sum(parameters) + _data_bytes(runs, data_dir)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    names = visible.split(",") if visible else [str(number) for number in range(measured.gpus)]
+    return Plan(trainings, hours, measured.device, tuple(names[: measured.gpus]), needed)
+
+
+def on_cpu(stages: Iterable[Stage]) -> list[Stage]:
+    """The study with the CPU asked for in every training, which the published recipes need."""
+
+    def told(run: Run) -> Run:
+        asked = {"device": "cpu"} if run.notebook.stem == "train" else {}
+        return dataclasses.replace(run, parameters=run.parameters | asked)
+
+    return [dataclasses.replace(stage, runs=tuple(told(run) for run in stage.runs)) for stage in stages]
+
+
+def confirm(plan: Plan, results_dir: pathlib.Path, yes: bool) -> bool:
+    """Print the plan; ask whether to start where it takes more than an hour. Returns whether to start.
+
+    Args:
+        results_dir: whose disk must have the room.
+        yes: start without asking.
+
+    Raises:
+        PlanError: the disk has too little room, or there is no terminal to ask in.
+    """
+    existing = next(path for path in (results_dir.absolute(), *results_dir.absolute().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    print(plan.text(free), flush=True)
+    if plan.bytes_needed > free:
+        raise PlanError(
+            f"{results_dir}: Expected {plan.bytes_needed / 1e9:.1f} GB of free disk. Received: {free / 1e9:.1f} GB"
+        )
+    if yes or plan.total <= ASK_ABOVE:
+        return True
+    if not sys.stdin.isatty():
+        raise PlanError(
+            f"Expected YES=1 (--yes) for a study of more than an hour, or a terminal to ask in. Received: neither, and "
+            f"{plan.total:,.1f} hours. Nothing was started"
+        )
+    return input("Start? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _training(run: Run, results_dir: pathlib.Path, data_dir: pathlib.Path) -> Training:
+    name = run.parameters.get("train_data", execution.TRAIN_DATA)
+    try:
+        recipe = execution.recipe(run.parameters)
+        recipes.check_seed(run.parameters.get("seed", 0))
+        datasets.require_trainable(name)
+        total = recipe.total_steps(datasets.DATASETS[name].train_size - recipe.validation_size)
+    except ValueError as error:
+        raise PlanError(f"train {run.parameters}: {error}") from error
+    if execution.is_finished(run.parameters, results_dir, data_dir):
+        return Training(run, recipe, 0)
+    done = _steps_done(run, name, results_dir, data_dir)
+    return Training(run, recipe, max(1, total - done))  # a trained run that is left has a test set to come
+
+
+def _steps_done(run: Run, train_data: str, results_dir: pathlib.Path, data_dir: pathlib.Path) -> int:
+    """Steps up to the newest checkpoint of a run of one worker; 0 where there is none."""
+    try:
+        folder = execution.run_folder(run.parameters, datasets.load(train_data, data_dir), results_dir)
+    except datasets.DatasetError:
+        return 0  # the study builds it
+    return max(records.checkpoint_steps(folder / "checkpoints"), default=0)
+
+
+def _timed(left: Sequence[Recipe]) -> StepTimes:
+    """What `training.step_time` measures of the recipes."""
+    print(f"Timing a step of {len(left)} {'recipe' if len(left) == 1 else 'recipes'} …", flush=True)
+    command = [sys.executable, "-m", "autoaug.training.step_time"]
+    given = json.dumps([dataclasses.asdict(recipe) for recipe in left])
+    done = subprocess.run(command, input=given, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        raise PlanError(f"Expected a step to be timed. Received:\n{done.stderr.strip()}")
+    return StepTimes(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _data_bytes(runs: Iterable[Run], data_dir: pathlib.Path) -> int:
+    """Disk for the data sets that are to be built and are not there, with their published files."""
+    builds = [run.parameters["sets"] for run in runs if "sets" in run.parameters]
+    names = subsets.with_inputs([name for sets in builds for name in sets if name not in datasets.EMBEDDED])
+    missing = set(names) - set(datasets.available(data_dir))
+    needed = 0
+    for name in missing:
+        spec, published = datasets.DATASETS[name], sources.FILES.get(name, ())
+        copies = 2 if published else 1  # as built, and as published
+        needed += copies * _BYTES_PER_IMAGE * (spec.train_size + spec.test_size)
+        needed += sum(source.size or 0 for source in published if source.members)  # the archive
+    return needed

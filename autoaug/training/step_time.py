@@ -1,0 +1,54 @@
+"""Times a training step of recipes on this machine, in a process that lets go of a GPU when it ends.
+
+    echo '[{"model": "wrn", …}]' | python -m autoaug.training.step_time
+
+Of standard input it reads a list of recipes as JSON; the last line that it prints is the JSON of `duration.StepTimes`.
+"""
+
+import dataclasses
+import json
+import sys
+import time
+
+import numpy as np
+
+from autoaug import devices, models
+from autoaug.duration import StepTimes
+from autoaug.recipes import Recipe
+from autoaug.training.step import TrainingStep, precision_scope
+
+_SECONDS = 2.0  # at least, of timed steps
+_CPU_OPERATIONS = 3e11  # of a timed step on a CPU, on which a whole batch of a published recipe takes minutes
+
+
+def measure(recipe: Recipe) -> tuple[float, int]:
+    """Seconds of a step, after a first one that compiles, and parameters of the model.
+
+    The images are random. On a CPU a part of the batch is timed where a whole one would take long, and scaled.
+    """
+    with precision_scope(recipe):
+        model = models.build_model(recipe.model, **recipe.size)
+        step = TrainingStep(model, recipe)
+    size = recipe.batch_size
+    if not devices.gpus():
+        size = min(size, max(1, int(_CPU_OPERATIONS / (3 * models.flops_per_image(model)))))
+    rng = np.random.default_rng(0)
+    images, labels = rng.standard_normal((size, 32, 32, 3), np.float32), np.arange(size) % 10
+    float(step(images, labels, 0.0, 0)[0])
+    steps, begun = 0, time.perf_counter()
+    while (passed := time.perf_counter() - begun) < _SECONDS:
+        steps += 1
+        float(step(images, labels, 0.0, steps)[0])
+    return passed / steps * recipe.batch_size / size, model.count_params()
+
+
+def main() -> None:
+    """Time the recipes of standard input."""
+    measured = [measure(Recipe(**recipe)) for recipe in json.load(sys.stdin)]
+    seconds, parameters = [seconds for seconds, _ in measured], [parameters for _, parameters in measured]
+    times = StepTimes(devices.description(), len(devices.gpus()), seconds, parameters)
+    print(json.dumps(dataclasses.asdict(times)))
+
+
+if __name__ == "__main__":
+    main()
