@@ -16,14 +16,11 @@ import contextlib
 import dataclasses
 import datetime
 import hashlib
-import importlib.metadata
 import itertools
 import json
 import os
 import pathlib
-import platform
 import re
-import subprocess
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -34,13 +31,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Shaped
 
-from autoaug import recipes
+from autoaug import provenance, recipes
 from autoaug.datasets import Dataset
-from autoaug.files import ROOT, read_json, remove_left_over, write_atomically
+from autoaug.files import read_json, remove_left_over, write_atomically
 
 _check_schema = fastjsonschema.compile(json.loads((pathlib.Path(__file__).parent / "record_schema.json").read_text()))
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
-_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "numba")
 _TEST_COLUMNS = ("total", "correct", "overlap", "clean_total", "clean_correct")
 COLUMNS = (
     *("run_id", "folder", "started", "kind", "preset", "model", "recipe", "seed"),
@@ -135,9 +131,9 @@ def start(
             "source": dataset.source,
             "sha256": dataset.sha256,
         },
-        "code": code_version(),
-        "packages": package_versions(),
-        "machine": machine() | dict(computing or {}),
+        "code": provenance.code_version(),
+        "packages": provenance.package_versions(),
+        "machine": provenance.machine() | dict(computing or {}),
         "parameters": parameters,
         "started": datetime.datetime.now(datetime.UTC).strftime(_TIME),
         "wall_seconds": 0.0,
@@ -286,52 +282,3 @@ def checkpoint_steps(folder: str | os.PathLike[str]) -> list[int]:
 def checkpoint_prefix(folder: str | os.PathLike[str], step: int) -> pathlib.Path:
     """What the paths of a checkpoint's files begin with: `step-000000390`, then `.index` and `.data-…`."""
     return pathlib.Path(folder) / f"step-{step:09d}"
-
-
-def code_version() -> dict[str, Any]:
-    """The package's version, and, run from a git checkout, its commit and whether files differ from it (else None)."""
-    if (sent := ROOT / "code_version.json").exists():  # source that `launch.stage` sent is no checkout
-        return json.loads(sent.read_text())
-    version = importlib.metadata.version("autoaug")
-    try:
-        _git("ls-files", "--error-unmatch", "autoaug/records.py")  # not the repository of somebody who installed us
-        commit = _git("rev-parse", "HEAD")
-        dirty = bool(_git("status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.CalledProcessError):
-        return {"version": version, "commit": None, "dirty": None}
-    return {"version": version, "commit": commit, "dirty": dirty}
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(ROOT), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def machine() -> dict[str, Any]:
-    """What the numbers are computed on."""
-    return {
-        "platform": platform.platform(),
-        "processor": processor(),
-        "python": platform.python_version(),
-        "cpus": os.cpu_count(),
-    }
-
-
-def processor() -> str:
-    """The processor's name, as the system gives it."""
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the installed packages that the numbers depend on."""
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions

@@ -35,8 +35,8 @@ def wrong_labels(results: Results) -> HTML:
 def _disputed(results: Results) -> tuple[pd.DataFrame, Estimate]:
     """Counts by what models dispute, for CIFAR-10 and CIFAR-10.1 v6, and the share of disputed labels of CIFAR-10."""
     counts = pd.read_csv(results.published_dir / "disputed-labels.csv")
-    asked = counts[counts["test_set"] == "cifar10"]
-    return counts, _share(int(asked["disputed"].sum()), int(asked["images"].sum()), results.confidence)
+    of_cifar10 = counts[counts["test_set"] == "cifar10"]
+    return counts, _share(int(of_cifar10["disputed"].sum()), int(of_cifar10["images"].sum()), results.confidence)
 
 
 def _share(number: int, images: int, confidence: float) -> Estimate:
@@ -47,9 +47,9 @@ def _share(number: int, images: int, confidence: float) -> Estimate:
 def _published(results: Results) -> dict[str, object]:
     """The row of CIFAR-10.1 v6 for published models: their mean gap, no main effect; its interval is over images."""
     counts, old = _disputed(results)
-    here, there = (counts[counts["test_set"] == name] for name in ("cifar10", "cifar10.1-v6"))
-    strata, other = (np.repeat(side["models_dispute"].to_numpy(int), side["images"]) for side in (here, there))
-    disputed = np.concatenate([np.arange(row.images) < row.disputed for row in rows(here)])
+    cifar10, cifar101 = (counts[counts["test_set"] == name] for name in ("cifar10", "cifar10.1-v6"))
+    strata, other = (np.repeat(side["models_dispute"].to_numpy(int), side["images"]) for side in (cifar10, cifar101))
+    disputed = np.concatenate([np.arange(row.images) < row.disputed for row in rows(cifar10)])
     rng = results.rng("wrong labels", "cifar10.1-v6")
     new = label_noise.transferred(strata, disputed, other, results.confidence, rng)
     right = published_data.read_right(results.published_dir / "cifar10.1-right.npz").right

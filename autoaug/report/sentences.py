@@ -50,12 +50,12 @@ def measured(results: Results) -> str:
     if photographs.empty:
         return "Measured here: no run on CIFAR-10 or a reproduction of it yet, only on drawn shapes."
     counts = photographs["preset"].value_counts().items()
-    kinds = ", ".join(f"{count} {preset} run{'s' * (count != 1)}" for preset, count in counts)
+    kinds = ", ".join(f"{count} {preset} {'run' if count == 1 else 'runs'}" for preset, count in counts)
     sets = ", ".join(dict.fromkeys(results.label(name) for name in photographs["train_data"]))
     own = results.means[results.means["train_data"].map(_is_photographs)]
     own = own[own["train_data"] == own["test_set"]]
     ends = dict.fromkeys(percent(accuracy) for accuracy in (own["accuracy"].min(), own["accuracy"].max()))
-    reach = f", with {' to '.join(ends)} % right on their own test sets" * bool(len(own))
+    reach = f", with {' to '.join(ends)} % right on their own test sets" if len(own) else ""
     said = f"Measured here on CIFAR-10's photographs: {kinds}, trained on {sets}{reach}."
     return " ".join([said, "No reproduction has been compared yet.", *partners.missing(results.runs)])
 

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import boto3
 import botocore.exceptions
 
-from autoaug import recipes, s3
+from autoaug import provenance, recipes, s3
 from autoaug.datasets import DATASETS
 from autoaug.files import ROOT
 from autoaug.sagemaker import instances, job, options
@@ -127,10 +127,10 @@ def _job_in_progress(training: job.Training, chosen: Options) -> str | None:
     asked_for = {"StatusEquals": "InProgress", "NameContains": training.name}
     try:
         for page in client.get_paginator("list_training_jobs").paginate(**asked_for):
-            for found in page["TrainingJobSummaries"]:
-                described = client.describe_training_job(TrainingJobName=found["TrainingJobName"])
+            for summary in page["TrainingJobSummaries"]:
+                described = client.describe_training_job(TrainingJobName=summary["TrainingJobName"])
                 if described.get("CheckpointConfig", {}).get("S3Uri") == path:
-                    return found["TrainingJobName"]
+                    return summary["TrainingJobName"]
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise LaunchError(f"Expected the right to list SageMaker's training jobs. Received: {error}") from error
     return None
@@ -138,8 +138,8 @@ def _job_in_progress(training: job.Training, chosen: Options) -> str | None:
 
 def _missing_files(name: str, path: str) -> list[str]:
     """The files of a data set that are not in its channel."""
-    there, spec = {entry["Key"] for entry in s3.listing(path)}, DATASETS[name]
-    return sorted({"manifest.json", *spec.training_files, spec.test_file} - there)
+    keys, spec = {entry["Key"] for entry in s3.listing(path)}, DATASETS[name]
+    return sorted({"manifest.json", *spec.training_files, spec.test_file} - keys)
 
 
 def _training_hash(path: str) -> str | None:
@@ -156,7 +156,7 @@ def state_at_path(training: job.Training, chosen: Options, data_hash: str | None
         LaunchError: something else is there, or another run.
     """
     path = job.checkpoint_path(training, chosen)
-    keys = [found["Key"] for found in s3.listing(path)]
+    keys = [entry["Key"] for entry in s3.listing(path)]
     record_keys = [key for key in keys if re.fullmatch(r"runs/[^/]+/record\.json", key)]
     if not keys:
         return State.NEW
@@ -166,17 +166,17 @@ def state_at_path(training: job.Training, chosen: Options, data_hash: str | None
     expected = {"recipe": json.loads(json.dumps(dataclasses.asdict(training.recipe))), "seed": training.seed}
     expected |= {"workers": training.workers, "train_data": training.train_data}
     with _expecting_fields(f"{path}/{record_keys[0]}"):
-        there = {name: record[name] for name in ("recipe", "seed", "workers", "status")}
-        there |= {"train_data": record["train_data"]["name"], "tests": set(record["tests"])}
+        received = {name: record[name] for name in ("recipe", "seed", "workers", "status")}
+        received |= {"train_data": record["train_data"]["name"], "tests": set(record["tests"])}
         if training.workers > 1:
-            expected["update"], there["update"] = training.update, record.get("update")
+            expected["update"], received["update"] = training.update, record.get("update")
         if data_hash:
-            expected["data"], there["data"] = data_hash, record["train_data"]["sha256"]
+            expected["data"], received["data"] = data_hash, record["train_data"]["sha256"]
     for name, value in expected.items():
-        if there[name] != value:
-            raise LaunchError(f"{path}: Expected {name} {value}. Received: the run of another, {there[name]}")
-    is_tested = set(job.test_sets(training, chosen)) <= there["tests"]
-    return State.FINISHED if there["status"] == "finished" and is_tested else State.BEGUN
+        if received[name] != value:
+            raise LaunchError(f"{path}: Expected {name} {value}. Received: the run of another, {received[name]}")
+    is_tested = set(job.test_sets(training, chosen)) <= received["tests"]
+    return State.FINISHED if received["status"] == "finished" and is_tested else State.BEGUN
 
 
 @contextlib.contextmanager
@@ -203,7 +203,7 @@ def submit(configuration: dict[str, Any], wait: bool = False) -> str:
         "tensorflow", region, version="2.21", py_version="py312", image_scope="training",
         instance_type=arguments["compute"]["instance_type"],
     )  # fmt: skip
-    metrics = [configs.MetricDefinition(**each) for each in arguments.pop("metric_definitions")]
+    metrics = [configs.MetricDefinition(**metric) for metric in arguments.pop("metric_definitions")]
     for name, kind in (
         ("compute", configs.Compute), ("stopping_condition", configs.StoppingCondition),
         ("output_data_config", configs.OutputDataConfig), ("checkpoint_config", configs.CheckpointConfig),
@@ -211,8 +211,8 @@ def submit(configuration: dict[str, Any], wait: bool = False) -> str:
     ):  # fmt: skip
         if name in arguments:
             arguments[name] = kind(**arguments[name])
-    arguments["input_data_config"] = [configs.InputData(**each) for each in arguments["input_data_config"]]
-    arguments["tags"] = [configs.Tag(**each) for each in arguments["tags"]] or None
+    arguments["input_data_config"] = [configs.InputData(**channel) for channel in arguments["input_data_config"]]
+    arguments["tags"] = [configs.Tag(**tag) for tag in arguments["tags"]] or None
     bucket, prefix = s3.split(configuration["output_data_config"]["s3_output_path"])
     with tempfile.TemporaryDirectory() as folder:
         stage(folder)
@@ -224,9 +224,7 @@ def submit(configuration: dict[str, Any], wait: bool = False) -> str:
 
 
 def stage(folder: str | os.PathLike[str]) -> None:
-    """Copy the source that a job runs into a folder; `code_version.json` is what `records.code_version` says of it."""
-    from autoaug import records
-
+    """Copy the source that a job runs into a folder, with its `provenance.code_version` in `code_version.json`."""
     for name in job.SOURCE:
         source, target = ROOT / name, pathlib.Path(folder) / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -234,7 +232,7 @@ def stage(folder: str | os.PathLike[str]) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    (pathlib.Path(folder) / "code_version.json").write_text(json.dumps(records.code_version()))
+    (pathlib.Path(folder) / "code_version.json").write_text(json.dumps(provenance.code_version()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -151,8 +151,8 @@ def _hours_on(instance_type: str, trainings: Sequence[job.Training], due: pd.Ser
         for training in itertools.compress(trainings, due)
         if training.recipe.batch_size % gpus == 0
     ]
-    known = [each for each in hours if each is not None]
-    return sum(known) if len(known) == due.sum() else None
+    known_hours = [estimate for estimate in hours if estimate is not None]
+    return sum(known_hours) if len(known_hours) == due.sum() else None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

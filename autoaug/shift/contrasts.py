@@ -40,6 +40,10 @@ class Cells(NamedTuple):
     bb: Any
 
 
+_SAME_IMAGES = ((0, 2), (1, 3))  # places in Cells of aa and ba, ab and bb
+_SAME_RUNS = (slice(0, 2), slice(2, 4))  # of aa and ab, ba and bb
+
+
 class Stratum(NamedTuple):
     """Families on some of the test images, which count for the share `weight` in an accuracy."""
 
@@ -101,13 +105,13 @@ def contrast_draws(
     """
     samples = []
     for families, share in strata:
-        for cells in ((0, 2), (1, 3)):  # of the same images
+        for cells in _SAME_IMAGES:
             means = [[family[cell].mean(axis=0) for cell in cells] for family in families]
             samples.append(share * np.einsum("fci,kfc->ik", means, weights[:, :, cells]))
     sides = [
         run_values([(stratum.families[family][cells], stratum.weight) for stratum in strata], weights[:, family, cells])
         for family in range(weights.shape[1])
-        for cells in (slice(0, 2), slice(2, 4))  # of the same runs
+        for cells in _SAME_RUNS
     ]
     return draws(samples, sides, rng, replicates)
 
@@ -189,7 +193,7 @@ def of_images(families: Sequence[Cells], chosen: Sides) -> list[Cells]:
     Raises:
         ValueError: `chosen` does not fit the families' images.
     """
-    images = tuple(cell.shape[1:] for cell in families[0][:2])
+    images = families[0].aa.shape[1:], families[0].ab.shape[1:]
     if (chosen.a.shape, chosen.b.shape) != images:
         raise ValueError(f"Expected a value for each image, {images}. Received: {(chosen.a.shape, chosen.b.shape)}")
     return [

@@ -165,8 +165,8 @@ def train_model(
     monitor = evaluation.Monitor(test_sets, run.dataset, run.options.evaluate_every)
     _announce(run, monitor)
     batches.load_kernel()  # now, and not while an epoch's first step waits for its batch
-    about = "" if run.recipe.xla else f": about {duration.compiling(len(run.model.weights)):.0f} s"
-    print(f"Compiling the training step{about}.", flush=True)
+    estimate = "" if run.recipe.xla else f": about {duration.compiling(len(run.model.weights)):.0f} s"
+    print(f"Compiling the training step{estimate}.", flush=True)
     progress = show(run.total, run.done, run.recipe.batch_size)
     while run.done < run.total and not signals:
         train_epoch(run, progress, saver, signals)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autoaug import records
+from autoaug import provenance
 from autoaug.files import ROOT, write_atomically
 
 
@@ -80,7 +80,9 @@ class Sheet:
     def __init__(self, topic: str) -> None:
         self._topic, self._rows = topic, {}
         units = bfloat16_units() or "none"
-        print(f"{records.processor()}, {records.machine()['cpus']} cores; units for bfloat16: {units}", flush=True)
+        print(
+            f"{provenance.processor()}, {provenance.machine()['cpus']} cores; units for bfloat16: {units}", flush=True
+        )
 
     def row(self, name: str, digits: int = 0, **figures: Spread | float) -> None:
         """Print and keep the figures of one row."""
@@ -97,9 +99,9 @@ class Sheet:
         content = {
             "topic": self._topic,
             "date": now.isoformat(timespec="seconds"),
-            "machine": records.machine() | {"bfloat16_units": bfloat16_units()},
-            "code": records.code_version(),
-            "packages": records.package_versions(),
+            "machine": provenance.machine() | {"bfloat16_units": bfloat16_units()},
+            "code": provenance.code_version(),
+            "packages": provenance.package_versions(),
             "rows": self._rows,
         }
         path = ROOT / "results" / "benchmarks" / f"{self._topic}-{now:%Y%m%dT%H%M%S}.json"
