@@ -11,7 +11,7 @@ from autoaug import datasets, recipes
 
 
 def missing(runs: pd.DataFrame) -> list[str]:
-    """For each recipe that was trained on a set of photographs and on none of its partners: how to train one of them.
+    """For each recipe that was trained on a set of photographs but on no set to compare with: how to train one.
 
     Args:
         runs: `records.collect`'s table.

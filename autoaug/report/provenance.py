@@ -1,4 +1,4 @@
-"""Where the numbers come from: tables of the runs' recipes, code and machines, and of the data, for the report."""
+"""The report's tables of provenance: recipe, code and machine of each run, and the data that they read."""
 
 import json
 from collections.abc import Iterable, Mapping
