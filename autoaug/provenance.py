@@ -14,12 +14,12 @@ _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "numba")
 
 
 def code_version() -> dict[str, Any]:
-    """The package's version, and, run from a git checkout, its commit and whether files differ from it (else None)."""
-    if (sent := ROOT / "code_version.json").exists():  # source that `launch.stage` sent is no checkout
+    """The package's version; in a git checkout also the commit, and whether files differ from it (else None)."""
+    if (sent := ROOT / "code_version.json").exists():  # the source of a job, from `launch.stage`, is no checkout
         return json.loads(sent.read_text())
     version = importlib.metadata.version("autoaug")
     try:
-        _git("ls-files", "--error-unmatch", "autoaug/provenance.py")  # not the repository of somebody who installed us
+        _git("ls-files", "--error-unmatch", "autoaug/provenance.py")  # else ROOT may lie in another repository
         commit = _git("rev-parse", "HEAD")
         dirty = bool(_git("status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.CalledProcessError):
@@ -33,7 +33,7 @@ def _git(*arguments: str) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers are computed on."""
+    """The machine that computes the numbers."""
     return {
         "platform": platform.platform(),
         "processor": processor(),
@@ -43,7 +43,7 @@ def machine() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The processor's name, as the system gives it."""
+    """The processor's name, as the system reports it."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

@@ -97,7 +97,7 @@ def test_on_several_gpus_a_run_is_on_each(timed, folder, monkeypatch):
     path = study(folder, model="wrn", epochs=[1, 2, 3])
     found = planned(path, folder)
     assert found.hours == [1, 2, 3] and found.total == 4 and found.gpus == ("0", "1")
-    assert "4.0 hours in all on 2 GPUs, one run on each." in found.text(0)
+    assert "4.0 hours in total on 2 GPUs, one run on each." in found.text(0)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
     assert planned(path, folder).gpus == ("5", "7")
 
@@ -156,7 +156,7 @@ def test_without_a_terminal_a_long_study_is_refused_with_a_sentence(timed, folde
     assert report.main(arguments) == 2
     out, err = capsys.readouterr()
     assert "To train: 1 of 1 runs, 2.0 hours in all." in out
-    assert err.startswith("Expected YES=1 (--yes) for a study of more than an hour") and len(err.splitlines()) == 1
+    assert err.startswith("Expected YES=1 (--yes), or a terminal to ask in, for a study of more than an hour") and len(err.splitlines()) == 1
     assert not (results / "runs").exists() and not (results / "report" / "notebooks").exists()
     timed(1)
     assert plan.confirm(planned(path, folder), results, yes=False)  # minutes need no question
