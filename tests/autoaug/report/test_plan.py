@@ -155,8 +155,8 @@ def test_without_a_terminal_a_long_study_is_refused_with_a_sentence(timed, folde
     arguments = ["--runs", str(path), "--results", str(results), "--data", str(folder / "data"), "--plan"]
     assert report.main(arguments) == 2
     out, err = capsys.readouterr()
-    assert "To train: 1 of 1 runs, 2.0 hours in all." in out
-    assert err.startswith("Expected YES=1 (--yes), or a terminal to ask in, for a study of more than an hour") and len(err.splitlines()) == 1
+    assert "To train: 1 of 1 runs, 2.0 hours in total." in out
+    assert err.startswith("Expected YES=1 (--yes), or a terminal to ask in") and len(err.splitlines()) == 1
     assert not (results / "runs").exists() and not (results / "report" / "notebooks").exists()
     timed(1)
     assert plan.confirm(planned(path, folder), results, yes=False)  # minutes need no question
