@@ -1,10 +1,10 @@
-"""Launches a training on SageMaker: `job` describes it, this module checks what can be checked and submits it.
+"""Launches a training on SageMaker: `job` configures the job; this module checks what it can, and submits the job.
 
     python -m autoaug.launch --model wrn --train_data cifar105 --bucket BUCKET --role ARN
 
-Further options are those of `options.Options`. Region and credentials are boto3's to find. Neither TensorFlow nor numba
-is imported, so that a small machine can launch. SageMaker's SDK (requirements-sagemaker.lock) is imported last, its
-telemetry opted out of by `sagemaker_config.json`, unless SAGEMAKER_USER_CONFIG_OVERRIDE names another file.
+For further options see `options.Options`. boto3 finds region and credentials. Neither TensorFlow nor numba is imported,
+so that a small machine can launch. SageMaker's SDK (requirements-sagemaker.lock) is imported last. Its telemetry is
+turned off by `sagemaker_config.json`, unless SAGEMAKER_USER_CONFIG_OVERRIDE names another file.
 """
 
 import argparse
@@ -38,7 +38,7 @@ _EXAMPLE = (
 
 
 def launch(training: job.Training, chosen: Options) -> str:
-    """Check and submit a job, saying what it may take; returns its name.
+    """Check and submit a job, and print its estimated hours; returns the job's name.
 
     Raises:
         LaunchError: something is not as it should be; nothing was created.
@@ -54,7 +54,7 @@ def launch(training: job.Training, chosen: Options) -> str:
 
 
 def announcement(training: job.Training, chosen: Options) -> str:
-    """What a job may take, in a line."""
+    """The estimated hours of a job, in a line."""
     hours = training.hours(chosen.instance_type)
     hosts = instances.hosts(chosen.instance_type, training.workers, training.update)
     known = f"{hours:,.1f} h, {hours * hosts:,.1f} instance-hours" if hours is not None else "unknown"
@@ -69,21 +69,21 @@ class State(enum.Enum):
     BEGUN = "begun"
     IN_TRAINING = "in training"
     FINISHED = "finished"
-    UNKNOWN = "unknown"  # nobody could be asked
+    UNKNOWN = "unknown"  # S3 or SageMaker could not be asked
 
 
 class Progress(NamedTuple):
-    """How far a run has come, and the name of the job that trains it now, if one does."""
+    """How far a run has come, and the name of the job that trains it now, if there is one."""
 
     state: State
     job: str | None = None
 
 
 def require_account(chosen: Options) -> None:
-    """Stop unless there is all that a job needs: bucket, role, region, credentials, SDK, and the right to the bucket.
+    """Stop unless everything is there that a job needs: bucket, role, region, credentials, SDK, access to the bucket.
 
     Raises:
-        LaunchError: naming everything that is missing, with the ways to give it.
+        LaunchError: the message names everything that is missing, and how to give it.
     """
     missing = chosen.missing()
     if not boto3.Session().region_name:
@@ -101,10 +101,10 @@ def require_account(chosen: Options) -> None:
 
 
 def check(training: job.Training, chosen: Options) -> Progress:
-    """Check data and checkpoint path in the bucket; returns how far the run has come.
+    """Check the data and the checkpoint path in the bucket; returns how far the run has come.
 
     Raises:
-        LaunchError: something is not as it should be.
+        LaunchError: data are missing, or the checkpoint path holds something else.
     """
     channels = job.channels(training, chosen)
     if missing := {name: files for name, path in channels.items() if (files := _missing_files(name, path))}:
@@ -122,7 +122,7 @@ def check(training: job.Training, chosen: Options) -> Progress:
 
 
 def _job_in_progress(training: job.Training, chosen: Options) -> str | None:
-    """The name of the job, of those named as this training's, that uses its checkpoint path now; None if none does."""
+    """The name of the running job that uses the training's checkpoint path; None if there is none."""
     client, path = boto3.client("sagemaker"), job.checkpoint_path(training, chosen)
     asked_for = {"StatusEquals": "InProgress", "NameContains": training.name}
     try:
@@ -143,17 +143,17 @@ def _missing_files(name: str, path: str) -> list[str]:
 
 
 def _training_hash(path: str) -> str | None:
-    """SHA-256 that the channel's manifest states of the training part; None for a set that has none."""
+    """SHA-256 of the training part, from the channel's manifest; None for a test-only set."""
     manifest = s3.read_json(f"{path}/manifest.json")
     with _expecting_fields(f"{path}/manifest.json"):
         return manifest["parts"].get("training", {}).get("sha256")
 
 
 def state_at_path(training: job.Training, chosen: Options, data_hash: str | None = None) -> State:
-    """How far a run has come, by the record at its checkpoint path; finished when it is tested on every test set.
+    """How far a run has come, by the record at its checkpoint path; finished if it was tested on every test set.
 
     Raises:
-        LaunchError: something else is there, or another run.
+        LaunchError: the checkpoint path holds something else, or another run.
     """
     path = job.checkpoint_path(training, chosen)
     keys = [entry["Key"] for entry in s3.listing(path)]
@@ -174,18 +174,18 @@ def state_at_path(training: job.Training, chosen: Options, data_hash: str | None
             expected["data"], received["data"] = data_hash, record["train_data"]["sha256"]
     for name, value in expected.items():
         if received[name] != value:
-            raise LaunchError(f"{path}: Expected {name} {value}. Received: the run of another, {received[name]}")
+            raise LaunchError(f"{path}: Expected {name} {value}. Received: a run with {received[name]}")
     is_tested = set(job.test_sets(training, chosen)) <= received["tests"]
     return State.FINISHED if received["status"] == "finished" and is_tested else State.BEGUN
 
 
 @contextlib.contextmanager
 def _expecting_fields(url: str) -> Iterator[None]:
-    """Raise a LaunchError that names the address where a file of ours lacks what is asked of it inside."""
+    """Turn the KeyError of a missing field into a LaunchError that names the file's address."""
     try:
         yield
     except (LookupError, TypeError, AttributeError) as error:
-        raise LaunchError(f"{url}: Expected a file as it was written here. Received: one without {error}") from error
+        raise LaunchError(f"{url}: Expected a file that this project wrote. Received: one without {error}") from error
 
 
 def submit(configuration: dict[str, Any], wait: bool = False) -> str:
@@ -236,16 +236,16 @@ def stage(folder: str | os.PathLike[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0, or 2 where something was not as it should be."""
+    """Returns the exit status: 0, or 2 if something was not as it should be."""
     parser = argparse.ArgumentParser(
         prog="python -m autoaug.launch", description="Launch a training on SageMaker.", epilog=_EXAMPLE
     )
     parser.add_argument("--model", "--model_name", required=True, help="long or short name of the model")
     parser.add_argument("--train_data", required=True, help="name of the data set")
-    parser.add_argument("--workers", type=int, default=1, help="how many train (default: 1)")
-    parser.add_argument("--update", default="async", help="of several workers: async or sync (default: async)")
+    parser.add_argument("--workers", type=int, default=1, help="number of workers (default: 1)")
+    parser.add_argument("--update", default="async", help="by several workers: async or sync (default: async)")
     parser.add_argument("--preset", default="paper", help="paper, small or quick (default: paper)")
-    parser.add_argument("--epochs", type=int, default=0, help="0: as the preset says (default: 0)")
+    parser.add_argument("--epochs", type=int, default=0, help="0: those of the preset (default: 0)")
     parser.add_argument("--seed", type=int, default=0, help="of all random choices (default: 0)")
     options.add_to(parser)
     given = parser.parse_args(arguments)
