@@ -169,7 +169,7 @@ def main(arguments: Sequence[str]) -> int:
     except (papermill.PapermillExecutionError, DeadKernelError, ValueError, OSError) as error:
         name, message, status = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", error), 1
         if name == "KeyboardInterrupt":
-            name, message, status = "SIGTERM", "the same job continues from its checkpoint", 128 + signal.SIGTERM
+            name, message, status = "SIGTERM", "the job continues from its checkpoint", 128 + signal.SIGTERM
         _OUTPUT.mkdir(parents=True, exist_ok=True)
         (_OUTPUT / "failure").write_text(f"{name}: {message}")
         print(error, file=sys.stderr)

@@ -1,9 +1,9 @@
-"""How far models of B lie above the line of A's models, at their own accuracy on A.
+"""How far models of B lie above the line of A's models, at the same accuracy on A.
 
-A model of A is tested on A and B after each epoch: models of many abilities, whose accuracies on B lie on a line over
-those on A, on the probit scale (Recht et al., 2019, section 4). A model of B that lies above it knows B better than
-any model of A that knows A as well. Unlike a share of the gap, this is not diluted where B is in part like A. It counts
-specialising in hard images as well, so it stands beside the statements of `verdict`, not in their place.
+A model of A is tested on A and B after each epoch. This gives models of many abilities; on the probit scale, their
+accuracies on B lie on a line over those on A (Recht et al., 2019, section 4). A model of B above this line is better on
+B than a model of A that is as good on A. Unlike a share of the gap, this measure also works if B is partly like A. It
+includes specialising in hard images, so it complements the statements of `verdict` and does not replace them.
 """
 
 from collections.abc import Sequence
@@ -24,14 +24,15 @@ def above_line(
     rng: np.random.Generator,
     replicates: int = 2_000,
 ) -> Estimate:
-    """BB minus the accuracy on B that the line gives for BA, in [−1, 1], with its interval over images and seeds.
+    """BB minus the line's accuracy on B at BA, in [−1, 1], with its interval over images and seeds.
 
-    Each run of A has a line of its own, which holds the chance in its seed. Other images would move a line as they move
-    its last point: both by the same distance on the probit scale, as is seen for models on CIFAR-10.1.
+    Each run of A has its own line, which includes the chance in its seed. It is assumed that other images would move
+    the whole line by the same distance as its last point, on the probit scale. This is observed for models on
+    CIFAR-10.1.
 
     Args:
-        curves: of runs trained on A, accuracies on A and on B of at least three different abilities.
-        family: as for `verdict.compare`; `aa` and `ab` are of the ends of the curves.
+        curves: for each run trained on A, its accuracies on A and on B at three or more different abilities.
+        family: as for `verdict.compare`; `aa` and `ab` belong to the ends of the curves.
         confidence: in (0, 1).
         rng: numpy.random.Generator.
         replicates: draws of images and seeds.
@@ -78,5 +79,5 @@ def _line(curve, images):
 
 
 def _probit(accuracies, images):
-    """Accuracies on the probit scale, half an image away from none and all."""
+    """Accuracies on the probit scale, kept half an image away from 0 and 1."""
     return scipy.special.ndtri(np.clip(accuracies, 0.5 / images, 1 - 0.5 / images))
