@@ -13,7 +13,7 @@ Row = Mapping[str, float]
 
 
 class HistoryWriter:
-    """Writes a growing history; the first writing replaces what an earlier process has left.
+    """Writes a growing history; the first write replaces the files of an earlier process.
 
     Args:
         run_dir: the run's folder.
@@ -23,7 +23,7 @@ class HistoryWriter:
         self._path, self._events, self._written = run_dir / histories.FILE, run_dir / "tensorboard", 0
 
     def write(self, history: Sequence[Row]) -> None:
-        """Write the rows that are new, unless history.csv says the same already."""
+        """Write the new rows, unless history.csv holds the same already."""
         new_rows, is_first = history[self._written :], self._written == 0
         self._written = len(history)
         content = pd.DataFrame(history).to_csv(index=False).encode()

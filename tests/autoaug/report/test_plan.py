@@ -232,5 +232,5 @@ def test_what_is_timed_is_read_from_the_last_line(monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     assert plan._timed([recipes.get("wrn")]) == said
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1, "", "no memory\n"))
-    with pytest.raises(plan.PlanError, match=r"Expected a step to be timed\. Received:\nno memory"):
+    with pytest.raises(plan.PlanError, match=r"Expected the time of a step\. Received:\nno memory"):
         plan._timed([recipes.get("wrn")])
