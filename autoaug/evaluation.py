@@ -145,6 +145,6 @@ def _trained_seconds(run_dir: pathlib.Path, record: dict[str, Any]) -> float:
     seconds = math.fsum(history.get("seconds", [math.nan]))
     if not 0 <= seconds < math.inf:
         raise records.RecordError(
-            f"{run_dir / histories.FILE}: Expected the seconds of each epoch. Received: {seconds}"
+            f"{run_dir / records.HISTORY}: Expected the seconds of each epoch. Received: {seconds}"
         )
     return seconds

@@ -10,7 +10,6 @@ import pandas as pd
 from autoaug import records
 from autoaug.files import read_text
 
-FILE = "history.csv"
 _COLUMN = re.compile(r"[A-Za-z0-9][\w:.+-]{0,299}")
 
 
@@ -22,7 +21,7 @@ def read(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
     Raises:
         records.RecordError: the file holds something else; the message names it.
     """
-    path = pathlib.Path(run_dir) / FILE
+    path = pathlib.Path(run_dir) / records.HISTORY
     try:
         names, *lines = list(csv.reader(read_text(path).splitlines(), strict=True)) or [[]]
         return _table(names, lines)

@@ -213,7 +213,7 @@ def keep(run_dir: str | os.PathLike[str], results_dir: str | os.PathLike[str]) -
     for name in record["tests"]:
         whole = read(run_dir / "predictions" / f"{name}.npz")
         write(folder / "predictions" / f"{name}.npz", whole._replace(logits=None))
-    for name in ("history.csv", "record.json"):  # the record last: a folder with one is whole
+    for name in (records.HISTORY, "record.json"):  # the record last: a folder with one is whole
         if (run_dir / name).exists():
             write_atomically(folder / name, (run_dir / name).read_bytes())
     return folder

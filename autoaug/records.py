@@ -37,6 +37,7 @@ from autoaug.datasets import Dataset
 from autoaug.files import read_json, remove_left_over, write_atomically
 
 _check_schema = fastjsonschema.compile(json.loads((pathlib.Path(__file__).parent / "record_schema.json").read_text()))
+CHECKPOINTS, HISTORY = "checkpoints", "history.csv"  # names in a run's folder
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _TEST_COLUMNS = ("total", "correct", "overlap", "clean_total", "clean_correct")
 COLUMNS = (
@@ -253,7 +254,7 @@ def unfinished(results_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
     return [
         folder
         for folder, record in _runs(results_dir)
-        if not _is_finished(record) and (checkpoint_steps(folder / "checkpoints") or (folder / "history.csv").exists())
+        if not _is_finished(record) and (checkpoint_steps(folder / CHECKPOINTS) or (folder / HISTORY).exists())
     ]
 
 

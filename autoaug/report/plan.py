@@ -183,7 +183,7 @@ def _steps_done(run: Run, train_data: str, results_dir: pathlib.Path, data_dir: 
         folder = execution.run_folder(run.parameters, datasets.load(train_data, data_dir), results_dir)
     except datasets.DatasetError:
         return 0  # the study builds it
-    return max(records.checkpoint_steps(folder / "checkpoints"), default=0)
+    return max(records.checkpoint_steps(folder / records.CHECKPOINTS), default=0)
 
 
 def _timed(left: Sequence[Recipe]) -> StepTimes:

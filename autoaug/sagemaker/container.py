@@ -119,14 +119,14 @@ def _copy_results(results: pathlib.Path, executed: pathlib.Path) -> None:
     """Record, history, predictions and notebook go to output.tar.gz; record and newest checkpoint to model.tar.gz."""
     output, model = _OUTPUT / "data", pathlib.Path(os.environ["SM_MODEL_DIR"])
     for run in (record.parent for record in results.glob("runs/*/record.json")):
-        ignored = shutil.ignore_patterns("checkpoints", ".lock")
+        ignored = shutil.ignore_patterns(records.CHECKPOINTS, ".lock")
         shutil.copytree(run, output / "runs" / run.name, ignore=ignored, dirs_exist_ok=True)
-        steps = records.checkpoint_steps(run / "checkpoints")
-        target = model / "runs" / run.name / "checkpoints"
+        steps = records.checkpoint_steps(run / records.CHECKPOINTS)
+        target = model / "runs" / run.name / records.CHECKPOINTS
         target.mkdir(parents=True, exist_ok=True)
         shutil.copy(run / "record.json", target.parent)
         if steps:
-            newest = records.checkpoint_prefix(run / "checkpoints", steps[-1])
+            newest = records.checkpoint_prefix(run / records.CHECKPOINTS, steps[-1])
             for path in newest.parent.glob(f"{newest.name}.*"):
                 shutil.copy(path, target)
     if executed.exists():

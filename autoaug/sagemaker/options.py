@@ -31,7 +31,7 @@ class Options:
         instance_type: of every host. A job must use all GPUs of an instance.
         image: URI of the training image; empty: SageMaker's TensorFlow 2.21 image for the instance type.
         volume_gb: disk of every host.
-        max_run_hours: 0: twice the estimate, at least 48 hours with the paper preset, 2 with the quick one.
+        max_run_hours: limit of the job; 0: twice the estimate, at least 48 hours with the paper preset, else 2.
         spot: auto (where more than an hour is estimated), yes or no.
         checkpoints: S3 path of the run while it trains; empty: a path for this run alone.
         output: S3 path of the results; empty: s3://BUCKET/jobs.

@@ -75,7 +75,9 @@ def compare_pairs(families: Mapping[str, Bool[np.ndarray, "runs images"]], confi
     ]
 
 
-def _compare(first, second, confidence):
+def _compare(
+    first: Bool[np.ndarray, "_ images"], second: Bool[np.ndarray, "_ images"], confidence: float
+) -> tuple[Estimate, float]:
     """Difference of mean accuracies with its interval, and the p-value that there is none."""
     away = first.mean(axis=0) - second.mean(axis=0)
     images = away.size
@@ -145,7 +147,7 @@ def hardest(correct: Bool[np.ndarray, "models images"], count: int) -> Int[np.nd
     return order[wrong[order] > 0]
 
 
-def _check_pair(first, second):
+def _check_pair(first: np.ndarray, second: np.ndarray) -> None:
     if first.dtype != bool or second.dtype != bool or first.shape != second.shape or first.ndim != 1 or not len(first):
         raise ValueError(
             "Expected first and second: bool [images] of one length, at least 1. "

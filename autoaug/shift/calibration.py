@@ -129,7 +129,7 @@ def scores(
     return Scores(*(estimate(terms[:, place].mean(), draws[:, place], confidence) for place in (0, 1)))
 
 
-def _check(logits, labels, confidence):
+def _check(logits: np.ndarray, labels: np.ndarray, confidence: float) -> None:
     require_confidence(confidence)
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
         raise ValueError(

@@ -172,8 +172,10 @@ def draws(
     return np.concatenate([drawn, -drawn])
 
 
-def _image_draws(values, rng, replicates):
-    """Draws of a sample's mean with other images, float [replicates, contrasts], and the variance of this mean."""
+def _image_draws(
+    values: Float[np.ndarray, "images contrasts"], rng: np.random.Generator, replicates: int
+) -> tuple[Float[np.ndarray, "_ contrasts"], Float[np.ndarray, " contrasts"]]:
+    """Draws of a sample's mean with other images, and the variance of this mean."""
     contrasts = values.shape[1]
     covariance = np.cov(values, rowvar=False, bias=True).reshape(contrasts, contrasts) / len(values)
     drawn = rng.multivariate_normal(np.zeros(contrasts), covariance, replicates, method="eigh")

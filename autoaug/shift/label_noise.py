@@ -144,7 +144,7 @@ def estimated(
     return estimate(1 - np.trace(estimate_joint(labels, probabilities)), np.array(draws), confidence)
 
 
-def _cleanlab():
+def _cleanlab() -> Any:
     try:
         from cleanlab import count
     except ImportError as error:

@@ -7,7 +7,7 @@ common to all models and shifts the whole line. `fit_images` includes it; `fit` 
 
 import dataclasses
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import scipy.special
@@ -177,8 +177,10 @@ def above_line(
     return [estimate(value, column, confidence) for value, column in zip(values, draws.T, strict=True)]
 
 
-def _image_draws(right, scale, rng, replicates):
-    """Accuracies [replicates, models] on resampled images; half an image away from 0 and 1, if the scale needs it.
+def _image_draws(
+    right: Bool[np.ndarray, "models images"], scale: str, rng: np.random.Generator, replicates: int
+) -> Float[np.ndarray, "_ models"]:
+    """Accuracies on resampled images; half an image away from 0 and 1, if the scale needs it.
 
     Images that the same models get right are interchangeable, so only their counts are drawn.
     """
@@ -188,7 +190,9 @@ def _image_draws(right, scale, rng, replicates):
     return accuracies.clip(margin, 1 - margin)
 
 
-def _scaled(old, new, scale):
+def _scaled(
+    old: np.ndarray, new: np.ndarray, scale: str
+) -> tuple[Float[np.ndarray, " models"], Float[np.ndarray, " models"]]:
     """The accuracies of models on the scale of the line."""
     if scale not in SCALES:
         raise ValueError(f"Expected scale, one of {', '.join(SCALES)}. Received: {scale!r}")
@@ -200,7 +204,7 @@ def _scaled(old, new, scale):
     return x, y
 
 
-def _check_images(old, new, confidence):
+def _check_images(old: np.ndarray, new: np.ndarray, confidence: float) -> None:
     require_confidence(confidence)
     if old.dtype != bool or new.dtype != bool or old.ndim != 2 or new.ndim != 2 or len(old) != len(new):
         raise ValueError(
@@ -209,7 +213,7 @@ def _check_images(old, new, confidence):
         )
 
 
-def _least_squares(x, y, weights):
+def _least_squares(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[Any, Any]:
     """Slope and intercept, each [...], from x, y and weights that broadcast to [..., models]; NaN for a single x."""
     total = weights.sum(axis=-1)
     x_mean, y_mean = (weights * x).sum(axis=-1) / total, (weights * y).sum(axis=-1) / total

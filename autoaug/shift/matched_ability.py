@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.special
 import scipy.stats
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from autoaug.shift.contrasts import Cells, Sides, draws, require_families, run_values
 from autoaug.shift.intervals import Estimate, estimate, require_confidence
@@ -71,13 +71,13 @@ def above_line(
     return estimate(value, value + draws(samples, [side_a, side_b], rng, replicates)[:, 0], confidence)
 
 
-def _line(curve, images):
+def _line(curve: Float[np.ndarray, "epochs 2"], images: Sides) -> tuple[float, float]:
     """Intercept and slope, by least squares, of a curve on the probit scale."""
     old, new = _probit(curve, np.array(images)).T
     slope = np.cov(old, new, bias=True)[0, 1] / old.var()
     return new.mean() - slope * old.mean(), slope
 
 
-def _probit(accuracies, images):
+def _probit(accuracies: Float[np.ndarray, "*shape"], images: Int[np.ndarray, "..."]) -> Float[np.ndarray, "*shape"]:
     """Accuracies on the probit scale, kept half an image away from 0 and 1."""
     return scipy.special.ndtri(np.clip(accuracies, 0.5 / images, 1 - 0.5 / images))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.stats
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from autoaug.shift.intervals import Estimate, estimate, require_confidence
 
@@ -56,5 +56,5 @@ def rank_agreement(
     return RankAgreement(_tau(correct, new.sum(axis=1)), whole, rest)
 
 
-def _tau(first, second):
+def _tau(first: Int[np.ndarray, " models"], second: Int[np.ndarray, " models"]) -> float:
     return float(scipy.stats.kendalltau(first, second).statistic)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ def comparisons(runs: pd.DataFrame) -> list[Comparison]:
     return [comparison for comparison in candidates if comparison]
 
 
-def _compare(runs, original, reproduction, preset):
+def _compare(runs: pd.DataFrame, original: str, reproduction: str, preset: str) -> Comparison | None:
     """The Comparison of two data sets, or None."""
     runs = runs[runs["test_set"].isin([original, reproduction])]
     runs = runs[runs.groupby("run_id")["test_set"].transform("nunique") == 2]
@@ -138,7 +139,7 @@ def _compare(runs, original, reproduction, preset):
     return Comparison(original, reproduction, preset, families, labels, clean)
 
 
-def _answers(family, names):
+def _answers(family: pd.DataFrame, names: Sides) -> Cells | None:
     """Cells of lists of Predictions; None if a cell is empty or a file is missing."""
     cells = []
     for trained in names:
@@ -194,7 +195,7 @@ def panel(runs: pd.DataFrame, train_data: str, test_set: str) -> Panel | None:
     return None
 
 
-def _panel(rows, runs):
+def _panel(rows: Sequence[Any], runs: Sequence[predictions.Predictions]) -> Panel:
     """The Panel of rows of the table and their Predictions."""
     clean = ~np.any([run.overlap for run in runs], axis=0)
     answers, labels = np.array([run.answers for run in runs])[:, clean], runs[0].labels[clean]

@@ -9,7 +9,7 @@ JPEG: the test says that A and B differ visibly, not that the difference matters
 import json
 import os
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.stats
@@ -110,7 +110,7 @@ def told_apart_by_class(
     }
 
 
-def _auc(rank_sum, of_a, of_b):
+def _auc(rank_sum: Any, of_a: int, of_b: int) -> Any:
     """Mann & Whitney's U of B, as a fraction of all pairs of images."""
     return (rank_sum - of_b * (of_b + 1) / 2) / (of_a * of_b)
 

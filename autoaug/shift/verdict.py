@@ -145,7 +145,7 @@ def judge(strata: Sequence[Stratum], confidence: float, rng: np.random.Generator
     )
 
 
-def _covers_more(gap, gain, losses):
+def _covers_more(gap: Estimate, gain: Estimate, losses: Sequence[Estimate]) -> bool:
     """Whether A's models lose on B, B's models are better on B than A's, and B's models lose on neither set.
 
     An interval that contains zero does not show that nothing is lost, since a wide interval always contains zero. So
@@ -154,6 +154,6 @@ def _covers_more(gap, gain, losses):
     return gap.low > 0 and gain.low > 0 and all(loss.low <= 0 and loss.high < gap.low for loss in losses)
 
 
-def _mirrored(difference):
+def _mirrored(difference: Estimate) -> Estimate:
     """The difference with its sign turned."""
     return Estimate(-difference.value, -difference.high, -difference.low)

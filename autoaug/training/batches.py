@@ -4,9 +4,10 @@ import collections
 import concurrent.futures
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Int, Int64, Shaped, UInt8
 
 from autoaug import augment
 from autoaug.augment.policies import POLICIES
@@ -84,7 +85,7 @@ class Batches:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _prepare(self, index):
+    def _prepare(self, index: int) -> tuple[Float32[np.ndarray, "part 32 32 3"], Int64[np.ndarray, " part"]]:
         (number, parts), first = self._share, index * self._batch_size
         part = slice(first + number * self._batch_size // parts, first + (number + 1) * self._batch_size // parts)
         chosen = self._order[part]
@@ -96,10 +97,14 @@ class Batches:
                            f"epoch {self._epoch}, batch {index}")  # fmt: skip
             raise
 
-    def _augment(self, images, plan):
+    def _augment(
+        self, images: UInt8[np.ndarray, "n 32 32 3"], plan: Shaped[np.ndarray, " n"]
+    ) -> Float32[np.ndarray, "n 32 32 3"]:
         return augment.augment_batch(images, plan, self._dataset.mean, self._dataset.std)
 
-    def _first_failing(self, images, plan, chosen):
+    def _first_failing(
+        self, images: UInt8[np.ndarray, "n 32 32 3"], plan: Shaped[np.ndarray, " n"], chosen: Int[np.ndarray, " n"]
+    ) -> Any:
         """Index in the training set of the first image that fails by itself; the batch's first image if none does."""
         for i in range(len(images)):
             try:

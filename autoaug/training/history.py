@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import tensorflow as tf
 
-from autoaug import histories
+from autoaug import records
 from autoaug.files import write_atomically
 
 Row = Mapping[str, float]
@@ -20,7 +20,7 @@ class HistoryWriter:
     """
 
     def __init__(self, run_dir: pathlib.Path) -> None:
-        self._path, self._events, self._written = run_dir / histories.FILE, run_dir / "tensorboard", 0
+        self._path, self._events, self._written = run_dir / records.HISTORY, run_dir / "tensorboard", 0
 
     def write(self, history: Sequence[Row]) -> None:
         """Write the new rows, unless history.csv holds the same already."""

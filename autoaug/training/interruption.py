@@ -18,7 +18,7 @@ def held_back() -> Iterator[list[signal.Signals]]:
     noted: list[signal.Signals] = []
     earlier: dict[signal.Signals, Any] = {}
 
-    def note(number, _frame):
+    def note(number: int, _frame: object) -> None:
         noted.append(signal.Signals(number))
         for other, handler in earlier.items():
             signal.signal(other, handler)

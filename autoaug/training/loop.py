@@ -92,13 +92,13 @@ class Run:
         self._history = tf.Variable("[]")  # JSON; part of the checkpoint, so that both always agree
         self._clock = tf.Variable([0.0, 0.0], dtype=tf.float64)
         self.checkpoints = RunCheckpoints(
-            options.run_dir / "checkpoints", self.schedule.steps_per_epoch, self.engine.device,
+            options.run_dir / records.CHECKPOINTS, self.schedule.steps_per_epoch, self.engine.device,
             model=self.model, history=self._history, clock=self._clock, **self.step.state,
         )  # fmt: skip
         self.done = self.checkpoints.restore()
         self.history: list[Row] = json.loads(self._history.numpy())
         self.seconds, self.waiting = self._clock.numpy().tolist()  # of this epoch's steps: all, and waiting for input
-        if not self.done and (options.run_dir / "history.csv").exists():
+        if not self.done and (options.run_dir / records.HISTORY).exists():
             raise DamagedCheckpointError(
                 f"{options.run_dir}: Expected a checkpoint, since history.csv lists trained epochs. Received: no "
                 "checkpoint in checkpoints/. Restore it from a copy; or remove the folder to train from the beginning."

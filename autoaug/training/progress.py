@@ -74,7 +74,7 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def _announce_estimate(self):
+    def _announce_estimate(self) -> None:
         self._estimate = (
             f"Estimated duration: {self._left()} for the {self._total - self._done:,} steps to come, "
             f"at {self._images_per_second():.0f} images/s on this machine."
@@ -84,13 +84,13 @@ class Progress:
         elif self._live is None:
             print(self._estimate, flush=True)
 
-    def _seconds_per_step(self):
+    def _seconds_per_step(self) -> float:
         return (time.perf_counter() - self._clock) / max(1, self._done - self._begun - 1)
 
-    def _images_per_second(self):
+    def _images_per_second(self) -> float:
         return self._batch_size / self._seconds_per_step()
 
-    def _left(self):
+    def _left(self) -> datetime.timedelta:
         return datetime.timedelta(seconds=round((self._total - self._done) * self._seconds_per_step()))
 
 

@@ -85,7 +85,7 @@ def train(
         kind, message = error or ("", f"the supervisor of the processes ended with exit status {code}")
         if kind in ERRORS and ERRORS[kind] is not ClusterError:
             raise ERRORS[kind](message)
-        steps = records.checkpoint_steps(run_dir / "checkpoints")
+        steps = records.checkpoint_steps(run_dir / records.CHECKPOINTS)
         start = f"the checkpoint of step {steps[-1]:,}" if steps else "the beginning, since there is no checkpoint yet"
         raise ClusterError(
             f"{run_dir}: {message}. The same command goes on from {start}. See cluster.log there for details."

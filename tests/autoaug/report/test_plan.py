@@ -86,7 +86,7 @@ def test_every_run_is_listed_with_its_device_and_hours(timed, tmp_path):
     lines, hours = text.splitlines(), PAPER_STEPS * 0.36 / 3600
     assert lines[0] == "CPU: no GPU seen by TensorFlow. Hours of each training, estimated from a step timed here:"
     assert lines[1].split() == ["wrn", "paper", "cifar10_12k", "seed", "0", f"{hours:.2f}", "h"]
-    assert lines[7] == f"To train: 6 of 6 runs, {6 * hours:.1f} hours in all."
+    assert lines[7] == f"To train: 6 of 6 runs, {6 * hours:.1f} hours in total."
     images, archive = (60_000 + 12_000) * 2 + 12_000 + 4_021 * 2, 170_498_071
     needed = 6 * 3 * 8 * 1_000_000 + images * 3073 + archive
     assert lines[8] == f"Disk: {needed / 1e9:.1f} GB needed, 50.0 GB free."
@@ -113,7 +113,7 @@ def test_what_is_finished_or_begun_takes_less(timed, folder, monkeypatch):
     (begun / "checkpoints" / "step-000000060.index").touch()
     found = planned(path, folder)
     assert found.hours == [0, 0.5, 2]
-    assert " finished" in found.text(0) and "To train: 2 of 3 runs, 2.5 hours in all." in found.text(0)
+    assert " finished" in found.text(0) and "To train: 2 of 3 runs, 2.5 hours in total." in found.text(0)
     monkeypatch.setattr(execution, "is_finished", lambda *_, **__: True)
     monkeypatch.setattr(plan, "_timed", lambda left: pytest.fail("nothing is left to time"))
     assert "Nothing is left to train." in planned(path, folder).text(0)
