@@ -56,7 +56,7 @@ def test_wrong_stages_are_refused(folder, content, message):
     ("run", "message"),
     [
         ({"notebok": "first"}, "Expected the keys notebook, and no others than each, notebook"),
-        ({"notebook": "first", "parametres": {}}, "each, notebook, parameters, render\..*parametres"),
+        ({"notebook": "first", "parametres": {}}, "each, notebook, parameters, render.*parametres"),
         ({"notebook": "frist"}, "one of first, second. Received: 'frist'. Did you mean first?"),
         ({"notebook": "../first"}, "Expected notebook, one of first, second"),
         ({"notebook": "first", "parameters": {"cuont": 1}}, "of count. Received: cuont. Did you mean count?"),
