@@ -63,6 +63,7 @@ class Plan:
         hours: of each, 0 for one that is finished.
         device: what they run on; empty where nothing is left to train.
         gpus: the GPUs, as CUDA_VISIBLE_DEVICES names them; a run is on one of them, without any on the CPU.
+        missing: data sets that are to be built.
         bytes_needed: of disk, for data sets, downloads and runs that are not there yet.
     """
 
@@ -70,6 +71,7 @@ class Plan:
     hours: list[float]
     device: str
     gpus: tuple[str, ...]
+    missing: tuple[str, ...]
     bytes_needed: int
 
     @property
@@ -119,10 +121,24 @@ def make(stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathlib.P
         for training in trainings
     ]
     parameters = [measured.parameters[left.index(training.recipe)] for training in trainings if training.steps]
-    needed = _CHECKPOINTS * _BYTES_PER_PARAMETER * sum(parameters) + _data_bytes(runs, data_dir)
+    missing = _missing(runs, data_dir)
+    needed = _CHECKPOINTS * _BYTES_PER_PARAMETER * sum(parameters) + _data_bytes(missing)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     names = visible.split(",") if visible else [str(number) for number in range(measured.gpus)]
-    return Plan(trainings, hours, measured.device, tuple(names[: measured.gpus]), needed)
+    return Plan(trainings, hours, measured.device, tuple(names[: measured.gpus]), missing, needed)
+
+
+def is_carried_out(plan: Plan, stages: Iterable[Stage], results_dir: pathlib.Path, page: pathlib.Path) -> bool:
+    """Whether all runs are finished, all data sets built, and the page is newer than the record of every run.
+
+    A study with notebooks other than those that build, train and render is never known to be carried out.
+    """
+    runs = [run for stage in stages for run in stage.runs]
+    if any(run.notebook.stem not in ("build_datasets", "train") and not run.render for run in runs):
+        return False
+    if plan.missing or any(training.steps for training in plan.trainings) or not page.exists():
+        return False
+    return all(path.stat().st_mtime < page.stat().st_mtime for path in results_dir.glob("runs/*/record.json"))
 
 
 def on_cpu(stages: Iterable[Stage]) -> list[Stage]:
@@ -197,11 +213,15 @@ def _timed(left: Sequence[Recipe]) -> StepTimes:
     return StepTimes(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _data_bytes(runs: Iterable[Run], data_dir: pathlib.Path) -> int:
-    """Disk for the data sets that are to be built and are not there, with their published files."""
+def _missing(runs: Iterable[Run], data_dir: pathlib.Path) -> tuple[str, ...]:
+    """The photographs that are to be built and are not there; drawn sets take neither time nor disk to speak of."""
     builds = [run.parameters["sets"] for run in runs if "sets" in run.parameters]
     names = subsets.with_inputs([name for sets in builds for name in sets if name not in datasets.EMBEDDED])
-    missing = set(names) - set(datasets.available(data_dir))
+    return tuple(set(names) - set(datasets.available(data_dir)))
+
+
+def _data_bytes(missing: Iterable[str]) -> int:
+    """Disk for data sets, with their published files."""
     needed = 0
     for name in missing:
         spec, published = datasets.DATASETS[name], sources.FILES.get(name, ())
