@@ -11,7 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
-CHOICES = ("auto", "cpu")
+from autoaug.recipes import DEVICES
+
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _NONE = "-1"
 
@@ -24,10 +25,10 @@ def select(device: str, preset: str) -> None:
         preset: of the recipe; "paper" goes to a CPU only where it is asked for.
 
     Raises:
-        ValueError: the device is none of `CHOICES`, or the published recipe would be trained on a CPU unasked.
+        ValueError: the device is none of `recipes.DEVICES`, or the published recipe would be trained on a CPU unasked.
     """
-    if device not in CHOICES:
-        raise ValueError(f"Expected device, one of {', '.join(CHOICES)}. Received: device={device!r}")
+    if device not in DEVICES:
+        raise ValueError(f"Expected device, one of {', '.join(DEVICES)}. Received: device={device!r}")
     if device == "cpu":
         os.environ[_VISIBLE] = _NONE
         tf.config.set_visible_devices([], "GPU")

@@ -20,11 +20,13 @@ import tqdm
 import yaml
 
 from autoaug import datasets, papermill_command, predictions, recipes, records
+from autoaug.duration import in_words
 from autoaug.files import ROOT
 from autoaug.studies import Run, Stage
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 TRAIN_DATA = "synthetic10"  # what train.ipynb trains on where it is not told
+_BAR = "{l_bar}{bar}| {n_fmt} of {total_fmt} notebooks, {elapsed}"  # a notebook's time says nothing of the next one's
 _PATIENCE = 30  # seconds for a process to end by itself
 _SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -58,7 +60,7 @@ def execute(
     copies.mkdir(parents=True, exist_ok=True)
     total = sum(len(stage.runs) for stage in stages)
     tasks: list[_Task] = []
-    with tqdm.tqdm(total=total, unit="notebook", smoothing=0, disable=None) as bar:
+    with tqdm.tqdm(total=total, bar_format=_BAR, disable=None) as bar:
         for stage in stages:
             of_stage = [
                 _Task(run, f"{number}/{total}", copies, folders)
@@ -167,8 +169,7 @@ def _execute_stage(tasks: Sequence[_Task], at_a_time: int, gpus: Sequence[str], 
                 durations.append(future.result())
                 bar.update()
                 left = sum(durations) / len(durations) * (len(tasks) - len(durations)) / at_a_time
-                in_words = f"{left / 60:.1f} min" if left < 7200 else f"{left / 3600:.1f} h"
-                rest = f"; about {in_words} left" if left else ""
+                rest = f"; about {in_words(left / 3600)} left" if left else ""
                 bar.write(f"{running[future].title}: {durations[-1]:.0f} s{rest}")
                 if alone and len(durations) < len(tasks):
                     bar.write(tasks[len(durations)].title)

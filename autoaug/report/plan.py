@@ -7,6 +7,7 @@ default, and waiting for input are not in them.
 import dataclasses
 import heapq
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -15,7 +16,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from autoaug import datasets, recipes, records
-from autoaug.duration import StepTimes
+from autoaug.duration import StepTimes, in_words
 from autoaug.recipes import Recipe
 from autoaug.report import execution
 from autoaug.studies import Run, Stage
@@ -91,16 +92,17 @@ class Plan:
         width = max((len(training.title) for training in self.trainings), default=0)
         left = sum(training.steps > 0 for training in self.trainings)
         lines = [
-            f"  {training.title:{width}}  {f'{hours:9,.2f} h' if training.steps else ' finished'}"
+            f"  {training.title:{width}}  {in_words(hours) if training.steps else 'finished':>10}"
             for training, hours in zip(self.trainings, self.hours, strict=True)
         ]
         if left:
-            lines.insert(0, f"{self.device}. Hours of each training, estimated from a step timed here:")
+            lines.insert(0, f"{self.device}. What each training takes, estimated from a step timed here:")
             at_a_time = f" on {len(self.gpus)} GPUs, one run on each" if len(self.gpus) > 1 else ""
-            lines.append(f"To train: {left} of {len(lines) - 1} runs, {self.total:,.1f} hours in all{at_a_time}.")
+            lines.append(f"To train: {left} of {len(lines) - 1} runs, {in_words(self.total)} in all{at_a_time}.")
         else:
             lines.append("Nothing is left to train.")
-        return "\n".join([*lines, f"Disk: {self.bytes_needed / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free."])
+        needed = math.ceil(self.bytes_needed / 1e8) / 10
+        return "\n".join([*lines, f"Disk: {needed} GB needed, {free / 1e9:.1f} GB free."])
 
 
 def make(stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathlib.Path) -> Plan:
@@ -173,9 +175,12 @@ def confirm(plan: Plan, results_dir: pathlib.Path, yes: bool) -> bool:
     if not sys.stdin.isatty():
         raise PlanError(
             f"Expected YES=1 (--yes) for a study of more than an hour, or a terminal to ask in. Received: neither, and "
-            f"{plan.total:,.1f} hours. Nothing was started"
+            f"{in_words(plan.total)}. Nothing was started"
         )
-    return input("Start? [y/N] ").strip().lower() in ("y", "yes")
+    starts = input("Start? [y/N] ").strip().lower() in ("y", "yes")
+    if not starts:
+        print("Nothing was started.")
+    return starts
 
 
 def _training(run: Run, results_dir: pathlib.Path, data_dir: pathlib.Path) -> Training:

@@ -1,7 +1,10 @@
 """What is known of SageMaker's instance types: their GPUs (AWS, "Amazon EC2 instance types", accelerated computing).
 
-Others can be used. They are taken to have one GPU, until a job finds more, and no time is estimated for them.
+Others can be used, and no time is estimated for them. Those whose names begin with g or p are taken to have one GPU,
+until a job finds more; the rest have none that TensorFlow sees.
 """
+
+import re
 
 from autoaug.sagemaker.options import LaunchError
 
@@ -25,7 +28,25 @@ def device(instance_type: str) -> str | None:
 
 def gpus(instance_type: str) -> int:
     """How many GPUs an instance type has."""
-    return _SEVERAL_GPUS.get(instance_type, 1)
+    return _SEVERAL_GPUS.get(instance_type, 1 if re.match(r"ml\.[gp]\d", instance_type) else 0)
+
+
+def check_device(instance_type: str, device: str, preset: str) -> None:
+    """Check that a training on this type gets what it asks for, as `devices.select` will check it there.
+
+    Raises:
+        LaunchError: a GPU would be paid for in vain, or the published recipe would be trained on a CPU unasked.
+    """
+    if device == "cpu" and gpus(instance_type):
+        raise LaunchError(
+            f"Expected device auto for {instance_type}, which has a GPU, or an instance without one, such as "
+            f"ml.m5.4xlarge. Received: device={device!r}"
+        )
+    if device == "auto" and preset == "paper" and not gpus(instance_type):
+        raise LaunchError(
+            f"Expected an instance with a GPU for the published recipe (preset paper), or that the CPU is asked for: "
+            f"device cpu. Received: {instance_type}, device={device!r}"
+        )
 
 
 def hosts(instance_type: str, workers: int, update: str) -> int:
@@ -34,7 +55,7 @@ def hosts(instance_type: str, workers: int, update: str) -> int:
     Raises:
         LaunchError: some of an instance's GPUs would be paid for and not used.
     """
-    if gpus(instance_type) == 1:
+    if gpus(instance_type) <= 1:
         return workers
     if (workers, update) != (gpus(instance_type), "sync"):
         raise LaunchError(

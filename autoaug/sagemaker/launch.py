@@ -248,12 +248,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--update", default="async", help="of several workers: async or sync (default: async)")
     parser.add_argument("--preset", default="paper", help="paper, small or quick (default: paper)")
     parser.add_argument("--epochs", type=int, default=0, help="0: as the preset says (default: 0)")
+    parser.add_argument("--device", default="auto", help="auto, or cpu: for an instance without GPU (default: auto)")
     parser.add_argument("--seed", type=int, default=0, help="of all random choices (default: 0)")
     options.add_to(parser)
     given = parser.parse_args(arguments)
     try:
         recipe = recipes.variant(given.model, given.preset, epochs=given.epochs)
-        training = job.Training(recipe, given.train_data, given.seed, given.workers, given.update)
+        training = job.Training(recipe, given.train_data, given.seed, given.workers, given.update, device=given.device)
         print(launch(training, options.from_arguments(given)))
     except ValueError as error:
         print(error, file=sys.stderr)

@@ -28,12 +28,13 @@ class Options:
     Args:
         bucket: name of the S3 bucket that holds data, checkpoints and results; a job needs one.
         role: ARN of the IAM role that the job assumes; a job needs one.
-        instance_type: of every host. Of one with several GPUs a job uses all, or is refused.
+        instance_type: type of every host. One with several GPUs is used whole, or refused.
         image: URI of the training image; empty: SageMaker's TensorFlow 2.21 image for the instance type.
-        volume_gb: disk of every host.
-        max_run_hours: 0: twice the estimate, at least 48 hours with the paper preset, 2 with the quick one.
-        spot: auto (where more than an hour is estimated), yes or no.
-        checkpoints: S3 path of the run in the making; empty: one that belongs to this run alone.
+        volume_gb: disk of every host, in GB.
+        max_run_hours: after so many SageMaker ends the job; 0: twice the estimate, at least 48 hours with the paper
+            preset, 2 with the others.
+        spot: whether on spot instances: auto (where more than an hour is estimated), yes or no.
+        checkpoints: S3 path of the unfinished run; empty: one that belongs to this run alone.
         output: S3 path of the results; empty: s3://BUCKET/jobs.
         test_sets: names of test sets to evaluate on, besides that of the training data; empty: its original or its
             reproductions, and the sets of its kind that are for testing only.
