@@ -5,7 +5,7 @@ A study is a list of stages, which follow each other:
     - stage: trainings
       side_by_side: true              # its runs do not depend on each other; else one after another
       runs:
-        - notebook: train             # a notebook beside the list; of notebooks/ where the list has none beside it
+        - notebook: train             # a notebook beside the list, or else in notebooks/
           parameters: {model: wrn}    # values that differ from the notebook's own
           each: {seed: [0, 1]}        # lists of values; every combination is a run
           render: true                # this notebook becomes the report's page
@@ -121,8 +121,7 @@ def _stage(stage: Any, place: str, folder: pathlib.Path) -> Stage:
 def _runs(entry: Any, place: str, folder: pathlib.Path) -> Iterator[Run]:
     """The runs of an entry: one for each combination of what `each` lists."""
     _require_keys(entry, {"notebook"}, _RUN_KEYS, place)
-    paths = list(folder.glob("*.ipynb")) or (ROOT / "notebooks").glob("*.ipynb")
-    notebooks = {path.stem: path for path in sorted(paths)}
+    notebooks = {path.stem: path for place in (ROOT / "notebooks", folder) for path in sorted(place.glob("*.ipynb"))}
     name, render = entry["notebook"], entry.get("render", False)
     if not isinstance(name, str) or name not in notebooks:
         raise StudyError(

@@ -91,7 +91,7 @@ def require_account(chosen: Options) -> None:
     if boto3.Session().get_credentials() is None:
         missing.append("credentials of AWS: a role of this machine, AWS_PROFILE, or AWS_ACCESS_KEY_ID with its secret")
     if importlib.util.find_spec("sagemaker") is None:
-        missing.append("SageMaker's SDK: pip install --requirement requirements-sagemaker.lock")
+        missing.append("SageMaker's SDK: make sagemaker")
     if missing:
         raise LaunchError("\n    ".join(["Expected what a job needs. Missing:", *missing]))
     try:

@@ -57,8 +57,8 @@ def test_wrong_stages_are_refused(folder, content, message):
     [
         ({"notebok": "first"}, "Expected the keys notebook, and of each, notebook"),
         ({"notebook": "first", "parametres": {}}, "each, notebook, parameters, render only.*parametres"),
-        ({"notebook": "frist"}, "one of first, second. Received: 'frist'. Did you mean first?"),
-        ({"notebook": "../first"}, "Expected notebook, one of first, second"),
+        ({"notebook": "frist"}, "one of .*train, first, second. Received: 'frist'. Did you mean first?"),
+        ({"notebook": "../first"}, "Expected notebook, one of .*train, first, second"),
         ({"notebook": "first", "parameters": {"cuont": 1}}, "of count. Received: cuont. Did you mean count?"),
         ({"notebook": "first", "parameters": {"results_dir": "x"}}, "Received: results_dir"),
         ({"notebook": "first", "each": {"results_dir": ["x"]}}, "Received: results_dir"),
