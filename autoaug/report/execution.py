@@ -27,6 +27,7 @@ from autoaug.studies import Run, Stage
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 TRAIN_DATA = "synthetic10"  # what train.ipynb trains on where it is not told
 _BAR = "{l_bar}{bar}| {n_fmt} of {total_fmt} notebooks, {elapsed}"  # a notebook's time says nothing of the next one's
+_NOT_IN_ID = ("device", "evaluate_every", "checkpoint_epochs", "checkpoint_minutes")  # no parts of a run's id
 _PATIENCE = 30  # seconds for a process to end by itself
 _SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -193,9 +194,9 @@ def _stop_children() -> None:
 def is_finished(parameters: dict[str, Any], results_dir: pathlib.Path, data_dir: pathlib.Path) -> bool:
     """Whether train.ipynb with these parameters has nothing left to do: its run is finished, on every test set.
 
-    With parameters other than those that name a run here, the notebook itself finds out.
+    With others than these parameters, such as several workers, the notebook itself finds out.
     """
-    if parameters.keys() - {"model", "preset", "train_data", "seed", "device", *recipes.CHANGES}:
+    if parameters.keys() - {"model", "preset", "train_data", "seed", *_NOT_IN_ID, *recipes.CHANGES}:
         return False
     try:
         dataset = datasets.load(parameters.get("train_data", TRAIN_DATA), data_dir)

@@ -186,6 +186,7 @@ def test_a_finished_run_is_passed_over_until_there_is_a_new_test_set(tmp_path):
     assert not execution.is_finished(parameters, results, data)
     predictions.write(path, answers)
     assert execution.is_finished(parameters, results, data)
+    assert execution.is_finished(parameters | {"device": "cpu", "evaluate_every": 3}, results, data)
     assert not execution.is_finished(parameters | {"seed": 4}, results, data)
     assert not execution.is_finished(parameters | {"workers": 2}, results, data)
     assert not execution.is_finished(parameters | {"train_data": "cifar10"}, results, data)
