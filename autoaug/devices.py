@@ -7,6 +7,7 @@
 """
 
 import os
+import pathlib
 from typing import Any
 
 import tensorflow as tf
@@ -60,3 +61,18 @@ def recorded() -> dict[str, Any]:
 def gpus() -> list[Any]:
     """The GPUs that TensorFlow sees; none where the CPU was asked for."""
     return tf.config.list_physical_devices("GPU") if os.environ.get(_VISIBLE) != _NONE else []
+
+
+def bfloat16_units(description: pathlib.Path = pathlib.Path("/proc/cpuinfo")) -> str:
+    """Names of this processor's units for products of bfloat16 numbers, such as "AMX"; empty where it has none.
+
+    Args:
+        description: Linux's of the processors; on other systems there is none, and so no unit is seen.
+    """
+    try:
+        lines = description.read_text().splitlines()
+    except OSError:
+        return ""
+    flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())
+    units = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16"}
+    return " and ".join(name for flag, name in units.items() if flag in flags)

@@ -21,7 +21,7 @@ from autoaug import devices, duration, evaluation, models, records
 from autoaug.datasets import Dataset, LabelledImages
 from autoaug.files import write_atomically
 from autoaug.recipes import Recipe
-from autoaug.training import batches, interruption
+from autoaug.training import batches, interruption, step_time
 from autoaug.training.history import HistoryWriter, Row
 from autoaug.training.options import RunOptions
 from autoaug.training.progress import Progress
@@ -273,5 +273,14 @@ def _announce(run: Run, monitor: evaluation.Monitor) -> None:
     print(f"{devices.description()}. Precision {run.recipe.precision}, TensorFloat-32 off, XLA {xla}.")
     images = (run.total - run.done) * run.recipe.batch_size
     print(duration.describe(3 * models.flops_per_image(run.model) * images))
+    if not run.done and _may_be_faster_in_bfloat16(run):
+        print(f"This processor has units for bfloat16 ({devices.bfloat16_units()}). Timing a step.", flush=True)
+        print(step_time.of_precisions(run.recipe))
     if 0 < monitor.every <= run.recipe.epochs:
         print(f"Epochs from one evaluation of the test sets to the next: {monitor.every}.")
+
+
+def _may_be_faster_in_bfloat16(run: Run) -> bool:
+    """Whether that is worth timing: what is timed is compiled twice, which takes a good part of a quick run."""
+    in_float32 = run.recipe.precision == "float32" and run.recipe.preset != "quick" and run.options.workers == 1
+    return in_float32 and not devices.gpus() and bool(devices.bfloat16_units())

@@ -1,11 +1,14 @@
 """What a model is trained on: chosen before any work, said, and recorded."""
 
+import dataclasses
 import os
+import re
 
 import pytest
 import tensorflow as tf
 
 from autoaug import devices, models, recipes, training
+from autoaug.training import step_time
 
 
 @pytest.fixture
@@ -54,3 +57,43 @@ def test_memory_grows_and_float32_stays_float32():
     tf.config.experimental.enable_tensor_float_32_execution(True)
     models.build_model("wrn", depth=10, widen_factor=1)
     assert devices.recorded()["tf32"] is False
+
+
+@pytest.mark.parametrize(
+    "flags, units",
+    [
+        ("fpu sse avx2", ""),
+        ("fpu avx512_bf16", "AVX-512 BF16"),
+        ("amx_bf16 amx_tile avx512_bf16", "AMX and AVX-512 BF16"),
+    ],
+)
+def test_units_for_bfloat16_are_read_from_the_processors_flags(flags, units, tmp_path):
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n\nprocessor : 1\nflags : {flags}\n")
+    assert devices.bfloat16_units(tmp_path / "cpuinfo") == units
+    assert devices.bfloat16_units(tmp_path / "none") == ""
+
+
+def test_where_a_processor_has_units_for_bfloat16_a_step_is_timed_in_both(
+    monkeypatch, tiny_recipe, tiny_dataset, tmp_path, capsys
+):
+    """Not in a quick run, in bfloat16 itself, or in a run that goes on."""
+    monkeypatch.setattr(step_time, "_SECONDS", 0.1)
+    monkeypatch.setattr(devices, "bfloat16_units", lambda: "AMX")
+    small = dataclasses.replace(tiny_recipe, preset="small", epochs=1)
+    training.train(small, tiny_dataset, tmp_path / "small")
+    said = capsys.readouterr().out
+    assert "This processor has units for bfloat16 (AMX). Timing a step.\n" in said
+    assert re.search(r"\nA step takes [\d.e-]+ s in float32 and [\d.e-]+ s in bfloat16( here\.|: -p precision)", said)
+    for recipe in (dataclasses.replace(small, preset="quick"), dataclasses.replace(small, precision="mixed_bfloat16")):
+        training.train(recipe, tiny_dataset, tmp_path / f"{recipe.preset}-{recipe.precision}")
+        assert "Timing" not in capsys.readouterr().out
+
+
+def test_the_faster_precision_is_named_with_its_parameter(monkeypatch, tiny_recipe):
+    seconds = {"float32": 0.46, "mixed_bfloat16": 0.2}
+    monkeypatch.setattr(step_time, "measure", lambda recipe: (seconds[recipe.precision], 1))
+    assert step_time.of_precisions(tiny_recipe) == (
+        "A step takes 0.46 s in float32 and 0.2 s in bfloat16: -p precision mixed_bfloat16 is 2.3 times as fast here."
+    )
+    seconds["mixed_bfloat16"] = 0.45
+    assert step_time.of_precisions(tiny_recipe) == "A step takes 0.46 s in float32 and 0.45 s in bfloat16 here."

@@ -19,7 +19,7 @@ import measuring
 import numpy as np
 import tensorflow as tf
 
-from autoaug import models, recipes
+from autoaug import devices, models, recipes
 from autoaug.models import layers
 from autoaug.training.step import TrainingStep, precision_scope
 
@@ -157,7 +157,7 @@ def families():
 
 def bfloat16():
     """The Wide-ResNet-28 in bfloat16 beside float32 and PyTorch's autocast, and the processor's own product."""
-    if not measuring.bfloat16_units():
+    if not devices.bfloat16_units():
         print("bfloat16 is left out: this processor has no units for it.")
         return
     contenders = ["ours, bfloat16", "ours", *(["PyTorch, bfloat16"] if "PyTorch" in CONTENDERS else [])]

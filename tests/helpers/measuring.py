@@ -13,22 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autoaug import records
+from autoaug import devices, records
 from autoaug.files import ROOT, write_atomically
-
-
-def bfloat16_units() -> str:
-    """Names of this processor's units for products of bfloat16 numbers, such as "AMX"; empty where it has none.
-
-    Read from /proc/cpuinfo, so empty on other systems than Linux too.
-    """
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())
-    units = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16"}
-    return " and ".join(name for flag, name in units.items() if flag in flags)
 
 
 class Spread(NamedTuple):
@@ -79,7 +65,7 @@ class Sheet:
 
     def __init__(self, topic: str) -> None:
         self._topic, self._rows = topic, {}
-        units = bfloat16_units() or "none"
+        units = devices.bfloat16_units() or "none"
         print(f"{records.processor()}, {records.machine()['cpus']} cores; units for bfloat16: {units}", flush=True)
 
     def row(self, name: str, digits: int = 0, **figures: Spread | float) -> None:
@@ -97,7 +83,7 @@ class Sheet:
         content = {
             "topic": self._topic,
             "date": now.isoformat(timespec="seconds"),
-            "machine": records.machine() | {"bfloat16_units": bfloat16_units()},
+            "machine": records.machine() | {"bfloat16_units": devices.bfloat16_units()},
             "code": records.code_version(),
             "packages": records.package_versions(),
             "rows": self._rows,
