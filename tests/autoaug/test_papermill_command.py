@@ -68,6 +68,17 @@ def test_one_notebook_is_executed_however_it_is_called(notebook, shell, tmp_path
     assert notebook.read_bytes() == before
 
 
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(closed, tmp_path):
+    proof = tmp_path / "proof"
+    notebook = write_notebook(tmp_path / f"{tmp_path.name}.ipynb", f"open({str(proof)!r}, 'w').write(str(count))")
+    done = run(notebook, f'"$@" {closed}')
+    assert done.returncode == 0, done.stderr
+    (copy,) = papermill_command.EXECUTED.glob(f"{notebook.stem}-*.ipynb")
+    copy.unlink()
+    assert proof.read_text() == "7"
+
+
 @pytest.mark.parametrize("registered", [False, True])
 def test_the_projects_kernel_is_this_environments_whoever_has_registered_the_name(registered, tmp_path, monkeypatch):
     notebook = write_notebook(tmp_path / "own.ipynb", "import sys; print(sys.prefix, count)", kernel=KERNEL)
