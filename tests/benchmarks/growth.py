@@ -1,9 +1,14 @@
-"""How the report's time and size grow with its runs: reading them, the statements, and the whole page.
+"""How cost grows with images, epochs, test sets and runs: seconds, the page's size, and the exponent of each.
 
-python tests/benchmarks/growth.py                          # ten minutes on two slow cores
-python tests/benchmarks/growth.py 1 10                     # with so many runs only
+python tests/benchmarks/growth.py                          # fifteen minutes on two slow cores
+python tests/benchmarks/growth.py images epochs            # some parts only; the others: test_sets runs
+
+An exponent of 1 is linear; it is that of the last step, from one row to the next. Hosts are not among them: here they
+would share the cores. What each host adds to a step is in the README.
 """
 
+import contextlib
+import io
 import pathlib
 import sys
 import tempfile
@@ -14,56 +19,110 @@ import numpy as np
 import report_runs
 import run_files
 
-from autoaug import datasets, models, recipes, records
+from autoaug import augment, datasets, evaluation, histories, models, recipes, records, shift
 from autoaug.files import ROOT
 from autoaug.report import build
+from autoaug.training.history import HistoryWriter
 
-SIZES = (1, 10, 100, 1_000)
-
-
-def write_runs(folder: pathlib.Path, number: int) -> None:
-    """As many quick runs, in turn on each of the drawn sets, then of each model, then of each seed."""
-    labels, models_of_runs = np.arange(2_000) % 10, list(models.MODELS)
-    for run in range(number):
-        rng, train_data = np.random.default_rng(run), datasets.EMBEDDED[run % 4]
-        chances = {name: 0.9 if name == train_data else 0.7 for name in datasets.EMBEDDED}
-        tests = {name: run_files.predictions(rng, labels, chance) for name, chance in chances.items()}
-        run_files.write(folder, train_data, tests, run // 20, recipes.get(models_of_runs[run // 4 % 5]))
+NAMES = ("cifar10_12k", *datasets.DESIGNS)
 
 
 def seconds(call):
-    """Seconds that a call takes, and what it returns."""
+    """Seconds that a call takes."""
     started = time.perf_counter()
-    result = call()
-    return time.perf_counter() - started, result
+    call()
+    return time.perf_counter() - started
+
+
+def images(number):
+    """Work on so many images."""
+    rng, mean, std = np.random.default_rng(0), np.full(3, 0.5), np.full(3, 0.25)
+    pixels = rng.integers(0, 256, (number, 32, 32, 3), dtype=np.uint8)
+    plan = augment.sample_plan(rng, number)
+    augment.augment_batch(pixels[:1], plan[:1], mean, std)  # compiles
+    predict = evaluation.Predictor(models.build_model("wrn", **recipes.get("wrn").size), mean, std)
+    predict(pixels[:1])
+    right = rng.random((4, 3, number)) < 0.8
+    return {
+        "hashing_s": seconds(lambda: datasets.content_hash(pixels, np.zeros(number, np.int64))),
+        "overlap_s": seconds(lambda: datasets.overlap(pixels, pixels)),
+        "augmenting_s": seconds(lambda: augment.augment_batch(pixels, plan, mean, std)),
+        "predicting_s": seconds(lambda: predict(pixels)),
+        "statements_s": seconds(lambda: shift.compare([shift.Cells(*right)], 0.95, rng)),
+    }
+
+
+def epochs(number):
+    """A history of so many epochs: the row that the last of them adds, and reading it."""
+    row = dict.fromkeys(("learning_rate", "loss", "cost", "accuracy", "images_per_second", "seconds"), 0.123456789)
+    rows = [{"epoch": epoch} | row for epoch in range(1, number + 1)]
+    with tempfile.TemporaryDirectory() as name:
+        writer = HistoryWriter(pathlib.Path(name))
+        writer.write(rows[:-1])
+        return {
+            "writing_s": seconds(lambda: writer.write(rows)),
+            "reading_s": seconds(lambda: histories.read(name)),
+        }
+
+
+def test_sets(number):
+    """Three runs on each of so many training sets, each with as many test sets."""
+    names = NAMES[:number]
+    with tempfile.TemporaryDirectory() as name:
+        report_runs.write_study(pathlib.Path(name), {train: dict.fromkeys(names, 0.8) for train in names})
+        return report_of(pathlib.Path(name))
+
+
+def runs(number):
+    """As many quick runs, in turn on each of the drawn sets, then of each model, then of each seed."""
+    labels, names = np.arange(2_000) % 10, datasets.EMBEDDED
+    with tempfile.TemporaryDirectory() as name:
+        for run in range(number):
+            rng, train_data = np.random.default_rng(run), names[run % 4]
+            tests = {test: run_files.predictions(rng, labels, 0.9 if test == train_data else 0.7) for test in names}
+            recipe = recipes.get(list(models.MODELS)[run // 4 % 5])
+            run_files.write(pathlib.Path(name), train_data, tests, run // 20, recipe)
+        return report_of(pathlib.Path(name))
+
+
+def report_of(folder):
+    """What the report of a folder takes: reading the records, the statements, and the whole page."""
+    study = ["--runs", str(ROOT / "notebooks" / "measured.yml"), "--results", str(folder), "--data", f"{folder}/data"]
+    figures = {
+        "reading_s": seconds(lambda: records.collect(folder)),
+        "statements_s": seconds(lambda: report_runs.load(folder).pairs),
+    }
+    with contextlib.redirect_stdout(io.StringIO()):
+        figures["page_s"] = seconds(lambda: build.main(study))
+    return figures | {"page_MB": (folder / "report" / "index.html").stat().st_size / 1e6}
+
+
+PARTS = {
+    images: (1_000, 10_000, 50_000),
+    epochs: (10, 100, 1_000, 10_000),
+    test_sets: (2, 4, 8),
+    runs: (1, 10, 100, 1_000),
+}
 
 
 def main():
-    """Print a row for each number of runs, and the exponent from each to the next."""
-    sheet, before = measuring.Sheet("growth"), {}
-    for number in map(int, sys.argv[1:] or SIZES):
-        with tempfile.TemporaryDirectory() as name:
-            folder = pathlib.Path(name)
-            write_runs(folder, number)
-            reading, _ = seconds(lambda folder=folder: records.collect(folder))
-            stating, _ = seconds(lambda folder=folder: report_runs.load(folder).pairs)
-            arguments = [
-                "--runs",
-                str(ROOT / "notebooks" / "measured.yml"),
-                "--results",
-                name,
-                "--data",
-                f"{name}/data",
-            ]
-            rendering, status = seconds(lambda arguments=arguments: build.main(arguments))
-            megabytes = (folder / "report" / "index.html").stat().st_size / 1e6
-        assert status == 0
-        figures = {"reading_s": reading, "statements_s": stating, "page_s": rendering, "page_MB": megabytes}
-        if before:
-            growth = np.log(number / before["runs"])
-            figures |= {f"exponent_{key}": float(np.log(figures[key] / before[key]) / growth) for key in list(figures)}
-        sheet.row(f"{number:,} runs", **figures)
-        before = figures | {"runs": number}
+    """Print a row for each size, with the exponent from the one before."""
+    sheet = measuring.Sheet("growth")
+    for part, sizes in PARTS.items():
+        before = {}
+        for size in sizes if part.__name__ in (sys.argv[1:] or [part.__name__]) else ():
+            figures = part(size)
+            steps = {
+                key: np.log(figures[key] / before[key]) / np.log(size / before["size"])
+                for key in before
+                if key != "size"
+            }
+            sheet.row(
+                f"{size:,} {part.__name__}",
+                **figures,
+                **{f"exponent_{key}": float(step) for key, step in steps.items()},
+            )
+            before = figures | {"size": size}
     sheet.write()
 
 
