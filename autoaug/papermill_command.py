@@ -135,8 +135,19 @@ def _completed(arguments: list[str], notebook: str, copy: pathlib.Path) -> list[
 
 
 def _say_stopped(arguments: list[str], execution: Any) -> int:
-    """Say where the notebook stopped and how it goes on; returns the exit status."""
-    print(f"{execution.stopped_at}\n    {shlex.join(['papermill', *arguments])}", file=sys.stderr)
+    """Say where the notebook stopped and how it goes on; returns the exit status.
+
+    Where `2>&1 | tee` was ended by the same Ctrl-C, the terminal itself is told, if there is one.
+    """
+    from autoaug.papermill_engine import lead_nowhere
+
+    said = f"{execution.stopped_at}\n    {shlex.join(['papermill', *arguments])}\n"
+    try:
+        sys.stderr.write(said)
+    except BrokenPipeError:
+        lead_nowhere(sys.stderr)
+        with contextlib.suppress(OSError):
+            pathlib.Path("/dev/tty").write_text(said, "utf-8")
     return 128 + (execution.signal or 2)
 
 
