@@ -15,7 +15,7 @@ _ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",  # the only one that the models have
     "TF_ENABLE_ONEDNN_OPTS": "1",  # off by default without AVX-512, and twice as fast there too
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only: no start-up chatter in notebooks
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # memory of a GPU as it is needed, so that other processes can have the rest
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # take a GPU's memory only as needed, so that other processes can use the rest
 }
 
 _SUBMODULES = (
@@ -38,7 +38,7 @@ __all__ = ["build_model", *_SUBMODULES]
 
 
 def _set_defaults() -> None:
-    """What Keras and TensorFlow read when they are imported, where the environment does not say otherwise."""
+    """Set environment variables that Keras and TensorFlow read at their import, unless the user has set them."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
@@ -48,9 +48,9 @@ _set_defaults()
 
 @contextlib.contextmanager
 def _native_chatter_held_back() -> Iterator[None]:
-    """Inside, what TensorFlow's C++ writes to standard error is kept, and shown only if the import fails.
+    """In this context, TensorFlow's C++ messages on standard error are held back, and shown only if the import fails.
 
-    It says which instructions it uses before any setting of its log is read.
+    TensorFlow writes some of them before it reads any setting of its log.
     """
     try:
         shown = os.dup(2)

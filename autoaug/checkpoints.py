@@ -1,8 +1,8 @@
 """Checkpoints of the original TensorFlow 1 code into today's models.
 
-A checkpoint is a prefix like `model.ckpt-199` with the files `.index` and `.data-…` beside it. Its names follow from
-the layers' names (see `models.layers`). What the original stored for its training only is left out: the optimizer's
-slots (`…/Momentum`), `global_step` and the `lrn_rate` variables.
+A checkpoint is a prefix like `model.ckpt-199`, which has the files `.index` and `.data-…`. The names of its variables
+follow from the layers' names (see `models.layers`). Variables that the original stored for its training only are
+ignored: the optimizer's slots (`…/Momentum`), `global_step` and the `lrn_rate` variables.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _CHECKPOINT_FILE = re.compile(r"checkpoint|[\w.-]+\.(index|data-\d{5}-of-\d{5})"
 _NAMED = re.compile(r'^\s*model_checkpoint_path:\s*"(?:[^"\n]*/)?([^"/\\\n\0]{1,200})"', re.MULTILINE)
 _LARGEST_STATE = 2**20  # bytes of the file `checkpoint`
 _LARGEST_ARCHIVE = 4 * 2**30  # bytes unpacked; the largest of the five checkpoints has 0.3·2³⁰, slots included
-# Channels that enter the dense layer of each published model: no two are alike.
+# Number of channels that enter the dense layer of each published model; all are different.
 _LAST_CHANNELS = {
     640: "wrn",
     128: "shake_shake_32",
@@ -36,7 +36,7 @@ _MOST_LISTED = 20
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that is not there, cannot be read or does not fit the model."""
+    """A checkpoint is missing, cannot be read or does not fit the model."""
 
 
 def tf1_names(model: keras.Model) -> dict[str, keras.Variable]:
@@ -52,7 +52,7 @@ def tf1_names(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
-    """Load a checkpoint of the original code into the model: every variable exactly, or an error and no change.
+    """Load a checkpoint of the original code into the model: every variable exactly, or an error without any change.
 
     Args:
         model: one of `build_model`, with the checkpoint's size and number of classes.
@@ -81,7 +81,7 @@ def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
         except CheckpointError:
             raise
         except (tf.errors.OpError, RuntimeError, LookupError, OSError, ValueError, TypeError) as error:
-            raise CheckpointError(f"Expected a whole checkpoint in {path}. Received: {error}") from error
+            raise CheckpointError(f"{path}: Expected an undamaged checkpoint. Received: {error}") from error
     for name, variable in variables.items():
         variable.assign(values[name])
 
@@ -91,7 +91,7 @@ Shapes = Mapping[str, tuple[tuple[int, ...], str]]
 
 
 def _require_fit(stored: Shapes, wanted: Shapes, path: str | os.PathLike[str]) -> None:
-    """Raise one error with all that differs."""
+    """Raise one error that lists all differences."""
     missing = [f"{name} {wanted[name]}" for name in sorted(wanted.keys() - stored.keys())]
     left_over = [f"{name} {stored[name]}" for name in sorted(stored.keys() - wanted.keys())]
     different = [
@@ -101,7 +101,7 @@ def _require_fit(stored: Shapes, wanted: Shapes, path: str | os.PathLike[str]) -
     ]
     if missing or left_over or different:
         raise CheckpointError(
-            f"Expected in {path} the variables of the model. Received others.{_hint(stored, wanted)}"
+            f"{path}: Expected the variables of the model. Received: others.{_hint(stored, wanted)}"
             + _listed("Only in the model", missing)
             + _listed("Only in the checkpoint", left_over)
             + _listed("Of another shape or type", different)
@@ -117,7 +117,7 @@ def _listed(title: str, lines: Sequence[str]) -> str:
 
 
 def _hint(stored: Shapes, wanted: Shapes) -> str:
-    """What the dense layers' shapes tell about the difference, or nothing."""
+    """A hint from the dense layers' shapes, or an empty text."""
     (have, have_classes), (want, want_classes) = (_dense_shape(shapes) for shapes in (stored, wanted))
     if have != want and have in _LAST_CHANNELS:
         return f' The checkpoint looks like one of build_model("{_LAST_CHANNELS[have]}", num_classes={have_classes}).'
@@ -127,7 +127,7 @@ def _hint(stored: Shapes, wanted: Shapes) -> str:
 
 
 def _dense_shape(variables: Shapes) -> tuple[int, int]:
-    """(channels, classes) of the dense layer; zeros where there is none."""
+    """(channels, classes) of the dense layer; zeros if there is none."""
     shapes = [shape for name, (shape, _) in variables.items() if name.endswith("FC/weights") and len(shape) == 2]
     channels, classes = shapes[0] if shapes else (0, 0)
     return channels, classes
@@ -135,7 +135,7 @@ def _dense_shape(variables: Shapes) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _open(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """The prefix of the checkpoint at a path; an archive is unpacked for as long as the context lasts."""
+    """The prefix of the checkpoint at a path; an archive stays unpacked while the context lasts."""
     if path.is_file() and path.name.endswith((".tar.gz", ".tgz")):
         with tempfile.TemporaryDirectory() as folder:
             _unpack(path, pathlib.Path(folder))
@@ -147,29 +147,29 @@ def _open(path: pathlib.Path) -> Iterator[pathlib.Path]:
         yield path
     else:
         raise CheckpointError(
-            f"Expected a checkpoint's prefix, whose file {path.name}.index exists, a folder with a checkpoint, or a "
-            f".tar.gz of one. Received: {path}"
+            f"Expected a checkpoint: its prefix (the file {path.name}.index must exist), a folder that holds it, or a "
+            f".tar.gz of it. Received: {path}"
         )
 
 
 def _newest(folder: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
-    """The prefix that the file `checkpoint` of a folder names, or the folder's only one.
+    """The prefix that the folder's file `checkpoint` names, or the folder's only prefix.
 
-    Of what that file says only the last part counts: it holds the path on the machine that wrote it.
+    Only the last part of the path in that file counts, since it is a path on the machine that wrote it.
     """
     try:
         text = read_text(folder / "checkpoint", _LARGEST_STATE)
     except FileNotFoundError:
         text = ""
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"Expected in {path} a file `checkpoint` of text. Received: {error}") from error
+        raise CheckpointError(f"{path}: Expected its file `checkpoint` to be text. Received: {error}") from error
     if (named := _NAMED.search(text)) and (folder / f"{named[1]}.index").is_file():
         return folder / named[1]
     prefixes = sorted(index.with_suffix("") for index in folder.glob("*.index") if index.is_file())
     if len(prefixes) == 1:
         return prefixes[0]
     names = ", ".join(prefix.name for prefix in prefixes) or "no .index file"
-    raise CheckpointError(f"Expected in {path} a file `checkpoint` that names a checkpoint there. Received: {names}")
+    raise CheckpointError(f"{path}: Expected its file `checkpoint` to name a checkpoint there. Received: {names}")
 
 
 def _unpack(path: pathlib.Path, folder: pathlib.Path) -> None:

@@ -1,9 +1,9 @@
-"""What a model is trained on: a GPU where TensorFlow sees one, else the CPU.
+"""The device that a model is trained on: a GPU if TensorFlow sees one, else the CPU.
 
-- Memory of a GPU is taken as it is needed (`autoaug/__init__.py`), so that other processes can have the rest.
-- TensorFloat-32 is off. It would round what float32 convolutions multiply to 10 bits of mantissa, and the recipes say
-  float32, as published; `mixed_bfloat16` and `mixed_float16` use the tensor cores where that is wanted.
-- XLA compiles the step where the recipe says so (`xla`), and nowhere else.
+- A GPU's memory is taken only as needed (`autoaug/__init__.py`), so that other processes can use the rest.
+- TensorFloat-32 is off. It would round the factors in float32 convolutions to 10 bits of mantissa, and the published
+  recipes say float32. The precisions `mixed_bfloat16` and `mixed_float16` use the tensor cores.
+- XLA compiles the step only if the recipe says so (`xla`).
 """
 
 import os
@@ -18,14 +18,14 @@ _NONE = "-1"
 
 
 def select(device: str, preset: str) -> None:
-    """Choose what this process, and those that it starts, compute on; before the first model is built.
+    """Choose the device of this process and of those that it starts. Call this before the first model is built.
 
     Args:
-        device: "auto": a GPU where TensorFlow sees one; "cpu": the CPU, for the rest of the process.
-        preset: of the recipe; "paper" goes to a CPU only where it is asked for.
+        device: "auto": a GPU if TensorFlow sees one; "cpu": the CPU, for the rest of the process.
+        preset: of the recipe; "paper" runs on a CPU only with device "cpu".
 
     Raises:
-        ValueError: the device is none of `CHOICES`, or the published recipe would be trained on a CPU unasked.
+        ValueError: the device is none of `CHOICES`, or the preset is "paper", the device "auto", and there is no GPU.
     """
     if device not in CHOICES:
         raise ValueError(f"Expected device, one of {', '.join(CHOICES)}. Received: device={device!r}")
@@ -34,18 +34,18 @@ def select(device: str, preset: str) -> None:
         tf.config.set_visible_devices([], "GPU")
     elif preset == "paper" and not gpus():
         raise ValueError(
-            "Expected a GPU for the published recipe (preset paper), or that the CPU is asked for: -p device cpu. "
-            "Received: no GPU seen by TensorFlow. Where there is an NVIDIA GPU, make setup installs TensorFlow for it."
+            "Expected a GPU for the published recipe (preset paper), or -p device cpu to train on the CPU. "
+            "Received: TensorFlow sees no GPU. If there is an NVIDIA GPU, make setup installs TensorFlow for it."
         )
 
 
 def keep_float32() -> None:
-    """Keep TensorFlow, in this process, from computing with TensorFloat-32 where float32 is asked for."""
+    """Let TensorFlow compute float32 as float32 in this process, not as TensorFloat-32."""
     tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
 def description() -> str:
-    """`GPU: NVIDIA A10`, `CPU: no GPU seen by TensorFlow` or `CPU: as asked for`."""
+    """The device in words: `GPU: NVIDIA A10`, `CPU: no GPU seen by TensorFlow` or `CPU: as asked for`."""
     if seen := gpus():
         name = tf.config.experimental.get_device_details(seen[0]).get("device_name", seen[0].name)
         return f"GPU: {name}" + (f", one of {len(seen)}" if len(seen) > 1 else "")
@@ -53,12 +53,12 @@ def description() -> str:
 
 
 def recorded() -> dict[str, Any]:
-    """What a run's record says of it."""
+    """What a run's record says about the device."""
     return {"device": description(), "tf32": tf.config.experimental.tensor_float_32_execution_enabled()}
 
 
 def gpus() -> list[Any]:
-    """The GPUs that TensorFlow sees; none where the CPU was asked for."""
+    """The GPUs that TensorFlow sees; none if the CPU was asked for."""
     return tf.config.list_physical_devices("GPU") if os.environ.get(_VISIBLE) != _NONE else []
 
 

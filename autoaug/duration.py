@@ -1,6 +1,6 @@
-"""How long it may take: a training on other hardware, and compiling a step on a processor.
+"""Estimates of time: of a training on other hardware, and of compiling a step on a processor.
 
-The first is a guess for planning, operations over a share of a published peak rate: nothing has been run on these
+The first is a guess for planning: operations divided by a share of a published peak rate. Nothing has been run on these
 devices.
 """
 
@@ -16,18 +16,18 @@ PEAK_RATES = {
     "NVIDIA H100 SXM": 67e12,
 }
 UTILISATION = 0.4  # assumed share of the peak that a training reaches
-LAUNCHING = datetime.timedelta(minutes=10)  # about what a job takes to begin: a host, its image, the packages
+LAUNCHING = datetime.timedelta(minutes=10)  # about the time until a job begins: a host, its image, the packages
 
 
 @dataclasses.dataclass(frozen=True)
 class StepTimes:
-    """What `training.step_time` measures of recipes on this machine.
+    """Times of training steps on this machine, as `training.step_time` measures them.
 
     Args:
-        device: as `devices.description` says it; empty where nothing was timed.
-        gpus: how many TensorFlow sees.
-        seconds: of a step of each recipe's batch, in the recipes' order.
-        parameters: of each recipe's model.
+        device: from `devices.description`; empty if nothing was timed.
+        gpus: how many GPUs TensorFlow sees.
+        seconds: of one step with each recipe's batch, in the recipes' order.
+        parameters: number of parameters of each recipe's model.
     """
 
     device: str = ""
@@ -44,7 +44,7 @@ def durations(flops: float) -> dict[str, datetime.timedelta]:
 
 
 def describe(flops: float) -> str:
-    """The operations and the estimates in a line; without estimates that are shorter than launching a job."""
+    """The operations and the estimates in a line; estimates shorter than the start of a job are left out."""
     operations, estimates = f"To compute: {flops:.3g} floating-point operations.", durations(flops)
     if max(estimates.values()) < LAUNCHING:
         return operations
@@ -56,9 +56,9 @@ def describe(flops: float) -> str:
 
 
 COMPILING = 0.027
-"""Seconds of a core for each variable of a model. Measured, without XLA, from 37 variables (1.5 s) to 1,721 (49 s)."""
+"""Seconds on one core for each variable of a model, measured without XLA: 37 variables took 1.5 s, 1,721 took 49 s."""
 
 
 def compiling(variables: int) -> float:
-    """Seconds, to one digit, that compiling the training step of a model with so many variables may take."""
+    """Estimated seconds, to one digit, to compile the training step of a model with so many variables."""
     return float(f"{max(1, COMPILING * variables):.1g}")

@@ -17,14 +17,14 @@ from autoaug import augment, datasets, histories, predictions, records
 from autoaug.datasets import Dataset, LabelledImages
 
 _BATCH_SIZE = 250
-_AFFORDABLE_SHARE = 0.05  # of a training's operations, for evaluating the test sets meanwhile
+_AFFORDABLE_SHARE = 0.05  # of a training's operations, for evaluating the test sets while it trains
 _PASSES_PER_STEP = 3  # a training step costs three forward passes, see `models.flops_per_image`
 
 Predict = Callable[[UInt8[np.ndarray, "n 32 32 3"]], Float32[np.ndarray, "n classes"]]
 
 
 class Predictor:
-    """Evaluation-mode logits of a model, compiled once for all the images that it is called with.
+    """Logits of a model in evaluation mode, compiled once.
 
     Args:
         model: from normalised images to logits.
@@ -42,30 +42,30 @@ class Predictor:
 
 
 def accuracy(predict: Predict, images: UInt8[np.ndarray, "n 32 32 3"], labels: Int[np.ndarray, " n"]) -> float:
-    """The fraction of images whose largest logit is their label's; at least one image."""
+    """The fraction of images whose largest logit is that of their label; at least one image."""
     return float(np.mean(predict(images).argmax(1) == labels))
 
 
 def affordable_interval(test_size: int, train_size: int) -> int:
-    """Epochs from one evaluation of the test sets to the next that add about 5 % to a training's operations.
+    """Epochs from one evaluation of the test sets to the next, so that evaluation adds about 5 % to the operations.
 
     Args:
-        test_size: images of all test sets.
-        train_size: images of the training set.
+        test_size: number of images of all test sets.
+        train_size: number of images of the training set.
     """
     return max(1, math.ceil(test_size / (_PASSES_PER_STEP * train_size * _AFFORDABLE_SHARE)))
 
 
 class Monitor:
-    """Accuracies on test sets while a model trains, without the images that are among the training images.
+    """Accuracies on test sets while a model trains, without the test images that are among the training images.
 
     Args:
-        test_sets: those that fit; one that has no image left plays no part.
-        dataset: whose training part the model trains on.
+        test_sets: test sets of the same classes; one without remaining images is ignored.
+        dataset: the model trains on its training part.
         every: evaluate after so many epochs; 0: never; −1: `affordable_interval`.
 
     Attributes:
-        every: epochs from one evaluation to the next, 0 where there is none.
+        every: epochs from one evaluation to the next; 0: never.
     """
 
     def __init__(self, test_sets: Sequence[LabelledImages], dataset: Dataset, every: int = -1) -> None:
@@ -80,16 +80,16 @@ class Monitor:
         self.every = interval if self._parts else 0
 
     def accuracies(self, predict: Predict, epoch: int) -> dict[str, float]:
-        """`test_accuracy:<test set>` → fraction, after an epoch, counted from 1; empty where none is due."""
+        """`test_accuracy:<test set>` → fraction, after an epoch counted from 1; empty if no evaluation is due."""
         if not self.every or epoch % self.every:
             return {}
         return {f"test_accuracy:{name}": accuracy(predict, images, labels) for name, images, labels in self._parts}
 
 
 def load_test_sets(dataset: Dataset, data_dir: str | os.PathLike[str]) -> list[LabelledImages]:
-    """The test sets that fit a training set: every one of its family under `data_dir`.
+    """All test sets under `data_dir` of the same family as a training set.
 
-    Loaded before training, so that a damaged file is found before the work and not after it.
+    Load them before the training, so that a damaged file is found before the long work.
     """
     names = datasets.available(data_dir, family=datasets.DATASETS[dataset.name].family)
     return [datasets.load_test(name, data_dir) for name in names]
@@ -100,14 +100,13 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Evaluate a trained model and finish its run's record.
 
-    A test set that was evaluated already, with the same pixels and labels, is evaluated again only where its
-    predictions are missing, damaged or not those of the record. They go to `run_dir/predictions/<test set>.npz`, in the
-    whole form of `predictions`.
+    Predictions go to `run_dir/predictions/<test set>.npz`, in the whole form of `predictions`. A test set with the same
+    pixels and labels is not evaluated again, unless its predictions are missing, damaged or unlike the record.
 
     Args:
         model: the trained model.
-        dataset: that it was trained on, whose statistics normalise every test set.
-        run_dir: the run's folder, with the record that training began.
+        dataset: the data set that it was trained on; its statistics normalise every test set.
+        run_dir: the run's folder, with the record that was begun by the training.
         test_sets: from `load_test_sets`.
 
     Returns:
@@ -135,7 +134,7 @@ def evaluate_run(
 
 
 def _trained_seconds(run_dir: pathlib.Path, record: dict[str, Any]) -> float:
-    """Seconds that the training took, which an imported model has not had."""
+    """Seconds that the training took; 0 for an imported model."""
     if record["kind"] == "imported":
         return 0.0
     history, epochs = histories.read(run_dir), record["recipe"]["epochs"]
@@ -146,6 +145,6 @@ def _trained_seconds(run_dir: pathlib.Path, record: dict[str, Any]) -> float:
     seconds = math.fsum(history.get("seconds", [math.nan]))
     if not 0 <= seconds < math.inf:
         raise records.RecordError(
-            f"{run_dir / histories.FILE}: Expected the seconds of each epoch. Received: {seconds}"
+            f"{run_dir / records.HISTORY}: Expected the seconds of each epoch. Received: {seconds}"
         )
     return seconds

@@ -45,14 +45,14 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def temporary_suffix() -> str:
-    """How the names of this process's temporary files and folders end, for `remove_left_over`."""
+    """The end of the names of this process's temporary files and folders, for `remove_left_over`."""
     return f"{os.getpid()}.tmp"
 
 
 def remove_left_over(folder: str | os.PathLike[str], names: str = ".*") -> None:
-    """Remove temporary files and folders that processes which were killed have left in a folder, or one level below.
+    """Remove temporary files and folders that killed processes have left in a folder, or one level below.
 
-    Those of processes that are alive stay.
+    Those of living processes stay.
 
     Args:
         folder: need not exist.
@@ -68,8 +68,8 @@ def require_regular(path: str | os.PathLike[str], most_bytes: int) -> None:
     """Raise ValueError unless the path leads to a regular file of at most so many bytes: no device, pipe or folder.
 
     Raises:
-        ValueError: what it leads to instead.
-        OSError: there is no such file, or it is out of reach.
+        ValueError: the path leads to something else; the message says what.
+        OSError: there is no such file, or it cannot be reached.
     """
     status = pathlib.Path(path).stat()
     if not stat.S_ISREG(status.st_mode):
@@ -100,7 +100,7 @@ def read_json(path: str | os.PathLike[str], most_bytes: int = 2**24) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """The value of a text in strict JSON: no NaN, no Infinity, every number a finite one.
+    """The value of a text in strict JSON: no NaN, no Infinity, only finite numbers.
 
     Raises:
         ValueError: it is something else, or is nested too deeply.
@@ -131,20 +131,20 @@ def unpack(
     take: Callable[[pathlib.PurePosixPath], bool],
     most_bytes: int,
 ) -> set[str]:
-    """Unpack files of a .tar or .tar.gz archive into a folder, once the whole archive has been looked at.
+    """Unpack files of a .tar or .tar.gz archive into a folder, after a check of the whole archive.
 
     Args:
         archive: its path.
         folder: where the files go, under their names in the archive.
-        take: whether a file of that name is wanted; others stay in the archive.
-        most_bytes: that the archive may take unpacked, with what stays in it.
+        take: whether to unpack the file of a name.
+        most_bytes: largest size of the whole archive unpacked, including the files that are not taken.
 
     Returns:
         The names of the unpacked files.
 
     Raises:
-        ArchiveError: the archive is damaged or cut short, is larger than `most_bytes`, holds a file twice, or has a
-            member that is neither a plain file nor a folder, or that lies outside of its folder.
+        ArchiveError: the archive is damaged or cut short, is larger than `most_bytes`, or holds a file twice; or a
+            member of it is neither a plain file nor a folder, or leads outside of the archive.
     """
     try:
         require_regular(archive, most_bytes)

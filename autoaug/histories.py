@@ -10,19 +10,18 @@ import pandas as pd
 from autoaug import records
 from autoaug.files import read_text
 
-FILE = "history.csv"
 _COLUMN = re.compile(r"[A-Za-z0-9][\w:.+-]{0,299}")
 
 
 def read(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """The history of a run: a row for each epoch, from 1 on; columns of floats, NaN for no value; accuracies in [0, 1].
+    """The history of a run: a row for each epoch from 1 on, floats, NaN for no value, accuracies in [0, 1].
 
-    Without the file there are no rows and no columns.
+    If there is no file, the table is empty.
 
     Raises:
         records.RecordError: the file holds something else; the message names it.
     """
-    path = pathlib.Path(run_dir) / FILE
+    path = pathlib.Path(run_dir) / records.HISTORY
     try:
         names, *lines = list(csv.reader(read_text(path).splitlines(), strict=True)) or [[]]
         return _table(names, lines)
@@ -33,7 +32,7 @@ def read(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def _table(names: list[str], lines: list[list[str]]) -> pd.DataFrame:
-    """The rows as numbers; ValueError where they are none of a history."""
+    """The rows as numbers; ValueError if they are not those of a history."""
     if "epoch" not in names or len(set(names)) < len(names) or not all(map(_COLUMN.fullmatch, names)):
         raise ValueError(f"the columns {', '.join(names)[:200]!r}")
     columns = list(zip(*lines, strict=True)) or [()] * len(names)

@@ -1,7 +1,7 @@
-"""What is known of each image of a test set apart from its label: where it comes from, and how hard it is for others.
+"""What is known of each image of a test set besides its label: where it comes from, and how hard it is.
 
-`known_images/<test set>.json` in a folder of results, written by `data_prep` and read by the report, so that a report
-can be made where the data sets are not at hand.
+`data_prep` writes `known_images/<test set>.json` in a folder of results, and the report reads it. So a report can be
+made without the data sets.
 """
 
 import json
@@ -19,14 +19,14 @@ _MOST_IMAGES = 1_000_000
 
 
 class KnownImages(NamedTuple):
-    """What is known of the images of one version of a test set, in their order.
+    """What is known of the images of one version of a test set, in the order of the images.
 
     Args:
         test_sha256: `datasets.content_hash` of the test set.
-        new: whether each image comes from another source than A's, or has another look; None where it is not known.
-        difficulty: of each image, by models that saw neither it nor the label, from −1 (easy) to 1, as minus their
-            margin; None where it is not known.
-        disputed: how many labels most people would not give; None where nobody was asked.
+        new: whether each image comes from another source than A's images, or has another look; None if unknown.
+        difficulty: of each image, from −1 (easy) to 1: minus the margin of models that were not trained on the image;
+            None if unknown.
+        disputed: how many labels most people would not give; None if nobody was asked.
     """
 
     test_sha256: str
@@ -49,7 +49,7 @@ def write(folder: str | os.PathLike[str], test_set: str, known: KnownImages) -> 
 
 
 def read(folder: str | os.PathLike[str], test_set: str) -> KnownImages | None:
-    """What is known of a test set's images, None where there is no file.
+    """What is known of a test set's images; None if there is no file.
 
     Raises:
         RecordError: the file holds something else; the message names it.
@@ -68,7 +68,7 @@ def _path(folder: str | os.PathLike[str], test_set: str) -> pathlib.Path:
 
 
 def _interpret(content: dict) -> KnownImages:
-    """The content of a file; ValueError where it is not what it should be."""
+    """The content of a file; ValueError if it is not as it should be."""
     sha256, new, difficulty, disputed = (content[name] for name in ("test_sha256", "new", "difficulty", "disputed"))
     given = [values for values in (new, difficulty) if values is not None]
     if not isinstance(sha256, str) or any(not isinstance(values, list) for values in given):

@@ -1,4 +1,4 @@
-"""What notebooks share: their parameters checked, where paths begin, errors in a line, the table of a run's tests."""
+"""Functions that all notebooks share: check the parameters, set the folder, show short errors and test tables."""
 
 import ast
 import html
@@ -21,14 +21,14 @@ _LINE = 120  # characters in a line of a table printed as text; pandas breaks wi
 
 
 class ParameterError(ValueError):
-    """A notebook was given a parameter it does not know, or a value that it cannot be given."""
+    """A notebook was given an unknown parameter, or a value of the wrong type."""
 
 
 def start() -> None:
-    """Check the notebook's parameters; opened by hand, move from notebooks/ to the repository's root.
+    """Check the notebook's parameters; in Jupyter, change from notebooks/ to the repository's root.
 
-    So `data_dir="data"` means the same folder in Jupyter and with papermill. From now on, an error of the project's own
-    is shown by its message, with the traceback folded away above it.
+    So `data_dir="data"` means the same folder in Jupyter and with papermill. From now on, the project's own errors are
+    shown by their message, without the traceback.
 
     Raises:
         ParameterError: as for `check_parameters`.
@@ -44,14 +44,14 @@ def start() -> None:
 def check_parameters(namespace: Mapping[str, Any]) -> None:
     """Stop unless every parameter passed to the notebook is known and of its annotated type.
 
-    The notebook's parameters are the annotated names of its `parameters` cell (`epochs: int = 10`); papermill
-    writes what was passed into a cell of its own right after it, which begins with `# Parameters`.
+    The notebook's parameters are the annotated names of its `parameters` cell (`epochs: int = 10`). Papermill writes
+    the values that were passed into a new cell right after it, which begins with `# Parameters`.
 
     Args:
         namespace: the notebook's names, with IPython's `In`, the sources of the cells run so far.
 
     Raises:
-        ParameterError: naming the parameter, what was expected and what was received.
+        ParameterError: the message names the parameter, what was expected and what was received.
     """
     annotations = namespace.get("__annotations__", {})
     for name in _passed_names(namespace.get("In", [])):
@@ -70,9 +70,9 @@ def check_parameters(namespace: Mapping[str, Any]) -> None:
 
 
 def accuracies(record: Mapping[str, Any]) -> pd.DataFrame:
-    """The tests of a run's record, as text to read: a row for each test set, accuracies with exact 95 % intervals.
+    """The tests of a run's record as text: a row for each test set, accuracies with exact 95 % intervals.
 
-    Of a test set whose images are all among the training images, the table says so.
+    If all images of a test set are among the training images, the table says so.
     """
     rows = {}
     for name, test in record["tests"].items():
@@ -94,7 +94,7 @@ def accuracies(record: Mapping[str, Any]) -> pd.DataFrame:
 def _show_error(
     shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType | None, tb_offset: Any = None
 ) -> None:
-    """Show an error of the project's own by its message; any other as IPython does."""
+    """Show the project's own errors by their message, and all others as IPython does."""
     if _is_own(error):
         text = html.escape("".join(traceback.format_exception(kind, error, trace)))
         display({"text/html": f"<details><summary>Traceback</summary><pre>{text}</pre></details>"}, raw=True)
@@ -104,20 +104,20 @@ def _show_error(
 
 
 def _is_own(error: BaseException) -> bool:
-    """Whether an error says to the user what to do, so that the place in our code is of no interest."""
+    """Whether the error's message tells the user what to do, so that no traceback is needed."""
     ours = type(error).__module__.split(".")[0] in ("autoaug", "data_prep")
     return ours or isinstance(error, OSError | FloatingPointError | KeyboardInterrupt) or "Expected " in str(error)
 
 
 def _require_writable(name: str, folder: pathlib.Path) -> None:
-    """Stop unless files can be written below a folder, which need not exist yet."""
+    """Stop unless files can be written below a folder; it need not exist yet."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise ParameterError(f"Expected {name}, a folder that you may write to. Received: {folder} ({existing})")
 
 
 def _passed_names(cells: list[str]) -> list[str]:
-    """Names assigned in the newest cell that papermill wrote; none where the notebook is run by hand."""
+    """Names assigned in the newest cell that papermill wrote; none if the notebook is run by hand."""
     for source in reversed(cells):
         if source.startswith("# Parameters\n"):
             assigned = [node.targets[0] for node in ast.parse(source).body if isinstance(node, ast.Assign)]
@@ -126,7 +126,7 @@ def _passed_names(cells: list[str]) -> list[str]:
 
 
 def _is_a(value: object, annotation: type) -> bool:
-    """Whether the value is of the type; an int passes as a float, a bool as nothing else."""
+    """Whether the value is of the type; an int counts as a float, a bool only as a bool."""
     if isinstance(value, bool):
         return annotation is bool
     return isinstance(value, annotation) or (annotation is float and isinstance(value, int))

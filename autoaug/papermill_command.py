@@ -1,11 +1,11 @@
-"""The command `papermill` of this project's environment: papermill's own, for which one notebook is enough.
+"""The command `papermill` of this project's environment: like papermill's own, but one notebook's name is enough.
 
     papermill notebooks/train.ipynb -p model wrn
 
-papermill itself asks for the name of the executed copy in a terminal, writes the copy to standard output elsewhere, and
-takes what is piped in for the notebook. Here, a call that names exactly one notebook leaves the executed copy in
+Papermill itself asks for the name of the executed copy in a terminal. Elsewhere it writes the copy to standard output,
+and takes its standard input for the notebook. Here, a call with exactly one notebook writes the executed copy to
 `results/notebooks/<name>-<date>-<time>.ipynb`, runs the project's notebooks in the repository's root, and shows what
-the notebook prints. The arguments of every other call go to papermill as they are; `python -m papermill` is papermill.
+the notebook prints. All other calls go to papermill unchanged; `python -m papermill` is papermill itself.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from autoaug.recipes import did_you_mean
 
 EXECUTED = ROOT / "results" / "notebooks"
 _GRAMMAR = "rfc3987_syntax"
-"""A package with which jsonschema, if it is there, can check addresses; importing it takes longer than papermill."""
+"""A package that jsonschema uses to check addresses, if it is installed; its import takes longer than papermill's."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status: papermill's; 1 where the notebook failed, 130 or 143 where a signal ended it.
     """
     _open_standard_streams()  # papermill looks at standard input when it is imported
-    sys.modules.setdefault(_GRAMMAR, None)  # type: ignore[arg-type]  # an import of it fails, which is expected there
+    sys.modules.setdefault(_GRAMMAR, None)  # type: ignore[arg-type]  # its import fails; jsonschema can do without
     import click
     from papermill import cli
     from papermill.exceptions import PapermillExecutionError
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _open_standard_streams() -> None:
-    """Let standard streams that were closed lead nowhere; else the next file that is opened would be one of them."""
+    """Open closed standard streams on the null device; else the next file to be opened would become one of them."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -79,7 +79,7 @@ def _open_standard_streams() -> None:
 
 
 def _only_notebook(arguments: list[str]) -> str | None:
-    """The notebook that a call is to execute, if it names one notebook and no executed copy.
+    """The notebook of a call that names one notebook and no executed copy; else None.
 
     Raises:
         click.ClickException: there is no such file.
@@ -106,7 +106,7 @@ def _only_notebook(arguments: list[str]) -> str | None:
 
 @contextlib.contextmanager
 def _reserved(notebook: str | None) -> Iterator[pathlib.Path | None]:
-    """A new file for the executed copy, removed if nothing is written to it; None without a notebook."""
+    """A new file for the executed copy; removed if nothing is written to it. None without a notebook."""
     if notebook is None:
         yield None
         return
@@ -127,7 +127,7 @@ def _reserved(notebook: str | None) -> Iterator[pathlib.Path | None]:
 
 
 def _completed(arguments: list[str], notebook: str, copy: pathlib.Path) -> list[str]:
-    """The arguments for papermill; an option that the user gives too comes later, and stands."""
+    """The arguments for papermill; the user's options come last, so they win."""
     ours = ["--engine", "shown", "--no-progress-bar", "--log-level", "ERROR"]
     if pathlib.Path(notebook).resolve().is_relative_to(ROOT):
         ours += ["--cwd", str(ROOT)]
@@ -135,9 +135,9 @@ def _completed(arguments: list[str], notebook: str, copy: pathlib.Path) -> list[
 
 
 def _say_stopped(arguments: list[str], execution: Any) -> int:
-    """Say where the notebook stopped and how it goes on; returns the exit status.
+    """Say where the notebook stopped and how to continue it; returns the exit status.
 
-    Where `2>&1 | tee` was ended by the same Ctrl-C, the terminal itself is told, if there is one.
+    If standard error leads to `tee`, which the same Ctrl-C has ended, the message goes straight to the terminal.
     """
     from autoaug.papermill_engine import lead_nowhere
 

@@ -1,4 +1,4 @@
-"""How notebooks are executed: by this environment's Python, behind sockets in a private folder, signals handed on."""
+"""How notebooks are executed: by this environment's Python, with sockets in a private folder, passing on signals."""
 
 import asyncio
 import contextlib
@@ -22,20 +22,20 @@ KERNEL = "autoaug"
 
 _OWN_KERNELS = (KERNEL, "python3")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_QUIET = [  # else a kernel that is ended in the middle of a message may show a traceback of its own after the error
+_QUIET = [  # else a kernel that ends in the middle of a message may print its own traceback after the error
     "--IPKernelApp.log_level=CRITICAL",
     "--IPKernelApp.exec_lines=__import__('logging').getLogger('tornado').setLevel('CRITICAL')",
 ]
-_PATIENCE = 20.0  # seconds; a kernel that needs more than half of them to end is killed, and leaves files in /tmp
+_PATIENCE = 20.0  # seconds; a kernel that takes more than half of this to end is killed, and leaves files in /tmp
 _WITHOUT_TEXT = ("image/png", "application/vnd.jupyter.widget-view+json")
 
 
 class Execution:
-    """What happens to the notebook while it is executed.
+    """The state of a notebook's execution.
 
     Attributes:
-        signal: number of the first signal that came; None before.
-        stopped_at: what the notebook says about where it stopped.
+        signal: number of the first signal received; None before.
+        stopped_at: where the notebook says that it stopped.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Execution:
 
     @contextlib.contextmanager
     def cell(self, kernel: int) -> Iterator[None]:
-        """While a cell runs, a signal interrupts it, so that it may write a checkpoint; a second signal ends it.
+        """While a cell runs, a signal interrupts it, so that it can write a checkpoint; a second signal ends it.
 
         Args:
             kernel: process group of the kernel.
@@ -67,7 +67,7 @@ class Execution:
 
 @contextlib.contextmanager
 def registered() -> Iterator[Execution]:
-    """Inside, papermill executes notebooks by this module, and its engine "shown" shows what they print."""
+    """In this context, papermill executes notebooks by this module; its engine "shown" shows what they print."""
     execution = Execution()
     for name, shown in ((None, False), ("shown", True)):
         papermill_engines.register(name, type("Engine", (_Engine,), {"execution": execution, "shown": shown}))
@@ -80,7 +80,7 @@ def registered() -> Iterator[Execution]:
 
 
 def lead_nowhere(stream: IO[str]) -> None:
-    """Let a stream that nobody reads any longer lead nowhere, so that the next output and the exit do not fail."""
+    """Redirect a stream that has lost its reader to nowhere, so that later output and the exit do not fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
@@ -121,7 +121,7 @@ class _Engine(Engine):
 
 
 class _ThisEnvironment(KernelSpecManager):
-    """Knows one kernel: the Python that this process runs in."""
+    """Knows one kernel: the Python of this process."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         return KernelSpec(**ipykernel.kernelspec.get_kernel_dict())
@@ -133,9 +133,9 @@ class _Client(PapermillNotebookClient):
     folder: pathlib.Path
 
     def create_kernel_manager(self) -> Any:
-        """A manager whose kernel listens to sockets in a folder that only this user can open, not over TCP.
+        """A manager whose kernel listens on sockets in a folder that only this user can open, not over TCP.
 
-        The kernel is of this environment, whichever checkout has registered the name last.
+        The kernel is always that of this environment, even if another checkout has registered the name.
         """
         manager = super().create_kernel_manager()
         if manager.kernel_name in _OWN_KERNELS:
@@ -145,7 +145,7 @@ class _Client(PapermillNotebookClient):
         return manager
 
     async def async_start_new_kernel(self, **options: Any) -> None:
-        """Put our handlers in the place of those that nbclient has just set: its own would kill a slow kernel."""
+        """Replace the handlers that nbclient has just set, which would kill a slow kernel, by ours."""
         for number in _SIGNALS:
             asyncio.get_running_loop().remove_signal_handler(number)
             signal.signal(number, self.execution.on_signal)
@@ -156,7 +156,7 @@ class _Client(PapermillNotebookClient):
             return super().execute_cell(cell, cell_index, **options)
 
     def log_output_message(self, output: NotebookNode) -> None:
-        """Show an output as it comes: text that is printed, and tables as text; pictures are for the executed copy."""
+        """Show an output as it comes: printed text, and tables as text. Pictures are only in the executed copy."""
         if output.output_type == "stream" and output.text.startswith("Stopped after step"):
             self.execution.stopped_at = output.text.splitlines()[0]
         text = output.get("data", {}).get("text/plain", "<")

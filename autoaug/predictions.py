@@ -1,13 +1,13 @@
-"""Each image's answer of a run on a test set: written, read, and kept in compact form.
+"""A run's answer for each image of a test set: written, read, and kept in compact form.
 
 `predictions/<test set>.npz` of a run holds one of two forms:
 
     whole     logits float32 [n, classes], labels int64 [n], overlap bool [n]
     compact   answers uint8 [n], confidence, log_likelihood and margin float16 [n], labels uint8 [n], overlap bool [n]
 
-Confidence is the softmax probability of the answer, log_likelihood the logarithm of the label's probability, and margin
-that probability less the largest of another class. A compact file takes about 6 bytes an image; `results/measured/`
-holds such runs.
+Confidence is the softmax probability of the answer. log_likelihood is the logarithm of the label's probability. The
+margin is the label's probability minus the largest probability of another class. A compact file takes about 6 bytes an
+image; the runs in `results/measured/` are compact.
 
     python -m autoaug.predictions results/runs/RUN…     # keeps these runs in results/measured/, compact
 """
@@ -38,7 +38,7 @@ _MOST_BYTES = 2**30
 _DAMAGE = (
     *(OSError, ValueError, LookupError, TypeError, EOFError, MemoryError, RuntimeError, SyntaxError),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError),
-)  # what reading a damaged npz file was seen to raise
+)  # errors that damaged npz files have raised
 _WHOLE = {"logits": ("f", 2), "labels": ("iu", 1), "overlap": ("b", 1)}  # name → kinds of type, dimensions
 _COMPACT = {"answers": ("iu", 1), "confidence": ("f", 1), "log_likelihood": ("f", 1), "margin": ("f", 1)} | {
     name: _WHOLE[name] for name in ("labels", "overlap")
@@ -46,10 +46,10 @@ _COMPACT = {"answers": ("iu", 1), "confidence": ("f", 1), "log_likelihood": ("f"
 
 
 class Predictions(NamedTuple):
-    """What a run says of each image of a test set; `logits` is None where only the compact form was kept.
+    """A run's answers for the images of a test set; `logits` is None if only the compact form was kept.
 
     `overlap` marks the images that are, pixel for pixel, among the run's training images. Margins, from −1 to 1, are
-    rounded to float16 in both forms, so that what is drawn by them is the same from either.
+    rounded to float16 in both forms, so that images drawn by their margin are the same with either form.
     """
 
     answers: Int[np.ndarray, " n"]
@@ -79,7 +79,7 @@ class Predictions(NamedTuple):
 def from_logits(
     logits: Float[np.ndarray, "n classes"], labels: Int[np.ndarray, " n"], overlap: Bool[np.ndarray, " n"]
 ) -> Predictions:
-    """The predictions that logits make."""
+    """The predictions that follow from logits."""
     logarithms = scipy.special.log_softmax(logits.astype(np.float64), axis=1)
     every = np.arange(len(labels))
     of_labels, others = logarithms[every, labels], logarithms.copy()
@@ -90,7 +90,7 @@ def from_logits(
 
 
 def write(path: str | os.PathLike[str], predictions: Predictions) -> None:
-    """Write the whole form where there are logits, else the compact one; no reader sees half a file."""
+    """Write the whole form if there are logits, else the compact form; no reader sees half a file."""
     labels, overlap = predictions.labels, predictions.overlap
     if predictions.logits is not None:
         arrays: dict[str, Any] = {"logits": predictions.logits, "labels": labels, "overlap": overlap}
@@ -112,7 +112,7 @@ def read(path: str | os.PathLike[str]) -> Predictions:
     """The predictions in a file of either form. Shapes and types are checked before anything is unpacked.
 
     Raises:
-        records.RecordError: naming the file, what was expected and what was received.
+        records.RecordError: the message names the file, what was expected and what was received.
     """
     try:
         require_regular(path, most_bytes=_MOST_BYTES)
@@ -167,7 +167,7 @@ def _require_form(headers: dict[str, tuple[tuple[int, ...], np.dtype]]) -> None:
 
 
 def _interpret(arrays: dict[str, np.ndarray]) -> Predictions:
-    """The predictions that the arrays of either form hold; ValueError where values are out of range."""
+    """The predictions in the arrays of either form; ValueError if a value is out of range."""
     labels = arrays["labels"].astype(np.int64)
     classes = arrays["logits"].shape[1] if "logits" in arrays else _MOST_CLASSES
     if labels.min() < 0 or labels.max() >= classes:
@@ -213,7 +213,7 @@ def keep(run_dir: str | os.PathLike[str], results_dir: str | os.PathLike[str]) -
     for name in record["tests"]:
         whole = read(run_dir / "predictions" / f"{name}.npz")
         write(folder / "predictions" / f"{name}.npz", whole._replace(logits=None))
-    for name in ("history.csv", "record.json"):  # the record last: a folder with one is whole
+    for name in (records.HISTORY, "record.json"):  # the record last: a folder with one is whole
         if (run_dir / name).exists():
             write_atomically(folder / name, (run_dir / name).read_bytes())
     return folder

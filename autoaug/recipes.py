@@ -1,8 +1,8 @@
-"""What a run trains: model, size, epochs, batch, learning rate, weight decay; and the names that all parts share.
+"""Recipes: what a run trains. Model, size, epochs, batch, learning rate, weight decay; and names that all parts share.
 
 The paper recipes are those of the original AutoAugment code (Cubuk et al., 2019, arXiv:1805.09501; tensorflow/models,
-research/autoaugment). The small and the quick ones train the same architectures made smaller: small ones for
-photographs on two cores, quick ones for trying out.
+research/autoaugment). The small and quick recipes train smaller networks of the same architectures: small for
+photographs on two cores, quick to try things out.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ UPDATES = ("async", "sync")
 """How several workers update the model: through parameter servers, or with the mean of their gradients."""
 
 SEEDS = range(2**31)
-"""The seeds of a run: with the number of a step they are int32 inside the models."""
+"""The seeds that a run may have; a seed and a step's number must fit into int32 inside the models."""
 
 EPOCHS = range(1, 100_001)
 _BATCHES, _IMAGES, _SIZES = range(1, 1_000_001), range(1_000_000_001), range(10_001)
@@ -40,7 +40,7 @@ _NUMBERS: tuple[tuple[str, str, Callable[[float], bool]], ...] = (
 
 
 def did_you_mean(received: object, known: Iterable[str]) -> str:
-    """`. Did you mean wrn?`, to end an error with, if what was received resembles a known name; else nothing."""
+    """`. Did you mean wrn?`, for the end of an error, if the received value resembles a known name; else empty."""
     close = difflib.get_close_matches(str(received), known, n=1)
     return f". Did you mean {close[0]}?" if close else ""
 
@@ -61,7 +61,7 @@ def _is_in(value: object, integers: range) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """All that a training run depends on, besides its data, seed and workers.
+    """Everything that a training run depends on, besides its data, seed and workers.
 
     Args:
         model: long name of the model.
@@ -70,13 +70,13 @@ class Recipe:
         batch_size: images in a step of one worker.
         learning_rate: base of the cosine schedule.
         weight_decay: λ of λ · Σ ½‖w‖² over every trainable variable.
-        preset: which of `PRESETS` it is, or is a variant of.
+        preset: the one of `PRESETS` that it is, or is a variant of.
         augmentation: "autoaugment" (a sub-policy, crop, flip, cutout) or "crop_flip_cutout".
         momentum: of Nesterov's method, in [0, 1).
         clip_norm: largest global norm of the gradient, decay included; above 0.
         validation_size: images held out of the training set, by the run's seed, and evaluated after each epoch.
-        precision: "float32" (as published), "mixed_float16" or "mixed_bfloat16": of activations and gradients inside
-            the model; weights, cost and update stay float32.
+        precision: of activations and gradients inside the model: "float32" (as published), "mixed_float16" or
+            "mixed_bfloat16"; weights, cost and update stay float32.
         xla: whether XLA compiles the step.
     Raises:
         ValueError: an argument is out of range.
@@ -148,7 +148,7 @@ def long_name(model_name: str) -> str:
     """The long name of a model, from either name.
 
     Raises:
-        ValueError: there is no such model; the message lists those there are.
+        ValueError: there is no such model; the message lists the models.
     """
     for long, short in SHORT_NAMES.items():
         if model_name in (long, short):
@@ -162,7 +162,7 @@ def get(model_name: str, preset: str = "quick") -> Recipe:
     """The recipe of a model, by its long or short name.
 
     Raises:
-        ValueError: there is no such model or preset; the message lists those there are.
+        ValueError: there is no such model or preset; the message lists the known ones.
     """
     name = long_name(model_name)
     if preset not in PRESETS:
@@ -172,28 +172,28 @@ def get(model_name: str, preset: str = "quick") -> Recipe:
 
 
 CHANGES = ("epochs", "size", "augmentation", "validation_size", "precision", "xla")
-"""Parameters of train.ipynb that change a preset's recipe; 0, empty and false leave it as it is."""
+"""Parameters of train.ipynb that change a preset's recipe; 0, empty or false change nothing."""
 
 
 def variant(model: str, preset: str = "quick", **changes: Any) -> Recipe:
-    """The recipe that the parameters of train.ipynb name: a preset's, with `CHANGES`.
+    """The recipe that the parameters of train.ipynb describe: a preset's, with `CHANGES`.
 
     Raises:
         ValueError: as for `get` and `Recipe`.
-        TypeError: a change is none of `CHANGES`.
+        TypeError: a change is not one of `CHANGES`.
     """
     if unknown := sorted(set(changes) - set(CHANGES)):
-        raise TypeError(f"Expected changes, of {', '.join(CHANGES)}. Received: {', '.join(unknown)}")
+        raise TypeError(f"Expected changes from {', '.join(CHANGES)}. Received: {', '.join(unknown)}")
     recipe = get(model, preset)
     made = {name: value for name, value in changes.items() if value}
     return dataclasses.replace(recipe, **made | {"size": recipe.size | made.get("size", {})})
 
 
 def changes(recipe: Recipe) -> dict[str, Any]:
-    """The `CHANGES` of a recipe against its preset's: `variant(recipe.model, recipe.preset, **changes(recipe))`.
+    """The `CHANGES` that make a preset into this recipe: `variant(recipe.model, recipe.preset, **changes(recipe))`.
 
     Raises:
-        ValueError: something else differs from the preset, which train.ipynb has no parameter for.
+        ValueError: the recipe also differs in something that train.ipynb has no parameter for.
     """
     preset = get(recipe.model, recipe.preset)
     made = {name: getattr(recipe, name) for name in CHANGES if getattr(recipe, name) != getattr(preset, name)}
@@ -223,8 +223,8 @@ PYRAMID_NET = Recipe("pyramid_net", epochs=1800, batch_size=64, learning_rate=0.
 WRN_QUICK = dataclasses.replace(WRN, size={"depth": 10, "widen_factor": 1}, epochs=10, preset="quick")
 """One block a group, 16 to 64 channels."""
 
-# Crop, flip and cutout only: the learned policy on top of the shake noise needs more epochs (Shake-Shake, one seed, on
-# synthetic10: 97.2 % after 6 epochs with it, 97.5 % after 4 without). Small batches make for more steps.
+# Crop, flip and cutout only: with shake noise, the learned policy needs more epochs (Shake-Shake, one seed, on
+# synthetic10: 97.2 % after 6 epochs with the policy, 97.5 % after 4 without). Small batches give more steps.
 _GENTLE: dict[str, Any] = {
     "epochs": 4,
     "batch_size": 32,
@@ -237,7 +237,7 @@ SHAKE_SHAKE_32_QUICK = dataclasses.replace(SHAKE_SHAKE_32, size={"depth": 8, "wi
 """One block a stage, 16 to 64 channels."""
 
 SHAKE_SHAKE_96_QUICK = dataclasses.replace(SHAKE_SHAKE_32_QUICK, model="shake_shake_96")
-"""The same network as `SHAKE_SHAKE_32_QUICK`: the three differ in width only, and a wider one takes over a minute."""
+"""The same network as `SHAKE_SHAKE_32_QUICK`: the three differ only in width, and a wider one takes over a minute."""
 
 SHAKE_SHAKE_112_QUICK = dataclasses.replace(SHAKE_SHAKE_32_QUICK, model="shake_shake_112")
 """The same network as `SHAKE_SHAKE_32_QUICK`, for the same reason."""

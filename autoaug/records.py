@@ -8,22 +8,20 @@ A run is a folder `results/runs/<run id>/` with
     tensorboard/               the history again, in TensorBoard's format
     predictions/<test set>.npz logits float32 [n, classes], labels int64 [n], overlap bool [n]
 
-The record is written when training starts, with status "unfinished", and again when the last test set is evaluated,
-with status "finished". Only finished runs are counted. Files are written under a temporary name and renamed.
+The record is written when training starts, with the status "unfinished", and again when the last test set has been
+evaluated, with the status "finished". Only finished runs are counted. Files are written under a temporary name and
+then renamed.
 """
 
 import contextlib
 import dataclasses
 import datetime
 import hashlib
-import importlib.metadata
 import itertools
 import json
 import os
 import pathlib
-import platform
 import re
-import subprocess
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -34,13 +32,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Shaped
 
-from autoaug import recipes
+from autoaug import provenance, recipes
 from autoaug.datasets import Dataset
-from autoaug.files import ROOT, read_json, remove_left_over, write_atomically
+from autoaug.files import read_json, remove_left_over, write_atomically
 
 _check_schema = fastjsonschema.compile(json.loads((pathlib.Path(__file__).parent / "record_schema.json").read_text()))
+CHECKPOINTS, HISTORY = "checkpoints", "history.csv"  # names in a run's folder
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
-_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "numba")
 _TEST_COLUMNS = ("total", "correct", "overlap", "clean_total", "clean_correct")
 COLUMNS = (
     *("run_id", "folder", "started", "kind", "preset", "model", "recipe", "seed"),
@@ -54,7 +52,7 @@ class RecordError(ValueError):
 
 @contextlib.contextmanager
 def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Hold a run's folder, made if need be, for this process; a crash releases it.
+    """Lock a run's folder for this process; the folder is made if it does not exist. A crash releases the lock.
 
     Raises:
         RecordError: another process holds it.
@@ -65,11 +63,11 @@ def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
         with filelock.FileLock(path, timeout=0):
             yield
     except filelock.Timeout as error:
-        raise RecordError(f"{folder}: another process is training this run. Wait for it, or stop it first.") from error
+        raise RecordError(f"{folder}: another process is training this run. Wait for it or stop it.") from error
 
 
 def run_id(recipe: recipes.Recipe, dataset: Dataset, seed: int, workers: int = 1, update: str = "async") -> str:
-    """Name of the run: `wrn-synthetic10-quick-seed0-1a2b3c4d`; the last part is a hash of all that defines it.
+    """Name of the run: `wrn-synthetic10-quick-seed0-1a2b3c4d`; the last part is a hash of everything that defines it.
 
     Raises:
         ValueError: the seed is out of range.
@@ -99,22 +97,23 @@ def start(
     update: str = "async",
     computing: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the unfinished record of a new run, or return that of the same run begun earlier.
+    """Write the unfinished record of a new run, or return the existing record of the same run.
 
-    What a killed process has left half written in the folder is removed.
+    Half-written files of a killed process are removed.
 
     Args:
-        folder: the run's folder, made if need be.
-        recipe: what is trained.
-        dataset: the training set (for an imported model, the one that normalises its input).
+        folder: the run's folder; it is made if it does not exist.
+        recipe: the recipe to train.
+        dataset: the training set (for an imported model, the set that normalises its input).
         seed: of all random choices.
         parameters: number of the model's trainable parameters.
         kind: "trained" here, or "imported" from a checkpoint.
-        workers, update: how many, and how they update the model ("async" or "sync").
-        computing: `devices.recorded()`, where the model is computed in TensorFlow.
+        workers, update: number of workers, and how they update the model ("async" or "sync").
+        computing: `devices.recorded()`, if TensorFlow computes the model.
 
     Raises:
-        RecordError: the folder holds the record of another recipe, data set, seed, workers or update; it says which.
+        RecordError: the folder holds the record of another recipe, data set, seed, workers or update; the message says
+            which.
     """
     folder = pathlib.Path(folder)
     remove_left_over(folder)
@@ -135,9 +134,9 @@ def start(
             "source": dataset.source,
             "sha256": dataset.sha256,
         },
-        "code": code_version(),
-        "packages": package_versions(),
-        "machine": machine() | dict(computing or {}),
+        "code": provenance.code_version(),
+        "packages": provenance.package_versions(),
+        "machine": provenance.machine() | dict(computing or {}),
         "parameters": parameters,
         "started": datetime.datetime.now(datetime.UTC).strftime(_TIME),
         "wall_seconds": 0.0,
@@ -154,7 +153,7 @@ def start(
 
 
 def _require_same_run(folder: pathlib.Path, earlier: dict[str, Any], record: dict[str, Any]) -> None:
-    """Raise unless both records are of one recipe, data set, seed, workers and update."""
+    """Raise unless both records have the same recipe, data set, seed, workers and update."""
     differences: list[str] = []
     for key in ("kind", "recipe", "seed", "train_data", "workers", "update"):
         old, new = earlier.get(key), json.loads(json.dumps(record.get(key)))
@@ -179,7 +178,7 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """The record in a run's folder, checked against the schema and its own sums.
 
     Raises:
-        RecordError: naming the file and what is wrong with it.
+        RecordError: the message names the file and what is wrong with it.
     """
     path = pathlib.Path(folder) / "record.json"
     try:
@@ -191,7 +190,7 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _validate(record: Any, path: pathlib.Path) -> None:
-    """Raise RecordError unless a record fits the schema, and its counts each other."""
+    """Raise RecordError unless a record fits the schema and its counts are consistent."""
     try:
         _check_schema(record)
     except fastjsonschema.JsonSchemaValueException as error:
@@ -214,16 +213,16 @@ def _validate(record: Any, path: pathlib.Path) -> None:
 def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]) -> pd.DataFrame:
     """Table of the finished runs under `results_dir/runs`: one row per run and test set, columns COLUMNS.
 
-    `recipe` is the whole recipe as JSON, of several workers with their number and kind of update: runs of one recipe
-    and training set differ in their seed only. `train_source` and `test_source` say where the images come from, such
-    as "CIFAR-10 (JPEG copy)"; `train_sha256` and `test_sha256` are the hashes of their pixels and labels.
+    `recipe` is the whole recipe as JSON; with several workers, their number and kind of update are in it. So runs with
+    the same recipe and training set differ only in their seed. `train_source` and `test_source` say where the images
+    come from, such as "CIFAR-10 (JPEG copy)". `train_sha256` and `test_sha256` are hashes of their pixels and labels.
 
-    Counts are integers. `overlap` images of the test set are among the run's training images: the accuracy to report
-    is `clean_correct / clean_total`. Unfinished runs are left out; `unfinished` lists those that were begun.
+    Counts are integers. `overlap` counts the test images that are among the run's training images; the accuracy to
+    report is `clean_correct / clean_total`. Unfinished runs are left out; `unfinished` lists them.
     An address such as `s3://bucket/jobs` stands for the results of the SageMaker jobs there (`s3.fetch`).
 
     Args:
-        results_dir, others: folders; a run that is in several of them, or twice in one, counts once: the first.
+        results_dir, others: folders. If a run is there several times, only the first one counts.
     """
     rows: dict[str, list[tuple]] = {}
     for folder, record in itertools.chain.from_iterable(_runs(directory) for directory in (results_dir, *others)):
@@ -248,21 +247,21 @@ def _rows(folder: pathlib.Path, record: dict[str, Any]) -> list[tuple]:
 
 
 def unfinished(results_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
-    """Folders of runs under `results_dir/runs` that were begun, so that they can go on, and are not finished, sorted.
+    """Folders of unfinished runs under `results_dir/runs` that can be continued, sorted.
 
-    A run that was not trained far enough to leave a checkpoint or a history has nothing to go on from.
+    A run without a checkpoint and without a history cannot be continued, and is not listed.
     """
     return [
         folder
         for folder, record in _runs(results_dir)
-        if not _is_finished(record) and (checkpoint_steps(folder / "checkpoints") or (folder / "history.csv").exists())
+        if not _is_finished(record) and (checkpoint_steps(folder / CHECKPOINTS) or (folder / HISTORY).exists())
     ]
 
 
 def _runs(results_dir: str | os.PathLike[str]) -> Iterator[tuple[pathlib.Path, dict[str, Any] | None]]:
-    """Each run's folder with its record, or None where there is none; an unreadable record is an error.
+    """Each run's folder with its record, or None if it has none; an unreadable record is an error.
 
-    The folder that has a run's own name comes before copies of it.
+    A folder that bears the run's name comes before folders with copies of the run.
     """
     if str(results_dir).startswith("s3://"):  # results of SageMaker jobs
         from autoaug import s3
@@ -284,54 +283,5 @@ def checkpoint_steps(folder: str | os.PathLike[str]) -> list[int]:
 
 
 def checkpoint_prefix(folder: str | os.PathLike[str], step: int) -> pathlib.Path:
-    """What the paths of a checkpoint's files begin with: `step-000000390`, then `.index` and `.data-…`."""
+    """The path of a checkpoint's files without their endings, `.index` and `.data-…`: `step-000000390`."""
     return pathlib.Path(folder) / f"step-{step:09d}"
-
-
-def code_version() -> dict[str, Any]:
-    """The package's version, and, run from a git checkout, its commit and whether files differ from it (else None)."""
-    if (sent := ROOT / "code_version.json").exists():  # source that `launch.stage` sent is no checkout
-        return json.loads(sent.read_text())
-    version = importlib.metadata.version("autoaug")
-    try:
-        _git("ls-files", "--error-unmatch", "autoaug/records.py")  # not the repository of somebody who installed us
-        commit = _git("rev-parse", "HEAD")
-        dirty = bool(_git("status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.CalledProcessError):
-        return {"version": version, "commit": None, "dirty": None}
-    return {"version": version, "commit": commit, "dirty": dirty}
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(ROOT), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def machine() -> dict[str, Any]:
-    """What the numbers are computed on."""
-    return {
-        "platform": platform.platform(),
-        "processor": processor(),
-        "python": platform.python_version(),
-        "cpus": os.cpu_count(),
-    }
-
-
-def processor() -> str:
-    """The processor's name, as the system gives it."""
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the installed packages that the numbers depend on."""
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions

@@ -1,6 +1,6 @@
 """Files in S3: reading them, and bringing the results of SageMaker jobs into a folder like `results/`.
 
-Credentials, region and AWS_ENDPOINT_URL are boto3's to find.
+boto3 finds credentials, region and AWS_ENDPOINT_URL.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ import urllib3.exceptions
 
 from autoaug.files import ArchiveError, parse_json, remove_left_over, temporary_suffix, unpack
 
-ATTEMPTS = 5  # of each request, where the connection breaks or the service is overloaded; waits are botocore's
+ATTEMPTS = 5  # of each request, if the connection breaks or the service is overloaded; botocore waits in between
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60  # to connect, and between two pieces of an answer
 _MOST_BYTES = 2**32  # of a job's results, unpacked
 _MOST_JSON = 2**24
@@ -31,18 +31,18 @@ _FAILURES = (
 _NO_CREDENTIALS = (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError)
 _REMEDIES = {
     301: "Set AWS_DEFAULT_REGION to the bucket's region.",
-    403: "It takes credentials with the permissions s3:ListBucket, s3:GetObject and s3:PutObject.",
+    403: "Use credentials with the permissions s3:ListBucket, s3:GetObject and s3:PutObject.",
     503: "The service is overloaded: try again later.",
 }
 
 
 class S3Error(ValueError):
-    """S3 does not hold, or does not give, what is asked for."""
+    """S3 does not have what was asked for, or does not hand it out."""
 
 
 @contextlib.contextmanager
 def expecting(expected: str, url: str) -> Iterator[None]:
-    """Raise what goes wrong between here and S3 as an S3Error that names the address and what was expected there."""
+    """Turn errors of the connection to S3 into an S3Error that names the address and what was expected there."""
     try:
         yield
     except _FAILURES as error:
@@ -51,7 +51,7 @@ def expecting(expected: str, url: str) -> Iterator[None]:
 
 
 def _remedy(error: Exception) -> str:
-    """What helps, where that is known; else nothing."""
+    """A remedy for the error, if one is known; else empty."""
     if isinstance(error, _NO_CREDENTIALS):
         return "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run `aws configure`, or use a role."
     if isinstance(error, botocore.exceptions.ClientError):
@@ -60,9 +60,9 @@ def _remedy(error: Exception) -> str:
 
 
 def client() -> Any:
-    """boto3's client, which gives up on a connection that stands still.
+    """boto3's client, with a limit on the time that a connection may stand still.
 
-    It reads the credentials anew, since the user of a notebook may have corrected them.
+    It reads the credentials again, since the user of a notebook may have corrected them.
     """
     retries = {"total_max_attempts": ATTEMPTS, "mode": "standard"}
     timeouts = {"connect_timeout": _CONNECT_SECONDS, "read_timeout": _READ_SECONDS}
@@ -73,7 +73,7 @@ def split(url: str) -> tuple[str, str]:
     """Bucket and key of `s3://bucket/key`; the key may be empty.
 
     Raises:
-        S3Error: it is no such address.
+        S3Error: the text is not such an address.
     """
     scheme, _, rest = url.partition("://")
     bucket, _, key = rest.partition("/")
@@ -83,7 +83,7 @@ def split(url: str) -> tuple[str, str]:
 
 
 def listing(url: str) -> list[dict[str, Any]]:
-    """The objects in a folder, a list of dicts with Key, below the folder, LastModified and ETag.
+    """The objects in a folder: dicts with Key (relative to the folder), LastModified and ETag.
 
     Raises:
         S3Error: there is no such bucket, or it cannot be listed.
@@ -103,7 +103,7 @@ def read(url: str, most_bytes: int = 2**28) -> bytes:
     """The bytes of an object.
 
     Raises:
-        S3Error: it cannot be read, or is larger.
+        S3Error: the object cannot be read, or is larger.
     """
     bucket, key = split(url)
     with expecting("an object that you may read", url):
@@ -114,10 +114,10 @@ def read(url: str, most_bytes: int = 2**28) -> bytes:
 
 
 def read_json(url: str) -> dict[str, Any]:
-    """What an object of at most 16 MiB holds in strict JSON: names with values.
+    """The names and values that an object of at most 16 MiB holds in strict JSON.
 
     Raises:
-        S3Error: it cannot be read, or holds something else.
+        S3Error: the object cannot be read, or holds something else.
     """
     content = read(url, _MOST_JSON)
     try:
@@ -129,20 +129,20 @@ def read_json(url: str) -> dict[str, Any]:
 
 
 def fetch(url: str, folder: str | os.PathLike[str] | None = None) -> pathlib.Path:
-    """Bring the run folders of SageMaker jobs to this machine: records, histories, predictions, notebooks.
+    """Copy the run folders of SageMaker jobs to this machine: records, histories, predictions, notebooks.
 
-    Takes `output.tar.gz` of every job below `url`; what was fetched whole is fetched again only once it has changed,
-    and of two jobs of one run the later one counts.
+    The runs are in `output.tar.gz` of every job below `url`. A file that was fetched whole is fetched again only if it
+    has changed. If two jobs trained the same run, the later one counts.
 
     Args:
         url: such as `s3://bucket/jobs`.
-        folder: gets `runs/<run id>/`; None: one in the user's cache.
+        folder: runs go to its `runs/<run id>/`; None: a folder in the user's cache.
 
     Returns:
         The folder, for `records.collect`.
 
     Raises:
-        S3Error: the bucket cannot be read, or an archive is damaged or none of ours.
+        S3Error: the bucket cannot be read, or an archive is damaged or not from a job of this project.
     """
     bucket, key = split(url)
     folder = pathlib.Path(folder or platformdirs.user_cache_path("autoaug") / "s3" / bucket / key)
@@ -159,7 +159,7 @@ def fetch(url: str, folder: str | os.PathLike[str] | None = None) -> pathlib.Pat
 
 
 def _fetch_archive(bucket: str, key: str, folder: pathlib.Path) -> None:
-    """Download and unpack an archive beside the folder's runs, then put each of its runs into its place."""
+    """Download and unpack an archive beside the folder's runs, then move each of its runs into its place."""
     url = f"s3://{bucket}/{key}"
     with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=f".{temporary_suffix()}") as temporary:
         archive, unpacked = pathlib.Path(temporary) / "output.tar.gz", pathlib.Path(temporary) / "output"

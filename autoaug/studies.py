@@ -1,16 +1,16 @@
-"""A study: which notebooks run with which parameters, in which order; read from YAML, for this machine and SageMaker.
+"""Studies: which notebooks run with which parameters, in which order. Read from YAML, for this machine and SageMaker.
 
-A study is a list of stages, which follow each other:
+A study is a list of stages, which run one after another:
 
     - stage: trainings
-      side_by_side: true              # its runs do not depend on each other; else one after another
+      side_by_side: true              # the runs do not depend on each other; without it, they run one after another
       runs:
-        - notebook: train             # a notebook in the folder of the list
-          parameters: {model: wrn}    # values that differ from the notebook's own
+        - notebook: train             # a notebook in the folder of the YAML file
+          parameters: {model: wrn}    # values that differ from the notebook's defaults
           each: {seed: [0, 1]}        # lists of values; every combination is a run
           render: true                # this notebook becomes the report's page
 
-Folders of data and results are the caller's to say, not the list's.
+The caller, not the file, says where data and results are.
 """
 
 import ast
@@ -31,11 +31,11 @@ _FOLDERS = {"data_dir", "results_dir"}
 _STAGE_KEYS = {"stage", "runs", "side_by_side"}
 _RUN_KEYS = {"notebook", "parameters", "each", "render"}
 _MOST_BYTES, _MOST_DEPTH, _MOST_RUNS = 2**18, 20, 10_000
-_DAMAGE = (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError)  # what reading YAML can raise
+_DAMAGE = (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError)  # errors that YAML can raise
 
 
 class StudyError(ValueError):
-    """A study's list is not what it should be."""
+    """A study's file is not as it should be."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Run:
 
     Args:
         notebook: its file.
-        parameters: values of those that differ from its own.
+        parameters: values that differ from the notebook's defaults.
         known: names of all its parameters.
         render: whether it becomes the report's page.
     """
@@ -57,10 +57,10 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """Runs that begin when the stage before has ended.
+    """Runs that start when the previous stage has ended.
 
     Args:
-        name: for people.
+        name: for readers.
         runs: in order.
         side_by_side: whether several may run at a time.
     """
@@ -74,7 +74,7 @@ def read(path: pathlib.Path) -> list[Stage]:
     """The stages of a study.
 
     Raises:
-        StudyError: naming the file and the entry, what was expected and what was received.
+        StudyError: the message names the file and the entry, what was expected and what was received.
     """
     try:
         text = read_text(path, _MOST_BYTES)
@@ -93,14 +93,14 @@ def read(path: pathlib.Path) -> list[Stage]:
 
 
 def _require_plain(text: str) -> None:
-    """Raise ValueError at YAML that would take long to read, before it is: deeply nested, or with aliases."""
+    """Raise ValueError for YAML that would take long to read: deeply nested, or with aliases."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MOST_DEPTH:
             raise ValueError("values nested too deeply")
         if isinstance(event, yaml.AliasEvent):
-            raise ValueError(f"the alias *{event.anchor}; write out what it stands for")
+            raise ValueError(f"the alias *{event.anchor}; write out its value")
 
 
 def _shown(value: object) -> str:
@@ -119,7 +119,7 @@ def _stage(stage: Any, place: str, folder: pathlib.Path) -> Stage:
 
 
 def _runs(entry: Any, place: str, folder: pathlib.Path) -> Iterator[Run]:
-    """The runs of an entry: one for each combination of what `each` lists."""
+    """The runs of an entry: one for each combination of the values in `each`."""
     _require_keys(entry, {"notebook"}, _RUN_KEYS, place)
     notebooks = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
     name, render = entry["notebook"], entry.get("render", False)
@@ -147,7 +147,7 @@ def _runs(entry: Any, place: str, folder: pathlib.Path) -> Iterator[Run]:
 
 
 def parameter_names(notebook: pathlib.Path) -> frozenset[str]:
-    """The annotated names of a notebook's cell `parameters`."""
+    """The annotated names in a notebook's `parameters` cell."""
     cells = json.loads(notebook.read_text())["cells"]
     (source,) = ("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
     return frozenset(
@@ -160,6 +160,6 @@ def parameter_names(notebook: pathlib.Path) -> frozenset[str]:
 def _require_keys(entry: Any, needed: set[str], known: set[str], place: str) -> None:
     if not isinstance(entry, dict) or not needed <= set(entry) <= known:
         raise StudyError(
-            f"{place}: Expected the keys {', '.join(sorted(needed))}, and of {', '.join(sorted(known))} only. "
+            f"{place}: Expected the keys {', '.join(sorted(needed))}, and no others than {', '.join(sorted(known))}. "
             f"Received: {_shown(entry)}"
         )

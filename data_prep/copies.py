@@ -1,7 +1,7 @@
-"""Copies of CIFAR-10 and CIFAR-100 that people have: where they lie, and Hugging Face's parquet files read.
+"""Existing copies of CIFAR-10 and CIFAR-100: where to find them, and how to read Hugging Face's parquet files.
 
 A folder of copies may be
-- a folder with the archive or with what it unpacks to: torchvision's `root`;
+- a folder with the archive or its unpacked folder: torchvision's `root`;
 - the unpacked folder itself (`cifar-10-batches-py`);
 - Keras' cache (`~/.keras/datasets`), as Keras 2 or 3 leaves it;
 - a folder of Hugging Face's parquet files (`train-*.parquet`, `test-*.parquet`), or the one above it.
@@ -23,12 +23,12 @@ _PARQUET_FOLDERS = {"cifar10": ("", "plain_text"), "cifar100": ("", "cifar100")}
 
 
 def keras_cache() -> pathlib.Path:
-    """Where Keras keeps the data that it downloads."""
+    """The folder in which Keras keeps downloaded data."""
     return pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras") / "datasets"
 
 
 def find(source: Source, folder: pathlib.Path) -> pathlib.Path | None:
-    """The folder with an archive's files, unpacked, or with parquet files of the same set; None if there is none."""
+    """The folder with an archive's unpacked files, or with parquet files of the same set; None if there is none."""
     unpacked = (
         folder / source.folder,
         folder,
@@ -71,14 +71,14 @@ def _read_table(path: pathlib.Path, label_column: str) -> tuple[UInt8[np.ndarray
         import pyarrow.parquet
     except ImportError as error:
         raise DatasetError(
-            f"{path}: Expected pyarrow, which reads parquet files. Received: it is not installed. Install it with pip "
-            "install pyarrow, or use another copy of the data"
+            f"{path}: Expected pyarrow, which reads parquet files. Received: it is not installed. Run pip install "
+            "pyarrow, or use another copy of the data"
         ) from error
     try:
         table = pyarrow.parquet.read_table(path, columns=["img", label_column])
         images = np.stack([_decode(cell["bytes"]) for cell in table["img"].to_pylist()])
         return images, table[label_column].to_numpy().astype(np.int64)
-    except Exception as error:  # pyarrow and Pillow raise a dozen kinds for damaged files
+    except Exception as error:  # pyarrow and Pillow raise a dozen kinds of errors for damaged files
         expected = f"Expected the columns img, PNG images of 32 × 32 pixels, and {label_column}"
         raise DatasetError(f"{path}: {expected}. Received: {error}") from error
 

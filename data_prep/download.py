@@ -1,8 +1,8 @@
-"""Gets the source files: taken from where they are already, else downloaded; always verified.
+"""Gets the source files: existing copies if there are any, else downloads; always verified.
 
-The folder of sources is looked in first, then Keras' cache (`data_prep.copies`). What is downloaded goes to the folder
-of sources. A file gets its name there only after it has been verified, so nothing is downloaded twice, and a partial
-download goes on where it stopped.
+It looks for copies first in the folder of sources, then in Keras' cache (`data_prep.copies`). Downloads go to the
+folder of sources. A file gets its final name only after it has been verified, so nothing is downloaded twice, and a
+partial download continues where it stopped.
 """
 
 import os
@@ -27,11 +27,11 @@ from data_prep.sources import Source
 TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of an answer
 ATTEMPTS = 4
 BACK_OFF = 1.0  # seconds before the second attempt, doubled before each further one
-LARGEST = 2**30  # bytes of a file whose size is not known, and of all that an archive unpacks to
+LARGEST = 2**30  # bytes, of a file of unknown size, and of an archive's unpacked files together
 
 _REMEDY = (
-    "To download the published file, remove this one. To use it all the same, say what it is, for example: "
-    "-p unverified 'JPEG copy'. What is built from it is marked so."
+    "To download the published file, remove this one. To use this one nevertheless, give it a label, for example: "
+    "-p unverified 'JPEG copy'. The sets built from it carry the label."
 )
 
 Hashes = dict[str, str]
@@ -39,11 +39,12 @@ Hashes = dict[str, str]
 
 
 class Obtained(NamedTuple):
-    """A source that is here.
+    """A source on this machine.
 
     Args:
         path: of the file, or of the unpacked folder.
-        verified: whether it is the published data: all hashes are the published ones, or pixels and labels are.
+        verified: whether it is the published data: the hashes of all files are the published ones, or those of pixels
+            and labels are.
         hashes: name of each file → its hashes, of the kinds that were published.
     """
 
@@ -53,20 +54,20 @@ class Obtained(NamedTuple):
 
 
 def obtain(sources: Sequence[Source], folder: str | os.PathLike[str], unverified: str = "") -> dict[str, Obtained]:
-    """The files of the sources, verified; those that are not in the folder are downloaded into it.
+    """The verified files of the sources; missing files are downloaded.
 
     Args:
         sources: the files.
-        folder: where copies are looked for first, in any layout of `data_prep.copies`, and what is missing goes.
-        unverified: a label that admits files from the folder that are not the published ones in other files either; a
-            download is never admitted so.
+        folder: first place to look for copies, in any layout of `data_prep.copies`; downloads go there.
+        unverified: a label that allows files in the folder with other content than the published data. Downloads must
+            always be the published files.
 
     Returns:
         The source's file name → what was obtained.
 
     Raises:
-        DatasetError: a file differs and there is no label, an archive is unsafe, or files could not be downloaded: one
-            message lists each with its address and the folder where a copy is accepted.
+        DatasetError: a file differs and there is no label, an archive is unsafe, or files could not be downloaded. A
+            single message lists all these files with their addresses, and the folder to put copies into.
     """
     folder = pathlib.Path(folder)
     obtained = {source.file: _verified(source, folder, unverified) for source in sources if _is_here(source, folder)}
@@ -83,13 +84,13 @@ def _is_here(source: Source, folder: pathlib.Path) -> bool:
 
 
 def _unpacked(source: Source, folder: pathlib.Path) -> pathlib.Path | None:
-    """The folder with an archive's files in any layout, or with some of them; None where there is none."""
+    """The folder with an archive's files, or some of them, in any layout; None if there is none."""
     whole, partial = copies.find(source, folder), folder / source.folder
     return whole or (partial if partial.is_dir() else None)
 
 
 def _from_keras(sources: Iterable[Source]) -> dict[str, Obtained]:
-    """What of the sources Keras' cache holds, verified; anything else there is passed over."""
+    """The sources that Keras' cache holds, verified; other files there are ignored."""
     obtained = {}
     for source in sources:
         if source.members and (path := copies.find(source, copies.keras_cache())):
@@ -101,7 +102,7 @@ def _from_keras(sources: Iterable[Source]) -> dict[str, Obtained]:
 
 
 def _verified(source: Source, folder: pathlib.Path, unverified: str = "") -> Obtained:
-    """Unpacks an archive that has not been, and compares hashes."""
+    """Unpacks an archive that has not been unpacked yet, and compares hashes."""
     if not source.members:
         return _judge(source, folder / source.file, unverified)
     if (path := _unpacked(source, folder)) is None:
@@ -114,10 +115,10 @@ def _verified(source: Source, folder: pathlib.Path, unverified: str = "") -> Obt
 
 
 def _judge(source: Source, path: pathlib.Path, unverified: str = "") -> Obtained:
-    """Compares hashes, of files or, where they differ, of pixels and labels.
+    """Compares hashes of files, and if they differ, hashes of pixels and labels.
 
     Raises:
-        DatasetError: neither is the published one, and there is no label.
+        DatasetError: both differ from the published hashes, and there is no label.
     """
     expected = _expected(source, path)
     hashes = _hashes(expected)
@@ -127,7 +128,8 @@ def _judge(source: Source, path: pathlib.Path, unverified: str = "") -> Obtained
     if not published and not unverified:
         differing = next((file for file in expected if hashes[file] != expected[file]), None)
         difference = (
-            f"{path}: Expected {source.title}'s images and labels, by their content. Received: others, or unknown."
+            f"{path}: Expected the images and labels of {source.title}. Received: others, or files that cannot be "
+            "checked."
         )
         if differing:
             difference = f"{differing}: {_difference(expected[differing], hashes[differing])}"
@@ -137,7 +139,7 @@ def _judge(source: Source, path: pathlib.Path, unverified: str = "") -> Obtained
 
 
 def _expected(source: Source, path: pathlib.Path) -> dict[pathlib.Path, Hashes]:
-    """File → kind → hash of the published files at a path; nothing for parquet files, which have other hashes."""
+    """File → kind → hash of the published files at a path; empty for parquet files, which have other hashes."""
     if not source.members:
         return {path: source.hashes}
     if copies.is_parquet(path):
@@ -149,7 +151,7 @@ def _hashes(expected: Mapping[pathlib.Path, Hashes]) -> dict[pathlib.Path, Hashe
     """The hashes of files, of the kinds expected: path → kind → value."""
     for path in expected:
         if not path.is_file():
-            raise DatasetError(f"{path}: Expected a file of the published data. Received: nothing by that name")
+            raise DatasetError(f"{path}: Expected a file of the published data. Received: there is no such file")
     return {path: {kind: file_hash(path, kind) for kind in hashes} for path, hashes in expected.items()}
 
 
@@ -158,7 +160,7 @@ def _difference(expected: Hashes, received: Hashes) -> str:
 
 
 def _download_all(sources: Iterable[Source], folder: pathlib.Path) -> None:
-    """Downloads files, or raises one error about all that could not be; a host out of reach is not tried again."""
+    """Downloads files; one error lists all that could not be downloaded. An unreachable host is not tried again."""
     failures: list[str] = []
     unreachable: set[str] = set()
     with requests.Session() as session:
@@ -173,7 +175,7 @@ def _download_all(sources: Iterable[Source], folder: pathlib.Path) -> None:
                 if isinstance(error, requests.ConnectionError):
                     unreachable.add(host)
     if failures:
-        remedy = f"Put copies into {folder.absolute()}, where they are verified in the same way; or try again."
+        remedy = f"Put copies into {folder.absolute()} (they are verified in the same way), or try again."
         raise DatasetError("\n".join(["These files could not be downloaded:", *failures, remedy]))
 
 
@@ -188,7 +190,7 @@ def _reason(error: Exception) -> str:
 
 
 def _download(source: Source, folder: pathlib.Path, session: requests.Session) -> None:
-    """Downloads one file, in several attempts if need be; it gets its name only once it is verified."""
+    """Downloads one file, with several attempts if necessary; the file gets its name only after it is verified."""
     part = folder / f".{source.file}.part"
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -201,7 +203,7 @@ def _download(source: Source, folder: pathlib.Path, session: requests.Session) -
     hashes = {kind: file_hash(part, kind) for kind in source.hashes}
     if hashes != source.hashes:
         part.unlink()
-        raise DatasetError(f"{_difference(source.hashes, hashes)} Nothing of it is kept.")
+        raise DatasetError(f"{_difference(source.hashes, hashes)} The download was deleted.")
     part.replace(folder / source.file)
 
 
@@ -213,11 +215,11 @@ def _is_transient(error: Exception) -> bool:
 
 
 def _continue(source: Source, part: pathlib.Path, session: requests.Session) -> None:
-    """Downloads what is missing of a partial file; all of it, if the server cannot send a piece."""
+    """Downloads the rest of a partial file, or the whole file if the server cannot send a part."""
     done = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
     with session.get(source.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-        if response.status_code == 416:  # the partial file is no beginning of this one
+        if response.status_code == 416:  # the partial file is not the beginning of this file
             part.unlink(missing_ok=True)
         response.raise_for_status()
         if not response.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
@@ -238,16 +240,16 @@ def _continue(source: Source, part: pathlib.Path, session: requests.Session) -> 
 
 
 def unpack(archive: pathlib.Path, folder: pathlib.Path, names: Collection[str]) -> None:
-    """Unpacks some files of a tar archive's only top folder; `folder`, named like it, appears whole or not at all.
+    """Unpacks some files from a tar archive's only top folder into `folder`, which appears whole or not at all.
 
     Args:
         archive: its path.
-        folder: must not exist; its name is the top folder's.
-        names: the files to take; the archive may hold more, which stay there.
+        folder: must not exist; it has the same name as the top folder.
+        names: the files to unpack; others stay in the archive.
 
     Raises:
-        DatasetError: the archive is not what `files.unpack` takes, would unpack to more than LARGEST bytes, lacks a
-            file, or holds one outside of the top folder.
+        DatasetError: `files.unpack` refuses the archive, it would unpack to more than LARGEST bytes, a file is missing,
+            or a file lies outside of the top folder.
     """
 
     def take(member: pathlib.PurePosixPath) -> bool:

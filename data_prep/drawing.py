@@ -1,4 +1,4 @@
-"""Which images a subset takes: class-balanced, its parts disjoint, fixed by the seed."""
+"""Which images a subset contains: class-balanced, with disjoint parts, determined by the seed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,8 +20,9 @@ def draw(
 ) -> dict[str, Shaped[np.ndarray, " _"]]:
     """Draws the images of a subset.
 
-    Of each class, the share `new_fraction` of both parts comes from CIFAR-10.2 and the rest from CIFAR-10. New test
-    images come from CIFAR-10.2's test part as far as it goes, new training images never, so that it remains a test set.
+    In each class of both parts, the share `new_fraction` comes from CIFAR-10.2 and the rest from CIFAR-10. New test
+    images come from CIFAR-10.2's test part until it is exhausted. New training images never come from it, so that it
+    remains a test set.
 
     Args:
         labels: of the images of each of the first three of POOLS; images labelled -1 are not drawn.
@@ -51,14 +52,14 @@ def draw(
                     f"Received: {len(candidates)} and {len(old)}"
                 )
             drawn[part] += [candidates[:new_count], old[:old_count]]
-            new, old = new[new_count:], old[old_count:]  # what the test part may still take
+            new, old = new[new_count:], old[old_count:]  # the test part takes from the rest
     return {part: rng.permutation(np.concatenate(pieces)) for part, pieces in drawn.items()}
 
 
 def halves(
     labels: Sequence[Int[np.ndarray, " _"]], num_classes: int, rng: np.random.Generator
 ) -> tuple[Shaped[np.ndarray, " _"], Shaped[np.ndarray, " _"]]:
-    """Splits CIFAR-10 at random into two halves with as many images of each class and part.
+    """Splits CIFAR-10 at random into two halves with equally many images of each class and part.
 
     Args:
         labels: of the training and of the test part.
@@ -78,7 +79,7 @@ def halves(
 
 
 def generator(seed: int, key: str) -> np.random.Generator:
-    """A random stream of its own for each key."""
+    """A separate random stream for each key."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *key.encode()])))
 
 

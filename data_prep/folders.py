@@ -1,4 +1,4 @@
-"""Folders of built data sets: written whole or not at all, described by a manifest, and compared with it."""
+"""Folders of built data sets: written whole or not at all, with a manifest, and checked against it."""
 
 import hashlib
 import importlib.metadata
@@ -20,7 +20,7 @@ Part = tuple[UInt8[np.ndarray, "_ 32 32 3"], Int[np.ndarray, " _"]]
 
 
 def part_file(name: str, part: str) -> str:
-    """Name of the file that a drawn set's part is in."""
+    """Name of the file of a drawn set's part."""
     spec = DATASETS[name]
     return spec.training_files[0] if part == "training" else spec.test_file
 
@@ -34,7 +34,7 @@ def write_parts(name: str, folder: pathlib.Path, parts: Mapping[str, Part]) -> d
         parts: "training" and "test" → images and labels.
 
     Returns:
-        Part → what the manifest says of it.
+        Part → its description in the manifest.
     """
     spec = DATASETS[name]
     for part, (images, labels) in parts.items():
@@ -47,7 +47,7 @@ def write_parts(name: str, folder: pathlib.Path, parts: Mapping[str, Part]) -> d
 
 
 def describe(images: UInt8[np.ndarray, "n 32 32 3"], labels: Int[np.ndarray, " n"], num_classes: int) -> dict[str, Any]:
-    """What a manifest says of a part: counts, channel mean and deviation (of 255), hash of pixels and labels."""
+    """A part's description in a manifest: counts, channel mean and deviation (of 255), hash of pixels and labels."""
     mean, std = channel_statistics(images)
     return {
         "images": len(labels),
@@ -72,15 +72,15 @@ def file_hash(path: pathlib.Path, kind: str = "sha256") -> str:
 
 
 def condition(folder: pathlib.Path, recipe: Mapping[str, Any]) -> str:
-    """How a folder stands to what would be written there.
+    """The state of a folder, compared with what would be written there.
 
     Args:
         folder: `data_dir/<name>/training/`.
-        recipe: what the manifest must hold at least, with `name`.
+        recipe: entries that the manifest must hold at least, with `name`.
 
     Returns:
-        "missing"; "foreign": files without a manifest, or with that of another set; "damaged": files that are not
-        those of the manifest; "outdated": of another recipe; or "whole".
+        "missing"; "foreign": files without a manifest, or with the manifest of another set; "damaged": files that
+        differ from the manifest; "outdated": files of another recipe; or "whole".
     """
     path = folder / "manifest.json"
     if not folder.exists():
@@ -102,12 +102,12 @@ def condition(folder: pathlib.Path, recipe: Mapping[str, Any]) -> str:
 def write(
     folder: pathlib.Path, recipe: Mapping[str, Any], write_files: Callable[[pathlib.Path], Mapping[str, Any]]
 ) -> None:
-    """Replaces a folder by what `write_files(partial)` writes into another one, and the manifest.
+    """Replaces a folder by a new one with the files that `write_files` writes, and the manifest.
 
     Args:
-        folder: whatever it holds is removed.
+        folder: its old content is removed.
         recipe: the first part of the manifest.
-        write_files: writes into a folder, and returns the second part of the manifest.
+        write_files: writes files into a given folder, and returns the second part of the manifest.
     """
     partial, old = folder.with_name(f"{folder.name}.partial"), folder.with_name(f"{folder.name}.old")
     for left_over in (partial, old):

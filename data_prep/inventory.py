@@ -1,4 +1,4 @@
-"""What data sets are on disk: tables of their parts, where the images come from, and what is known of them."""
+"""Tables of the data sets on disk: their parts, where the images come from, and what is known about them."""
 
 import os
 from typing import Any
@@ -16,8 +16,8 @@ def parts(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
     """Every data set on disk, read and checked against its manifest; holds one set at a time.
 
     Returns:
-        A row per data set and part, with the columns source, images, fewest and most (of a class), mean and std of each
-        channel (fractions of 255), and sha256, of pixels and labels.
+        A row per data set and part, with the columns source; images; fewest and most, the sizes of the smallest and the
+        largest class; mean and std of each channel (fractions of 255); and sha256, of pixels and labels.
 
     Raises:
         DatasetError: a set is damaged.
@@ -38,10 +38,10 @@ def parts(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def origins(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """Of the sets that are drawn from others: how many images of each part are from where, and what was done to them.
+    """For sets drawn from other sets: how many images come from which part, and what was done to them.
 
     Returns:
-        A row per data set and part; columns are the parts that images come from, and new_look, wrong_labels and
+        A row per data set and part; a column for each part that images come from, and new_look, wrong_labels and
         mean_margin for the designs of known truth.
     """
     rows = {}
@@ -56,7 +56,7 @@ def origins(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def known_truth(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """Of the reproductions on disk whose truth is known: original, what must come out, and the checks of hardness."""
+    """For reproductions on disk whose truth is known: original, expected answer, and the checks of hardness."""
     read, rows = _manifests(data_dir), {}
     checks = read.get("known_harder", {}).get("checks", {})
     for name in read:
@@ -69,7 +69,7 @@ def known_truth(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def notes(data_dir: str | os.PathLike[str]) -> pd.Series:
-    """The notes that manifests hold, by data set: what in the published files was not as expected."""
+    """The notes in manifests, by data set: what was not as expected in the published files."""
     texts = [(name, note) for name, manifest in _manifests(data_dir).items() for note in manifest.get("notes", [])]
     return pd.Series([note for _, note in texts], [name for name, _ in texts], dtype=str, name="note")
 

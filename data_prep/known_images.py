@@ -1,4 +1,4 @@
-"""Keeps what is known of each image of the test sets that are compared: for reports made where the data are not."""
+"""Saves what is known about each image of the compared test sets, for reports on machines without the data."""
 
 import os
 import pathlib
@@ -20,9 +20,9 @@ def write(data_dir: str | os.PathLike[str], results_dir: str | os.PathLike[str],
 
     Args:
         data_dir: folder of the data sets.
-        results_dir: where the files go; difficulties are from the runs on the halves of CIFAR-10 there and in
-            results/measured, where there are any.
-        people_dir: folder of CIFAR-10H, which is downloaded into it if it is not there; empty: nobody is asked.
+        results_dir: folder for the files. Difficulties come from the runs on the halves of CIFAR-10 in this folder and
+            in results/measured, if there are any.
+        people_dir: folder of CIFAR-10H, which is downloaded if it is missing; empty: do without people's labels.
 
     Returns:
         A row per test set with the number of new images, the mean difficulty and the number of disputed labels.
@@ -54,7 +54,7 @@ def _file(name: str, data_dir: str | os.PathLike[str], what: str) -> pathlib.Pat
 def _known(
     name: str, data_dir: str | os.PathLike[str], values: margins.Margins | None, people: np.ndarray | None
 ) -> KnownImages:
-    """What is known of the images of one test set."""
+    """What is known about the images of one test set."""
     origins = np.load(_file(name, data_dir, "origins"))
     look = _file(name, data_dir, "new_look")
     new = np.load(look) if look.exists() else np.isin(origins["pool"], _NEW_POOLS)

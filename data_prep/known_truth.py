@@ -1,9 +1,10 @@
-"""Reproductions of `cifar10_12k` of a known truth, made of other photographs of CIFAR-10.
+"""Reproductions of `cifar10_12k` whose truth is known, made of other photographs of CIFAR-10.
 
-What must come out for each is in `autoaug.datasets.KNOWN_TRUTH`, written before any run. None of their images is in the
-original. Both parts of the original come from CIFAR-10's training part. Here, only training images do, and test images
-come from CIFAR-10's test part: people's labels and the answers of published models are of those, so that the
-hardness of `known_harder` can be checked without our models. CIFAR-10's parts are a random split of one collection.
+The expected answers are in `autoaug.datasets.KNOWN_TRUTH`, written before any run. No image of a reproduction is in the
+original. Both parts of the original come from CIFAR-10's training part. The training images of a reproduction come from
+there too, but its test images come from CIFAR-10's test part. For this part there are people's labels and answers of
+published models, so the hardness of `known_harder` can be checked without our models. CIFAR-10's two parts are a random
+split of one collection.
 """
 
 import dataclasses
@@ -27,12 +28,12 @@ SHARPNESS = 5.0  # weight of an image drawn hard: exp(-SHARPNESS · margin)
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """How the images of a reproduction are made, as shares of each class in each part, fractions.
+    """How the images of a reproduction are made; all numbers are fractions of each class in each part.
 
     Args:
-        hard: drawn with weights exp(-5 · margin), without replacement; the rest is drawn at random.
-        new_look: as colour negatives with turned channels; of the images drawn at random first.
-        wrong_labels: have the label of another class, at random.
+        hard: share of images drawn with weights exp(-5 · margin), without replacement; the rest is drawn at random.
+        new_look: share of colour negatives with exchanged channels; images drawn at random come first.
+        wrong_labels: share of images with the label of another class, chosen at random.
     """
 
     hard: float = 0.0
@@ -53,7 +54,7 @@ NEED_MARGINS = tuple(name for name, design in DESIGNS.items() if design.hard)
 
 
 class Images(NamedTuple):
-    """The images of one part: indices into CIFAR-10's part, and what is done to each."""
+    """The images of one part: indices into CIFAR-10's part, and what is done to each image."""
 
     indices: Int[np.ndarray, " n"]
     new_look: Bool[np.ndarray, " n"]
@@ -70,18 +71,18 @@ def choose(
     seed: int,
     part: str,
 ) -> Images:
-    """Chooses the images of one part, as many of each class.
+    """Chooses the images of one part, equally many of each class.
 
-    Designs of one seed share their random numbers: those without hard images have the same images in the same order,
-    and so have those with hard ones only.
+    Designs with one seed share their random numbers. So all designs without hard images have the same images in the
+    same order, and so have all designs with hard images only.
 
     Args:
-        design: how.
-        labels: of the images of CIFAR-10's part; those labelled -1 are not drawn.
+        design: the design.
+        labels: of the images of CIFAR-10's part; images labelled -1 are not drawn.
         size: number of images, a multiple of the number of classes.
-        num_classes: int.
-        margins: of the same images, needed where some are to be hard.
-        seed: of what is drawn.
+        num_classes: number of classes.
+        margins: of the same images; needed for hard images.
+        seed: of the random choices.
         part: "training" or "test", which names the random streams.
     """
     hardness = 0.0 if margins is None else -SHARPNESS * margins
@@ -105,7 +106,7 @@ def choose(
 
 
 def in_new_look(images: UInt8[np.ndarray, "n 32 32 3"]) -> UInt8[np.ndarray, "n 32 32 3"]:
-    """The colour negatives with turned channels: red, green, blue become 255 - green, 255 - blue, 255 - red."""
+    """Colour negatives with exchanged channels: red, green, blue become 255 - green, 255 - blue, 255 - red."""
     return 255 - images[..., [1, 2, 0]]
 
 
@@ -118,9 +119,9 @@ def write(
     seed: int,
     checks_dir: str | os.PathLike[str] = "",
 ) -> dict[str, Any]:
-    """Writes a design's batch files and, per file, where its images come from and what was done to them.
+    """Writes a design's batch files, and for each file where its images come from and what was done to them.
 
-    Beside a batch lie `…_origins.npy` (drawing.ORIGIN) and, where the design has any, `…_new_look.npy` and
+    Each batch has a file `…_origins.npy` (drawing.ORIGIN) and, if the design needs them, `…_new_look.npy` and
     `…_wrong_labels.npy` (bool) and `…_margins.npy` (float32).
 
     Args:
@@ -129,11 +130,11 @@ def write(
         old: `cifar10`.
         original: `cifar10_12k`, whose images are left out.
         margins: of CIFAR-10's images, for NEED_MARGINS.
-        seed: of what is drawn.
-        checks_dir: for `known_harder`, a folder of files for `hardness_checks`; empty for none.
+        seed: of the random choices.
+        checks_dir: for `known_harder`, a folder of files for `hardness_checks`; empty: no checks.
 
     Returns:
-        What the manifest says: expected outcome, runs that the margins are from, checks, parts.
+        Entries for the manifest: expected answer, runs behind the margins, checks, parts.
     """
     pools = _eligible(old, original)
     parts = {part: _choose(name, part, pools[part][1], margins, seed) for part in pools}
@@ -156,7 +157,7 @@ def write(
 
 
 def _eligible(old: datasets.Dataset, original: datasets.Dataset) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Part → images and labels of CIFAR-10's part, labels -1 for those that are in the original or there twice."""
+    """Part → images and labels of CIFAR-10's part; labels are -1 for repeated images and those in the original."""
     taken = datasets.overlap(old.train_images, np.concatenate([original.train_images, original.test_images]))
     taken |= datasets.repeated(old.train_images)
     twice = datasets.overlap(old.test_images, old.train_images) | datasets.repeated(old.test_images)
@@ -173,7 +174,7 @@ def _choose(name: str, part: str, labels: Int[np.ndarray, " pool"], margins: Mar
 
 
 def _write_origins(path: pathlib.Path, part: str, chosen: Images, margins: Margins | None) -> dict[str, Any]:
-    """Writes the small files beside a batch; returns what the manifest says of them."""
+    """Writes the small files beside a batch; returns their description for the manifest."""
     pool = f"cifar10 {part}"
     files = {"origins": drawing.origins(drawing.POOLS.index(pool), chosen.indices)}
     said: dict[str, Any] = {"origins": {pool: len(chosen.indices)}}
@@ -189,7 +190,7 @@ def _write_origins(path: pathlib.Path, part: str, chosen: Images, margins: Margi
 
 
 def require_same_runs(runs: dict[str, list[str]], names: list[str], data_dir: str | os.PathLike[str]) -> None:
-    """Raises DatasetError unless the sets of these names that are on disk were made with the margins of these runs."""
+    """Raises DatasetError if one of these sets is on disk and was made with the margins of other runs."""
     for name in names:
         made_with = (
             (manifests.read(datasets.training_folder(name, data_dir)) or {}).get("margins", {}).get("runs", runs)
@@ -203,7 +204,7 @@ def peoples_labels(source_dir: str | os.PathLike[str]) -> Int[np.ndarray, "image
     """CIFAR-10H: how many people chose each class, for each image of CIFAR-10's test part, in its order.
 
     Args:
-        source_dir: where the file is; it is downloaded into it if it is not there. Its terms are in `sources.CIFAR10H`.
+        source_dir: folder of the file, which is downloaded if it is missing. Its terms are in `sources.CIFAR10H`.
 
     Raises:
         DatasetError: the file is not the published one, or could not be downloaded.
@@ -214,12 +215,12 @@ def peoples_labels(source_dir: str | os.PathLike[str]) -> Int[np.ndarray, "image
 
 
 def hardness_checks(drawn: dict[str, Int[np.ndarray, " n"]], folder: pathlib.Path) -> dict[str, dict[str, float]]:
-    """What others than our models say of the hardness of test images.
+    """The hardness of test images for published models and for people.
 
     Args:
         drawn: data set → indices into CIFAR-10's test part.
-        folder: of `cifar10.1-predictions.npz` (as for `data_prep.published`), and of CIFAR-10H, which is downloaded
-            into it if it is not there.
+        folder: of `cifar10.1-predictions.npz` (as for `data_prep.published`), and of CIFAR-10H, which is downloaded if
+            it is missing.
 
     Returns:
         Mean accuracy of the published models, a fraction, and mean entropy of people's labels, in nats, by data set.

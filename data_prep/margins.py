@@ -1,8 +1,8 @@
-"""How hard each image of CIFAR-10 is for models that did not see it: cross-fitted margins.
+"""How hard each image of CIFAR-10 is for models that were not trained on it: cross-fitted margins.
 
-The margin is the softmax probability of the image's label minus the largest of another class, from -1 to 1. CIFAR-10 is
-in two halves; models trained on one are tested on the other, so that every one of the 60,000 images has margins of
-models that were not trained on it.
+The margin is the softmax probability of the image's label minus the largest probability of another class, from -1 to 1.
+CIFAR-10 is divided into two halves. Models trained on one half are tested on the other, so that each of the 60,000
+images has margins from models that were not trained on it.
 """
 
 import os
@@ -23,7 +23,7 @@ from data_prep import drawing, folders
 
 
 class Margins(NamedTuple):
-    """Mean margins over runs, in the order of CIFAR-10's parts, and the ids of the runs, by the half they learnt."""
+    """Mean margins over runs, in the order of CIFAR-10's parts, and the ids of the runs by their training half."""
 
     training: Float[np.ndarray, " n"]
     test: Float[np.ndarray, " m"]
@@ -31,16 +31,16 @@ class Margins(NamedTuple):
 
 
 def cross_fitted(data_dir: str | os.PathLike[str], results_dir: str | os.PathLike[str]) -> Margins:
-    """The margins of all images of CIFAR-10, means over the finished runs on its halves.
+    """The margins of all images of CIFAR-10: means over the finished runs on its halves.
 
-    A recipe and seed count if there are runs of them on both halves, so that both are judged by like models.
+    Runs count only if both halves have a run of the same recipe and seed, so that similar models judge both halves.
 
     Args:
         data_dir: folder of the data sets, with both halves.
         results_dir: folder of `runs/`; the runs in results/measured count too.
 
     Raises:
-        DatasetError: a half has no such run; the message says which and how to make it.
+        DatasetError: a half has no such run; the message says which half, and how to train it.
         records.RecordError: a run's files are damaged.
     """
     runs = _runs(data_dir, pathlib.Path(results_dir))
@@ -59,7 +59,7 @@ def cross_fitted(data_dir: str | os.PathLike[str], results_dir: str | os.PathLik
 def of_images(margins: Margins, name: str, part: str, data_dir: str | os.PathLike[str]) -> Float[np.ndarray, " n"]:
     """The margins of the images of a set that was drawn from CIFAR-10, in their order; NaN for images from elsewhere.
 
-    They are of the photographs as CIFAR-10 has them, with its labels, whatever a design did to either.
+    The margins are those of CIFAR-10's own photographs and labels, even if a design changed them.
 
     Args:
         margins: of all images of CIFAR-10.
@@ -68,7 +68,7 @@ def of_images(margins: Margins, name: str, part: str, data_dir: str | os.PathLik
         data_dir: folder of the data sets, where the set has its `…_origins.npy`.
 
     Raises:
-        FileNotFoundError: the set was not drawn from others here.
+        FileNotFoundError: the set was not drawn from others by data_prep.
     """
     origins = _origins(name, part, data_dir)
     values = np.full(len(origins), np.nan)
@@ -91,7 +91,7 @@ def _mean_margin(runs: pd.DataFrame, name: str, size: int) -> Float[np.ndarray, 
 
 
 def _runs(data_dir: str | os.PathLike[str], results_dir: pathlib.Path) -> dict[str, pd.DataFrame]:
-    """Half → the rows of `records.collect` of its runs on its own test part, of recipes and seeds that both have."""
+    """Half → the rows of `records.collect` for its runs on its own test part, of recipes and seeds that both have."""
     table, runs = records.collect(results_dir, ROOT / "results" / "measured"), {}
     for name in HALVES:
         parts = (manifests.read(training_folder(name, data_dir)) or {"parts": {}})["parts"]
@@ -109,7 +109,7 @@ def _runs(data_dir: str | os.PathLike[str], results_dir: pathlib.Path) -> dict[s
 
 
 def _missing(runs: dict[str, pd.DataFrame], data_dir: str | os.PathLike[str], results_dir: pathlib.Path) -> str:
-    """What runs there are, and how to make those that are missing."""
+    """A message: which runs there are, and how to train those that are missing."""
     received = "; ".join(f"{name}: {', '.join(rows['run_id']) or 'none'}" for name, rows in runs.items())
     command = "papermill notebooks/train.ipynb -p model wrn -p preset small -p epochs 4"
     command += f" -p data_dir {shlex.quote(str(data_dir))} -p results_dir {shlex.quote(str(results_dir))}"

@@ -1,10 +1,10 @@
-"""The published predictions, made compact: counts and bits of right answers for `results/published`.
+"""Makes the published predictions compact: counts and bits of right answers for `results/published`.
 
     python -m data_prep.published cifar10.1-predictions.npz cifar10.1-predictions-84.npz cifar10h-counts.npy
 
 The first file holds `models` [m] and, for each test set, `predictions/<set>` uint8 [m, n], class indices, and
-`labels/<set>` uint8 [n]; the second has no labels, its images are in the same order. Where they come from, and why only
-counts are kept of the second: results/published/README.md. The third is CIFAR-10H (`data_prep.sources.CIFAR10H`).
+`labels/<set>` uint8 [n]. The second has no labels; its images are in the same order. results/published/README.md says
+where the files come from, and why only counts of the second are kept. The third is CIFAR-10H (`sources.CIFAR10H`).
 """
 
 import argparse
@@ -75,15 +75,16 @@ def counts(models: Sequence[str], right: Right) -> pd.DataFrame:
 
 
 def disputed_labels(path: pathlib.Path, people: Int[np.ndarray, "images classes"]) -> pd.DataFrame:
-    """How many labels people dispute on CIFAR-10, by whether the plurality of models does, and how often that is on v6.
+    """Counts of labels disputed by people on CIFAR-10, and of labels disputed by models on CIFAR-10 and CIFAR-10.1 v6.
 
     Args:
         path: the file of predictions, with labels.
         people: how many chose each class, for each image of CIFAR-10's test part.
 
     Returns:
-        A row per test set and `models_dispute`, with the columns images and disputed, which is empty where nobody was
-        asked. A label is disputed where most chose another class; of classes chosen as often, the first counts.
+        A row per test set and `models_dispute` (whether most models do). Columns: images; and disputed, the number that
+        people dispute, empty if nobody was asked. A label is disputed if most chose another class; if classes tie, the
+        first one counts.
     """
     rows = []
     for name in ("cifar10", "cifar10.1-v6"):
@@ -101,8 +102,11 @@ def disputed_labels(path: pathlib.Path, people: Int[np.ndarray, "images classes"
 
 
 def write_right(path: pathlib.Path, models: Sequence[str], right: Right) -> None:
-    """Write the right answers as bits: `models`, and for each test set `images/<set>`, how many, and `right/<set>`,
-    uint8 [models, ⌈images / 8⌉] as `numpy.packbits` gives them. `autoaug.shift.published.read_right` reads them."""
+    """Write the right answers as bits, for `autoaug.shift.published.read_right`.
+
+    The file holds `models` and, for each test set, `images/<set>`, the number of images, and `right/<set>`, uint8
+    [models, ⌈images / 8⌉] from `numpy.packbits`.
+    """
     arrays: dict[str, np.ndarray] = {"models": np.array(models)}
     for name, answers in right.items():
         arrays[f"images/{name}"] = np.array(answers.shape[1])

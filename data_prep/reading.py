@@ -1,4 +1,4 @@
-"""Reads the published files of a data set, nothing unpickled: batches, .npy and .npz."""
+"""Reads the published files of a data set without unpickling: batches, .npy and .npz."""
 
 import pathlib
 from collections.abc import Callable, Sequence
@@ -20,11 +20,11 @@ def read_published(name: str, paths: Sequence[pathlib.Path]) -> tuple[dict[str, 
         paths: of its files or unpacked folders, in that order.
 
     Returns:
-        "training" (where there is one) and "test" → images and labels; and notes for the manifest: what in the files
-        was not read, or is not as expected.
+        "training" (if there is one) and "test" → images and labels; and notes for the manifest: what was not read in
+        the files, or is not as expected.
 
     Raises:
-        DatasetError: naming the file, what was expected and what was received.
+        DatasetError: the message names the file, what was expected and what was received.
     """
     spec = datasets.DATASETS[name]
     if paths[0].is_dir() and copies.is_parquet(paths[0]):
@@ -54,15 +54,15 @@ def content_hashes(name: str, path: pathlib.Path) -> dict[str, str]:
 
 
 def load_arrays(path: pathlib.Path, choose: Callable[[Any], Any]) -> Any:
-    """What `choose` takes from the array of an .npy file, or from the arrays of an .npz file.
+    """The value of `choose` for the array of an .npy file, or for the arrays of an .npz file.
 
     Raises:
-        DatasetError: the file is missing or damaged, or holds an array of objects, which would be a pickle.
+        DatasetError: the file is missing or damaged, or holds an array of objects, which is a pickle.
     """
     try:
         with path.open("rb") as file:
             return choose(np.load(file, allow_pickle=False))
-    except Exception as error:  # NumPy and zipfile raise a dozen kinds for damaged files
+    except Exception as error:  # NumPy and zipfile raise a dozen kinds of errors for damaged files
         raise DatasetError(f"{path}: Expected NumPy arrays. Received: {error}") from error
 
 
@@ -82,9 +82,9 @@ def _checked(path: pathlib.Path, images: Any, labels: Any, size: int, num_classe
 
 
 def _label_names(path: pathlib.Path, expected: Sequence[str]) -> list[str]:
-    """A note unless the names of the classes are those expected, in their order."""
+    """A note, unless the names of the classes are the expected ones in the expected order."""
     try:
         names = load_arrays(path, lambda arrays: [str(name) for name in arrays["label_names"].tolist()])
     except DatasetError:
-        return [f"{path.name}: label_names could not be read without unpickling; taken to be in CIFAR-10's order"]
+        return [f"{path.name}: label_names could not be read without unpickling; assumed to be in CIFAR-10's order"]
     return [] if names == list(expected) else [f"{path.name}: label_names are {', '.join(names)[:200]}"]

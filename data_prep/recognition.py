@@ -1,4 +1,4 @@
-"""Original files in place of built ones: recognised by their hashes, content or statistics, and left untouched."""
+"""Recognises original files in place of built ones, by hashes, content or statistics, and leaves them untouched."""
 
 import pathlib
 from collections.abc import Collection, Iterable, Mapping
@@ -19,14 +19,14 @@ def examine(data_dir: pathlib.Path, names: Iterable[str], again: Collection[str]
     Args:
         data_dir: folder of the data sets.
         names: of the sets.
-        again: names of those that are to be built anew.
-        unverified: a label that admits files which are not the original ones; may be empty.
+        again: names of the sets to build again.
+        unverified: a label that allows files other than the original ones; may be empty.
 
     Returns:
         Name of each recognised set → "recognised".
 
     Raises:
-        DatasetError: one error about all folders that are damaged or hold anything else.
+        DatasetError: folders are damaged or hold other files; one error lists them all.
     """
     done, problems = {}, []
     for name in names:
@@ -49,7 +49,7 @@ def examine(data_dir: pathlib.Path, names: Iterable[str], again: Collection[str]
 
 
 def _is_recognised(folder: pathlib.Path) -> bool:
-    """Whether the folder holds original files, by its manifest, which may be damaged."""
+    """Whether the manifest, which may be damaged, says that the folder holds original files."""
     try:
         return "recognised" in (manifests.read(folder) or {})
     except DatasetError:
@@ -59,8 +59,8 @@ def _is_recognised(folder: pathlib.Path) -> bool:
 def _recognise(name: str, data_dir: pathlib.Path, unverified: str) -> None:
     """Leaves a manifest beside original files.
 
-    Files with the published hashes, or with the published content, are CIFAR-10 or CIFAR-100. Files with the channel
-    statistics that the research reported are its own. Others are what the label says.
+    Files with the published hashes or the published content are CIFAR-10 or CIFAR-100. Files with the channel
+    statistics that the research reported are the research's files. Others get the label as their source.
     """
     folder, spec = datasets.training_folder(name, data_dir), datasets.DATASETS[name]
     test = datasets.load_test(name, data_dir)
@@ -80,13 +80,13 @@ def _recognise(name: str, data_dir: pathlib.Path, unverified: str) -> None:
         statistics = f" with the channel mean and deviation {expected}" if expected else ""
         raise DatasetError(
             f"{folder}: Expected what was built here, or the original files{statistics}. Received: others. "
-            "Move them, or say what they are, for example: -p unverified 'JPEG copy'"
+            "Move them, or give them a label, for example: -p unverified 'JPEG copy'"
         )
     folders.write_manifest(folder, {"name": name, "source": source, "recognised": True, "parts": parts})
 
 
 def _is_published(source: Source, folder: pathlib.Path, parts: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether files in a folder, or the parts that they hold, are those of the source."""
+    """Whether the files in a folder, or their images and labels, are those of the source."""
     members = source.members.items()
     files = members and all(folders.file_hash(folder / file, "md5") == md5 for file, md5 in members)
     return bool(files) or (bool(source.content) and content(parts) == source.content)
@@ -98,5 +98,5 @@ def content(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def title(name: str) -> str:
-    """What a manifest calls the source of a set."""
+    """The name of a set's source in a manifest."""
     return FILES[name][0].title if name in FILES else name

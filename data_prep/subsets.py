@@ -1,10 +1,10 @@
 """Builds the data sets of the study from the published files: CIFAR-10 and -100, its subsamples, CIFAR-10.1 and 10.2.
 
-CIFAR-10, CIFAR-100, CIFAR-10.1 and CIFAR-10.2 (`cifar105`, and its test part `cifar10.2`) are rewritten as they are.
-The others are drawn, class by class, from the training part of `cifar10` on disk; `cifar102` and `cifar102_30k` from
-`cifar105`, too. The research published neither which images it drew nor in which proportion it mixed old and new ones:
-here `new_fraction` of each class is new, the same for both sets, so that they differ in size only. Its own files are
-recognised where they lie in place of a built set, and left untouched.
+CIFAR-10, CIFAR-100, CIFAR-10.1 and CIFAR-10.2 (`cifar105`, and its test part `cifar10.2`) are rewritten unchanged. The
+other sets are drawn, class by class, from the training part of `cifar10` on disk; `cifar102` and `cifar102_30k` also
+from `cifar105`. The research published neither which images it drew nor the proportion of old and new images. Here, the
+share `new_fraction` of each class is new, the same for both sets, so that they differ only in size. If the research's
+own files lie in place of a built set, they are recognised and left untouched.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ from data_prep.margins import Margins, cross_fitted
 from data_prep.reading import read_published
 from data_prep.sources import FILES
 
-GENERATOR_VERSION = 1  # raise it with every change of what is written: sets of another version are built anew
+GENERATOR_VERSION = 1  # raise it with every change of the written files: sets of another version are built again
 DRAWN_FROM: dict[str, tuple[str, ...]] = {
     "cifar10_10k": ("cifar10",),
     "cifar10_30k": ("cifar10",),
@@ -59,27 +59,27 @@ def build(
 ) -> dict[str, str]:
     """Writes `data_dir/<name>/training/` for each name, and for the sets that it is drawn from.
 
-    What is there already, undamaged and of the same seed and proportion, is left as it is. Several processes may build
-    at once: one writes, and the others wait.
+    An existing set is kept if it is undamaged and has the same seed and proportion. Several processes may build at the
+    same time: one writes, and the others wait.
 
     Args:
         data_dir: folder of the data sets.
-        names: of SETS.
-        source_dir: folder of the published files; what is not there is downloaded into it (`download.obtain`).
-        seed: of what is drawn.
+        names: some of SETS.
+        source_dir: folder of the published files; missing files are downloaded into it (`download.obtain`).
+        seed: of the random choices.
         new_fraction: share of CIFAR-10.2 in `cifar102` and `cifar102_30k`, 0…1.
-        unverified: a label such as "JPEG copy", to admit files that are not the published data; every set built from
-            them is marked so.
-        rebuild: whether to write the named sets anew, whatever is there; never over files that were not built here.
-        results_dir: folder of the runs on the halves of CIFAR-10, for the designs of known truth with hard images. What
-            is built of them stays when there are more runs, until it is rebuilt.
-        checks_dir: folder of files that `known_harder` is checked with (`known_truth.hardness_checks`); empty: none.
+        unverified: a label such as "JPEG copy", which allows files that are not the published data; every set built
+            from them is marked with it.
+        rebuild: whether to write the named sets again; files that were not built here are never replaced.
+        results_dir: folder of the runs on the halves of CIFAR-10, for the designs of known truth with hard images.
+            Designs that exist are kept when there are more runs, until they are rebuilt.
+        checks_dir: folder of files to check `known_harder` with (`known_truth.hardness_checks`); empty: no check.
 
     Returns:
         Name → "written", "there already" or "recognised" (original files), for the names and what they are drawn from.
 
     Raises:
-        DatasetError: an argument is wrong, a source is missing or differs, or a folder is damaged or holds other files.
+        DatasetError: an argument is wrong, a source is missing or differs, a folder is damaged or holds other files.
     """
     _check_arguments(names, seed, new_fraction, unverified)
     data_dir = pathlib.Path(data_dir)
@@ -118,7 +118,7 @@ def build(
 
 
 def with_inputs(names: Collection[str]) -> list[str]:
-    """The sets, and those that they are drawn from, in the order of building."""
+    """The sets and those that they are drawn from, in the order in which they are built."""
     return [name for name in SETS if name in names or any(name in DRAWN_FROM.get(other, ()) for other in names)]
 
 
@@ -142,13 +142,13 @@ def _check_arguments(names: Collection[str], seed: Any, new_fraction: Any, unver
 
 
 def _is_current(folder: pathlib.Path, recipe: Mapping[str, Any]) -> bool:
-    """Whether the folder's manifest is of this recipe, or of original files."""
+    """Whether the folder's manifest has this recipe, or is that of original files."""
     manifest = manifests.read(folder) or {}
     return "recognised" in manifest or all(manifest.get(key) == value for key, value in recipe.items())
 
 
 def _recipe(name: str, data_dir: pathlib.Path, seed: int, new_fraction: float) -> dict[str, Any]:
-    """What decides the content of a set, as its manifest says it."""
+    """Everything that determines the content of a set, as entries of its manifest."""
     recipe: dict[str, Any] = {"name": name, "generator_version": GENERATOR_VERSION}
     if name in FILES:
         return recipe
@@ -167,7 +167,7 @@ def _recipe(name: str, data_dir: pathlib.Path, seed: int, new_fraction: float) -
 def _design_options(
     name: str, load: Callable[[str], Dataset], margins: Callable[[], Margins], kept: list[str], data_dir: pathlib.Path
 ) -> dict[str, Any]:
-    """What a design of known truth is made of; the sets with hard images that are kept must have the same margins."""
+    """The inputs of designs of known truth; existing sets with hard images that are kept must have the same margins."""
     if name not in known_truth.NEED_MARGINS:
         return {"old": load("cifar10"), "original": load("cifar10_12k"), "margins": None}
     known_truth.require_same_runs(margins().runs, kept, data_dir)
@@ -177,7 +177,7 @@ def _design_options(
 def _write_published(
     name: str, obtained: Mapping[str, Obtained], unverified: str, folder: pathlib.Path
 ) -> dict[str, Any]:
-    """Writes a published set; returns what its manifest says of it."""
+    """Writes a published set; returns entries for its manifest."""
     inputs = {source.file: obtained[source.file] for source in FILES[name]}
     parts, notes = read_published(name, [item.path for item in inputs.values()])
     verified = all(item.verified for item in inputs.values())
@@ -191,9 +191,9 @@ def _write_published(
 
 
 def _content_notes(name: str, inputs: Mapping[str, Obtained], described: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Notes on verified files of a set whose content hash is known: where the two kinds of hashes disagree.
+    """Notes on a verified set whose content hash is known, if the hashes of its files and of its content disagree.
 
-    Warns of published files with another content, which would mean that the content hash stated here is wrong.
+    Published files with another content would mean that the content hash in data_prep/sources.py is wrong: a warning.
     """
     source, notes = FILES[name][0], []
     if not source.content:
@@ -203,8 +203,8 @@ def _content_notes(name: str, inputs: Mapping[str, Obtained], described: Mapping
     if (content := recognition.content(described)) != source.content:
         notes.append(f"the published files hold the content {content}; data_prep/sources.py says {source.content}")
         warnings.warn(
-            f"{name}: the files are the published ones, but their content hash is not the one stated. The statement in "
-            f"data_prep/sources.py is wrong; please report it. Expected {source.content}. Received: {content}",
+            f"{name}: the files are the published ones, but their content hash differs from the one in "
+            f"data_prep/sources.py, which is wrong; please report it. Expected {source.content}. Received: {content}",
             stacklevel=2,
         )
     return notes
@@ -213,7 +213,7 @@ def _content_notes(name: str, inputs: Mapping[str, Obtained], described: Mapping
 def _write_drawn(
     name: str, recipe: Mapping[str, Any], load: Callable[[str], Dataset], folder: pathlib.Path
 ) -> dict[str, Any]:
-    """Writes a subset and, per file, where each image comes from; returns what its manifest says of the parts."""
+    """Writes a subset and, for each file, where the images come from; returns the parts for its manifest."""
     pools = _pools(name, load)
     drawn = _draw(name, recipe, pools)
     described = folders.write_parts(name, folder, {part: _gather(pools, origins) for part, origins in drawn.items()})
@@ -225,7 +225,7 @@ def _write_drawn(
 
 
 def _pools(name: str, load: Callable[[str], Dataset]) -> dict[str, Part]:
-    """What a subset is drawn from: names of drawing.POOLS → images, labels."""
+    """The pools that a subset is drawn from: names of drawing.POOLS → images, labels."""
     old = load("cifar10")
     pools: dict[str, Part] = {"cifar10 training": (old.train_images, old.train_labels)}
     if name in datasets.HALVES:

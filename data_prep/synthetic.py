@@ -1,13 +1,15 @@
 """The embedded data sets: `synthetic10` and three reproductions of it whose shift is known by construction.
 
 Ten classes of shapes in cluttered scenes (`data_prep.rendering`). Every image has a latent difficulty and a latent
-appearance. `synthetic10_harder` draws from the same generator and the same range of difficulty, only more often from
-the harder end: nothing in it is new. In its hardest images nothing is left of the shape. If models could learn such
-images, the set would be different too. `synthetic10_different` has the difficulties of `synthetic10` in another
-appearance. The shape alone is the class, so no appearance makes classes contradictory.
-`synthetic10_broader` has as many hard images as `synthetic10_harder`, but its hard shapes are faint, not lost: models
-that train on it learn them. It was the first `synthetic10_harder`. It was replaced when half of its gap had been called
-difference, and is kept here unchanged. What must come out for each is in `autoaug.datasets.KNOWN_TRUTH`.
+appearance. `synthetic10_harder` has the same generator and the same range of difficulty, but more images at the harder
+end: nothing in it is new. In its hardest images, nothing is left of the shape. If models could learn such images, the
+set would be different too. `synthetic10_different` has the difficulties of `synthetic10` and another appearance. The
+class is the shape alone, so no appearance contradicts a class.
+
+`synthetic10_broader` has as many hard images as `synthetic10_harder`, but its hard shapes are faint, not invisible, so
+models that train on it learn them. It was the first version of `synthetic10_harder`. It was replaced when an earlier
+method attributed half of its gap to difference, and is kept unchanged. The expected answers are in
+`autoaug.datasets.KNOWN_TRUTH`.
 """
 
 import dataclasses
@@ -26,12 +28,12 @@ from autoaug.datasets.batch_file import DatasetError, write_batch
 from data_prep import folders
 from data_prep.rendering import LATENTS, SHAPES, render
 
-GENERATOR_VERSION = 2  # raise it with every change of pixels: sets of another version are built anew
+GENERATOR_VERSION = 2  # raise it with every change of pixels: sets of another version are built again
 
 
 @dataclasses.dataclass(frozen=True)
 class Distribution:
-    """What the latents of one set are drawn from.
+    """The distribution of the latents of one set.
 
     Args:
         difficulty: the two parameters of a Beta distribution.
@@ -67,7 +69,7 @@ SETS = {
     ),
     "synthetic10_broader": dataclasses.replace(_BASE, difficulty=(2, 1)),
 }
-_FAINT = ("synthetic10_broader",)  # the sets whose hard shapes are faint, not lost
+_FAINT = ("synthetic10_broader",)  # the sets whose hard shapes are faint, not invisible
 
 
 def generate(
@@ -76,7 +78,7 @@ def generate(
     """Returns `size` images, their labels (balanced, in random order), and their latents, of type LATENTS."""
     labels = rng.permutation(np.arange(size) % len(SHAPES))
     latents = distribution.sample(size, rng)
-    blocks = [slice(start, start + 128) for start in range(0, size, 128)]  # that stay in the processor's cache
+    blocks = [slice(start, start + 128) for start in range(0, size, 128)]  # small enough for the processor's cache
     images = [render(labels[block], latents[block], rng, faint) for block in blocks]
     return np.concatenate(images), labels, latents
 
@@ -84,8 +86,8 @@ def generate(
 def build(data_dir: str | os.PathLike[str], names: Iterable[str] = tuple(SETS), seed: int = 0) -> list[str]:
     """Writes `data_dir/<name>/training/` for each name: training and test batch, their latents, manifest.json.
 
-    A folder that holds what it would write is left as it is; an older or damaged one that this function wrote is
-    replaced. Several processes may build at once: one writes, to a temporary folder, and the others wait.
+    A folder that already holds these files is left as it is. An older or damaged folder is replaced if this function
+    wrote it. Several processes may build at the same time: one writes to a temporary folder, and the others wait.
 
     Returns:
         The names of the sets that were written.
@@ -124,7 +126,7 @@ def _build(name: str, folder: pathlib.Path, seed: int) -> bool:
 
 
 def _write_parts(name: str, folder: pathlib.Path, seed: int) -> dict[str, Any]:
-    """Writes both batches and their latents; returns what the manifest says of each."""
+    """Writes both batches and their latents; returns their description for the manifest."""
     spec, parts = DATASETS[name], {}
     for part, size in (("training", spec.train_size), ("test", spec.test_size)):
         file = folders.part_file(name, part)

@@ -1,7 +1,7 @@
-"""Uploads built data sets to S3, as `s3://<bucket>/data/<name>/training/`; a manifest is written last.
+"""Uploads built data sets to S3, as `s3://<bucket>/data/<name>/training/`, with the manifest last.
 
-So a set that has a manifest there is whole, and an interrupted upload is completed by running it again: objects whose
-SHA-256, which S3 verifies and stores, is that of the file here are skipped.
+So a set with a manifest in S3 is complete. To complete an interrupted upload, run it again: objects with the same
+SHA-256 as the local file are skipped. S3 verifies and stores the SHA-256.
 """
 
 import base64
@@ -22,10 +22,10 @@ CONNECTIONS = 8  # botocore keeps up to ten
 
 
 def upload(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) -> dict[str, int]:
-    """Uploads data sets, encrypted by the service (SSE-S3), training and test part together.
+    """Uploads data sets, training and test part together, encrypted by S3 (SSE-S3).
 
     Args:
-        data_dir: folder of the data sets; each of those named must be whole, by its manifest.
+        data_dir: folder of the data sets; each set must agree with its manifest.
         names: of data sets.
         bucket: name of the bucket.
 
@@ -34,7 +34,7 @@ def upload(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) 
 
     Raises:
         DatasetError: a set is missing or damaged here.
-        s3.S3Error: credentials, the bucket or permission are missing, or S3 fails. To go on, upload again.
+        s3.S3Error: credentials, bucket or permission are missing, or S3 fails. To continue, upload again.
     """
     sets = {name: _files(name, data_dir) for name in dict.fromkeys(names)}
     client = _client_of(bucket)
@@ -48,7 +48,7 @@ def upload(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) 
 
 
 def compare(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) -> dict[str, str]:
-    """How the data sets in the bucket stand to those here: name → "same", "different" or "absent", by manifest.
+    """Compares the manifests of data sets in the bucket and here: name → "same", "different" or "absent".
 
     Raises:
         s3.S3Error: as for `upload`.
@@ -73,7 +73,7 @@ def _files(name: str, data_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
 
 
 def _client_of(bucket: str) -> Any:
-    """A client, once it has reached the bucket."""
+    """A client that has reached the bucket."""
     client = s3.client()
     with s3.expecting("a bucket that you may write to", f"s3://{bucket}/"):
         client.head_bucket(Bucket=bucket)
@@ -101,7 +101,7 @@ def _checksum(client: Any, bucket: str, key: str) -> str | None:
 
 
 def _put_all(client: Any, bucket: str, name: str, paths: Sequence[pathlib.Path], progress: Any) -> list[bool]:
-    """Uploads those of the files that are not there; returns for each whether it was. The first failure ends it."""
+    """Uploads the files that are missing in S3; returns whether each was uploaded. The first failure ends it."""
     pool = concurrent.futures.ThreadPoolExecutor(CONNECTIONS)
     try:
         futures = [pool.submit(_put, client, bucket, _key(name, path), path, progress) for path in paths]
@@ -111,7 +111,7 @@ def _put_all(client: Any, bucket: str, name: str, paths: Sequence[pathlib.Path],
 
 
 def _put(client: Any, bucket: str, key: str, path: pathlib.Path, progress: Any) -> bool:
-    """Uploads a file unless it is there; the service refuses it if it arrives with another SHA-256."""
+    """Uploads a file unless it is in S3 already; S3 refuses it if it arrives with another SHA-256."""
     checksum = _encoded(path)
     is_there = _checksum(client, bucket, key) == checksum
     if not is_there:

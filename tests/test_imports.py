@@ -10,7 +10,7 @@ import pytest
 from autoaug.files import ROOT
 
 LAYERS = (
-    {"files", "recipes", "duration", "s3", "datasets", "augment"},
+    {"files", "provenance", "recipes", "duration", "s3", "datasets", "augment"},
     {"devices", "models", "records", "predictions", "histories", "known_images", "studies", "data_prep"},
     {"evaluation", "checkpoints", "shift", "sagemaker"},
     {"training", "plots"},

@@ -1,7 +1,7 @@
-"""AutoAugment on 32×32 images: all random choices drawn first, as a plan, then applied by a compiled kernel.
+"""AutoAugment on 32×32 images. All random choices are drawn first, as a plan; a compiled kernel then applies the plan.
 
-Per image, in this order: one sub-policy of two operations, zero padding by 4 and a crop, a left-right flip, a 16×16
-cutout. Padding, cutout and transparent pixels are zero after normalisation, that is the channel mean.
+For each image, in this order: one sub-policy of two operations, zero padding by 4 and a crop, a left-right flip, a
+16×16 cutout. Padding, cutout and transparent pixels are zero after normalisation, which is the channel mean.
 """
 
 import functools
@@ -18,7 +18,7 @@ from autoaug.augment.geometry import geometric_sources
 from autoaug.augment.kernel import AREA, PADDING, SIDE
 from autoaug.augment.policies import Policy
 
-# One operation on one image. `negate` is read by the five geometric operations, the centre by Cutout.
+# One operation on one image. Only the five geometric operations read `negate`, and only Cutout the centre.
 STEP = np.dtype(
     [
         ("operation", np.int8),  # number in policies.Operation
@@ -60,7 +60,7 @@ def sample_plan(rng: np.random.Generator, n: int, policy: Policy = policies.CIFA
     Args:
         rng: such as `epoch_generator(seed, epoch)`.
         n: number of images.
-        policy: `()` for crop, flip and cutout only, which are drawn first and so are the same with and without one.
+        policy: `()` for crop, flip and cutout only. These are drawn first, so they are the same with every policy.
 
     Returns: structured array of type PLAN.
     """
@@ -104,16 +104,17 @@ def augment_batch(
     out: Float32[np.ndarray, "n 32 32 3"] | None = None,
     threads: int = 1,
 ) -> Float32[np.ndarray, "n 32 32 3"]:
-    """Augments and normalises images: the same plan gives the same bits, in any batch split and with any thread count.
+    """Augments and normalises images. The same plan gives the same bits with any division into batches or threads.
 
     Args:
         images: to augment.
         plan: from `sample_plan`.
         mean, std: the training set's, as fractions of 255.
-        out: C-contiguous, to write to; a new array if None.
-        threads: Python threads that share the batch; the kernel holds no lock.
+        out: C-contiguous array to write to; a new array if None.
+        threads: Python threads that share the batch; the kernel releases the interpreter's lock.
 
-    Raises: ValueError where an argument is not as described.
+    Raises:
+        ValueError: an argument is not as described.
     """
     images = _checked_images(images)
     n = len(images)
@@ -131,7 +132,7 @@ def augment_batch(
     if threads == 1:
         augment(slice(None))
         return out
-    bounds = np.linspace(0, n, 4 * threads + 1).astype(int)  # several parts a thread, since images differ in their work
+    bounds = np.linspace(0, n, 4 * threads + 1).astype(int)  # several parts a thread, as some images take longer
     parts = map(slice, bounds[:-1], bounds[1:])
 
     def augment_parts() -> None:
@@ -149,21 +150,22 @@ def augment_batch(
 def normalize(
     images: UInt8[np.ndarray, "n 32 32 3"], mean: Float[np.ndarray, "3"], std: Float[np.ndarray, "3"]
 ) -> Float32[np.ndarray, "n 32 32 3"]:
-    """(value/255 − mean)/std, the same numbers as `augment_batch` writes."""
+    """(value/255 − mean)/std, with the same rounding as in `augment_batch`."""
     return _normalization(mean, std)[_checked_images(images), np.arange(3)]
 
 
 def apply_operations(
     image: UInt8[np.ndarray, "32 32 3"], operations: Sequence[Mapping[str, Any]]
 ) -> tuple[UInt8[np.ndarray, "32 32 3"], Bool[np.ndarray, "32 32"]]:
-    """Applies operations to one image, with the code that `augment_batch` runs.
+    """Applies operations to one image, with the same code as `augment_batch`.
 
     Args:
         image: to change.
         operations: dicts with `op` (a name in `policies.Operation`), `level` (0…9), for the geometric operations
             `negate` (bool, default False), for Cutout `center` (column, row; each 0…31).
 
-    Returns: the image, and where it is opaque. The rest is zero after normalisation.
+    Returns:
+        The image, and where it is opaque; the other pixels are zero after normalisation.
     """
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.shape != (SIDE, SIDE, 3):
@@ -232,7 +234,7 @@ def _checked_out(out: np.ndarray, shape: tuple[int, ...]) -> Float32[np.ndarray,
 
 
 def _checked_steps(plan: Any, n: int) -> Shaped[np.ndarray, "n 2"]:
-    """The plan's steps, after a check of the numbers that the kernel uses as indices."""
+    """The plan's steps, after a check of all numbers that the kernel uses as indices."""
     plan = np.asarray(plan)
     if plan.dtype != PLAN or plan.shape != (n,):
         raise ValueError(f"Expected a plan from sample_plan for {n} images. Received: {plan.dtype} {plan.shape}")

@@ -1,4 +1,4 @@
-"""Where geometric operations take each pixel from: Pillow 13.0.0's affine transform, in its 16-bit fixed point."""
+"""The source of each pixel in geometric operations: Pillow 13.0.0's affine transform, in its 16-bit fixed point."""
 
 import math
 
@@ -10,7 +10,7 @@ from autoaug.augment.policies import LEVELS
 
 
 def _affine_sources(a: float, b: float, c: float, d: float, e: float, f: float) -> Int16[np.ndarray, "1024"]:
-    """Source index of each output pixel, 1024 where it lies outside, by nearest neighbour.
+    """Source index of each output pixel, by nearest neighbour; 1024 if it lies outside the image.
 
     `(a … f)` map output to input coordinates as in `Image.transform(size, AFFINE, (a, b, c, d, e, f))`.
     """

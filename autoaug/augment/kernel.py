@@ -1,13 +1,14 @@
 """The 15 augmentation operations, compiled: what Pillow 13.0.0 computes on x86-64, bit for bit, on 32×32 RGBA images.
 
-An image is uint32 [1024], row by row, a pixel being red | green << 8 | blue << 16 | alpha << 24, alpha 0 or 255. An
-operation that maps each value by itself changes a table, uint8 [3, 256], which is applied once, as late as possible.
+An image (`pixels`) is uint32 [1024], row by row; a pixel is red | green << 8 | blue << 16 | alpha << 24, with alpha 0
+or 255. Operations that map each value by itself change a `table`, uint8 [3, 256], which is applied once, as late as
+possible. `factor` is float, `level` an integer 0…9. Types stand in docstrings, because numba compiles these functions.
 Pillow 9.5.0, 11.3.0 and 12.3.0 gave the same pictures as 13.0.0 for every operation, level and sign on 20 images.
 
-All that is compiled stands in this file, because numba's cache on disk notices changes in the file of the function that
-it compiled and in no other. It compiles at the first call, and keeps the result beside this file or, where that folder
-is read-only, in the user's cache folder (the environment variable NUMBA_CACHE_DIR names another). Where that is
-read-only too, it goes to a folder among the temporary ones that nobody else can write to, since what is in it is run.
+All compiled functions are in this file, because numba's cache on disk notices only changes in the file of the function
+that it compiled. Numba compiles at the first call and keeps the result beside this file. If that folder is read-only,
+it uses the user's cache folder (or the one that the environment variable NUMBA_CACHE_DIR names). If that is read-only
+too, the cache goes to a temporary folder that nobody else can write to, since the code in it is executed.
 """
 
 import contextlib
@@ -57,7 +58,7 @@ def _temporary_cache() -> str:
 
 @_compiled
 def geometric(pixels, sources):
-    """Image.transform(AFFINE, nearest) and Image.rotate: what comes from outside is transparent black."""
+    """Image.transform(AFFINE, nearest) and Image.rotate, from `sources` int16 [1024]; outside is transparent black."""
     original = np.empty(AREA + 1, np.uint32)
     for i in range(AREA):
         original[i] = pixels[i]
@@ -206,7 +207,7 @@ def cutout(pixels, level, center_column, center_row):
 
 @_compiled
 def apply_table(pixels, table):
-    """Image.point: each channel through its row of `table`, alpha as it is."""
+    """Image.point: maps each channel by its row of `table`, and keeps alpha."""
     for i in range(AREA):
         pixel = pixels[i]
         red, green, blue = table[0, pixel & 255], table[1, (pixel >> 8) & 255], table[2, (pixel >> 16) & 255]
@@ -215,9 +216,9 @@ def apply_table(pixels, table):
 
 @_compiled
 def apply_steps(pixels, table, steps, sources):
-    """Applies the steps that act, in order; returns whether `table` then holds something still to be applied.
+    """Applies the steps that act, in order; returns whether `table` still has to be applied.
 
-    Args: pixels uint32 [1024]; table uint8 [3, 256]; steps augment.STEP [k]; sources as from `geometric_sources`.
+    Args: pixels uint32 [1024]; table uint8 [3, 256]; steps augment.STEP [k]; sources from `geometric_sources`.
     """
     pending = False
     for step in steps:
@@ -235,7 +236,7 @@ def apply_steps(pixels, table, steps, sources):
 
 @_compiled
 def _apply_step(pixels, table, step, sources):
-    """Applies one step, either to the pixels or, and then returns True, to the table."""
+    """Applies one step to the pixels, or to the table; returns whether it was the table."""
     operation, level, factor = step.operation, step.level, _ENHANCE_FACTORS[step.level]
     if operation <= Operation.Rotate:
         geometric(pixels, sources[operation, level, np.int64(step.negate)])
@@ -260,7 +261,7 @@ def _apply_step(pixels, table, step, sources):
     else:
         cutout(pixels, level, step.center_column, step.center_row)
     on_rgb = Operation.AutoContrast <= operation <= Operation.Solarize
-    if on_rgb:  # the way to RGB and back makes every pixel opaque
+    if on_rgb:  # conversion to RGB and back makes every pixel opaque
         for i in range(AREA):
             pixels[i] |= _OPAQUE
     return on_rgb or operation == Operation.Contrast or operation == Operation.Brightness

@@ -1,7 +1,8 @@
 """The augmentation operations and the AutoAugment policy for CIFAR-10, as data.
 
-Source: Cubuk et al., "AutoAugment: Learning Augmentation Policies from Data", CVPR 2019; the 95 sub-policies are those
-of the authors' published code, in its order. A sub-policy is two `(operation, probability, level)`, applied in turn.
+Source: Cubuk et al., "AutoAugment: Learning Augmentation Policies from Data", CVPR 2019. The 95 sub-policies are those
+of the authors' published code, in the same order. A sub-policy is two `(operation, probability, level)`, applied in
+turn.
 """
 
 import enum
@@ -122,4 +123,4 @@ CIFAR10: Policy = (
 )
 
 POLICIES: dict[str, Policy] = {"autoaugment": CIFAR10, "crop_flip_cutout": ()}
-"""The policy of every kind in `recipes.AUGMENTATIONS`."""
+"""Name in `recipes.AUGMENTATIONS` → policy."""

@@ -1,8 +1,8 @@
 """The data sets by name: their files, loading, channel statistics, and overlap between sets.
 
-Every set lies in `data_dir/<name>/training/`, training and test batches together, in the format of `batch_file`. A set
-that data_prep built has a `manifest.json` beside them, which says where the images come from; pixels and labels that
-are not those of the manifest are refused. A folder without one is read as it is.
+Every set lies in `data_dir/<name>/training/`, training and test batches together, in the format of `batch_file`. If
+data_prep built the set, `manifest.json` in the same folder says where the images come from, and pixels and labels that
+differ from the manifest are refused. A folder without a manifest is read as it is.
 """
 
 import concurrent.futures
@@ -60,9 +60,9 @@ class LabelledImages:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set to train on; `mean` and `std` are those of the training part's channels, as fractions of 255.
+    """A data set to train on; `mean` and `std` are of the training part's channels, as fractions of 255.
 
-    `source` says for a report where the images come from, such as "CIFAR-10" or "CIFAR-10 (JPEG copy)".
+    `source` says where the images come from, such as "CIFAR-10" or "CIFAR-10 (JPEG copy)"; the report shows it.
     """
 
     name: str
@@ -95,8 +95,8 @@ def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
     """Reads a data set from `data_dir/<name>/training/`.
 
     Raises:
-        DatasetError: the name is unknown or of a test set only, files are missing (the message says what to do), a file
-            is malformed, or the images are not those of the folder's manifest.
+        DatasetError: the name is unknown or belongs to a set without a training part, files are missing (the message
+            says what to do), a file is malformed, or the images differ from the folder's manifest.
     """
     require_trainable(name)
     spec, folder = _find(name, data_dir)
@@ -115,7 +115,7 @@ def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
 
 
 def require_trainable(name: str) -> None:
-    """Raises DatasetError unless there is a data set of this name that has a training part."""
+    """Raises DatasetError unless there is a data set of this name with a training part."""
     if name in DATASETS and not DATASETS[name].training_files:
         raise DatasetError(
             f"{name}: Expected a data set to train on. Received: a test set, without a training part"
@@ -142,7 +142,7 @@ def read_images(
     """Reads batch files of equal size in order: `size` images and their labels.
 
     Raises:
-        DatasetError: a file is missing or malformed, or holds another number of images or other labels than the spec's.
+        DatasetError: a file is missing or malformed, or its number of images or its labels do not fit the spec.
     """
     images, labels = np.empty((size, 32, 32, 3), np.uint8), np.empty(size, np.int64)
     count = size // len(files)
@@ -159,7 +159,7 @@ def read_images(
 
 
 def available(data_dir: str | os.PathLike[str], family: str | None = None) -> list[str]:
-    """Names of the data sets (of one family) whose files are all on disk."""
+    """Names of the data sets (of one family, if given) whose files are all on disk."""
     return [
         name
         for name, spec in DATASETS.items()
@@ -195,13 +195,13 @@ def content_hash(images: UInt8[np.ndarray, "n 32 32 3"], labels: Int[np.ndarray,
 def overlap(
     test_images: UInt8[np.ndarray, "test 32 32 3"], train_images: UInt8[np.ndarray, "train 32 32 3"]
 ) -> Bool[np.ndarray, " test"]:
-    """Whether each test image's pixels are those of a training image."""
+    """Whether each test image has the same pixels as some training image."""
     known = {_image_hash(image) for image in train_images}
     return np.array([_image_hash(image) in known for image in test_images], bool)
 
 
 def repeated(images: UInt8[np.ndarray, "n 32 32 3"]) -> Bool[np.ndarray, " n"]:
-    """Whether each image's pixels are those of an earlier image."""
+    """Whether each image has the same pixels as an earlier image."""
     first: dict[bytes, int] = {}
     return np.array([first.setdefault(_image_hash(image), index) != index for index, image in enumerate(images)], bool)
 
@@ -210,9 +210,9 @@ def overlap_tables(data_dir: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.D
     """Counts images with the same pixels, for all data sets on disk; holds the images of one set at a time.
 
     Returns:
-        Two DataFrames of int. A row per training set, a column per test set: how many of the test images are among the
-        training images. And a row per data set, with the columns `training` and `test`: how many images of the part
-        repeat an earlier one of it.
+        Two DataFrames of int. The first has a row per training set and a column per test set: how many of the test
+        images are among the training images. The second has a row per data set and the columns `training` and `test`:
+        how many images of this part repeat an earlier image of the part.
     """
     training, test = {}, {}
     for name in available(data_dir):
@@ -234,7 +234,7 @@ def _image_hash(image: UInt8[np.ndarray, "32 32 3"]) -> bytes:
 
 
 def training_folder(name: str, data_dir: str | os.PathLike[str]) -> pathlib.Path:
-    """Where the files of a data set lie, those of its test part too."""
+    """The folder with the files of a data set, those of its test part included."""
     return pathlib.Path(data_dir) / name / "training"
 
 

@@ -27,7 +27,7 @@ class DatasetError(ValueError):
 def read_batch(
     path: str | os.PathLike[str], count: int, label_key: str, num_classes: int
 ) -> tuple[UInt8[np.ndarray, "n 3 32 32"], Int64[np.ndarray, " n"]]:
-    """Returns one batch file: its images as colour planes, and their labels.
+    """Reads one batch file: its images as colour planes, and their labels.
 
     Args:
         path: the file.

@@ -1,14 +1,14 @@
-"""Which data sets there are: their files and classes, which set reproduces which, and what is known beforehand."""
+"""The data sets: their files and classes, which set reproduces which, and the known truth of some."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Truth:
-    """What is known of a reproduction before any run, since it was made so.
+    """The truth of a reproduction that was made to be harder, different, both or neither.
 
     Args:
-        harder: whether the statement "harder" must be made of it; None where the design does not say.
+        harder: whether the statement "harder" must be made; None if the design does not determine it.
         different: the same for "different".
         sentence: what is expected, for a report.
     """
@@ -40,7 +40,7 @@ CLASS_NAMES = {
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """The files of a data set. A model is evaluated on the test sets of its `family`, whose classes are the same.
+    """The files of a data set. A model is evaluated on all test sets of its `family`, which have the same classes.
 
     A set without training files is a test set only.
     """
@@ -61,7 +61,7 @@ class Spec:
 DESIGNS = (
     *("known_same", "known_harder", "known_different", "known_diluted", "known_both", "known_half", "known_noisy"),
 )
-"""Reproductions of `cifar10_12k` of a known truth, from other images of CIFAR-10 (data_prep/known_truth.py)."""
+"""Reproductions of `cifar10_12k` whose truth is known, from other images of CIFAR-10 (data_prep/known_truth.py)."""
 
 HALVES = ("cifar10_half_a", "cifar10_half_b")
 """CIFAR-10 in two halves; each is the training part of one set and the test part of the other."""
@@ -144,6 +144,6 @@ TEST_PARTS = {"cifar10.2": "cifar105"}
 
 
 def partners(name: str) -> tuple[str, ...]:
-    """The sets that models trained on a set are compared with: its original, or its reproductions; none for many."""
+    """The sets whose models are compared with those of this set: its original, or its reproductions; often none."""
     original = (ORIGINALS[name],) if name in ORIGINALS else ()
     return original + tuple(reproduction for reproduction, original in ORIGINALS.items() if original == name)

@@ -1,7 +1,7 @@
-"""The manifest that data_prep leaves beside a data set's files: what the images are, and the hashes they must have.
+"""The manifest that data_prep writes beside a data set's files: where the images come from, and their hashes.
 
-`manifest.json` holds at least `source`, what a report calls the images, and `parts`, which maps "training" and "test"
-to dicts with `sha256`, the `datasets.content_hash` of the part's images and labels in the order of its files.
+`manifest.json` holds at least two entries. `source` is the name of the images in reports. `parts` maps "training" and
+"test" to dicts with `sha256`, the `datasets.content_hash` of the part's images and labels in the order of its files.
 """
 
 import os
@@ -21,12 +21,12 @@ _LABEL = re.compile(  # what a record takes as a source: no markup, no character
 
 
 def is_label(text: object) -> bool:
-    """Whether a text can be the source of a data set or a part of it: 1 to 200 characters, all of which are seen."""
+    """Whether a text can be the source of a data set or a part of it: 1 to 200 visible characters, no markup."""
     return isinstance(text, str) and _LABEL.fullmatch(text) is not None
 
 
 def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """The manifest in a data set's folder, a dict; None where there is none.
+    """The manifest in a data set's folder, a dict; None if there is none.
 
     Raises:
         DatasetError: the file is not a manifest.
@@ -46,7 +46,7 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
 
 
 def require(folder: pathlib.Path, manifest: Mapping[str, Any], hashes: Mapping[str, str]) -> None:
-    """Raises DatasetError unless the parts, given by their content hashes, are those of the manifest."""
+    """Raises DatasetError unless the content hashes of the parts are those in the manifest."""
     for part, received in hashes.items():
         if received != (expected := manifest["parts"].get(part, {}).get("sha256")):
             remedy = build_command(folder.parent.name, folder.parent.parent, rebuild=True)
@@ -57,7 +57,7 @@ def require(folder: pathlib.Path, manifest: Mapping[str, Any], hashes: Mapping[s
 
 
 def build_command(name: str, data_dir: str | os.PathLike[str], **parameters: object) -> str:
-    """Says how to build a data set, as typed in a shell."""
+    """A sentence with the command that builds a data set."""
     parameters = {"data_dir": data_dir, **parameters}
     values = "".join(f" -p {key} {shlex.quote(str(value))}" for key, value in parameters.items())
     return f"To make it, run: papermill notebooks/build_datasets.ipynb -y '{{sets: [{name}]}}'{values}"

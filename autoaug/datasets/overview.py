@@ -1,4 +1,4 @@
-"""What is what: the sets of photographs, with what models trained on them are compared with."""
+"""An overview of the sets of photographs, and of the sets that they are compared with."""
 
 import pandas as pd
 
@@ -16,15 +16,15 @@ _PHOTOGRAPHS = {
     "cifar10.1-v4": "CIFAR-10.1, version 4, as published",
     "cifar10.1-v6": "CIFAR-10.1, version 6, as published",
 }
-"""Name in the code → what it is; what belongs together stands together."""
+"""Name in the code → what it is; sets that are compared stand together."""
 
 
 def overview() -> pd.DataFrame:
     """The data sets of the study: a row each, by its name in the code.
 
     Returns:
-        The columns `what it is`; `training` and `test`, the numbers of images; and `compare with`, the set that models
-        are to be trained on too, empty where there is none. Designs of known truth are left out.
+        The columns `what it is`; `training` and `test`, the numbers of images; and `compare with`, the other set that a
+        comparison needs models of, empty if there is none. Designs of known truth are left out.
     """
     rows = {
         name: {

@@ -1,9 +1,9 @@
-"""Evaluates the pickles of batch files without unpickling them: nothing in a file is imported, called or constructed.
+"""Reads the pickles of batch files without unpickling them: nothing in a file is imported, called or constructed.
 
-`pickle.load` runs what a file asks for. `pickle.Unpickler` with a strict `find_class` runs nothing foreign, but still
-allocates whatever a small file declares (a memo index of 2³¹ takes 16 GB) and hashes nested tuples for ever. So
-`evaluate` executes only the opcodes that a batch file needs (protocols 2 to 5: PEP 307, 3154, 574), in time and memory
-proportional to the file. Its values are numbers, text, bytes, lists, tuples, dictionaries with text keys, and
+`pickle.load` runs any code that a file names. `pickle.Unpickler` with a strict `find_class` runs no foreign code, but a
+small file can still make it allocate too much memory (a memo index of 2³¹ takes 16 GB) or hash nested tuples for ever.
+So `evaluate` executes only the opcodes that a batch file needs (protocols 2 to 5: PEP 307, 3154, 574), in time and
+memory proportional to the file. The values are numbers, text, bytes, lists, tuples, dictionaries with text keys, and
 `PickledArray`.
 """
 
@@ -21,7 +21,7 @@ def evaluate(data: bytes, max_opcodes: int) -> Any:
     """The value of a pickle, given as bytes; Python 2's `str` becomes bytes, arrays become `PickledArray`.
 
     Raises:
-        ValueError: the pickle is truncated or malformed, takes more opcodes, or holds what no batch file does.
+        ValueError: the pickle is truncated or malformed, takes more opcodes, or holds something that no batch file has.
     """
     try:
         return _Machine(data).run(max_opcodes)
@@ -51,7 +51,7 @@ class _DType:
 
 @dataclasses.dataclass
 class PickledArray:
-    """What a pickled array declares; `numpy()` makes the array."""
+    """The declaration of a pickled array; `numpy()` makes the array."""
 
     dtype: _DType | None = None
     shape: tuple[int, ...] = (0,)
@@ -59,7 +59,7 @@ class PickledArray:
     raw: bytes | str = b""  # a str stands for its Latin-1 bytes, as Python 3 writes bytes in protocol 2
 
     def set_state(self, state: tuple[Any, ...]) -> None:
-        """Take over what the pickle says of the array; ValueError where that is not plainly numeric."""
+        """Take the array's state from the pickle; ValueError if the array is not plainly numeric."""
         version, shape, dtype, fortran, raw = state
         if version != 1 or type(shape) is not tuple or len(shape) > 2 or not isinstance(dtype, _DType):
             raise ValueError("an array that is not plainly numeric")
@@ -72,7 +72,7 @@ class PickledArray:
         self.dtype, self.shape, self.fortran, self.raw = dtype, shape, bool(fortran), raw
 
     def numpy(self) -> np.ndarray:
-        """The array; ValueError where the pickle never said what it is."""
+        """The array; ValueError if the pickle has not given its state."""
         if self.dtype is None:
             raise ValueError("an array without its bytes")
         raw = self.raw.encode("latin-1") if isinstance(self.raw, str) else self.raw
@@ -227,8 +227,8 @@ class _Machine:
         self.stack[-1].set_state(state)
 
 
-# Each opcode: the bytes of its operand, a little-endian integer; whether that is the length of what follows, which
-# then is the operand; and what the machine does with the operand.
+# For each opcode: the number of bytes of its little-endian integer; whether this integer is the length of the operand
+# that follows, or the operand itself; and the machine's method that takes the operand.
 _OPCODES: dict[bytes, tuple[int, bool, Callable[..., Any] | None]] = {
     pickle.STOP: (0, False, None),
     pickle.PROTO: (1, False, _Machine.check_protocol),

@@ -1,4 +1,4 @@
-"""What readers call the data sets."""
+"""The names of the data sets for readers."""
 
 TITLES = {
     "cifar10": "CIFAR-10",
@@ -30,5 +30,5 @@ TITLES = {
 
 
 def title(name: str) -> str:
-    """The name of a data set for readers; the name itself where it has no other."""
+    """The name of a data set for readers; the name in the code if it has no other."""
     return TITLES.get(name, name)

@@ -29,12 +29,12 @@ def build_model(name: str, num_classes: int = 10, seed: int = 0, **size: int) ->
         name: a model's long or short name.
         num_classes: number of logits, at least 2.
         seed: of the initial weights; the same seed gives the same weights on every run.
-        **size: arguments of the model's builder, each the published size by default: depth and widen_factor (wrn,
+        **size: arguments of the model's builder; by default the published size. depth and widen_factor (wrn,
             shake_shake_…), depth and alpha (pyramid_net).
     Returns:
-        Normalised images float32 [n, 32, 32, 3] → logits float32 [n, num_classes]. Call it as
-        `model(images, training=True, noise_key=key)` in training, with an int32 tensor [2] such as seed and step:
-        models without noise ignore it.
+        A model from normalised images float32 [n, 32, 32, 3] to logits float32 [n, num_classes]. In training, call it
+        as `model(images, training=True, noise_key=key)`. The key is an int32 tensor [2], such as seed and step; models
+        without noise ignore it.
     Raises:
         ValueError: unknown name or size argument, a depth that the family does not have, fewer than two classes.
         RuntimeError: Keras has been loaded with another backend than TensorFlow.
@@ -55,15 +55,15 @@ def build_model(name: str, num_classes: int = 10, seed: int = 0, **size: int) ->
 def _require_tensorflow() -> None:
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
-            "Expected Keras with its TensorFlow backend, the only one that the models have. "
+            "Expected Keras with its TensorFlow backend, the only one that the models support. "
             f"Received: {keras.backend.backend()}. Set KERAS_BACKEND=tensorflow before Python starts."
         )
 
 
 def flops_per_image(model: keras.Model) -> int:
-    """Operations of one image's forward pass, in convolutions and dense layers; a multiply-add is two.
+    """Operations of one image's forward pass, in convolutions and dense layers; a multiply-add counts as two.
 
-    A training step costs three times this: the gradients of the weights and of the inputs take as much each.
+    A training step costs three times as much: the gradients of weights and of inputs cost one forward pass each.
     """
     flops = 0
     for layer in model.layers:

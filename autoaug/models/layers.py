@@ -1,7 +1,7 @@
-"""Pieces that the families share: convolution, fused batch normalisation, classifier, shortcuts, noise per image.
+"""Parts that the families share: convolution, fused batch normalisation, classifier, shortcuts, noise per image.
 
-A layer's name holds the path of its variables in the original checkpoints, with `__` where those have `/` (Keras allows
-no `/` in a name): `unit_1_0__sub1__conv1` keeps `model/unit_1_0/sub1/conv1/weights`.
+A layer's name is the path of its variables in the original checkpoints, with `__` instead of `/`, which Keras does not
+allow: `unit_1_0__sub1__conv1` holds `model/unit_1_0/sub1/conv1/weights`.
 
 Initial weights, as in the original: convolutions normal with standard deviation √(2 / (k·k·out)), not truncated; the
 dense layer uniform in ±1/√classes with biases 0; batch normalisation with scale 1 and offset 0. Each weight has its own
@@ -74,10 +74,10 @@ def _stream(seed: int, name: str) -> int:
 class FusedBatchNorm(keras.layers.Layer):
     """Batch normalisation over NHWC in one fused operation, decay 0.9, epsilon 1e-5.
 
-    In training x is normalised by its batch's own mean and (biased) variance, and the moving averages become
-    0.9 · old + 0.1 · batch, where the variance that enters the average has Bessel's correction n / (n − 1), as the
-    original's fused operation has it. With several replicas each normalises by its own part of the batch, and the
-    moving averages are the mean over the replicas. Keras' own layer is un-fused, and has no such correction.
+    In training, x is normalised by the mean and the (biased) variance of its batch. The moving averages become
+    0.9 · old + 0.1 · batch; the variance in the average has Bessel's correction n / (n − 1), as in the original's fused
+    operation. Each of several replicas normalises by its own part of the batch, and the moving averages are averaged
+    over the replicas. Keras' own layer is not fused and lacks the correction.
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -113,10 +113,10 @@ class FusedBatchNorm(keras.layers.Layer):
 
 
 def take_noise_key(layer: keras.layers.Layer) -> None:
-    """Let a layer's calls take `noise_key`, and hand it on to the layers inside.
+    """Let a layer's calls take `noise_key` and pass it on to the layers inside.
 
     Raises:
-        RuntimeError: this version of Keras has no such method; it is not part of Keras' public interface.
+        RuntimeError: this version of Keras lacks the method for it, which is not part of Keras' public interface.
     """
     register = getattr(layer, "_register_call_context_args", None)
     if register is None:
@@ -128,10 +128,10 @@ def take_noise_key(layer: keras.layers.Layer) -> None:
 
 
 class NoiseLayer(keras.layers.Layer):
-    """A layer whose training noise is a function of `noise_key` and of its own index: no generator, no state.
+    """A layer whose training noise is a function of `noise_key` and of its index; it has no generator and no state.
 
     Args:
-        index: the layer's position among the model's noise layers; each index has noise of its own.
+        index: the layer's position among the model's noise layers; each index has different noise.
     """
 
     def __init__(self, index: int, **kwargs: Any) -> None:
@@ -146,14 +146,14 @@ class NoiseLayer(keras.layers.Layer):
     def uniforms(
         self, noise_key: tf.Tensor | None, count: int, batch_size: tf.Tensor
     ) -> list[Float[tf.Tensor, "batch 1 1 1"]]:
-        """`count` tensors, uniform in (0, 1]: a number for each image.
+        """`count` tensors, uniform in (0, 1], with one number for each image.
 
         Raises:
-            ValueError: there is no noise key.
+            ValueError: noise_key is None.
         """
         if noise_key is None:
             raise ValueError(
-                f"Expected noise_key, an int32 tensor [2] of seed and step, where {self.name} trains: "
+                f"Expected noise_key, an int32 tensor [2] of seed and step, to train {self.name}: "
                 "model(images, training=True, noise_key=key). Received: noise_key=None"
             )
         key = tf.random.fold_in(noise_key, self.index)

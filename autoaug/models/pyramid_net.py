@@ -1,12 +1,13 @@
 """PyramidNet-272, alpha 200 (Han et al., arXiv:1610.02915), with ShakeDrop (Yamada et al., arXiv:1802.02375).
 
 conv3×3 to 16 channels, BN; three groups of (depth − 2) / 9 bottlenecks at strides 1, 2, 2; BN, ReLU, global average
-pool, dense. The width starts at 16 and grows by alpha / bottlenecks before each. Initial weights: see `layers`.
+pool, dense. The width starts at 16; each bottleneck adds alpha / (number of all bottlenecks). Initial weights: see
+`layers`.
 
-ShakeDrop at bottleneck l of L has p = 1 − l / 2L. In training each image's branch is multiplied by b + α − bα, its
-gradient by b + β − bβ, with b ~ Bernoulli(p), α ~ U(−1, 1), β ~ U(0, 1); in evaluation by p, the forward mean.
+ShakeDrop at bottleneck l of L has p = 1 − l / 2L. In training, each image's branch is multiplied by b + α − bα and its
+gradient by b + β − bβ, with b ~ Bernoulli(p), α ~ U(−1, 1), β ~ U(0, 1). In evaluation, the factor is p, the mean.
 
-As in the AutoAugment code, names in checkpoints hold p as Python prints it: `bottleneck_0.9944444444444445`. No other
+As in the AutoAugment code, names in checkpoints contain p as Python prints it: `bottleneck_0.9944444444444445`. No
 deviation from the papers is known.
 """
 
@@ -38,8 +39,8 @@ def pyramid_net(depth: int = 272, alpha: int = 200, *, num_classes: int = 10, se
     """conv3×3(16)-BN, 3 groups, BN-ReLU, global average pool, dense: float32 [n, 32, 32, 3] → logits [n, num_classes].
 
     Args:
-        depth: layers with weights along the longest path, 9·bottlenecks + 2, where bottlenecks is a group's number.
-        alpha: channels by which the width grows from the first bottleneck to the last, ≥ 0.
+        depth: layers with weights along the longest path, 9·bottlenecks + 2, with so many bottlenecks in each group.
+        alpha: number of channels that all bottlenecks together add to the width, ≥ 0.
         num_classes: number of logits.
         seed: of the initial weights.
     Raises:
@@ -64,7 +65,7 @@ def survival(layer: int, total: int) -> float:
 
 
 def _group(x: KerasTensor, alpha: int, bottlenecks: int, stride: int, *, index: int, seed: int) -> KerasTensor:
-    """Bottlenecks whose width grows, the first with the stride."""
+    """Bottlenecks of growing width; the first has the stride."""
     total = 3 * bottlenecks
     group_input = y = keras.Input(x.shape[1:])
     for i in range(bottlenecks):
@@ -91,9 +92,9 @@ def _bottleneck(x: KerasTensor, channels: int, stride: int, *, index: int, survi
 
 @keras.saving.register_keras_serializable("autoaug")
 class Group(keras.Model):
-    """A model of its own for each group: Keras walks a model's graph by recursion, and Python stops at 1,000 calls.
+    """Each group is a model, because Keras walks a model's graph by recursion and Python stops at 1,000 calls.
 
-    It hands `noise_key` on to its layers, which Keras does by itself for the outermost model only.
+    The group passes `noise_key` on to its layers. Keras does this for the outermost model only.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -3,13 +3,13 @@
 conv3×3 to 16 channels, BN; three stages of (depth − 2) / 6 blocks with 16k, 32k and 64k channels at strides 1, 2, 2;
 ReLU, global average pool, dense; k is the widen factor: 2, 6 or 7. Initial weights: see `layers`.
 
-Noise: in training each image weights its block's two branches by u₁ / (u₁ + u₂) and u₂ / (u₁ + u₂), two uniforms, and
-the backward pass by other ones drawn the same way.
+Noise: in training, the two branches of a block are weighted for each image by u₁ / (u₁ + u₂) and u₂ / (u₁ + u₂), with
+u₁ and u₂ uniform. The backward pass has other weights, drawn the same way.
 
-Deviations from the paper, both of the original code:
-- The coefficients are u₁ / (u₁ + u₂); the paper draws the first one uniformly. Both have mean ½; here they lie closer
-  to ½, so the noise is weaker.
-- 16k channels where the paper's 2×32d has 32: the same widths, written by a factor.
+Deviations from the paper, both made by the original code:
+- The weights are u₁ / (u₁ + u₂); the paper draws the first weight uniformly. Both have mean ½; here they lie closer to
+  ½, so the noise is weaker.
+- Widths are 16k, and the paper's 2×32d is k = 2. The widths are the same.
 """
 
 import keras
@@ -26,7 +26,7 @@ def shake_shake(depth: int = 26, widen_factor: int = 2, *, num_classes: int = 10
     """conv3×3(16)-BN, 3 stages, ReLU, global average pool, dense: float32 [n, 32, 32, 3] → logits [n, num_classes].
 
     Args:
-        depth: layers with weights along the longest path, 6·blocks + 2, where blocks is a stage's number of blocks.
+        depth: layers with weights along the longest path, 6·blocks + 2, with so many blocks in each stage.
         widen_factor: k ≥ 1; the stages have 16k, 32k and 64k channels.
         num_classes: number of logits.
         seed: of the initial weights.
@@ -63,9 +63,9 @@ def _branch(x: KerasTensor, channels: int, stride: int, *, name: str, seed: int)
 
 
 def _shortcut(x: KerasTensor, channels: int, stride: int, *, name: str, seed: int) -> KerasTensor:
-    """The identity where channels agree; else two subsampled paths-conv1×1(channels / 2), concatenated, BN.
+    """The identity if channels agree; else two subsampled paths-conv1×1(channels / 2), concatenated, BN.
 
-    The second path takes the pixels one further down and right, zero beyond the edge, at stride 1 too.
+    The second path is shifted by one pixel down and right, zero beyond the edge, also at stride 1.
     """
     if x.shape[-1] == channels:
         return x
@@ -79,7 +79,7 @@ def _shortcut(x: KerasTensor, channels: int, stride: int, *, name: str, seed: in
 
 @keras.saving.register_keras_serializable("autoaug")
 class ShakeShake(NoiseLayer):
-    """a·x₁ + (1 − a)·x₂ with a = u₁ / (u₁ + u₂) for each image, another a backward; ½ each in evaluation."""
+    """a·x₁ + (1 − a)·x₂ with a = u₁ / (u₁ + u₂) for each image, another a backward; a = ½ in evaluation."""
 
     def call(
         self,

@@ -3,11 +3,11 @@
 conv3×3 to 16 channels, three groups of (depth − 4) / 6 blocks with 16k, 32k and 64k channels at strides 1, 2, 2,
 BN-ReLU, global average pool, dense; k is the widen factor. Initial weights: see `layers`.
 
-Deviations from the paper, all of the original code:
-- Shortcuts across a change of channels have no weights: average pool, then zero channels on both sides. The paper has
-  1×1 convolutions: 36.22 million parameters here, 36.48 there.
-- Each group's input is added to its output, and the first convolution's output to the last group's: shorter ways for
-  the gradient to the first layers, without parameters.
+Deviations from the paper, all made by the original code:
+- Shortcuts that change the number of channels have no weights: average pool, then zero channels on both sides. The
+  paper has 1×1 convolutions, and so 36.48 million parameters; this model has 36.22 million.
+- Each group's input is added to its output, and the first convolution's output to that of the last group. This shortens
+  the gradient's way to the first layers and adds no parameters.
 - No dropout.
 - Only the first block's shortcut starts after BN-ReLU; in the paper's code every shortcut with a convolution does.
 """
@@ -24,7 +24,7 @@ def wide_resnet(depth: int = 28, widen_factor: int = 10, *, num_classes: int = 1
     """conv3×3(16), 3 groups, BN-ReLU, global average pool, dense: float32 [n, 32, 32, 3] → logits [n, num_classes].
 
     Args:
-        depth: layers with weights along the longest path, 6·blocks + 4, where blocks is a group's number of blocks.
+        depth: layers with weights along the longest path, 6·blocks + 4, with so many blocks in each group.
         widen_factor: k ≥ 1; the groups have 16k, 32k and 64k channels.
         num_classes: number of logits.
         seed: of the initial weights.
@@ -47,7 +47,7 @@ def wide_resnet(depth: int = 28, widen_factor: int = 10, *, num_classes: int = 1
 
 
 def _group(x: KerasTensor, channels: int, blocks: int, stride: int, *, index: int, seed: int) -> KerasTensor:
-    """Blocks, then plus the group's own input."""
+    """Blocks, plus the group's input at the end."""
     group_input = x
     for i in range(blocks):
         x = _block(x, channels, stride if i == 0 else 1, name=f"unit_{index}_{i}", seed=seed)
@@ -67,6 +67,6 @@ def _block(x: KerasTensor, channels: int, stride: int, *, name: str, seed: int) 
 
 
 def _shortcut(x: KerasTensor, channels: int, stride: int) -> KerasTensor:
-    """Average pool by the stride, as many zero channels before as after; the identity where the channels agree."""
+    """Average pool by the stride, with as many zero channels before as after; the identity if the channels agree."""
     missing = channels - x.shape[-1]
     return pad_channels(average_pool(x, stride), missing // 2, missing // 2) if missing else x

@@ -1,9 +1,8 @@
-"""Figures and their style: each function takes data and `ax=None`, draws, and returns the Axes, or a Figure of small
-multiples; none reads, saves or shows.
+"""Figures and their style. Each function takes data and `ax=None`, draws, and returns the Axes, or a Figure of small
+multiples. No function reads files, or saves or shows the figure.
 
-Colours are Paul Tol's "medium contrast" scheme (SRON technical note SRON/EPS/TN/09-002), made to stay apart for
-colour-blind readers and in grey print; every series also differs in its marker and its line. Texts are drawn as they
-are: a `$` in a name begins no formula.
+Colours are Paul Tol's "medium contrast" scheme (SRON technical note SRON/EPS/TN/09-002), which colour-blind readers can
+tell apart, also in grey print. Series also differ in marker and line. A `$` in a text does not begin a formula.
 """
 
 import functools
@@ -21,13 +20,13 @@ from jaxtyping import UInt8
 from autoaug import datasets
 
 COLOURS = ("#004488", "#994455", "#997700", "#6699cc", "#ee99aa", "#eecc66")
-_DARK = COLOURS[1:4]  # in which words can be read too
+_DARK = COLOURS[1:4]  # dark enough for text
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (8, 2)))
 INK = "#222222"
 GREY = "#8a8a8a"
 NAMED = "named:"
-"""How the ids of marks begin in an SVG whose name the report shows to whoever points at them."""
+"""Prefix of a mark's id in an SVG; the report shows the rest of the id, a name, when the reader points at the mark."""
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -60,14 +59,14 @@ STYLE: dict[Any, Any] = {
 def choose_backend() -> None:
     """Load matplotlib's backend, once.
 
-    If it were loaded inside a styled function, the end of the style would also end a notebook's interactive mode, and
-    only the first figure would be shown.
+    If it were loaded inside a styled function, the end of the style would also end a notebook's interactive mode: only
+    the first figure would be shown.
     """
     plt.switch_backend(matplotlib.get_backend())
 
 
 def styled(draw: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    """A decorator: the style holds inside the function and nowhere else."""
+    """A decorator: the style holds only inside the function."""
 
     @functools.wraps(draw)
     def drawn(*arguments: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
@@ -141,7 +140,7 @@ def image_grid(
 
 
 def looks() -> Iterator[dict[str, Any]]:
-    """The looks of the first line, the second, …: colour, marker and dashes, without end."""
+    """An endless series of looks: colour, marker and dashes of the first line, the second, and so on."""
     return itertools.cycle(
         {"color": colour, "marker": marker, "linestyle": dashes}
         for colour, marker, dashes in zip(COLOURS, MARKERS, DASHES, strict=True)
@@ -149,7 +148,7 @@ def looks() -> Iterator[dict[str, Any]]:
 
 
 def data_look(name: str) -> dict[str, Any]:
-    """The look of a data set, the same in every figure: originals are blue, reproductions of the other colours."""
+    """The look of a data set, the same in every figure: originals are blue, reproductions have other colours."""
     originals = set(datasets.ORIGINALS.values())
     kin = [other for other in datasets.ORIGINALS if datasets.ORIGINALS[other] == datasets.ORIGINALS.get(name)]
     if name in originals or name not in kin:

@@ -1,4 +1,4 @@
-"""The augmentation as the network sees it: pictures in which transparent pixels have the training set's mean colour."""
+"""Pictures of the augmentation as the network sees it: transparent pixels have the training set's mean colour."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from autoaug import augment, plots
 from autoaug.augment import policies
 
-CENTRE = (16, 16)  # of Cutout where only one picture is shown
+CENTRE = (16, 16)  # of Cutout, in pictures of one operation
 
 
 def augmented(
@@ -39,7 +39,7 @@ def operation(
     negate: bool = False,
     ax: Axes | None = None,
 ) -> Axes:
-    """One of the images, the same after one operation, and their absolute difference, enlarged."""
+    """One of the images, the same image after one operation, and the enlarged absolute difference of the two."""
     image = images[image_index]
     after = augmented(image, [_operation(name, level, negate)], mean)
     difference = np.abs(after.astype(int) - image).astype(np.uint8)
@@ -84,9 +84,9 @@ def effects(
     """What a plan (`augment.sample_plan`) does to its images, a row for each operation.
 
     Returns:
-        `share`, the fraction of the images on which it acts; `change`, the mean absolute difference that it alone makes
-        to those, in levels of 0…255; `untouched`, the fraction of those that it leaves equal. The last two are NaN
-        where it acts on none.
+        `share`: the fraction of images on which the operation acts. About these images only: `change`, the mean
+        absolute change by this operation alone, in levels of 0…255; `untouched`, the fraction that it leaves equal. The
+        last two are NaN if it acts on none.
     """
     rows = {}
     for operation in policies.Operation:

@@ -17,7 +17,7 @@ def class_examples(
     count: int = 6,
     ax: Axes | None = None,
 ) -> Axes:
-    """`count` rows of images; a column for each class, with the first images of it.
+    """`count` rows of images; each column has the first images of a class.
 
     Raises:
         ValueError: a class has fewer images.

@@ -20,7 +20,7 @@ from autoaug.shift.line_fit import SCALES, Line
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """A picture of small multiples: its title, the four accuracies as `Estimate`s, and the looks of A and of B."""
+    """One picture of small multiples: its title, the four accuracies as `Estimate`s, and the looks of A and of B."""
 
     title: str
     cells: Cells
@@ -37,13 +37,13 @@ def old_against_new(
     names: tuple[str, str] = ("old", "new"),
     ax: Axes | None = None,
 ) -> Axes:
-    """Accuracy on a new test set against that on an old one, in percent, with y = x, a fitted line and its band.
+    """Accuracy on a new test set against accuracy on an old one, in percent, with y = x, a fitted line and its band.
 
     Args:
-        old, new: with the index `label` (of the model) and the columns `accuracy`, `low`, `high`, fractions; the same
-            labels in both, at least one.
+        old, new: tables with the index `label` (of the model) and the columns `accuracy`, `low`, `high`, fractions; the
+            same labels in both, at least one.
         line: fitted to accuracies, or None.
-        highlighted: name in the legend → labels that are drawn in one colour; the others are grey.
+        highlighted: name in the legend → labels of models drawn in one colour; the others are grey.
         scale: of both axes: "linear", "logit" or "probit".
         names: of the old and of the new test set.
         ax: the Axes to draw on; a new figure if None.
@@ -77,7 +77,7 @@ def old_against_new(
 def _points(
     ax: Axes, old: pd.DataFrame, new: pd.DataFrame, labels: list[str], colour: str, marker: str, legend: str
 ) -> None:
-    """Marks with intervals in both directions, each with its name as its id."""
+    """Marks with intervals in both directions; the id of a mark holds its name."""
     if not labels:
         return
     x, y = (100 * table.loc[labels, ["accuracy", "low", "high"]] for table in (old, new))
@@ -93,14 +93,14 @@ def _points(
 
 @styled
 def two_by_two(cells: Cells, chosen: Sequence[dict[str, Any]] = (), ax: Axes | None = None) -> Axes:
-    """The four accuracies as two slopes, in percent, with intervals: a line for the models trained on each set.
+    """The four accuracies as two lines, in percent, with intervals: one line for the models of each training set.
 
-    Both lines fall where the reproduction is harder; they cross where it is different, since each test set is then best
-    for the models trained on its own kind.
+    Both lines fall if the reproduction is harder. They cross if it is different, since then each test set is best for
+    the models of its own data set.
 
     Args:
         cells: accuracies AA, AB, BA, BB, each an `Estimate`.
-        chosen: looks of the two lines; the first ones of `plots.looks` if empty.
+        chosen: looks of the two lines; if empty, the first two of `plots.looks`.
         ax: the Axes to draw on; a new figure if None.
     """
     ax = axes(ax, 3.4, 2.6)
@@ -113,7 +113,7 @@ def two_by_two(cells: Cells, chosen: Sequence[dict[str, Any]] = (), ax: Axes | N
             clip_on=False, **look,
         )  # fmt: skip
     bottom, top = ax.get_ylim()
-    ax.set_ylim(min(bottom, top - 10), top)  # nearly equal accuracies are not blown up
+    ax.set_ylim(min(bottom, top - 10), top)  # at least 10 points, so that small differences look small
     places = spread([100 * on_b.value for _, _, on_b in lines], 0.09 * np.ptp(ax.get_ylim()))
     for (label, *_), place, look in zip(lines, places, chosen, strict=True):
         ax.annotate(
@@ -128,7 +128,7 @@ def two_by_two(cells: Cells, chosen: Sequence[dict[str, Any]] = (), ax: Axes | N
 
 
 def spread(heights: Sequence[float], least: float) -> list[float]:
-    """Heights for labels beside marks of these heights: in the same order, and at least `least` apart."""
+    """Heights for the labels of marks: in the same order as the marks, at least `least` apart."""
     order = np.argsort(heights, kind="stable")
     steps = least * np.arange(len(heights))
     places = np.empty(len(heights))
@@ -191,9 +191,9 @@ def confusion_difference(
     names: Sequence[str],
     ax: Axes | None = None,
 ) -> Axes:
-    """How much more often each class is called each other on a second test set, in points.
+    """How much more often each class is taken for each other class on a second test set, in points.
 
-    Each cell of 1 point or more also holds its number, so that the sign can be read in grey.
+    Cells of 1 point or more also show their number, so that the sign can be read in grey print.
 
     Args:
         first, second: float [classes, classes], from `agreement.confusion`, a row per true class.
@@ -223,7 +223,7 @@ def confusion_difference(
 def reliability_curves(
     curves: Mapping[str, Reliability], chosen: Sequence[dict[str, Any]] = (), ax: Axes | None = None
 ) -> Axes:
-    """Accuracy against confidence, in percent, where a calibrated model's would lie, and below, images for each bin.
+    """Accuracy against confidence, in percent, with a calibrated model's range; below, the number of images by bin.
 
     Args:
         curves: label → `calibration.Reliability`, at least one.
@@ -263,7 +263,7 @@ def hardest_gallery(
     ax: Axes | None = None,
     columns: int = 8,
 ) -> Axes:
-    """Images that most models get wrong, each with its class, the answer that most models gave, and how many failed.
+    """Images that most models get wrong, with class, most frequent answer, and number of models that failed.
 
     Args:
         images: uint8 [n, height, width, 3], the hardest first.

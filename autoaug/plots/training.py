@@ -9,7 +9,7 @@ import pandas as pd
 
 from autoaug.plots import axes, looks, small_multiples, styled
 
-_MOST_LINES = 10  # of one label; more run together
+_MOST_LINES = 10  # of one label; more would run together
 
 
 @styled
@@ -19,14 +19,14 @@ def training_curves(
     order: Sequence[str] = (),
     ax: matplotlib.axes.Axes | None = None,
 ) -> matplotlib.axes.Axes:
-    """A quantity of the training, epoch by epoch: a line per label, thin for each run, thick for the runs' mean.
+    """A quantity of the training by epoch: for each label a thin line for each run, and a thick line for their mean.
 
-    Of more than ten runs, a band shows the lowest and the highest value.
+    With more than ten runs, a band from the lowest to the highest value replaces the thin lines.
 
     Args:
-        histories: label → history.csv of one run or more, each with the columns `epoch` and `quantity`.
-        quantity: "accuracy" (of the augmented training images, drawn in percent), "loss" or another column.
-        order: labels; a label's look is that of its place here, so that it is the same in several Axes.
+        histories: label → histories of one or more runs, with the columns `epoch` and `quantity`.
+        quantity: "accuracy" (on the augmented training images, drawn in percent), "loss" or another column.
+        order: labels; a label's look follows from its place in this list, so that it is the same in several Axes.
         ax: the Axes to draw on; a new figure if None.
     """
     ax = axes(ax, 5, 3)
@@ -51,7 +51,7 @@ def training_curves(
 
 
 def _label(ax: matplotlib.axes.Axes, ends: Sequence[tuple[float, str, str]]) -> None:
-    """The names of the lines, (height at the end, label, colour), in the lower right corner, in the order of ends."""
+    """Write the labels in the lower right corner, in the order of the lines' ends (height, label, colour)."""
     for place, (_, label, colour) in enumerate(sorted(ends)):
         ax.annotate(
             label, (1, 0), (-3, 4 + 9 * place), "axes fraction", textcoords="offset points", ha="right", color=colour,
@@ -63,7 +63,7 @@ def _label(ax: matplotlib.axes.Axes, ends: Sequence[tuple[float, str, str]]) -> 
 def all_training_curves(
     panels: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]], quantity: str = "accuracy"
 ) -> matplotlib.figure.Figure:
-    """`training_curves` as small multiples, one for each training set, with the same look for a label in all.
+    """`training_curves` as small multiples, one for each training set; a label has the same look in all.
 
     Args:
         panels: title → `histories` of `training_curves`, at least one.

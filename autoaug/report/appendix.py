@@ -35,7 +35,7 @@ def training(results: Results) -> HTML:
 
 
 def data(results: Results) -> HTML:
-    """A test image of each class of every data set that was used, where they are on this machine."""
+    """A test image of each class of every data set that was used and is on this machine."""
     used = {*results.runs["train_data"], *results.runs["test_set"]}
     available = [name for name in datasets.available(results.data_dir) if name in used]
     parts = []
@@ -63,16 +63,18 @@ def runs(results: Results) -> HTML:
         texts = tables.accuracy_rows(results)
         parts.append(folded("Accuracy of every run", page.table("accuracy", texts, caption, numbers)))
         if len(gaps):
-            caption = f"What every run loses away from its own test set, with {results.interval} (Newcombe)."
+            caption = (
+                f"Accuracy that every run loses on other test sets than its own, with {results.interval} (Newcombe)."
+            )
             texts = tables.gap_rows(gaps, results)
             parts.append(
                 folded("Gap of every run", page.table("gap", texts, caption, gaps[[*_NUMBERS, "gap", "low", "high"]]))
             )
-        caption = "The runs, with the code and packages that made them. A run's name holds its record."
+        caption = "The runs, with their code and packages. Click a run's name to download its record."
         texts = provenance.runs(finished, results.labels)
         parts.append(folded("Provenance of the runs", page.table("runs", texts, caption)))
         texts = provenance.data(finished, results.labels)
-        parts.append(folded("Provenance of the data", page.table("data", texts, "The data that they read.")))
+        parts.append(folded("Provenance of the data", page.table("data", texts, "The data that the runs read.")))
     return together(*parts, paragraphs(_not_counted(results)))
 
 
@@ -84,12 +86,12 @@ def _not_counted(results: Results) -> list[str]:
     texts = []
     if unfinished:
         texts.append(
-            f"Unfinished, and not counted: {', '.join(unfinished)}. The command that began a run, given again, goes on "
-            "from its newest checkpoint."
+            f"Unfinished runs, not counted: {', '.join(unfinished)}. Repeat a run's command to go on from its newest "
+            "checkpoint."
         )
     if results.on_other_data:
         texts.append(
-            f"On other data: {', '.join(results.on_other_data)}. They were trained or tested on other pixels or labels "
-            "than the newest run that names the same data set; on such test sets they are not counted."
+            f"Runs on other data: {', '.join(results.on_other_data)}. Some of their pixels or labels differ from those "
+            "that the newest run has under the same name. Their results on such data are not counted."
         )
     return texts or ["Every run is counted."]

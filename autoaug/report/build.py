@@ -3,8 +3,8 @@
     python -m autoaug.report [--runs notebooks/runs.yml] [--results results] [--data data] [--jobs 2]
     python -m autoaug.report --plan [--yes] --runs notebooks/cifar10.2.yml      # make study
 
-Executed notebooks are kept under `<results>/report/notebooks/`; the one marked `render: true` becomes
-`<results>/report/index.html`, one file that reads nothing from the network.
+Executed notebooks are kept under `<results>/report/notebooks/`. The one marked `render: true` becomes
+`<results>/report/index.html`, a single file that needs no network.
 """
 
 import argparse
@@ -41,7 +41,7 @@ What to try next:
 
 
 def render(notebook: pathlib.Path, page: pathlib.Path) -> None:
-    """Render an executed notebook, narrative and outputs without the code, to one HTML file, whole or not at all."""
+    """Render an executed notebook to one HTML file, without its code; the file is written whole or not at all."""
     exporter = HTMLExporter(
         template_name="basic",
         extra_template_paths=[str(pathlib.Path(__file__).parent)],
@@ -68,7 +68,7 @@ def read_study(path: pathlib.Path) -> list[studies.Stage]:
     """The stages of a study with a report.
 
     Raises:
-        StudyError: as for `studies.read`; or not exactly one notebook is to be rendered.
+        StudyError: as for `studies.read`; or the number of runs with `render: true` is not 1.
     """
     stages = studies.read(path)
     rendered = sum(run.render for stage in stages for run in stage.runs)
@@ -79,10 +79,10 @@ def read_study(path: pathlib.Path) -> list[studies.Stage]:
 
 @contextlib.contextmanager
 def _locked(folder: pathlib.Path) -> Iterator[None]:
-    """Hold the folder of a report; a crash releases it.
+    """Lock the folder of a report; a crash releases the lock.
 
     Raises:
-        NotebookError: another process makes a report there.
+        NotebookError: another process makes a report in this folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -91,19 +91,19 @@ def _locked(folder: pathlib.Path) -> Iterator[None]:
             yield
     except filelock.Timeout as error:
         raise NotebookError(
-            f"{folder}: Expected no other report in the making. Received: another process makes one there. "
+            f"{folder}: Expected no other report in progress. Received: another process makes one in this folder. "
             "Wait for it, or name another folder with --results."
         ) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0, 1 where a notebook failed, 2 for a wrong list of notebooks, 130 or 143 if stopped."""
+    """Returns the exit status: 0; 1 if a notebook failed; 2 if study or plan are wrong; 130 or 143 if stopped."""
     parser = argparse.ArgumentParser(prog="python -m autoaug.report", description="Run the study, render the report.")
     parser.add_argument("--runs", type=pathlib.Path, default=ROOT / "notebooks" / "runs.yml", help="what to run")
-    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder of runs and report")
+    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder for runs and report")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data", help="folder of the data sets")
-    parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="trainings at a time")
-    parser.add_argument("--plan", action="store_true", help="first say what it takes, and ask if over an hour")
+    parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="number of trainings at a time")
+    parser.add_argument("--plan", action="store_true", help="first print hours and disk space, and ask if over an hour")
     parser.add_argument("--yes", action="store_true", help="with --plan: start without asking")
     options = parser.parse_args(arguments)
     if options.jobs < 1:

@@ -1,5 +1,5 @@
-"""The two statements by the origin of images and within strata of difficulty; models of B at matched ability; whether A
-and B can be told apart."""
+"""Further checks: the two statements by the origin of images and within strata of difficulty; models of B at matched
+ability; whether a classifier tells A from B."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from autoaug.shift import Sides, Verdict, matched_ability, origins, strata, stud
 
 
 def conditions(results: Results) -> HTML:
-    """The statements repeated where the images' origin or difficulty is known, and models of B at matched ability."""
+    """The statements by the origin and difficulty of images, where known; models of B at matched ability."""
     if not results.pairs:
         return paragraphs([NOTHING_COMPARED])
     rows, notes = [], []
@@ -21,15 +21,15 @@ def conditions(results: Results) -> HTML:
             row: dict[str, object] = {
                 "B": results.label(pair.name),
                 "Images": condition,
-                "Said": sentences.outcome_text(said),
+                "Answer": sentences.outcome_text(said),
             }
             rows.append(row | {text: estimate(getattr(said, name)) for name, text in sentences.DIFFERENCES.items()})
     parts = [_at_matched_ability(results), _told_apart(results)]
     if rows:
         caption = (
-            f"The statements on some of the images, in percentage points with {results.interval}. New images of B do "
-            "not come from A's source. Within strata of difficulty (margins of models that saw neither image), a home "
-            "advantage that vanishes is specialising in difficulty."
+            f"The statements on parts of the images, in percentage points with {results.interval}. New images of B do "
+            "not come from A's source; old ones do. Strata of difficulty hold images that are equally hard for models "
+            "that were not trained on them. A home advantage that vanishes within them comes from difficulty."
         )
         parts.insert(0, results.page.table("conditions", pd.DataFrame(rows, dtype=object), caption, look="matrix"))
     else:
@@ -38,7 +38,7 @@ def conditions(results: Results) -> HTML:
 
 
 def _by_origin(results: Results, pair: Pair) -> dict[str, Verdict]:
-    """The statements on B's new and on its old images, where it has both."""
+    """The statements on B's new and on its old images, if it has both."""
     known, clean = results.known_images(pair.name), pair.comparison.clean.b
     if known is None or known.new is None or known.new.shape != clean.shape:
         return {}
@@ -51,7 +51,7 @@ def _by_origin(results: Results, pair: Pair) -> dict[str, Verdict]:
 
 
 def _by_difficulty(results: Results, pair: Pair) -> dict[str, Verdict]:
-    """The statements within strata of difficulty, put together."""
+    """The statements within strata of difficulty, averaged over the strata."""
     sides = []
     for name, clean in zip((pair.comparison.original, pair.name), pair.comparison.clean, strict=True):
         known = results.known_images(name)
@@ -65,7 +65,7 @@ def _by_difficulty(results: Results, pair: Pair) -> dict[str, Verdict]:
 
 
 def _at_matched_ability(results: Results) -> HTML:
-    """How far models of B lie above the line of A's models, at their own accuracy on A."""
+    """How far models of B lie above the line of A's models."""
     rows = []
     for pair in results.pairs:
         curves = study.ability_curves(results.runs, pair.comparison)
@@ -86,14 +86,16 @@ def _at_matched_ability(results: Results) -> HTML:
             ["Matched ability needs models of A that were tested on A and B while they were trained (evaluate_every)."]
         )
     caption = (
-        f"Models of B at matched ability, with {results.interval}: their accuracy on B minus what the probit line of "
-        "A's models, as they were trained, gives at their accuracy on A. It counts specialising in hard images too."
+        f"Models of B against models of A that are as good on A, with {results.interval}. The accuracies on A and B of "
+        "a model of A follow a probit line while it trains. The number says how far the models of B lie above this "
+        "line: their accuracy on B minus that of the line at their accuracy on A. Specialising in hard images counts "
+        "too."
     )
     return results.page.table("matched-ability", pd.DataFrame(rows, dtype=object), caption)
 
 
 def _told_apart(results: Results) -> HTML:
-    """Whether a classifier tells A's images from B's, for the pairs that one was trained on."""
+    """Whether a classifier tells A's images from B's, for the pairs for which one was trained."""
     rows = []
     for original, name in dict.fromkeys((pair.comparison.original, pair.name) for pair in results.pairs):
         scores = results.scores(original, name)
@@ -115,12 +117,11 @@ def _told_apart(results: Results) -> HTML:
         )
     if not rows:
         command = "papermill notebooks/tell_apart.ipynb -p a cifar10_12k -p b cifar105"
-        return paragraphs(
-            [f"Whether A and B can be told apart: no classifier was trained for that. To train one: {command}"]
-        )
+        return paragraphs([f"No classifier has been trained to tell A from B. To train one: {command}"])
     caption = (
-        "Can A and B be told apart at all? A classifier is trained to tell training images of A from those of B. The "
-        "area under its curve is the chance that of two test images, one of each set, it picks the one of B: ½ if it "
-        "cannot tell. It sees harmless traces too, so it shows that A and B differ visibly, not that this matters."
+        "Can A and B be told apart at all? A classifier is trained to tell training images of A from those of B, and "
+        "is then shown pairs of test images, one of each set. The area under its curve is the chance that it picks "
+        "out the image of B: ½ if it cannot tell. It also sees harmless traces, such as JPEG's. So it shows that A "
+        "and B differ visibly, not that the difference matters."
     )
     return results.page.table("told-apart", pd.DataFrame(rows, dtype=object), caption)

@@ -1,4 +1,4 @@
-"""Executes the notebooks of a study, the runs of a stage side by side if it says so, with one display of progress."""
+"""Executes the notebooks of a study, with one display of progress; runs of a stage may run side by side."""
 
 import concurrent.futures
 import contextlib
@@ -24,7 +24,7 @@ from autoaug.files import ROOT
 from autoaug.studies import Run, Stage
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
-TRAIN_DATA = "synthetic10"  # what train.ipynb trains on where it is not told
+TRAIN_DATA = "synthetic10"  # default of train.ipynb
 _PATIENCE = 30  # seconds for a process to end by itself
 _SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -38,20 +38,20 @@ def execute(
 ) -> pathlib.Path:
     """Execute the notebooks in the repository's root, stage after stage.
 
-    A notebook alone shows what it prints; several show which of them are done, and how long it may still take. A
-    training whose run is finished is passed over.
+    A single notebook shows what it prints. Of several notebooks, the display shows which are done and estimates the
+    remaining time. A training whose run is finished is skipped.
 
     Args:
-        stages: from `studies.read`; one of the runs is to be rendered.
+        stages: from `studies.read`; one run has `render`.
         results_dir, data_dir: passed, as absolute paths, to every notebook that has such a parameter.
-        jobs: how many notebooks of a stage that is side by side at a time, at least 1; they share the cores.
-        gpus: as CUDA_VISIBLE_DEVICES names them; with any, as many notebooks at a time as there are GPUs, one on each.
+        jobs: number of notebooks at a time in stages that run side by side, at least 1; they share the cores.
+        gpus: names as in CUDA_VISIBLE_DEVICES. If there are any, each GPU executes one notebook at a time.
 
     Returns:
         Path of the executed copy of the notebook to render.
 
     Raises:
-        NotebookError: of the first notebook that fails; those beside it are stopped.
+        NotebookError: a notebook failed; the others that run at the same time are stopped.
     """
     folders = {"results_dir": pathlib.Path(results_dir).resolve(), "data_dir": pathlib.Path(data_dir).resolve()}
     copies = folders["results_dir"] / "report" / "notebooks"
@@ -113,11 +113,11 @@ class _Task:
         """Execute the notebook; returns the seconds that it took.
 
         Args:
-            threads: of each computation; None: as many as there are cores, and what the notebook prints is shown.
-            free_gpus: of which it has one to itself; None among them: it finds what there is.
+            threads: number of threads of each computation; None: one for each core, and the notebook's output is shown.
+            free_gpus: queue from which it takes a GPU for itself; None in the queue: the notebook may use any device.
 
         Raises:
-            NotebookError: it failed.
+            NotebookError: the notebook failed.
         """
         passed = {name: str(folder) for name, folder in self.folders.items() if name in self.run.known}
         command = [sys.executable, "-m", __name__, str(self.run.notebook.resolve()), str(self.copy)]
@@ -139,7 +139,7 @@ class _Task:
             env=shared | os.environ | alone,
             text=True,
             errors="replace",
-            start_new_session=True,  # Ctrl-C reaches this process only, which hands it on
+            start_new_session=True,  # Ctrl-C reaches only this process, which passes it on
             check=False,
         )
         free_gpus.put(gpu)
@@ -149,7 +149,7 @@ class _Task:
 
 
 def _execute_stage(tasks: Sequence[_Task], at_a_time: int, gpus: Sequence[str], bar: tqdm.tqdm) -> None:
-    """Execute tasks, so many at a time; stop all of them when one fails or at an interrupt."""
+    """Execute tasks, so many at a time; stop all of them if one fails or at an interrupt."""
     if not tasks:
         return
     alone, free_gpus = at_a_time == 1, queue.SimpleQueue[str | None]()
@@ -179,7 +179,7 @@ def _execute_stage(tasks: Sequence[_Task], at_a_time: int, gpus: Sequence[str], 
 
 
 def _stop_children() -> None:
-    """Interrupt the processes that execute notebooks, which then end their kernels; kill those that do not."""
+    """Interrupt the processes that execute notebooks, so that they end their kernels; kill those that do not end."""
     children = psutil.Process().children()
     for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -190,9 +190,9 @@ def _stop_children() -> None:
 
 
 def is_finished(parameters: dict[str, Any], results_dir: pathlib.Path, data_dir: pathlib.Path) -> bool:
-    """Whether train.ipynb with these parameters has nothing left to do: its run is finished, on every test set.
+    """Whether train.ipynb with these parameters has nothing left to do: its run is finished, with every test set.
 
-    With parameters other than those that name a run here, the notebook itself finds out.
+    False if there are other parameters than those known here; then the notebook itself finds out.
     """
     if parameters.keys() - {"model", "preset", "train_data", "seed", "device", *recipes.CHANGES}:
         return False
@@ -203,7 +203,7 @@ def is_finished(parameters: dict[str, Any], results_dir: pathlib.Path, data_dir:
         names = datasets.available(data_dir, family=datasets.DATASETS[dataset.name].family)
         hashes = {name: datasets.load_test(name, data_dir).sha256 for name in names}
     except (datasets.DatasetError, records.RecordError):
-        return False  # the notebook builds what is missing, or says what is wrong
+        return False  # the notebook builds missing data, or says what is wrong
     return record["status"] == "finished" and all(
         predictions.are_kept(folder, record, name, sha256) for name, sha256 in hashes.items()
     )
@@ -212,7 +212,7 @@ def is_finished(parameters: dict[str, Any], results_dir: pathlib.Path, data_dir:
 def run_folder(
     parameters: dict[str, Any], dataset: datasets.Dataset, results_dir: str | os.PathLike[str]
 ) -> pathlib.Path:
-    """The folder in which train.ipynb with these parameters leaves its run."""
+    """The folder into which train.ipynb with these parameters writes its run."""
     seed = parameters.get("seed", 0)
     return pathlib.Path(results_dir) / "runs" / records.run_id(recipe(parameters), dataset, seed)
 
@@ -224,7 +224,7 @@ def recipe(parameters: dict[str, Any]) -> recipes.Recipe:
 
 
 def _end_with_parent() -> None:
-    """Let Linux send this process SIGTERM when the process that started it ends, however that ends."""
+    """Let Linux send this process SIGTERM when its parent process ends, for whatever reason."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGTERM, 0, 0, 0)
 

@@ -1,4 +1,4 @@
-"""Choosing and looking in Jupyter: widgets over the functions that the report uses; papermill runs them unseen."""
+"""Widgets for Jupyter, to choose models and test sets and look at results; papermill runs them without a display."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ _WHOLE = {"style": {"description_width": "initial"}, "layout": ipywidgets.Layout
 
 
 class NothingToShow(ValueError):
-    """What was chosen has no picture; the message says why."""
+    """There is no picture of what was chosen; the message says why."""
 
 
 def explore(results: Results, scale: str = "probit") -> ipywidgets.VBox:
@@ -32,7 +32,7 @@ def explore(results: Results, scale: str = "probit") -> ipywidgets.VBox:
         scale: to begin with.
 
     Returns:
-        ipywidgets.VBox; where no run was tested away from home, a text that says what to run.
+        ipywidgets.VBox; if no run was tested on another set than its own, a text that says what to run.
     """
     pairs = {f"{results.label(a)} → {results.label(b)}": (a, b) for a, b in study.pairs(results.runs)}
     if not pairs:
@@ -60,7 +60,7 @@ def explore(results: Results, scale: str = "probit") -> ipywidgets.VBox:
 
 
 def _show(draw: Callable[..., Axes], results: Results, **chosen: Any) -> None:
-    """Draw in the widget's output, or say there what is missing."""
+    """Draw in the widget's output, or show there what is missing."""
     try:
         figure = cast("Figure", draw(results, **chosen).get_figure(root=True))
     except NothingToShow as reason:
@@ -73,9 +73,9 @@ def _show(draw: Callable[..., Axes], results: Results, **chosen: Any) -> None:
 def old_against_new(
     results: Results, families: Sequence[str], pair: tuple[str, str], scale: str, confidence: float
 ) -> Axes:
-    """Accuracies of the chosen models on both test sets, each run a point, in one colour for each family.
+    """Accuracies of the chosen models on both test sets: a point for each run, a colour for each family.
 
-    The line is of the families, their mean over seeds, and needs three of them: seeds of one model make no line.
+    The line is fitted to the families' means over seeds, and needs three families.
 
     Args:
         results: the loaded runs.
@@ -110,7 +110,7 @@ def _by_label(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def hardest_image(results: Results, families: Sequence[str], pair: tuple[str, str], number: int) -> Axes:
-    """The image of the other test set that the `number`th most of the chosen models fail on.
+    """The `number`th hardest image of the other test set, by how many of the chosen models fail on it.
 
     Raises:
         NothingToShow: there is no such image, or the images are not on this machine.
@@ -123,7 +123,7 @@ def hardest_image(results: Results, families: Sequence[str], pair: tuple[str, st
         raise NothingToShow(f"The images of {name} are not on this machine.")
     hardest = agreement.hardest(panel.right, number)
     if len(hardest) < number:
-        raise NothingToShow(f"These models get {len(hardest):,} images of {name} wrong: choose a number up to that.")
+        raise NothingToShow(f"These models get {len(hardest):,} images of {name} wrong. Choose a number up to that.")
     index = hardest[number - 1 :]
     images = datasets.load_test(pair[1], results.data_dir).images[panel.indices[index]]
     names = datasets.CLASS_NAMES[datasets.DATASETS[pair[1]].family]

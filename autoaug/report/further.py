@@ -1,6 +1,6 @@
-"""Sections of further evidence, behind the two statements: how much, and what published models say.
+"""Sections of further evidence: how large the effects are, and what published models show.
 
-Each takes the `Results` and returns what a notebook's cell shows.
+Each function takes the `Results` and returns the output of a notebook's cell.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ NEW = "cifar10.1-v6"
 
 
 def magnitudes(results: Results) -> HTML:
-    """How much: the main effect of the test set and the home advantage, and whether the share depends on the scale."""
+    """The main effect of the test set and the home advantage, and whether the effect's share depends on the scale."""
     lines = []
     for pair in results.pairs:
         parts = decomposition.decompose(pair.families, results.confidence, results.rng("magnitude", *pair.names))
@@ -41,10 +41,11 @@ def magnitudes(results: Results) -> HTML:
     if not lines:
         return paragraphs([NOTHING_COMPARED])
     caption = (
-        f"How much, in percentage points with {results.interval}: the gap AA − AB is the main effect of the test set, "
-        "½ [(AA − AB) + (BA − BB)], and the mean home advantage, ½ [(AA − BA) + (BB − AB)]. The main effect's share in "
-        "the gap is given on three scales, since none is right in general; a B that is partly like A has a main effect "
-        "although nothing in it is harder. Empty: the gap may be zero."
+        f"How large the effects are, in percentage points with {results.interval}. The gap AA − AB is the sum of the "
+        "main effect of the test set, ½ [(AA − AB) + (BA − BB)], and the mean home advantage, ½ [(AA − BA) + (BB − "
+        "AB)]. The main effect's share of the gap is given on three scales, since no scale is right in general. If B "
+        "is partly like A, it has a main effect although nothing in it is harder. The share is empty where the gap "
+        "may be zero."
     )
     return results.page.table("magnitudes", pd.DataFrame(lines, dtype=object), caption, look="matrix")
 
@@ -53,8 +54,8 @@ def published(results: Results, scale: str) -> HTML:
     """Published models on CIFAR-10.1 and 10.2: their line, rankings and numbers, and what to expect of ours.
 
     Args:
-        results: for the folder of published numbers; measured runs on the same test sets are drawn in colour.
-        scale: on which the line is fitted and drawn.
+        results: names the folder of published numbers; measured runs on the same test sets are drawn in colour.
+        scale: of the line.
     """
     return together(_line(results, scale), _table(results, scale), _further_counts(results), _expectations(results))
 
@@ -78,17 +79,17 @@ def _line(results: Results, scale: str) -> HTML:
         answers["cifar10"], answers[NEW], results.confidence, results.rng("published", "rankings")
     )
     caption = (
-        f"30 published models with {results.interval}; their {scale} line has slope {decimal(line.slope)} and R² "
-        f"{line.r_squared:.3f}, its band is over models and images. Point at a model for its name. Rankings agree with "
-        f"Kendall's τ {order.tau:.2f}; random subsets of CIFAR-10 as large give {decimal(order.disjoint)} against the "
-        f"rest of it. {published_data.CAVEAT}"
+        f"30 published models with {results.interval}. Their {scale} line has slope {decimal(line.slope)} and R² "
+        f"{line.r_squared:.3f}; its band includes the chance in models and in images. Point at a model to see its "
+        f"name. Kendall's τ between the rankings on the two test sets is {order.tau:.2f}; between a random subset of "
+        f"CIFAR-10 of the same size and the rest of CIFAR-10 it is {decimal(order.disjoint)}. {published_data.CAVEAT}"
     )
     alt = "Every published model is less accurate on CIFAR-10.1 v6 than on CIFAR-10, and all lie near one line."
     return results.page.figure("published", ax, caption, alt)
 
 
 def _fitted(results: Results, scale: str) -> line_fit.Line:
-    """The line of the 30 published models, with the chance in models and in images."""
+    """The line of the 30 published models; its intervals include the chance in models and in images."""
     answers = published_data.read_right(results.published_dir / "cifar10.1-right.npz").right
     rng = results.rng("published", "line", scale)
     return line_fit.fit_images(answers["cifar10"], answers[NEW], scale, results.confidence, rng)
@@ -113,8 +114,8 @@ def _table(results: Results, scale: str) -> HTML:
     in_words = [part.assign(test_set=part["test_set"].map(title)) for part in (accuracies, gaps)]
     texts = tables.published_rows(in_words[0], in_words[1], robustness)
     caption = (
-        f"Accuracy in % and points lost, with {results.interval}: exact for accuracies, Newcombe's for losses, over "
-        "models and images for points above the line (accuracy on v6 minus what the line gives)."
+        f"Accuracy in % and points lost, with {results.interval}: exact for accuracies, Newcombe's for losses. Points "
+        "above the line are the accuracy on v6 minus that of the line; their intervals are over models and images."
     )
     shown = results.page.table("published", texts, caption, accuracies, look="matrix")
     return folded("The 30 published models", shown)
@@ -137,14 +138,14 @@ def _further_counts(results: Results) -> HTML:
         dtype=object,
     )
     caption = (
-        f"{len(wide)} further models, not used for the line: they lose {percent(lost.min())} to {percent(lost.max())} "
-        "points. No licence is stated for their predictions, so only counts are kept."
+        f"{len(wide)} further models, which the line is not fitted to. They lose {percent(lost.min())} to "
+        f"{percent(lost.max())} points. No licence is stated for their predictions, so only counts are kept."
     )
     return folded(f"{len(wide)} further models", results.page.table("published-84", texts, caption, counts))
 
 
 def _expectations(results: Results) -> HTML:
-    """What the published line leads one to expect of the five models on CIFAR-10.2, beside what was measured."""
+    """Accuracies of the five models on CIFAR-10.2 that the published line predicts, beside measured ones."""
     accuracies, lines = (
         pd.read_csv(results.published_dir / name) for name in ("autoaugment-accuracies.csv", "lines.csv")
     )

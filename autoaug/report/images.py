@@ -1,6 +1,7 @@
-"""Sections about single images and classes: what is lost, what is taken for what, calibration, agreement, hard images.
+"""Sections about classes and single images: losses, confusions, calibration, agreement, hard images.
 
-Each takes the `Results` and returns what a notebook's cell shows; those of one pair return Axes to look at in Jupyter.
+Each function takes the `Results` and returns the output of a notebook's cell; those of one pair return Axes for
+Jupyter.
 """
 
 import numpy as np
@@ -16,12 +17,12 @@ from autoaug.report.page import decimal, folded, paragraphs, percent, together
 from autoaug.report.results import Results
 from autoaug.shift import agreement, calibration, study
 
-NO_PREDICTIONS = "This needs a run on the original that was tested on both sets and kept its predictions."
+NO_PREDICTIONS = "This needs a run that was trained on the original, tested on both sets, and kept its predictions."
 Sides = tuple[study.Panel, study.Panel]
 
 
 def _sides(results: Results, pair: tuple[str, str]) -> Sides | None:
-    """The original's models on the original's and on the other test set; None where there are none."""
+    """The models of the original, on its own test set and on the other one; None if there are none."""
     home, away = (study.panel(results.runs, pair[0], test_set) for test_set in pair)
     return (home, away) if home and away else None
 
@@ -31,7 +32,7 @@ def _class_names(name: str) -> tuple[str, ...]:
 
 
 def image_by_image(results: Results) -> HTML:
-    """For the models of each original: agreement between families, calibration, and the images that most fail on."""
+    """For the models of each original: agreement between families, calibration, and the hardest images."""
     parts = []
     for pair in study.pairs(results.runs):
         sides = _sides(results, pair)
@@ -48,7 +49,7 @@ def image_by_image(results: Results) -> HTML:
 
 
 def classes(results: Results) -> HTML:
-    """For the models of each original: what each class loses on each reproduction, and what is taken for what."""
+    """For the models of each original: how much each class loses on each reproduction, and new confusions."""
     rows = []
     for pair in study.pairs(results.runs):
         sides = _sides(results, pair)
@@ -74,7 +75,7 @@ def classes(results: Results) -> HTML:
         )
     if not rows:
         return paragraphs([NO_PREDICTIONS])
-    caption = f"What classes lose, for the first run of the first family, with {results.interval} (Newcombe)."
+    caption = f"Accuracy lost by class, for the first run of the first family, with {results.interval} (Newcombe)."
     return folded("By class", results.page.table("classes", pd.DataFrame(rows, dtype=object), caption))
 
 
@@ -88,7 +89,7 @@ def _confusions(panel: study.Panel, classes: int) -> np.ndarray:
 
 
 def _reliability(results: Results, pair: tuple[str, str], sides: Sides) -> list[HTML]:
-    """Accuracy against confidence on both test sets, where the first run kept its logits."""
+    """Accuracy against confidence on both test sets, if the first run kept its logits."""
     curves, errors = {}, []
     for test_set, panel in zip(pair, sides, strict=True):
         if panel.logits is None:
@@ -99,31 +100,32 @@ def _reliability(results: Results, pair: tuple[str, str], sides: Sides) -> list[
             panel.logits, panel.labels, results.confidence, results.rng("scores", *pair, test_set)
         )
         curves[f"on {results.label(test_set)}"] = curve
-        said = "compatible with calibrated" if curve.compatible else "not calibrated"
+        judgement = "compatible with a calibrated model" if curve.compatible else "not calibrated"
         errors.append(
-            f"on {results.label(test_set)} expected calibration error {percent(curve.error)} points, {said} (a "
-            f"calibrated model stays below {percent(curve.limit)}), NLL {decimal(scores.nll)}, Brier score "
-            f"{decimal(scores.brier)}"
+            f"On {results.label(test_set)}, the expected calibration error is {percent(curve.error)} points, and a "
+            f"calibrated model stays below {percent(curve.limit)}: {judgement}. NLL {decimal(scores.nll)}, Brier score "
+            f"{decimal(scores.brier)}."
         )
     panel = sides[0]
     caption = (
-        f"{panel.families[0]}, seed {panel.seeds[0]}: accuracy against confidence, and where a calibrated model's "
-        f"would lie; below, images for each bin. {'; '.join(errors)}."
+        f"{panel.families[0]}, seed {panel.seeds[0]}: accuracy against confidence, with the range in which a "
+        f"calibrated model would lie. Below: number of images in each bin. {' '.join(errors)}"
     )
     ax = shift_plots.reliability_curves(curves, [data_look(name) for name in pair])
     return [results.page.figure(f"reliability-{pair[1]}", ax, caption, caption)]
 
 
 def _families(results: Results, pair: tuple[str, str], away: study.Panel) -> list[HTML]:
-    """Which runs answer alike, and families against each other."""
+    """How often runs give the same answer, and which families are better than others."""
     caption = (
-        f"Answers that are the same on {results.label(pair[1])}, % of {len(away.labels):,} images, mean over seeds."
+        f"How often models give the same answer on {results.label(pair[1])}, in % of {len(away.labels):,} images, mean "
+        "over seeds."
     )
     parts = [results.page.table(f"agreement-{pair[1]}", tables.agreement_rows(away), caption)]
     if len(set(away.families)) > 1:
         caption = (
-            f"Families against each other on {results.label(pair[1])}, over all seeds, with {results.interval}; "
-            "p-values that both are right as often, alone and with Holm's correction over the pairs."
+            f"Families compared on {results.label(pair[1])}, over all seeds, with {results.interval}. The p-values "
+            "test whether both are right equally often, without and with Holm's correction over the pairs."
         )
         rows = tables.family_pair_rows(away, results.confidence)
         parts.append(results.page.table(f"pairs-{pair[1]}", rows, caption))
@@ -131,7 +133,7 @@ def _families(results: Results, pair: tuple[str, str], away: study.Panel) -> lis
 
 
 def _hardest(results: Results, pair: tuple[str, str], away: study.Panel) -> list[HTML]:
-    """The images on which most runs fail, where they are on this machine."""
+    """The images on which most runs fail, if they are on this machine."""
     hardest = agreement.hardest(away.right, 16)
     if not len(hardest) or pair[1] not in datasets.available(results.data_dir):
         return []
@@ -140,14 +142,14 @@ def _hardest(results: Results, pair: tuple[str, str], away: study.Panel) -> list
     ax = shift_plots.hardest_gallery(
         images, away.labels[hardest], away.answers[:, hardest], failures, _class_names(pair[1])
     )
-    caption = f"{results.label(pair[1])}, where most runs fail that were trained on {results.label(pair[0])}: class, "
-    caption += "→ usual answer, failures."
+    caption = f"Images of {results.label(pair[1])} on which most runs trained on {results.label(pair[0])} fail: class, "
+    caption += "→ most frequent answer, number of failures."
     alt = f"The {len(hardest)} images of {results.label(pair[1])} that most models get wrong."
     return [results.page.figure(f"hardest-{pair[1]}", ax, caption, alt)]
 
 
 def class_gaps_of_pair(results: Results, pair: tuple[str, str]) -> Axes | HTML:
-    """What each class loses, for the first run on the original."""
+    """How much accuracy each class loses, for the first run on the original."""
     sides = _sides(results, pair)
     if sides is None:
         return paragraphs([NO_PREDICTIONS])
@@ -156,7 +158,7 @@ def class_gaps_of_pair(results: Results, pair: tuple[str, str]) -> Axes | HTML:
 
 
 def confusions_of_pair(results: Results, pair: tuple[str, str]) -> Axes | HTML:
-    """How much more often each class gets each answer on the reproduction than on the original."""
+    """How much more often each class gets each answer on the reproduction than on the original, first run."""
     sides = _sides(results, pair)
     if sides is None:
         return paragraphs([NO_PREDICTIONS])

@@ -1,4 +1,4 @@
-"""Names for readers: of data sets with what is said of their source, and of kinds of runs."""
+"""Names for readers: of data sets, with a remark on their source, and of presets."""
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ PRESETS = {
 
 
 def data_label(name: str, source: str) -> str:
-    """A data set's title and what its source says of other than the original files: `CIFAR-10 (JPEG copy)`."""
+    """A data set's title, and where its images come from unless from the original files: `CIFAR-10 (JPEG copy)`."""
     if source in ("", "embedded images"):
         return title(name)
     remark = source.partition("(")[2].rstrip(")") or ("" if source.startswith("CIFAR") else source)
@@ -41,7 +41,7 @@ def group(name: str) -> str:
 
 
 def presets_of_runs(runs: pd.DataFrame) -> str:
-    """Which presets the numbers come from, in a sentence; empty for no runs."""
+    """The presets that the numbers come from, in a sentence; empty without runs."""
     presets = runs.drop_duplicates("run_id")["preset"]
     counts = [(int(presets.eq(preset).sum()), preset, meaning) for preset, meaning in PRESETS.items()]
     parts = [f"{n} {preset} {'run' if n == 1 else 'runs'} ({meaning})" for n, preset, meaning in counts if n]

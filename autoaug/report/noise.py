@@ -1,4 +1,4 @@
-"""Wrong labels: how many each test set holds, and what is left of the main effect of B's test set without them."""
+"""Wrong labels: how many each test set holds, and how large the main effect of B's test set is without them."""
 
 import numpy as np
 import pandas as pd
@@ -18,16 +18,17 @@ _PEOPLE, _MODELS = "people", "models of A (cleanlab)"
 
 
 def wrong_labels(results: Results) -> HTML:
-    """Wrong labels of both test sets of each pair, by people or by strong models, and the main effect without them."""
+    """Wrong labels in both test sets of each pair, by people or strong models, and the main effect without them."""
     photographs = [pair for pair in results.pairs if pair.name not in datasets.EMBEDDED]  # drawn labels are right
     lines = [_published(results), *(_line(results, pair) for pair in photographs)]
     text = pd.DataFrame(lines, dtype=object).fillna("")
     caption = (
-        f"Wrong labels, in % with {results.interval}, and the main effect of B's test set, in points, without the most "
-        "that they explain. By people: labels that most people would not give (CIFAR-10H, Peterson et al. 2019); on "
-        "CIFAR-10.1 v6, taken over from CIFAR-10 by whether most published models dispute a label. Images of CIFAR-10 "
-        "that nobody was asked about are taken to be like its test part. By models of A: cleanlab's estimate, an upper "
-        f"one, from models that are right about {100 * label_noise.LOWEST_ACCURACY:g} % at least."
+        f"Wrong labels, in % with {results.interval}, and the main effect of B's test set, in points, before and after "
+        "taking off the most that wrong labels can explain. People: labels that most people would not give "
+        "(CIFAR-10H, Peterson et al. 2019). Nobody was asked about CIFAR-10.1 v6: its share is carried over from "
+        "CIFAR-10, by whether most published models dispute a label. Other images of CIFAR-10 are assumed to be like "
+        "its test part. Models of A: an estimate by cleanlab that is rather too high than too low, from models with "
+        f"an accuracy of at least {100 * label_noise.LOWEST_ACCURACY:g} %."
     )
     return results.page.table("wrong-labels", text, caption, look="matrix")
 
@@ -35,8 +36,8 @@ def wrong_labels(results: Results) -> HTML:
 def _disputed(results: Results) -> tuple[pd.DataFrame, Estimate]:
     """Counts by what models dispute, for CIFAR-10 and CIFAR-10.1 v6, and the share of disputed labels of CIFAR-10."""
     counts = pd.read_csv(results.published_dir / "disputed-labels.csv")
-    asked = counts[counts["test_set"] == "cifar10"]
-    return counts, _share(int(asked["disputed"].sum()), int(asked["images"].sum()), results.confidence)
+    of_cifar10 = counts[counts["test_set"] == "cifar10"]
+    return counts, _share(int(of_cifar10["disputed"].sum()), int(of_cifar10["images"].sum()), results.confidence)
 
 
 def _share(number: int, images: int, confidence: float) -> Estimate:
@@ -45,11 +46,11 @@ def _share(number: int, images: int, confidence: float) -> Estimate:
 
 
 def _published(results: Results) -> dict[str, object]:
-    """The row of CIFAR-10.1 v6 for published models: their mean gap, no main effect; its interval is over images."""
+    """The row of CIFAR-10.1 v6 for published models: their mean gap, not a main effect; its interval is over images."""
     counts, old = _disputed(results)
-    here, there = (counts[counts["test_set"] == name] for name in ("cifar10", "cifar10.1-v6"))
-    strata, other = (np.repeat(side["models_dispute"].to_numpy(int), side["images"]) for side in (here, there))
-    disputed = np.concatenate([np.arange(row.images) < row.disputed for row in rows(here)])
+    cifar10, cifar101 = (counts[counts["test_set"] == name] for name in ("cifar10", "cifar10.1-v6"))
+    strata, other = (np.repeat(side["models_dispute"].to_numpy(int), side["images"]) for side in (cifar10, cifar101))
+    disputed = np.concatenate([np.arange(row.images) < row.disputed for row in rows(cifar10)])
     rng = results.rng("wrong labels", "cifar10.1-v6")
     new = label_noise.transferred(strata, disputed, other, results.confidence, rng)
     right = published_data.read_right(results.published_dir / "cifar10.1-right.npz").right
@@ -72,7 +73,7 @@ def _row(effect: Estimate, noise_a: Estimate, noise_b: Estimate, source: str) ->
 
 
 def _line(results: Results, pair: Pair) -> dict[str, object]:
-    """The row of one pair; where nothing is known of the labels, why."""
+    """The row of one pair; if nothing is known of the labels, the row says why."""
     rng = results.rng("magnitude", *pair.names)  # the main effect is the one of the table of magnitudes
     effect = decomposition.decompose(pair.families, results.confidence, rng).main_effect
     line: dict[str, object] = {"B": f"{results.label(pair.name)} ({pair.comparison.preset})"}
@@ -92,7 +93,7 @@ def _line(results: Results, pair: Pair) -> dict[str, object]:
 
 
 def _by_people(results: Results, name: str) -> Estimate | None:
-    """The share of labels of a test set that people dispute; None where nobody was asked."""
+    """The share of labels of a test set that people dispute; None if nobody was asked."""
     known = results.known_images(name)
     if known and known.disputed is not None:
         return _share(known.disputed, datasets.DATASETS[name].test_size, results.confidence)
@@ -101,7 +102,7 @@ def _by_people(results: Results, name: str) -> Estimate | None:
 
 
 def _by_models(results: Results, pair: Pair, name: str) -> Estimate | None:
-    """cleanlab's share of wrong labels of a test set, by the mean probabilities of A's models; None if not kept.
+    """cleanlab's share of wrong labels of a test set, from the mean probabilities of A's models; None if not kept.
 
     Raises:
         TooWeakError, ImportError: as `label_noise.estimated`.

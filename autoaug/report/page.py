@@ -1,7 +1,7 @@
 """The report's building blocks: numbers as text, figures and tables as HTML, and the files beside the page.
 
-Here fractions become percent, once: a `Number` is its text and keeps its value. Text is escaped unless it is
-`markupsafe.Markup`, as links are.
+Fractions become percent here, and only here: a `Number` is a text that keeps its value. Text is escaped unless it is
+`markupsafe.Markup`; links are.
 """
 
 import base64
@@ -27,11 +27,11 @@ from autoaug.shift.intervals import Estimate
 
 _SVG = "http://www.w3.org/2000/svg"
 _MOST_LATEX_ROWS = 200  # nobody sets a longer table
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that spreadsheets execute
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets execute cells that begin so
 
 
 class Number(str):
-    """A number as readers see it; `value` is what tables sort by; one that is `strong` is set in bold."""
+    """A number as readers see it; tables sort by its `value`; a `strong` one is set in bold."""
 
     value: float
     strong: bool
@@ -43,26 +43,27 @@ class Number(str):
 
 
 class Page:
-    """Makes figures and tables for the report, and writes each beside it as a file as well.
+    """Makes figures and tables for the report, and also writes each to a file beside the page.
 
-    Captions link to these files; the links hold the files themselves, so they work where only the page is.
+    Captions link to these files. A link contains the file itself, so it works with the page alone.
 
     Args:
-        folder: of the report: figures go to `figures/*.svg`, tables to `tables/*.csv` and, up to
-            200 rows, `tables/*.tex`.
+        folder: of the report. Figures go to `figures/*.svg`; tables go to `tables/*.csv` and, up to 200 rows, to
+            `tables/*.tex`.
     """
 
     def __init__(self, folder: pathlib.Path | str) -> None:
         self._folder = pathlib.Path(folder)
 
     def _write(self, kind: str, name: str, content: bytes) -> None:
-        """Write a file of the page; a name can lead to no other folder."""
+        """Write a file of the page; no name can lead out of the folder."""
         write_atomically(self._folder / kind / re.sub(r"[^\w.-]+", "-", name).lstrip("."), content)
 
     def figure(self, name: str, drawn: Axes | Figure, caption: str, alt: str) -> HTML:
-        """The figure, or the Axes' figure, as HTML with a caption, and for those who cannot see it, a description.
+        """The figure, or the Axes' figure, as HTML, with a caption and a description for those who cannot see it.
 
-        A figure with named points (`plots.NAMED`) stands in the page as it is, so that pointing at one shows its name.
+        A figure with named points (`plots.NAMED`) is part of the page's HTML, so that pointing at a point shows its
+        name.
         """
         figure = drawn if isinstance(drawn, Figure) else cast("Figure", drawn.get_figure(root=True))
         file = io.BytesIO()
@@ -84,13 +85,13 @@ class Page:
     def table(
         self, name: str, rows: pd.DataFrame, caption: str, data: pd.DataFrame | None = None, look: str = ""
     ) -> HTML:
-        """A DataFrame of texts and numbers as an HTML table, without its index; the page makes it sort and filter.
+        """A DataFrame of texts and numbers as an HTML table, without its index; readers can sort and filter it.
 
         Args:
             name: of the files.
-            rows: as it is to be read; of dtype object where cells are links or numbers.
+            rows: the table as readers see it; dtype object if cells are links or numbers.
             caption: text.
-            data: to write as CSV, with numbers instead of texts; `rows` if None.
+            data: the table for the CSV file, with numbers instead of texts; `rows` if None.
             look: a class of report.css: "matrix" sets intervals below their numbers.
         """
         plain = rows.map(_plain)
@@ -122,7 +123,7 @@ def _with_titles(svg: bytes) -> tuple[bytes, bool]:
 
 
 def data_url(kind: str, content: bytes) -> str:
-    """An address that holds the content itself."""
+    """An address that contains the content itself."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
@@ -140,7 +141,7 @@ def table(rows: pd.DataFrame, caption: str, look: str = "") -> HTML:
 
 
 def paragraphs(texts: Iterable[str], css_class: str = "") -> HTML:
-    """Texts as paragraphs, escaped; empty ones are left out."""
+    """Texts as escaped paragraphs; empty texts are left out."""
     start = Markup('<p class="{}">').format(css_class) if css_class else Markup("<p>")
     return HTML(Markup("\n").join(start + Markup("{}</p>").format(text) for text in texts if text))
 
@@ -156,7 +157,7 @@ def together(*parts: HTML) -> HTML:
 
 
 def _cell(value: object) -> Markup:
-    """A number, with its interval or unit, is never broken over lines, and is sorted by its value."""
+    """A cell of a table. A number is not broken over lines, and is sorted by its value."""
     if isinstance(value, Number):
         number, bracket, interval = str(value).partition(" [")
         text = Markup("<strong>{}</strong>").format(number) if value.strong else Markup("{}").format(number)
@@ -175,7 +176,7 @@ def _plain(value: object) -> object:
 
 
 def _harmless(value: object) -> object:
-    """Text that a spreadsheet would take for a formula begins with an apostrophe instead."""
+    """The value; text that a spreadsheet would take for a formula gets an apostrophe in front."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
@@ -201,7 +202,7 @@ def estimate(number: Estimate) -> Number:
 
 
 def decimal(number: Estimate) -> str:
-    """`0.95 [0.90, 1.00]`: an estimate that is no fraction, with its interval."""
+    """`0.95 [0.90, 1.00]`: an estimate that is not a fraction, with its interval."""
     return "{:.2f} [{:.2f}, {:.2f}]".format(*number).replace("-", "−")
 
 

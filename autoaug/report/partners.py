@@ -11,7 +11,7 @@ from autoaug import datasets, recipes
 
 
 def missing(runs: pd.DataFrame) -> list[str]:
-    """For each recipe that was trained on a set of photographs and on none of its partners: how to train one of them.
+    """For each recipe that was trained on a set of photographs but on no set to compare with: how to train one.
 
     Args:
         runs: `records.collect`'s table.
@@ -20,8 +20,8 @@ def missing(runs: pd.DataFrame) -> list[str]:
     trained = runs[runs["kind"] == "trained"]
     for (text, name), of_set in trained.groupby(["recipe", "train_data"], sort=False):
         others = datasets.partners(name)
-        there = set(trained["train_data"][trained["recipe"] == text])
-        if others and not there & set(others) and datasets.DATASETS[name].family == "cifar10":
+        trained_on = set(trained["train_data"][trained["recipe"] == text])
+        if others and not trained_on & set(others) and datasets.DATASETS[name].family == "cifar10":
             seeds = ", ".join(str(seed) for seed in sorted(of_set["seed"].unique()))
             sentences.append(
                 f"To compare with {name}, train {others[0]} too, with the same seeds ({seeds}): "

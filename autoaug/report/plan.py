@@ -1,7 +1,7 @@
-"""What a study will take on this machine, said before it starts: each run, its device and hours, the disk.
+"""The plan of a study on this machine, printed before the study starts: each run with its hours, the device, the disk.
 
-The hours come from a step of each recipe, timed here (`training.step_time`). Evaluation, which adds about 5 % by
-default, and waiting for input are not in them.
+The hours are estimated from a timed step of each recipe (`training.step_time`). They do not include evaluation, which
+adds about 5 % by default, and waiting for input.
 """
 
 import dataclasses
@@ -22,13 +22,13 @@ from autoaug.studies import Run, Stage
 from data_prep import sources, subsets
 
 ASK_ABOVE = 1.0  # hours
-_CHECKPOINTS = 3  # that a run keeps: the newest two, and the newest at an epoch's end
+_CHECKPOINTS = 3  # of a run: the newest two, and the newest at an epoch's end
 _BYTES_PER_PARAMETER = 8  # the weight and its momentum, float32
 _BYTES_PER_IMAGE = 32 * 32 * 3 + 1
 
 
 class PlanError(ValueError):
-    """A study cannot be started as it is asked for."""
+    """A study cannot be started as asked."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Training:
     """A run of train.ipynb.
 
     Args:
-        run: its parameters.
-        recipe: that they name.
-        steps: that are left; 0 for a run that is finished.
+        run: notebook and parameters.
+        recipe: the recipe that the parameters describe.
+        steps: number of steps that are left; 0 for a finished run.
     """
 
     run: Run
@@ -47,7 +47,7 @@ class Training:
 
     @property
     def title(self) -> str:
-        """What tells it from the others."""
+        """A title that differs from those of the other trainings."""
         given = {"train_data": execution.TRAIN_DATA, "seed": 0} | self.run.parameters
         main = f"{self.recipe.model} {self.recipe.preset} {given.pop('train_data')} seed {given.pop('seed')}"
         others = [f"{name}={value}" for name, value in given.items() if name not in ("model", "preset")]
@@ -56,14 +56,14 @@ class Training:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is left of a study, on this machine.
+    """What is left to do of a study, on this machine.
 
     Args:
-        trainings: all of the study, in order.
-        hours: of each, 0 for one that is finished.
-        device: what they run on; empty where nothing is left to train.
-        gpus: the GPUs, as CUDA_VISIBLE_DEVICES names them; a run is on one of them, without any on the CPU.
-        bytes_needed: of disk, for data sets, downloads and runs that are not there yet.
+        trainings: all trainings of the study, in order.
+        hours: of each training, 0 for a finished one.
+        device: the device in words; empty if nothing is left to train.
+        gpus: the GPUs, by their names in CUDA_VISIBLE_DEVICES; each run has one GPU. Empty: all run on the CPU.
+        bytes_needed: disk space for data sets, downloads and runs that are not there yet.
     """
 
     trainings: list[Training]
@@ -74,7 +74,7 @@ class Plan:
 
     @property
     def total(self) -> float:
-        """Hours until the last run ends: one run at a time on each GPU; on a CPU, runs side by side share the cores."""
+        """Hours until the last run ends. Each GPU has one run at a time; on a CPU, runs at a time share the cores."""
         free_at = [0.0] * max(1, len(self.gpus))
         for hours in self.hours:
             heapq.heappush(free_at, heapq.heappop(free_at) + hours)
@@ -95,14 +95,14 @@ class Plan:
         if left:
             lines.insert(0, f"{self.device}. Hours of each training, estimated from a step timed here:")
             at_a_time = f" on {len(self.gpus)} GPUs, one run on each" if len(self.gpus) > 1 else ""
-            lines.append(f"To train: {left} of {len(lines) - 1} runs, {self.total:,.1f} hours in all{at_a_time}.")
+            lines.append(f"To train: {left} of {len(lines) - 1} runs, {self.total:,.1f} hours in total{at_a_time}.")
         else:
             lines.append("Nothing is left to train.")
         return "\n".join([*lines, f"Disk: {self.bytes_needed / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free."])
 
 
 def make(stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathlib.Path) -> Plan:
-    """Look at what is there, and time a step of each recipe that is left to train.
+    """Look up which runs exist, and time a step of each recipe that is left to train.
 
     Raises:
         PlanError: a run names a model, data set, preset or seed that does not exist, or a step could not be timed.
@@ -126,24 +126,24 @@ def make(stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathlib.P
 
 
 def on_cpu(stages: Iterable[Stage]) -> list[Stage]:
-    """The study with the CPU asked for in every training, which the published recipes need."""
+    """The study with `device: cpu` in every training; the published recipes refuse a CPU without it."""
 
-    def told(run: Run) -> Run:
-        asked = {"device": "cpu"} if run.notebook.stem == "train" else {}
-        return dataclasses.replace(run, parameters=run.parameters | asked)
+    def with_cpu(run: Run) -> Run:
+        device = {"device": "cpu"} if run.notebook.stem == "train" else {}
+        return dataclasses.replace(run, parameters=run.parameters | device)
 
-    return [dataclasses.replace(stage, runs=tuple(told(run) for run in stage.runs)) for stage in stages]
+    return [dataclasses.replace(stage, runs=tuple(with_cpu(run) for run in stage.runs)) for stage in stages]
 
 
 def confirm(plan: Plan, results_dir: pathlib.Path, yes: bool) -> bool:
-    """Print the plan; ask whether to start where it takes more than an hour. Returns whether to start.
+    """Print the plan; ask whether to start if it takes more than an hour. Returns whether to start.
 
     Args:
-        results_dir: whose disk must have the room.
+        results_dir: the free space of its disk is checked.
         yes: start without asking.
 
     Raises:
-        PlanError: the disk has too little room, or there is no terminal to ask in.
+        PlanError: the disk has too little space, or there is no terminal to ask in.
     """
     existing = next(path for path in (results_dir.absolute(), *results_dir.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free
@@ -156,8 +156,8 @@ def confirm(plan: Plan, results_dir: pathlib.Path, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise PlanError(
-            f"Expected YES=1 (--yes) for a study of more than an hour, or a terminal to ask in. Received: neither, and "
-            f"{plan.total:,.1f} hours. Nothing was started"
+            "Expected YES=1 (--yes), or a terminal to ask in, for a study of more than an hour. Received: neither, "
+            f"and a study of {plan.total:,.1f} hours. Nothing was started"
         )
     return input("Start? [y/N] ").strip().lower() in ("y", "yes")
 
@@ -174,31 +174,31 @@ def _training(run: Run, results_dir: pathlib.Path, data_dir: pathlib.Path) -> Tr
     if execution.is_finished(run.parameters, results_dir, data_dir):
         return Training(run, recipe, 0)
     done = _steps_done(run, name, results_dir, data_dir)
-    return Training(run, recipe, max(1, total - done))  # a trained run that is left has a test set to come
+    return Training(run, recipe, max(1, total - done))  # a trained but unfinished run still has test sets to evaluate
 
 
 def _steps_done(run: Run, train_data: str, results_dir: pathlib.Path, data_dir: pathlib.Path) -> int:
-    """Steps up to the newest checkpoint of a run of one worker; 0 where there is none."""
+    """Steps up to the newest checkpoint of a run of one worker; 0 if there is none."""
     try:
         folder = execution.run_folder(run.parameters, datasets.load(train_data, data_dir), results_dir)
     except datasets.DatasetError:
         return 0  # the study builds it
-    return max(records.checkpoint_steps(folder / "checkpoints"), default=0)
+    return max(records.checkpoint_steps(folder / records.CHECKPOINTS), default=0)
 
 
 def _timed(left: Sequence[Recipe]) -> StepTimes:
-    """What `training.step_time` measures of the recipes."""
+    """The times of the recipes' steps, from `training.step_time`."""
     print(f"Timing a step of {len(left)} {'recipe' if len(left) == 1 else 'recipes'} …", flush=True)
     command = [sys.executable, "-m", "autoaug.training.step_time"]
     given = json.dumps([dataclasses.asdict(recipe) for recipe in left])
     done = subprocess.run(command, input=given, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        raise PlanError(f"Expected a step to be timed. Received:\n{done.stderr.strip()}")
+        raise PlanError(f"Expected the time of a step. Received:\n{done.stderr.strip()}")
     return StepTimes(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def _data_bytes(runs: Iterable[Run], data_dir: pathlib.Path) -> int:
-    """Disk for the data sets that are to be built and are not there, with their published files."""
+    """Disk space for the data sets that have to be built, with their published files."""
     builds = [run.parameters["sets"] for run in runs if "sets" in run.parameters]
     names = subsets.with_inputs([name for sets in builds for name in sets if name not in datasets.EMBEDDED])
     missing = set(names) - set(datasets.available(data_dir))

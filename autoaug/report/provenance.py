@@ -1,4 +1,4 @@
-"""Where the numbers come from: tables of the runs' recipes, code and machines, and of the data, for the report."""
+"""The report's tables of provenance: recipe, code and machine of each run, and the data that they read."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -36,11 +36,12 @@ def runs(records: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> pd.
 def recipe_text(record: Mapping[str, Any]) -> str:
     """The recipe of a run in words."""
     recipe = record["recipe"]
+    workers = "1 worker" if record["workers"] == 1 else f"{record['workers']} workers"
     return (
         f"{architecture(recipe['model'], recipe['size'])}, {record['parameters']:,} parameters; "
         f"{recipe['epochs']} epochs, batch {recipe['batch_size']}, "
         f"learning rate {recipe['learning_rate']:g}, weight decay {recipe['weight_decay']:g}, "
-        f"{recipe['augmentation'].replace('_', ', ')}; {record['workers']} worker{'s' * (record['workers'] != 1)}"
+        f"{recipe['augmentation'].replace('_', ', ')}; {workers}"
     )
 
 
@@ -48,7 +49,7 @@ def code_text(code: Mapping[str, Any]) -> str:
     """Version, commit, and whether files differed from the commit."""
     if code["commit"] is None:
         return code["version"]
-    return f"{code['version']}, commit {code['commit'][:10]}" + " with changes" * bool(code["dirty"])
+    return f"{code['version']}, commit {code['commit'][:10]}" + (" with changes" if code["dirty"] else "")
 
 
 def data(records: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What the report is made of: the finished runs, their accuracies, and what is said of each pair of data sets."""
+"""What the report is made from: the finished runs, their accuracies, and the statements on each pair of data sets."""
 
 import dataclasses
 import functools
@@ -23,13 +23,13 @@ NOTHING_COMPARED = "A comparison needs models trained on an original and on its 
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """An original A and its reproduction B, and what is said of them.
+    """An original A and its reproduction B, and the statements on them.
 
     Args:
         comparison: the models' answers, with the names of both sets and the preset of the runs.
-        verdict: of all families of models with enough seeds together.
-        alone: name of each family of models → what it says by itself.
-        cells: the four accuracies that `verdict` is about, each with its interval over images and seeds.
+        verdict: of all families of models that have enough seeds.
+        alone: name of each family of models → its own verdict.
+        cells: the four accuracies behind `verdict`, each with its interval over images and seeds.
     """
 
     comparison: study.Comparison
@@ -44,17 +44,17 @@ class Pair:
 
     @property
     def names(self) -> tuple[str, str, str]:
-        """What tells the pair from all others, and so names the random streams of its statements."""
+        """The names that identify the pair, and key the random streams of its statements."""
         return self.comparison.original, self.comparison.reproduction, self.comparison.preset
 
     @property
     def truth(self) -> datasets.Truth | None:
-        """What is known beforehand, for a reproduction that was made so."""
+        """The known truth, for a reproduction that was made to have one."""
         return datasets.KNOWN_TRUTH.get(self.name)
 
     @property
     def families(self) -> list[Cells]:
-        """The answers of the families that `verdict` is about."""
+        """The answers of the families behind `verdict`."""
         enough = [name for name, said in self.alone.items() if not said.few_seeds]
         return [self.comparison.families[name] for name in enough or self.alone]
 
@@ -65,8 +65,8 @@ class Results:
 
     Args:
         runs: `records.collect`'s table of the runs that are counted, with the columns `preset` and `family`.
-        on_other_data: ids of runs that are left out, since they read other versions of the data.
-        results_dir, measured_dir, data_dir, published_dir: where these come from; measured_dir may be None.
+        on_other_data: ids of runs that are left out because they read other versions of the data.
+        results_dir, measured_dir, data_dir, published_dir: folders that `load` was given; measured_dir may be None.
         confidence: of every interval.
         seed: of every random stream.
     """
@@ -92,7 +92,7 @@ class Results:
 
     @functools.cached_property
     def labels(self) -> dict[str, str]:
-        """Name of each data set → its name for readers, with what its source says."""
+        """Name of each data set → its name for readers, with a remark on its source."""
         return names.data_labels(self.runs)
 
     @functools.cached_property
@@ -108,7 +108,7 @@ class Results:
 
     @functools.cached_property
     def means(self) -> pd.DataFrame:
-        """The same with a row for all seeds of a family."""
+        """The same, with one row for all seeds of a family."""
         return shift.accuracy_table(study.mean_over_seeds(self.accuracies), self.confidence)
 
     @functools.cached_property
@@ -138,7 +138,7 @@ class Results:
 
     @property
     def folders(self) -> list[pathlib.Path]:
-        """Folders of results, the first counts."""
+        """Folders of results; where two hold the same file, the first counts."""
         return [self.results_dir, *([self.measured_dir] if self.measured_dir else [])]
 
     def versions(self, test_set: str) -> set[str]:
@@ -146,24 +146,24 @@ class Results:
         return set(self.runs.loc[self.runs["test_set"] == test_set, "test_sha256"])
 
     def known_images(self, name: str) -> known_images.KnownImages | None:
-        """What is known of the images of a test set, of the version that the runs were tested on; or None."""
+        """What is known of the images of a test set, in the version that the runs were tested on; or None."""
         read = [known_images.read(folder, name) for folder in self.folders]
         return next((known for known in read if known and known.test_sha256 in self.versions(name)), None)
 
     def scores(self, a: str, b: str) -> Scores | None:
-        """A classifier's scores of A's and B's test images, of the versions that the runs were tested on; or None."""
+        """A classifier's scores of A's and B's test images, in the versions that the runs were tested on; or None."""
         read = [two_sample.read_scores(folder, a, b) for folder in self.folders]
         return next((one for one in read if one and all(one.test_sha256[n] in self.versions(n) for n in (a, b))), None)
 
     def rng(self, *statement: str) -> np.random.Generator:
-        """The random stream of one statement, keyed by its names: another statement changes nothing in it."""
+        """The random stream of one statement, keyed by its names, so that other statements do not change it."""
         return stream(self.seed, *statement)
 
 
 def load(
     results_dir: str, data_dir: str, published_dir: str, confidence: float, seed: int, measured_dir: str = ""
 ) -> Results:
-    """The finished runs under `results_dir`, and under `measured_dir` where one is given.
+    """The finished runs under `results_dir`, and under `measured_dir` if one is given.
 
     Raises:
         records.RecordError: a record is damaged; the message names it.

@@ -1,6 +1,6 @@
-"""The sections of the report that everybody reads: what is said, the picture, the accuracies, the statements.
+"""The main sections of the report: the answer, its picture, the accuracies, the statements.
 
-Each takes the `Results` and returns what a notebook's cell shows.
+Each function takes the `Results` and returns the output of a notebook's cell.
 """
 
 import datetime
@@ -11,7 +11,7 @@ from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from autoaug import records
+from autoaug import provenance
 from autoaug.plots import data_look
 from autoaug.plots import shift as shift_plots
 from autoaug.report import names, sentences, tables
@@ -23,14 +23,14 @@ from autoaug.shift.verdict import Verdict
 
 def masthead() -> HTML:
     """When and by which code the report was made, and how to cite it."""
-    today, code = datetime.datetime.now(datetime.UTC), code_text(records.code_version())
+    today, code = datetime.datetime.now(datetime.UTC), code_text(provenance.code_version())
     made = f"{today.day} {today:%B %Y}. Made by autoaug {code}."
     cite = f"To cite: “Harder, or different?”, report of autoaug {code}, {today:%Y-%m-%d}."
     return paragraphs([f"{made} {cite}"], "masthead")
 
 
 def answer(results: Results) -> HTML:
-    """The first paragraph: what published models lose, what was measured here, how the method does on known truth."""
+    """The first paragraphs: what published models lose, what was measured here, how the method does on known truth."""
     counts = pd.read_csv(results.published_dir / "cifar10.1-counts.csv")
     lines = pd.read_csv(results.published_dir / "lines.csv")
     if results.runs.empty:
@@ -42,22 +42,23 @@ def answer(results: Results) -> HTML:
 
 
 def picture(results: Results) -> HTML:
-    """The answer as a picture: the four accuracies of every pair, with what is said of it."""
+    """The answer as a picture: the four accuracies of every pair."""
     if not results.pairs:
         return paragraphs([NOTHING_COMPARED])
     panels = [shift_plots.Panel(_panel_title(pair, results), pair.cells, _looks(pair)) for pair in results.pairs]
     caption = (
-        f"The four accuracies of each pair, with {results.interval}. B is harder where both lines fall, since every "
-        "model is worse on B. B is different where the lines cross, since each test set is best for the models that "
-        "were trained on its own kind. Blue: models trained on the original A; the other colour: on the reproduction B."
+        f"The four accuracies of each pair, with {results.interval}. If both lines fall, B is harder: every model is "
+        "worse on B. If they cross, and each test set is best for the models of its own data set, B is different. "
+        "Blue: models trained on the original A. The other colour: models trained on the reproduction B."
     )
     alt = "; ".join(sentences.finding(pair, results) for pair in results.pairs)
     return results.page.figure("answer", shift_plots.all_two_by_two(panels), caption, alt)
 
 
 def _panel_title(pair: Pair, results: Results) -> str:
-    truth = f"\nmade to be: {sentences.truth_text(pair.truth)}" if pair.truth else "\n"
-    return f"{results.label(pair.name)} ({pair.comparison.preset})\nsaid: {sentences.outcome_text(pair.verdict)}{truth}"
+    truth = f"\ntruth: {sentences.truth_text(pair.truth)}" if pair.truth else "\n"
+    answer = sentences.outcome_text(pair.verdict)
+    return f"{results.label(pair.name)} ({pair.comparison.preset})\nanswer: {answer}{truth}"
 
 
 def _looks(pair: Pair) -> tuple[dict, dict]:
@@ -65,36 +66,37 @@ def _looks(pair: Pair) -> tuple[dict, dict]:
 
 
 def matrices(results: Results) -> HTML:
-    """A table of accuracies for each family of models: trained on in rows, tested on in columns."""
+    """A table of accuracies for each family of models: a row for each training set, a column for each test set."""
     parts = []
     means = results.means.assign(group=results.means["train_data"].map(names.group))
     for group, preset in itertools.product(sorted(set(means["group"]), reverse=True), names.PRESETS):
         for family, part in means[(means["group"] == group) & (means["preset"] == preset)].groupby(
             "family", sort=False
         ):
-            note = " *: test images that are among the training images are left out." if part["overlap"].any() else ""
+            note = " *: without the test images that are among the training images." if part["overlap"].any() else ""
             caption = (
-                f"{family} ({preset}). {group}. Accuracy in %, the mean of the seeds, with exact {results.interval} of "
-                f"a model that is right as often; in bold on the models' own test set.{note}"
+                f"{family} ({preset}). {group}. Mean accuracy of the seeds in %, with exact {results.interval} for one "
+                f"model of this accuracy. Bold: the models' own test set.{note}"
             )
             name, data = f"accuracy-{family}-{preset}-{group}".lower(), part.drop(columns=["seeds", "group"])
             parts.append(results.page.table(name, tables.matrix_rows(part, results), caption, data, look="matrix"))
     published = pd.read_csv(results.published_dir / "autoaugment-accuracies.csv")
     if len(beside := tables.published_beside(results.means, published, results)):
-        caption = "Measured beside published accuracies, those that others reported for the same recipe."
+        caption = "Measured accuracies beside those that others reported for the same recipe."
         parts.append(results.page.table("measured-and-published", beside, caption))
     return together(*parts) if parts else paragraphs([sentences.NOTHING])
 
 
 def statements(results: Results) -> HTML:
-    """What is said of each pair, with the four differences and what stands in the way; each family alone, folded."""
+    """The answer for each pair, the four differences, and what is not shown; each family alone, folded."""
     if not results.pairs:
         return paragraphs([NOTHING_COMPARED])
     caption = (
-        f"What is said of each reproduction B, and the four differences in percentage points with {results.interval} "
-        "over images and seeds. Harder needs AA − AB and BA − BB above zero, different AA − BA and BB − AB."
+        f"The answer for each reproduction B, and the four differences in percentage points, with {results.interval} "
+        "over images and seeds. Harder: AA − AB and BA − BB are above zero. Different: AA − BA and BB − AB are above "
+        "zero."
     )
-    by_family = "The same for each family of models. One with fewer than three seeds on either side makes no statement."
+    by_family = "The same for each family of models. A family makes no statement with fewer than three seeds on a side."
     pooled = pd.DataFrame([_statement(pair, results) for pair in results.pairs], dtype=object)
     alone = pd.DataFrame(
         [_family_statement(pair, name, results) for pair in results.pairs for name in pair.alone], dtype=object
@@ -110,14 +112,14 @@ def statements(results: Results) -> HTML:
 def _statement(pair: Pair, results: Results) -> dict[str, object]:
     said, comparison = pair.verdict, pair.comparison
     families = "1 family" if said.families == 1 else f"{said.families} families"
-    left_out = f"; {said.left_out} with too few seeds left out" if said.left_out else ""
+    left_out = f"; {said.left_out} left out for too few seeds" if said.left_out else ""
     row: dict[str, object] = {
         "B, against A": f"{results.label(pair.name)}, against {results.label(comparison.original)}",
         "Models": f"{comparison.preset}: {families}, {said.runs.a} + {said.runs.b} runs{left_out}",
-        "Said": Markup("<strong>{}</strong>").format(sentences.outcome_text(said)),
+        "Answer": Markup("<strong>{}</strong>").format(sentences.outcome_text(said)),
     }
     if any(other.truth for other in results.pairs):
-        row["Made to be"] = sentences.truth_text(pair.truth) if pair.truth else ""
+        row["Truth"] = sentences.truth_text(pair.truth) if pair.truth else ""
     return row | _differences(said) | {"Not shown": sentences.in_the_way(said)}
 
 
@@ -126,7 +128,7 @@ def _family_statement(pair: Pair, family: str, results: Results) -> dict[str, ob
     row: dict[str, object] = {
         "B": results.label(pair.name),
         "Models": f"{family} ({pair.comparison.preset}), {said.runs.a} + {said.runs.b} runs",
-        "Said": sentences.outcome_text(said),
+        "Answer": sentences.outcome_text(said),
     }
     return row | _differences(said)
 
@@ -136,7 +138,7 @@ def _differences(said: Verdict) -> dict[str, object]:
 
 
 def find_pair(results: Results, pair: tuple[str, str]) -> Pair | None:
-    """The pair of these two data sets; None where no models were trained on both and tested on both."""
+    """The pair of these two data sets; None if no models were trained on both and tested on both."""
     for other in results.pairs:
         if (other.comparison.original, other.comparison.reproduction) == pair:
             return other

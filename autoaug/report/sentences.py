@@ -1,4 +1,4 @@
-"""What the report says in words, made from the numbers with their intervals."""
+"""The sentences of the report, written from the numbers and their intervals."""
 
 import pandas as pd
 
@@ -15,8 +15,8 @@ NOTHING = (
     "make report."
 )
 FIRST_RESULT = (
-    "The set “shapes, harder” was changed after a first result: the method of that time called only half of the gap "
-    "difference (52 to 62 %) on the first version, whose hard images could be learned."
+    "The set “shapes, harder” was changed once, after a first result. An earlier method had attributed about half of "
+    "the gap (52 to 62 %) to difference; the hard images of that first version could be learned."
 )
 
 
@@ -33,31 +33,31 @@ def published(counts: pd.DataFrame, lines: pd.DataFrame) -> str:
     to, back = SCALES[line["scale"]]
     ends = [back(line["intercept"] + line["slope"] * to(old)) for old in (0.90, 0.95)]
     return (
-        f"Published models, all trained on CIFAR-10: {len(lost)} of them lose {percent(lost.min())} to "
-        f"{percent(lost.max())} points (on average {percent(lost.mean())}) on CIFAR-10.1 v6; on CIFAR-10.2, by a "
-        f"published line through {line['models'].partition(',')[0]} models, those with 90 and 95 % on CIFAR-10 get "
-        f"{percent(ends[0])} and {percent(ends[1])} %."
+        f"{len(lost)} published models, all trained on CIFAR-10, lose {percent(lost.min())} to {percent(lost.max())} "
+        f"points on CIFAR-10.1 v6 (on average {percent(lost.mean())}). For CIFAR-10.2, a line through "
+        f"{line['models'].partition(',')[0]} models was published: on this line, models with 90 and 95 % on CIFAR-10 "
+        f"get {percent(ends[0])} and {percent(ends[1])} %."
     )
 
 
 def measured(results: Results) -> str:
-    """What was measured here on CIFAR-10 and its reproductions, and what to train where a partner is missing."""
+    """What was measured here on CIFAR-10 and its reproductions, and what is still to be trained for a comparison."""
     real = [pair for pair in results.pairs if pair.truth is None]
     if real:
-        said = "Measured here: " + "; ".join(finding(pair, results) for pair in real) + "."
-        return " ".join([said, *partners.missing(results.runs)])
+        text = "Measured here: " + "; ".join(finding(pair, results) for pair in real) + "."
+        return " ".join([text, *partners.missing(results.runs)])
     photographs = results.runs[results.runs["train_data"].map(_is_photographs)].drop_duplicates("run_id")
     if photographs.empty:
-        return "Measured here: no run on CIFAR-10 or a reproduction of it yet, only on drawn shapes."
+        return "No run on CIFAR-10 or a reproduction of it has been measured here yet, only runs on drawn shapes."
     counts = photographs["preset"].value_counts().items()
-    kinds = ", ".join(f"{count} {preset} run{'s' * (count != 1)}" for preset, count in counts)
+    kinds = ", ".join(f"{count} {preset} {'run' if count == 1 else 'runs'}" for preset, count in counts)
     sets = ", ".join(dict.fromkeys(results.label(name) for name in photographs["train_data"]))
     own = results.means[results.means["train_data"].map(_is_photographs)]
     own = own[own["train_data"] == own["test_set"]]
     ends = dict.fromkeys(percent(accuracy) for accuracy in (own["accuracy"].min(), own["accuracy"].max()))
-    reach = f", with {' to '.join(ends)} % right on their own test sets" * bool(len(own))
-    said = f"Measured here on CIFAR-10's photographs: {kinds}, trained on {sets}{reach}."
-    return " ".join([said, "No reproduction has been compared yet.", *partners.missing(results.runs)])
+    reach = f" Accuracy on their own test sets: {' to '.join(ends)} %." if len(own) else ""
+    text = f"Measured here on CIFAR-10's photographs: {kinds}, trained on {sets}.{reach}"
+    return " ".join([text, "No reproduction has been compared yet.", *partners.missing(results.runs)])
 
 
 def _is_photographs(name: str) -> bool:
@@ -65,24 +65,25 @@ def _is_photographs(name: str) -> bool:
 
 
 def known_truth(results: Results) -> str:
-    """In how many designs of known truth the method is right, and on which it is wrong."""
+    """In how many data sets of known truth the method is right, and on which it is wrong."""
     known = [pair for pair in results.pairs if pair.truth is not None]
     if not known:
-        return "The method has not been tried where the truth is known yet."
+        return "The method has not been tried yet on data sets whose answer is known."
     wrong = [pair for pair in known if not is_right(pair)]
-    text = f"Where the truth is known, the method is right in {len(known) - len(wrong)} of {len(known)} designs"
+    right = len(known) - len(wrong)
+    text = f"On data sets whose answer is known, the method is right in {right} of {len(known)} cases."
     if wrong:
-        said = "; ".join(
-            f"“{results.label(pair.name)}” (said: {outcome_text(pair.verdict)}; made to be: {truth_text(pair.truth)})"
+        cases = "; ".join(
+            f"“{results.label(pair.name)}” (answer: {outcome_text(pair.verdict)}; truth: {truth_text(pair.truth)})"
             for pair in wrong
             if pair.truth
         )
-        return f"{text}; wrong on {said}."
-    return f"{text}."
+        return f"{text} It is wrong on {cases}."
+    return text
 
 
 def is_right(pair: Pair) -> bool:
-    """Whether the statements are those that must be made of the design; what it leaves open is right either way."""
+    """Whether the answer agrees with the known truth; a statement that the truth leaves open is right either way."""
     truth, said = pair.truth, pair.verdict
     if truth is None:
         raise ValueError(f"Expected a pair of known truth. Received: {pair.name}")
@@ -92,11 +93,11 @@ def is_right(pair: Pair) -> bool:
 
 
 def truth_text(truth: datasets.Truth) -> str:
-    """What a reproduction was made to be, in a word or two."""
+    """The known truth of a reproduction, in a few words."""
     statements = (("harder", truth.harder), ("different", truth.different))
     text = " and ".join(word for word, holds in statements if holds) or "neither"
     left_open = " and ".join(word for word, holds in statements if holds is None)
-    return f"{text}; {left_open} or not" if left_open else text
+    return f"{text}; {left_open} is left open" if left_open else text
 
 
 WORDS = {
@@ -110,14 +111,14 @@ WORDS = {
 
 
 def outcome_text(said: Verdict) -> str:
-    """What is said of B in a word or two."""
+    """The answer for B, in a few words."""
     if said.outcome is None:
         return "too few seeds to say"
     return " and ".join(WORDS[part] for part in said.outcome) or "neither is shown"
 
 
 def finding(pair: Pair, results: Results) -> str:
-    """What is said of a reproduction, in a clause: by which models, against what."""
+    """The answer for a reproduction, in a clause: against which original, by which models."""
     comparison, said = pair.comparison, pair.verdict
     models = f"{comparison.preset} models, {said.runs.a} + {said.runs.b} runs"
     return (
@@ -127,20 +128,20 @@ def finding(pair: Pair, results: Results) -> str:
 
 
 DIFFERENCES = {"gap_a": "AA − AB", "gap_b": "BA − BB", "home_a": "AA − BA", "home_b": "BB − AB"}
-"""The fields of `Verdict` with the differences that they hold, as readers see them."""
+"""Field of `Verdict` → the difference that it holds, as readers see it."""
 
 
 def in_the_way(said: Verdict) -> str:
-    """Which of the four differences keep a statement from being made, and whether more data could change that."""
+    """The differences that are not shown to be above zero, each with the reason."""
     return "; ".join(f"{DIFFERENCES[name]} {_why(getattr(said, name))}" for name in said.in_the_way)
 
 
 def _why(difference: Estimate) -> str:
-    """Why a difference is not shown to be above zero."""
+    """Why a difference is not shown to be above zero; whether more images or seeds could change that."""
     if difference.high < 0:
         return "is below zero"
-    return "has too few images or seeds to tell" if difference.high - difference.low > WIDE else "holds zero"
+    return "has too few images or seeds to tell" if difference.high - difference.low > WIDE else "may be zero"
 
 
 WIDE = 0.06
-"""Width from which an interval says more of the number of images and seeds than of the data: 6 points."""
+"""Width of an interval, 6 points, above which more images or seeds are needed before it says anything of the data."""

@@ -1,4 +1,4 @@
-"""The rows of the report's tables, from the tables of counts and the analysis; fractions become text here, once."""
+"""The rows of the report's tables. Fractions become text here, and only here."""
 
 import itertools
 from typing import Any
@@ -41,7 +41,7 @@ def _accuracy(row: Any, strong: bool = False) -> Number:
 
 
 def published_beside(means: pd.DataFrame, published: pd.DataFrame, results: Results) -> pd.DataFrame:
-    """Measured accuracies beside those that others reported for the same recipe and data; no rows where there are none.
+    """Measured accuracies beside those that others reported for the same recipe and data; no rows if there are none.
 
     Args:
         means: `Results.means`; quick and small runs are other models, for which nothing was published.
@@ -74,7 +74,7 @@ def run_columns(runs: pd.DataFrame, results: Results) -> dict[str, list]:
 
 
 def accuracy_rows(results: Results) -> pd.DataFrame:
-    """Every run's accuracy on every test set, and what was left out of it."""
+    """Every run's accuracy on every test set, and how many images were left out."""
     lines = rows(results.accuracies)
     return pd.DataFrame(
         run_columns(results.accuracies, results)
@@ -94,7 +94,7 @@ def gap_rows(gaps: pd.DataFrame, results: Results) -> pd.DataFrame:
 
 
 def family_pair_rows(panel: Panel, confidence: float) -> pd.DataFrame:
-    """Each two families on the same images, over all their seeds, with Holm's correction over the pairs."""
+    """Each pair of families on the same images, over all their seeds, with Holm's correction over the pairs."""
     right = {name: panel.right[[family == name for family in panel.families]] for name in dict.fromkeys(panel.families)}
     lines = [
         (pair.first, pair.second, estimate(pair.difference), Number(f"{pair.p_value:.2g}", pair.p_value),
@@ -105,9 +105,9 @@ def family_pair_rows(panel: Panel, confidence: float) -> pd.DataFrame:
 
 
 def agreement_rows(panel: Panel) -> pd.DataFrame:
-    """How many of the images, in percent, the runs of each two families give the same answer to, on average.
+    """How often the runs of two families give the same answer, in percent of the images, on average.
 
-    On the diagonal are different seeds of one family.
+    The diagonal compares different seeds of one family.
     """
     same = agreement(panel.answers)
     names = list(dict.fromkeys(panel.families))
@@ -123,7 +123,7 @@ def agreement_rows(panel: Panel) -> pd.DataFrame:
 
 
 def statement_numbers(pairs: list[Pair]) -> pd.DataFrame:
-    """The statements as fractions, a column for each number and for each end of its interval."""
+    """The statements as fractions: a column for each number and for each end of its interval."""
     lines = []
     for pair in pairs:
         for models, verdict in ({"all families with enough seeds": pair.verdict} | pair.alone).items():
@@ -140,11 +140,11 @@ def statement_numbers(pairs: list[Pair]) -> pd.DataFrame:
 
 
 def published_rows(accuracies: pd.DataFrame, gaps: pd.DataFrame, robustness: dict[str, Number]) -> pd.DataFrame:
-    """Published models, the most accurate on CIFAR-10 first: a column per test set, per gap, and the robustness.
+    """Published models, the most accurate on CIFAR-10 first: a column per test set and per gap, and the robustness.
 
     Args:
-        accuracies, gaps: of `shift.accuracy_table` and `shift.gap_table`, by model, with the names of data sets that
-            readers see.
+        accuracies, gaps: from `shift.accuracy_table` and `shift.gap_table`, by model, with data sets' names for
+            readers.
         robustness: effective robustness by model.
     """
     order = accuracies[accuracies["test_set"] == "CIFAR-10"].sort_values("accuracy", ascending=False)["model"]

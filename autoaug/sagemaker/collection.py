@@ -1,4 +1,4 @@
-"""The end of a study on SageMaker: its jobs are waited for, and the report of their runs is rendered."""
+"""The end of a study on SageMaker: wait for its jobs, and render the report of their runs."""
 
 import pathlib
 import subprocess
@@ -16,10 +16,11 @@ _POLL_SECONDS = 60
 
 
 def wait_for(names: Sequence[str]) -> dict[str, str]:
-    """Wait until all jobs have ended, saying how many have; returns job → reason, of those that failed or were stopped.
+    """Wait until all jobs have ended, printing how many have; returns job → reason for those that failed or were
+    stopped.
 
     Raises:
-        LaunchError: SageMaker does not say how they stand.
+        LaunchError: SageMaker does not give the jobs' status.
     """
     client, left, failures = boto3.client("sagemaker"), list(names), {}
     while left:

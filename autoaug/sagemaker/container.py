@@ -1,9 +1,10 @@
-"""What a SageMaker job runs on every host: the training notebook on the first, the other workers elsewhere.
+"""The program that a SageMaker job runs on every host: the training notebook on the first host, workers on the others.
 
-Read of the environment is what SageMaker's older and newer drivers both set: SM_HOSTS, SM_CURRENT_HOST (a host's place
-in the list counts, not the number in its name), SM_CHANNEL_…, SM_MODEL_DIR, SM_NUM_GPUS; the notebook's parameters
-come as arguments, `--name value`. The run grows in /opt/ml/checkpoints, which SageMaker keeps in S3, and so goes on
-after an interruption. No process outlives this script, since the job ends only when the last one has.
+It reads only environment variables that both the older and the newer drivers of SageMaker set: SM_HOSTS,
+SM_CURRENT_HOST, SM_CHANNEL_…, SM_MODEL_DIR, SM_NUM_GPUS. A host's number is its place in SM_HOSTS, not the number in
+its name. The notebook's parameters come as arguments, `--name value`. The run is written to /opt/ml/checkpoints, which
+SageMaker copies to S3, so it can be continued after an interruption. No process outlives this script, since the job
+ends only with its last process.
 """
 
 import contextlib
@@ -46,7 +47,7 @@ _CONVERSIONS: dict[str, Callable[[str], Any]] = {
 
 
 def parse(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parameters of the training notebook from `--name value`, each converted to the notebook's type of it.
+    """Parameters of the training notebook from `--name value`, converted to the types that the notebook states.
 
     Raises:
         ValueError: a name or value is not what the notebook expects.
@@ -64,7 +65,7 @@ def parse(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def link_data(folder: pathlib.Path) -> None:
-    """Make a `data_dir` of the channels: `<folder>/<name>/training` for each data set that has one."""
+    """Make a `data_dir` from the channels: `<folder>/<name>/training` for each data set that has a channel."""
     for name in DATASETS:
         channel = os.environ.get(f"SM_CHANNEL_{channel_name(name).upper()}")
         if channel:
@@ -73,7 +74,7 @@ def link_data(folder: pathlib.Path) -> None:
 
 
 def train(parameters: dict[str, Any]) -> None:
-    """Execute the training notebook; its executed copy and the run go to S3 whether it succeeds or not."""
+    """Execute the training notebook; its executed copy and the run go to S3, also if it fails."""
     results, executed = pathlib.Path(CHECKPOINTS), pathlib.Path(CHECKPOINTS) / "train.ipynb"
     results.mkdir(parents=True, exist_ok=True)
     _require_gpus(parameters.get("workers", 1))
@@ -89,15 +90,15 @@ def train(parameters: dict[str, Any]) -> None:
             _copy_results(results, executed)
     for path in results.glob("runs/*/record.json"):
         for name, test in json.loads(path.read_text())["tests"].items():
-            if test["clean_total"]:  # else every image is among the training images
+            if test["clean_total"]:  # 0 if every image is among the training images
                 print(f"test accuracy {name} {test['clean_correct'] / test['clean_total']:.4f}", flush=True)
 
 
 def _require_gpus(workers: int) -> None:
-    """Stop where a host has GPUs that nothing would be computed on: they cost as much, and a CPU takes far longer.
+    """Stop if a GPU of this host would not be used: it costs as much as one that is used.
 
     Raises:
-        ValueError: TensorFlow sees no GPU, or there are more than this host has workers.
+        ValueError: TensorFlow sees no GPU, or there are more GPUs than workers on this host.
     """
     gpus = int(os.environ.get("SM_NUM_GPUS", 0))
     if not gpus:
@@ -115,17 +116,17 @@ def _require_gpus(workers: int) -> None:
 
 
 def _copy_results(results: pathlib.Path, executed: pathlib.Path) -> None:
-    """Record, history, predictions and notebook to output.tar.gz; record and newest checkpoint to model.tar.gz."""
+    """Record, history, predictions and notebook go to output.tar.gz; record and newest checkpoint to model.tar.gz."""
     output, model = _OUTPUT / "data", pathlib.Path(os.environ["SM_MODEL_DIR"])
     for run in (record.parent for record in results.glob("runs/*/record.json")):
-        ignored = shutil.ignore_patterns("checkpoints", ".lock")
+        ignored = shutil.ignore_patterns(records.CHECKPOINTS, ".lock")
         shutil.copytree(run, output / "runs" / run.name, ignore=ignored, dirs_exist_ok=True)
-        steps = records.checkpoint_steps(run / "checkpoints")
-        target = model / "runs" / run.name / "checkpoints"
+        steps = records.checkpoint_steps(run / records.CHECKPOINTS)
+        target = model / "runs" / run.name / records.CHECKPOINTS
         target.mkdir(parents=True, exist_ok=True)
         shutil.copy(run / "record.json", target.parent)
         if steps:
-            newest = records.checkpoint_prefix(run / "checkpoints", steps[-1])
+            newest = records.checkpoint_prefix(run / records.CHECKPOINTS, steps[-1])
             for path in newest.parent.glob(f"{newest.name}.*"):
                 shutil.copy(path, target)
     if executed.exists():
@@ -135,7 +136,7 @@ def _copy_results(results: pathlib.Path, executed: pathlib.Path) -> None:
 
 
 def _interrupt_kernels(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM, where it arrives: the notebook's kernel ends its step, writes a checkpoint, and stops."""
+    """Handle SIGTERM: the notebook's kernel ends its step, writes a checkpoint, and stops."""
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):  # it has just ended
             if "ipykernel_launcher" in child.cmdline():
@@ -143,17 +144,17 @@ def _interrupt_kernels(_number: int, _frame: FrameType | None) -> None:
 
 
 def _end_children() -> None:
-    """Kill every process below this one, also what those start meanwhile and what their ends leave to this one."""
+    """Kill all descendants of this process, including those that are started or orphaned meanwhile."""
     deadline = time.monotonic() + _PATIENCE
     while (children := psutil.Process().children(recursive=True)) and time.monotonic() < deadline:
         for child in children:
-            with contextlib.suppress(psutil.NoSuchProcess):  # its parent has seen its end
+            with contextlib.suppress(psutil.NoSuchProcess):  # its parent has already reaped it
                 child.kill()
         psutil.wait_procs(children, timeout=1)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns the exit status: 0; 1 with what failed in /opt/ml/output/failure; 143 after SIGTERM."""
+    """Returns the exit status: 0; 1 after a failure, which /opt/ml/output/failure describes; 143 after SIGTERM."""
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)  # orphans become our children, and end with us
     signal.signal(signal.SIGTERM, _interrupt_kernels)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -168,7 +169,7 @@ def main(arguments: Sequence[str]) -> int:
     except (papermill.PapermillExecutionError, DeadKernelError, ValueError, OSError) as error:
         name, message, status = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", error), 1
         if name == "KeyboardInterrupt":
-            name, message, status = "SIGTERM", "the same job goes on from its checkpoint", 128 + signal.SIGTERM
+            name, message, status = "SIGTERM", "the job continues from its checkpoint", 128 + signal.SIGTERM
         _OUTPUT.mkdir(parents=True, exist_ok=True)
         (_OUTPUT / "failure").write_text(f"{name}: {message}")
         print(error, file=sys.stderr)

@@ -1,6 +1,7 @@
-"""What is known of SageMaker's instance types: their GPUs (AWS, "Amazon EC2 instance types", accelerated computing).
+"""The GPUs of SageMaker's instance types (AWS, "Amazon EC2 instance types", accelerated computing).
 
-Others can be used. They are taken to have one GPU, until a job finds more, and no time is estimated for them.
+Other types can be used too. They are assumed to have one GPU, until a job finds more, and there is no estimate of time
+for them.
 """
 
 from autoaug.sagemaker.options import LaunchError
@@ -15,24 +16,24 @@ _SEVERAL_GPUS = {
     "ml.p4d.24xlarge": 8, "ml.p4de.24xlarge": 8, "ml.p5.48xlarge": 8, "ml.p5e.48xlarge": 8, "ml.p5en.48xlarge": 8,
 }  # fmt: skip
 COMPARED = ("ml.g4dn.xlarge", "ml.p3.2xlarge", "ml.g5.2xlarge", "ml.g5.12xlarge", "ml.p4d.24xlarge")
-"""The types that estimates are shown for, beside the one that was chosen."""
+"""The types for which estimates are shown, besides the chosen one."""
 
 
 def device(instance_type: str) -> str | None:
-    """The GPU of an instance type, a name of `duration.PEAK_RATES`; None where it is not known."""
+    """The GPU of an instance type, a name in `duration.PEAK_RATES`; None if it is unknown."""
     return _DEVICES.get(instance_type.split(".")[1])
 
 
 def gpus(instance_type: str) -> int:
-    """How many GPUs an instance type has."""
+    """Number of GPUs of an instance type."""
     return _SEVERAL_GPUS.get(instance_type, 1)
 
 
 def hosts(instance_type: str, workers: int, update: str) -> int:
-    """How many hosts so many workers take: one each; or one for all, if it has a GPU for each of them.
+    """Number of hosts for so many workers: one for each worker, or one for all if it has a GPU for each worker.
 
     Raises:
-        LaunchError: some of an instance's GPUs would be paid for and not used.
+        LaunchError: some GPUs of an instance would be paid for but not used.
     """
     if gpus(instance_type) == 1:
         return workers

@@ -1,10 +1,10 @@
-"""A training as a SageMaker job, on paper: pure functions from a recipe and options to what the job is told.
+"""The configuration of a SageMaker job: pure functions from a recipe and options.
 
 The dictionary that `describe` returns has the names and the nesting of the SDK's `ModelTrainer` and its configurations;
 `launch` checks and submits it. In S3 a study is one bucket:
 
     data/<name>/training/               the data sets, as on disk
-    checkpoints/<job>-<preset>-<hash>/  what SageMaker keeps in step with /opt/ml/checkpoints: the run in the making
+    checkpoints/<job>-<preset>-<hash>/  SageMaker's copy of /opt/ml/checkpoints: the run while it trains
     jobs/<job>-<timestamp>/             input/code: the source that was sent; output/: model.tar.gz (record and last
                                         checkpoint), output.tar.gz (record, history, predictions, executed notebook)
 """
@@ -26,27 +26,27 @@ from autoaug.sagemaker.options import LIMIT_HOURS, LaunchError, Options, expect
 CHECKPOINTS = "/opt/ml/checkpoints"
 SOURCE = ("autoaug", "data_prep", "notebooks/train.ipynb", "requirements.lock", "requirements-container.txt")
 ENTRY_SCRIPT = "autoaug/sagemaker/container.py"
-LONG_HOURS = 48  # what the original allowed
+LONG_HOURS = 48  # the original's limit
 
-# What `train` prints (see `progress` and `container`), as CloudWatch metrics.
+# CloudWatch metrics, found in the output of `train` (see `progress` and `container`).
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _METRICS = {"train:loss": rf"  loss {_NUMBER}", "train:accuracy": rf"  accuracy {_NUMBER}"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """What a job trains.
+    """The training of a job.
 
     Args:
         recipe: `recipes.Recipe`.
         train_data: name of the data set.
-        seed: of all random choices, of `recipes.SEEDS`.
-        workers: how many train: one on each host, or, of an instance with several GPUs, one on each of them.
+        seed: of all random choices, in `recipes.SEEDS`.
+        workers: number of workers: one on each host or, on an instance with several GPUs, one on each GPU.
         update: one of `recipes.UPDATES`, how several workers update the model.
         evaluate_every: epochs from one evaluation of the test sets to the next, as in train.ipynb.
 
     Raises:
-        LaunchError: an argument is not what it should be.
+        LaunchError: an argument is not as it should be.
         ValueError: the seed is out of range, or the training set is smaller than a batch for each worker.
     """
 
@@ -70,19 +70,20 @@ class Training:
 
     @property
     def train_size(self) -> int:
-        """Images that are trained on."""
+        """Number of images that are trained on."""
         return DATASETS[self.train_data].train_size - self.recipe.validation_size
 
     @property
     def name(self) -> str:
-        """`<short model>-<data set>-<workers>`, as the original named its jobs."""
+        """`<short model>-<data set>-<workers>`, as in the original."""
         return f"{recipes.SHORT_NAMES[self.recipe.model]}-{self.train_data.replace('_', '-')}-{self.workers}"
 
     def parameters(self) -> dict[str, Any]:
-        """The parameters of the training notebook: the main ones, and those in which the recipe is not the preset's.
+        """The parameters of the training notebook: the main ones, and those in which the recipe differs from its
+        preset.
 
         Raises:
-            LaunchError: the notebook cannot be told this recipe.
+            LaunchError: the notebook has no parameters for this recipe.
         """
         recipe = self.recipe
         try:
@@ -98,9 +99,9 @@ class Training:
         return parameters | {"checkpoint_epochs": recipe.epochs} | changed  # inside epochs, every checkpoint_minutes
 
     def hours(self, instance_type: str) -> float | None:
-        """Estimated hours on hosts of a type, all workers at once; None for an unknown size or device.
+        """Estimated hours on hosts of a type, with all workers at once; None for an unknown size or device.
 
-        A guess from published rates (see `estimate`), not a measurement.
+        This is a guess from published rates (see `duration`), not a measurement.
         """
         recipe = self.recipe
         if recipe.size != recipes.get(recipe.model, recipe.preset).size:
@@ -110,7 +111,7 @@ class Training:
         return duration.durations(flops)[device].total_seconds() / 3600 if device else None
 
     def digest(self) -> str:
-        """Hash of all that defines the run, its data's content aside."""
+        """Hash of everything that defines the run, except the content of its data."""
         identity = [dataclasses.asdict(self.recipe), self.train_data, self.seed, self.workers, self.update]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
@@ -126,11 +127,11 @@ def is_here(launch: str) -> bool:
 
 
 def default_test_sets(train_data: str, studied: Collection[str] = ()) -> tuple[str, ...]:
-    """What a model is tested on beside its own test set, so that the four accuracies of each comparison exist.
+    """The test sets of a model besides its own, so that the four accuracies of each comparison exist.
 
-    These are the original or the reproductions of its training set, and the sets of the same kind that are for testing
-    only, unless they are the test part of one that is there. Of the reproductions of a known truth, only those of the
-    same study.
+    These are the original or the reproductions of its training set, and test-only sets of the same kind, unless they
+    are the test part of a set that is already included. Reproductions of a known truth are included only if the same
+    study trains on them.
 
     Args:
         train_data: name of the training set.
@@ -143,24 +144,24 @@ def default_test_sets(train_data: str, studied: Collection[str] = ()) -> tuple[s
 
 
 def test_sets(training: Training, options: Options) -> list[str]:
-    """Names of all sets that a job's model is tested on."""
+    """Names of all test sets of a job's model."""
     others = options.test_sets or default_test_sets(training.train_data)
     return list(dict.fromkeys([training.train_data, *others]))
 
 
 def channels(training: Training, options: Options) -> dict[str, str]:
-    """Data set → S3 path of its channel; the drawn sets have none, they are built in the container."""
+    """Data set → S3 path of its channel; embedded sets have none, since they are built in the container."""
     names = [name for name in test_sets(training, options) if not is_built(name)]
     return {name: f"s3://{options.bucket}/data/{name}/training" for name in names}
 
 
 def is_built(name: str) -> bool:
-    """Whether a data set is built on the spot by the training notebook."""
+    """Whether the training notebook itself builds a data set."""
     return name in EMBEDDED
 
 
 def channel_name(data_name: str) -> str:
-    """The channel of a data set; SM_CHANNEL_<name> must be a name that a shell takes."""
+    """The channel of a data set; SM_CHANNEL_<name> must be a valid name in a shell."""
     return re.sub(r"\W", "_", data_name)
 
 
@@ -168,8 +169,8 @@ def describe(training: Training, options: Options) -> dict[str, Any]:
     """The configuration of a job: a dictionary of `ModelTrainer`'s arguments, `source_code.source_dir` left out.
 
     Raises:
-        LaunchError: the notebook cannot be told this recipe; a value holds an apostrophe, on which the drivers of the
-            container break; or some of the instance's GPUs would not be used.
+        LaunchError: the notebook has no parameters for this recipe; a value contains an apostrophe, which the drivers
+            of the container cannot handle; or some of the instance's GPUs would not be used.
     """
     hyperparameters = training.parameters()
     for name, value in hyperparameters.items():
@@ -214,7 +215,7 @@ def describe(training: Training, options: Options) -> dict[str, Any]:
 
 
 def checkpoint_path(training: Training, options: Options) -> str:
-    """S3 path of the run in the making."""
+    """S3 path of the run while it trains."""
     default = f"s3://{options.bucket}/checkpoints/{training.name}-{training.recipe.preset}-{training.digest()}"
     return options.checkpoints or default
 

@@ -1,10 +1,10 @@
-"""Launches a training on SageMaker: `job` describes it, this module checks what can be checked and submits it.
+"""Launches a training on SageMaker: `job` configures the job; this module checks what it can, and submits the job.
 
     python -m autoaug.launch --model wrn --train_data cifar105 --bucket BUCKET --role ARN
 
-Further options are those of `options.Options`. Region and credentials are boto3's to find. Neither TensorFlow nor numba
-is imported, so that a small machine can launch. SageMaker's SDK (requirements-sagemaker.lock) is imported last, its
-telemetry opted out of by `sagemaker_config.json`, unless SAGEMAKER_USER_CONFIG_OVERRIDE names another file.
+For further options see `options.Options`. boto3 finds region and credentials. Neither TensorFlow nor numba is imported,
+so that a small machine can launch. SageMaker's SDK (requirements-sagemaker.lock) is imported last. Its telemetry is
+turned off by `sagemaker_config.json`, unless SAGEMAKER_USER_CONFIG_OVERRIDE names another file.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import boto3
 import botocore.exceptions
 
-from autoaug import recipes, s3
+from autoaug import provenance, recipes, s3
 from autoaug.datasets import DATASETS
 from autoaug.files import ROOT
 from autoaug.sagemaker import instances, job, options
@@ -38,7 +38,7 @@ _EXAMPLE = (
 
 
 def launch(training: job.Training, chosen: Options) -> str:
-    """Check and submit a job, saying what it may take; returns its name.
+    """Check and submit a job, and print its estimated hours; returns the job's name.
 
     Raises:
         LaunchError: something is not as it should be; nothing was created.
@@ -54,7 +54,7 @@ def launch(training: job.Training, chosen: Options) -> str:
 
 
 def announcement(training: job.Training, chosen: Options) -> str:
-    """What a job may take, in a line."""
+    """The estimated hours of a job, in a line."""
     hours = training.hours(chosen.instance_type)
     hosts = instances.hosts(chosen.instance_type, training.workers, training.update)
     known = f"{hours:,.1f} h, {hours * hosts:,.1f} instance-hours" if hours is not None else "unknown"
@@ -69,21 +69,21 @@ class State(enum.Enum):
     BEGUN = "begun"
     IN_TRAINING = "in training"
     FINISHED = "finished"
-    UNKNOWN = "unknown"  # nobody could be asked
+    UNKNOWN = "unknown"  # S3 or SageMaker could not be asked
 
 
 class Progress(NamedTuple):
-    """How far a run has come, and the name of the job that trains it now, if one does."""
+    """How far a run has come, and the name of the job that trains it now, if there is one."""
 
     state: State
     job: str | None = None
 
 
 def require_account(chosen: Options) -> None:
-    """Stop unless there is all that a job needs: bucket, role, region, credentials, SDK, and the right to the bucket.
+    """Stop unless everything is there that a job needs: bucket, role, region, credentials, SDK, access to the bucket.
 
     Raises:
-        LaunchError: naming everything that is missing, with the ways to give it.
+        LaunchError: the message names everything that is missing, and how to give it.
     """
     missing = chosen.missing()
     if not boto3.Session().region_name:
@@ -101,10 +101,10 @@ def require_account(chosen: Options) -> None:
 
 
 def check(training: job.Training, chosen: Options) -> Progress:
-    """Check data and checkpoint path in the bucket; returns how far the run has come.
+    """Check the data and the checkpoint path in the bucket; returns how far the run has come.
 
     Raises:
-        LaunchError: something is not as it should be.
+        LaunchError: data are missing, or the checkpoint path holds something else.
     """
     channels = job.channels(training, chosen)
     if missing := {name: files for name, path in channels.items() if (files := _missing_files(name, path))}:
@@ -122,15 +122,15 @@ def check(training: job.Training, chosen: Options) -> Progress:
 
 
 def _job_in_progress(training: job.Training, chosen: Options) -> str | None:
-    """The name of the job, of those named as this training's, that uses its checkpoint path now; None if none does."""
+    """The name of the running job that uses the training's checkpoint path; None if there is none."""
     client, path = boto3.client("sagemaker"), job.checkpoint_path(training, chosen)
     asked_for = {"StatusEquals": "InProgress", "NameContains": training.name}
     try:
         for page in client.get_paginator("list_training_jobs").paginate(**asked_for):
-            for found in page["TrainingJobSummaries"]:
-                described = client.describe_training_job(TrainingJobName=found["TrainingJobName"])
+            for summary in page["TrainingJobSummaries"]:
+                described = client.describe_training_job(TrainingJobName=summary["TrainingJobName"])
                 if described.get("CheckpointConfig", {}).get("S3Uri") == path:
-                    return found["TrainingJobName"]
+                    return summary["TrainingJobName"]
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise LaunchError(f"Expected the right to list SageMaker's training jobs. Received: {error}") from error
     return None
@@ -138,25 +138,25 @@ def _job_in_progress(training: job.Training, chosen: Options) -> str | None:
 
 def _missing_files(name: str, path: str) -> list[str]:
     """The files of a data set that are not in its channel."""
-    there, spec = {entry["Key"] for entry in s3.listing(path)}, DATASETS[name]
-    return sorted({"manifest.json", *spec.training_files, spec.test_file} - there)
+    keys, spec = {entry["Key"] for entry in s3.listing(path)}, DATASETS[name]
+    return sorted({"manifest.json", *spec.training_files, spec.test_file} - keys)
 
 
 def _training_hash(path: str) -> str | None:
-    """SHA-256 that the channel's manifest states of the training part; None for a set that has none."""
+    """SHA-256 of the training part, from the channel's manifest; None for a test-only set."""
     manifest = s3.read_json(f"{path}/manifest.json")
     with _expecting_fields(f"{path}/manifest.json"):
         return manifest["parts"].get("training", {}).get("sha256")
 
 
 def state_at_path(training: job.Training, chosen: Options, data_hash: str | None = None) -> State:
-    """How far a run has come, by the record at its checkpoint path; finished when it is tested on every test set.
+    """How far a run has come, by the record at its checkpoint path; finished if it was tested on every test set.
 
     Raises:
-        LaunchError: something else is there, or another run.
+        LaunchError: the checkpoint path holds something else, or another run.
     """
     path = job.checkpoint_path(training, chosen)
-    keys = [found["Key"] for found in s3.listing(path)]
+    keys = [entry["Key"] for entry in s3.listing(path)]
     record_keys = [key for key in keys if re.fullmatch(r"runs/[^/]+/record\.json", key)]
     if not keys:
         return State.NEW
@@ -166,26 +166,26 @@ def state_at_path(training: job.Training, chosen: Options, data_hash: str | None
     expected = {"recipe": json.loads(json.dumps(dataclasses.asdict(training.recipe))), "seed": training.seed}
     expected |= {"workers": training.workers, "train_data": training.train_data}
     with _expecting_fields(f"{path}/{record_keys[0]}"):
-        there = {name: record[name] for name in ("recipe", "seed", "workers", "status")}
-        there |= {"train_data": record["train_data"]["name"], "tests": set(record["tests"])}
+        received = {name: record[name] for name in ("recipe", "seed", "workers", "status")}
+        received |= {"train_data": record["train_data"]["name"], "tests": set(record["tests"])}
         if training.workers > 1:
-            expected["update"], there["update"] = training.update, record.get("update")
+            expected["update"], received["update"] = training.update, record.get("update")
         if data_hash:
-            expected["data"], there["data"] = data_hash, record["train_data"]["sha256"]
+            expected["data"], received["data"] = data_hash, record["train_data"]["sha256"]
     for name, value in expected.items():
-        if there[name] != value:
-            raise LaunchError(f"{path}: Expected {name} {value}. Received: the run of another, {there[name]}")
-    is_tested = set(job.test_sets(training, chosen)) <= there["tests"]
-    return State.FINISHED if there["status"] == "finished" and is_tested else State.BEGUN
+        if received[name] != value:
+            raise LaunchError(f"{path}: Expected {name} {value}. Received: a run with {received[name]}")
+    is_tested = set(job.test_sets(training, chosen)) <= received["tests"]
+    return State.FINISHED if received["status"] == "finished" and is_tested else State.BEGUN
 
 
 @contextlib.contextmanager
 def _expecting_fields(url: str) -> Iterator[None]:
-    """Raise a LaunchError that names the address where a file of ours lacks what is asked of it inside."""
+    """Turn the KeyError of a missing field into a LaunchError that names the file's address."""
     try:
         yield
     except (LookupError, TypeError, AttributeError) as error:
-        raise LaunchError(f"{url}: Expected a file as it was written here. Received: one without {error}") from error
+        raise LaunchError(f"{url}: Expected a file that this project wrote. Received: one without {error}") from error
 
 
 def submit(configuration: dict[str, Any], wait: bool = False) -> str:
@@ -203,7 +203,7 @@ def submit(configuration: dict[str, Any], wait: bool = False) -> str:
         "tensorflow", region, version="2.21", py_version="py312", image_scope="training",
         instance_type=arguments["compute"]["instance_type"],
     )  # fmt: skip
-    metrics = [configs.MetricDefinition(**each) for each in arguments.pop("metric_definitions")]
+    metrics = [configs.MetricDefinition(**metric) for metric in arguments.pop("metric_definitions")]
     for name, kind in (
         ("compute", configs.Compute), ("stopping_condition", configs.StoppingCondition),
         ("output_data_config", configs.OutputDataConfig), ("checkpoint_config", configs.CheckpointConfig),
@@ -211,8 +211,8 @@ def submit(configuration: dict[str, Any], wait: bool = False) -> str:
     ):  # fmt: skip
         if name in arguments:
             arguments[name] = kind(**arguments[name])
-    arguments["input_data_config"] = [configs.InputData(**each) for each in arguments["input_data_config"]]
-    arguments["tags"] = [configs.Tag(**each) for each in arguments["tags"]] or None
+    arguments["input_data_config"] = [configs.InputData(**channel) for channel in arguments["input_data_config"]]
+    arguments["tags"] = [configs.Tag(**tag) for tag in arguments["tags"]] or None
     bucket, prefix = s3.split(configuration["output_data_config"]["s3_output_path"])
     with tempfile.TemporaryDirectory() as folder:
         stage(folder)
@@ -224,9 +224,7 @@ def submit(configuration: dict[str, Any], wait: bool = False) -> str:
 
 
 def stage(folder: str | os.PathLike[str]) -> None:
-    """Copy the source that a job runs into a folder; `code_version.json` is what `records.code_version` says of it."""
-    from autoaug import records
-
+    """Copy the source that a job runs into a folder, with its `provenance.code_version` in `code_version.json`."""
     for name in job.SOURCE:
         source, target = ROOT / name, pathlib.Path(folder) / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -234,20 +232,20 @@ def stage(folder: str | os.PathLike[str]) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    (pathlib.Path(folder) / "code_version.json").write_text(json.dumps(records.code_version()))
+    (pathlib.Path(folder) / "code_version.json").write_text(json.dumps(provenance.code_version()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0, or 2 where something was not as it should be."""
+    """Returns the exit status: 0, or 2 if something was not as it should be."""
     parser = argparse.ArgumentParser(
         prog="python -m autoaug.launch", description="Launch a training on SageMaker.", epilog=_EXAMPLE
     )
     parser.add_argument("--model", "--model_name", required=True, help="long or short name of the model")
     parser.add_argument("--train_data", required=True, help="name of the data set")
-    parser.add_argument("--workers", type=int, default=1, help="how many train (default: 1)")
-    parser.add_argument("--update", default="async", help="of several workers: async or sync (default: async)")
+    parser.add_argument("--workers", type=int, default=1, help="number of workers (default: 1)")
+    parser.add_argument("--update", default="async", help="by several workers: async or sync (default: async)")
     parser.add_argument("--preset", default="paper", help="paper, small or quick (default: paper)")
-    parser.add_argument("--epochs", type=int, default=0, help="0: as the preset says (default: 0)")
+    parser.add_argument("--epochs", type=int, default=0, help="0: those of the preset (default: 0)")
     parser.add_argument("--seed", type=int, default=0, help="of all random choices (default: 0)")
     options.add_to(parser)
     given = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Where and how a job runs: options of the same names on the command line, in the environment and in the notebook."""
+"""Where and how a job runs: options with the same names on the command line, in the environment and in the notebook."""
 
 import argparse
 import dataclasses
@@ -23,30 +23,30 @@ class LaunchError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Where and how a job runs; what is empty or 0 is chosen by `job.describe`.
+    """Where and how a job runs; `job.describe` chooses what is empty or 0.
 
     Args:
         bucket: name of the S3 bucket that holds data, checkpoints and results; a job needs one.
         role: ARN of the IAM role that the job assumes; a job needs one.
-        instance_type: of every host. Of one with several GPUs a job uses all, or is refused.
+        instance_type: of every host. A job must use all GPUs of an instance.
         image: URI of the training image; empty: SageMaker's TensorFlow 2.21 image for the instance type.
         volume_gb: disk of every host.
-        max_run_hours: 0: twice the estimate, at least 48 hours with the paper preset, 2 with the quick one.
+        max_run_hours: limit of the job; 0: twice the estimate, at least 48 hours with the paper preset, else 2.
         spot: auto (where more than an hour is estimated), yes or no.
-        checkpoints: S3 path of the run in the making; empty: one that belongs to this run alone.
+        checkpoints: S3 path of the run while it trains; empty: a path for this run alone.
         output: S3 path of the results; empty: s3://BUCKET/jobs.
-        test_sets: names of test sets to evaluate on, besides that of the training data; empty: its original or its
-            reproductions, and the sets of its kind that are for testing only.
-        kms_key: encrypts results and source in S3.
-        volume_kms_key: encrypts the disks.
-        subnets: ids, of a VPC.
-        security_groups: ids, of a VPC.
+        test_sets: names of test sets besides that of the training data; empty: those of its original or its
+            reproductions, and test-only sets of the same kind.
+        kms_key: key that encrypts results and source in S3.
+        volume_kms_key: key that encrypts the disks.
+        subnets: ids of subnets of a VPC.
+        security_groups: ids of security groups of a VPC.
         encrypt_traffic: whether traffic between hosts is encrypted, which slows several workers.
         tags: names with values.
-        wait: whether to wait until the job ends, showing its log; of a study: until all jobs end.
+        wait: whether to wait until the job ends, showing its log; for a study, until all jobs end.
 
     Raises:
-        LaunchError: an option is not what it should be.
+        LaunchError: an option is not as it should be.
     """
 
     bucket: str = ""
@@ -91,7 +91,7 @@ class Options:
         return self.output or f"s3://{self.bucket}/jobs"
 
     def missing(self) -> list[str]:
-        """What a job needs and these options do not say: how to give it, a line each."""
+        """How to give the options that a job needs and that are missing here, a line for each."""
         examples = {"bucket": "my-bucket", "role": "arn:aws:iam::123456789012:role/training"}
         return [
             f"{name}: --{name} {example}, AUTOAUG_{name.upper()}={example}, or in the notebook -p {name} {example}"
@@ -101,12 +101,12 @@ class Options:
 
 
 def from_given(given: Mapping[str, Any]) -> Options:
-    """Options of the given values, by name; one that is missing, None or empty comes from AUTOAUG_<NAME>.
+    """Options from values by name; a value that is missing, None or empty comes from AUTOAUG_<NAME>.
 
-    Values from the environment are words, numbers, or JSON for lists and dictionaries.
+    Values in the environment are words, numbers, or JSON for lists and dictionaries.
 
     Raises:
-        LaunchError: there is no such option, or a value is not what it should be.
+        LaunchError: there is no such option, or a value is not as it should be.
     """
     fields = {field.name: field for field in dataclasses.fields(Options)}
     if unknown := set(given) - set(fields):
@@ -129,10 +129,10 @@ def _parsed(name: str, text: str) -> Any:
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
-    """Let a command take every option, with its help from the docstring of `Options`."""
+    """Add every option to a command, with its help from the docstring of `Options`."""
     group = parser.add_argument_group(
         "options of the job",
-        "Lists and dictionaries in JSON. What is not given comes from AUTOAUG_<NAME>, or is the default.",
+        "Lists and dictionaries are in JSON. An option that is not given comes from AUTOAUG_<NAME>, or is the default.",
     )
     texts = dict(re.findall(r"^    (\w+): (.+?)(?=^    \w+: |^\n|^Raises)", inspect.getdoc(Options) or "", re.M | re.S))
     for field in dataclasses.fields(Options):
@@ -147,7 +147,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def from_arguments(arguments: argparse.Namespace) -> Options:
-    """The options that a command was given; raises what `from_given` raises."""
+    """The options of a command; raises what `from_given` raises."""
     return from_given({field.name: getattr(arguments, field.name) for field in dataclasses.fields(Options)})
 
 
@@ -155,7 +155,7 @@ def expect(fulfilled: object, expected: str, received: object) -> None:
     """Stop unless something is as expected.
 
     Raises:
-        LaunchError: saying what was expected and what was received.
+        LaunchError: the message says what was expected and what was received.
     """
     if not fulfilled:
         raise LaunchError(f"Expected {expected}. Received: {received!r}")

@@ -1,12 +1,12 @@
 """Trains a whole study on SageMaker, and renders its report.
 
-    python -m autoaug.sweep notebooks/full.yml --show       # what each run would take; needs no account
-    python -m autoaug.sweep notebooks/full.yml              # the same; submits what is neither finished nor in training
-    python -m autoaug.sweep notebooks/full.yml              # later: all is finished, so the report is rendered
-    python -m autoaug.sweep notebooks/full.yml --wait       # or all of it at once
+    python -m autoaug.sweep notebooks/full.yml --show       # estimated hours of each run; needs no account
+    python -m autoaug.sweep notebooks/full.yml              # also submits runs that are neither finished nor in
+    training python -m autoaug.sweep notebooks/full.yml              # later: all runs are finished, so the report is
+    rendered python -m autoaug.sweep notebooks/full.yml --wait       # or all of it at once
 
-Of a study, the runs of train.ipynb become jobs, side by side; the data sets must be in the bucket, and the report is
-rendered here. Options are those of `options.Options`, as for `launch`.
+The study's runs of train.ipynb become jobs that run side by side. The data sets must be in the bucket. The report is
+rendered on this machine. Options are those of `options.Options`, as for `launch`.
 """
 
 import argparse
@@ -35,10 +35,10 @@ _EXAMPLE = (
 
 
 def read_study(path: pathlib.Path) -> list[job.Training]:
-    """The trainings of a study, which are its runs of train.ipynb; a stage does not wait for the one before.
+    """The trainings of a study: its runs of train.ipynb. A stage does not wait for the previous one.
 
     Raises:
-        LaunchError: naming the file and the run, what was expected and what was received.
+        LaunchError: the message names the file and the run, what was expected and what was received.
     """
     try:
         runs = [run for stage in studies.read(path) for run in stage.runs if run.notebook.stem == "train"]
@@ -70,12 +70,12 @@ def _training(
     evaluate_every: int = -1,
     **changes: object,
 ) -> job.Training:
-    """What train.ipynb trains with these parameters, its defaults included."""
+    """The training of train.ipynb with these parameters, and its defaults for others."""
     return job.Training(recipes.variant(model, preset, **changes), train_data, seed, workers, update, evaluate_every)
 
 
 def options_of(trainings: Sequence[job.Training], chosen: Options) -> list[Options]:
-    """The options of each training: its test sets are those that it is compared with in this study."""
+    """The options of each training; its test sets are those that this study compares it with."""
     studied = {training.train_data for training in trainings}
     return [
         dataclasses.replace(chosen, test_sets=chosen.test_sets or job.default_test_sets(training.train_data, studied))
@@ -84,7 +84,7 @@ def options_of(trainings: Sequence[job.Training], chosen: Options) -> list[Optio
 
 
 def progress_of(trainings: Sequence[job.Training], chosen: Options) -> list[Progress]:
-    """How far each training has come, by what is in the bucket and in training.
+    """How far each training has come, by the bucket and the running jobs.
 
     Raises:
         LaunchError: as for `launch.require_account` and `launch.check`.
@@ -96,26 +96,26 @@ def progress_of(trainings: Sequence[job.Training], chosen: Options) -> list[Prog
 
 
 def plan(trainings: Sequence[job.Training], chosen: Options, progress: Sequence[Progress]) -> pd.DataFrame:
-    """What each training takes: job, preset, seed, state, trained_by (the name of a job), hours, instance_hours.
+    """A row for each training: job, preset, seed, state, trained_by (the name of a job), hours, instance_hours.
 
-    The estimates are those of `job.Training.hours`: not measured. What is finished costs nothing more.
+    The hours are estimates of the whole training by `job.Training.hours`, not measured.
 
     Raises:
         LaunchError: as for `job.describe`.
     """
     rows = []
-    for training, of_training, come in zip(trainings, options_of(trainings, chosen), progress, strict=True):
-        hosts = job.describe(training, of_training)["compute"]["instance_count"]
+    for training, its_options, reached in zip(trainings, options_of(trainings, chosen), progress, strict=True):
+        hosts = job.describe(training, its_options)["compute"]["instance_count"]
         hours = training.hours(chosen.instance_type)
         hours = float("nan") if hours is None else hours
         row = {"job": training.name, "preset": training.recipe.preset, "seed": training.seed}
-        row |= {"state": come.state.value, "trained_by": come.job or "–"}
+        row |= {"state": reached.state.value, "trained_by": reached.job or "–"}
         rows.append(row | {"hours": hours, "instance_hours": hours * hosts})
     return pd.DataFrame(rows)
 
 
 def summary(table: pd.DataFrame, trainings: Sequence[job.Training], chosen: Options) -> str:
-    """The plan as text: each run, each model, the total, other instances, and what spot instances change."""
+    """The plan as text: each run, each model, the total, other instance types, and spot instances."""
     due = _is_due(table)
     models = table["instance_hours"].groupby([training.recipe.model for training in trainings], sort=False)
     lines = [table.to_string(index=False, float_format="{:,.1f}".format), ""]
@@ -124,7 +124,7 @@ def summary(table: pd.DataFrame, trainings: Sequence[job.Training], chosen: Opti
     lines.append(f"To train: {due.sum()} of {len(table)} runs, {total}, estimated, not measured.")
     others = {name: _hours_on(name, trainings, due) for name in instances.COMPARED if name != chosen.instance_type}
     listed = [f"{name} {hours:,.1f} h" for name, hours in others.items() if hours is not None]
-    lines.append("Instance-hours of the same on other instances, several GPUs with as many synchronous workers: "
+    lines.append("Instance-hours on other instance types, with a synchronous worker for each of several GPUs: "
                  f"{', '.join(listed) or 'unknown'}.")  # fmt: skip
     spot = sum(
         job.describe(training, chosen)["compute"]["enable_managed_spot_training"]
@@ -132,18 +132,18 @@ def summary(table: pd.DataFrame, trainings: Sequence[job.Training], chosen: Opti
     )
     lines.append(
         f"On spot instances (spot: {chosen.spot}): {spot} of the {due.sum()} runs. They take the same hours at a lower "
-        "price, and wait for capacity; an interrupted run goes on from a checkpoint at most 10 minutes old."
+        "price, but wait for capacity. An interrupted run continues from a checkpoint that is at most 10 minutes old."
     )
     return "\n".join([*lines, "Prices of an instance-hour: https://aws.amazon.com/sagemaker/pricing"])
 
 
 def _is_due(table: pd.DataFrame) -> pd.Series:
-    """Which trainings a job is still to be submitted for, as far as is known."""
+    """Whether a job still has to be submitted for each training, as far as is known."""
     return table["state"].isin([State.NEW.value, State.BEGUN.value, State.UNKNOWN.value])
 
 
 def _hours_on(instance_type: str, trainings: Sequence[job.Training], due: pd.Series) -> float | None:
-    """Instance-hours of the trainings that are due, each on one instance of a type; None where some are not known."""
+    """Instance-hours of the trainings that are due, each on one instance of a type; None if some are unknown."""
     gpus = instances.gpus(instance_type)
     several = {"workers": gpus, "update": "sync"} if gpus > 1 else {"workers": 1}
     hours = [
@@ -151,20 +151,22 @@ def _hours_on(instance_type: str, trainings: Sequence[job.Training], due: pd.Ser
         for training in itertools.compress(trainings, due)
         if training.recipe.batch_size % gpus == 0
     ]
-    known = [each for each in hours if each is not None]
-    return sum(known) if len(known) == due.sum() else None
+    known_hours = [estimate for estimate in hours if estimate is not None]
+    return sum(known_hours) if len(known_hours) == due.sum() else None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0; 1 where a job failed or the report; 2 where something was not as it should be."""
+    """Returns the exit status: 0; 1 if a job or the report failed; 2 if something was not as it should be."""
     parser = argparse.ArgumentParser(
         prog="python -m autoaug.sweep",
         description="Train a study on SageMaker, and render its report.",
         epilog=_EXAMPLE,
     )
     parser.add_argument("study", nargs="?", type=pathlib.Path, default=_STUDY, help="what to train, in YAML")
-    parser.add_argument("--show", action="store_true", help="say what it would take, and submit nothing")
-    parser.add_argument("--results", type=pathlib.Path, default=_RESULTS, help=f"gets runs and report ({_RESULTS})")
+    parser.add_argument("--show", action="store_true", help="print the estimated hours, and submit nothing")
+    parser.add_argument(
+        "--results", type=pathlib.Path, default=_RESULTS, help=f"folder for runs and report ({_RESULTS})"
+    )
     options.add_to(parser)
     given = parser.parse_args(arguments)
     try:
@@ -174,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except ValueError as error:
             if not given.show:
                 raise
-            print(f"How far the runs have come is unknown. {error}\n")
+            print(f"The state of the runs is unknown. {error}\n")
             progress = [Progress(State.UNKNOWN)] * len(trainings)
         table = plan(trainings, chosen, progress)
         print(summary(table, trainings, chosen), flush=True)
@@ -183,25 +185,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("The jobs that were submitted go on. The same command finds them.", file=sys.stderr)
+        print("The submitted jobs go on. The same command finds them.", file=sys.stderr)
         return 128 + signal.SIGINT
 
 
 def _train(trainings: Sequence[job.Training], chosen: Options, table: pd.DataFrame, results: pathlib.Path) -> int:
-    """Submit what is due; with `wait`, or when nothing is in training, see to the end, and render. Returns a status."""
+    """Submit the trainings that are due; with `wait`, or if none is in training, also render. Returns a status."""
     names = [name for name in table["trained_by"] if name != "–"]
     pairs = zip(trainings, options_of(trainings, chosen), strict=True)
     for training, of_training in itertools.compress(pairs, _is_due(table)):
         names.append(launch.submit(job.describe(training, of_training)))
         print(names[-1], flush=True)
     if names and not chosen.wait:
-        print(f"{len(names)} jobs are in training. The same command finds out how far they are, and renders the report "
-              "once all runs are finished; --wait waits for it.")  # fmt: skip
+        print(f"{len(names)} jobs are in training. Give the same command again to see their progress, and to render "
+              "the report once all runs are finished. --wait waits for them.")  # fmt: skip
         return 0
     failures = collection.wait_for(names)
     for name, reason in failures.items():
         print(f"{name}: {reason}", file=sys.stderr)
     if failures:
-        print("The same command submits them again; they go on from their checkpoints.", file=sys.stderr)
+        print("The same command submits them again; they continue from their checkpoints.", file=sys.stderr)
         return 1
     return collection.render(s3.fetch(chosen.output_path, results))

@@ -12,9 +12,9 @@ from autoaug.shift.intervals import Estimate, require_confidence
 
 
 def mcnemar(first: Bool[np.ndarray, " images"], second: Bool[np.ndarray, " images"]) -> float:
-    """p-value that two models are equally often right: McNemar's exact test (Psychometrika 12 (1947), 153–157).
+    """p-value that two models are right equally often: McNemar's exact test (Psychometrika 12 (1947), 153–157).
 
-    Of the images on which only one model is right, each is the first one's with probability ½.
+    Under this hypothesis, an image on which only one model is right is the first model's with probability ½.
 
     Args:
         first, second: whether each model is right about each image.
@@ -30,11 +30,12 @@ def mcnemar(first: Bool[np.ndarray, " images"], second: Bool[np.ndarray, " image
 
 
 class Pair(NamedTuple):
-    """Two families on the same images: `difference`, mean accuracy of the first minus that of the second; `p_value`,
-    that both are right as often; `adjusted`, the same after Holm's correction for all pairs that were compared.
+    """Two families on the same images.
 
-    `recipes`: whether the chance in training is in these numbers. It takes two runs of both families; otherwise the
-    numbers are of these runs, not of their recipes.
+    `difference` is the mean accuracy of the first minus that of the second. `p_value` tests whether both are right
+    equally often; `adjusted` is the same after Holm's correction for all compared pairs. `recipes` says whether the
+    numbers include the chance in training. This takes two runs of both families; otherwise the numbers hold for these
+    runs, not for their recipes.
     """
 
     first: str
@@ -48,10 +49,10 @@ class Pair(NamedTuple):
 def compare_pairs(families: Mapping[str, Bool[np.ndarray, "runs images"]], confidence: float) -> list[Pair]:
     """All pairs of families, with all their runs, on the same images.
 
-    Intervals are Student's t. The variance of a difference is that over images, with all answers to an image kept
-    together, plus what the runs of a family differ by beyond what their answers to single images explain (a crossed
-    design: Searle, Casella & McCulloch, Variance Components, 1992, chapter 4), each family's own; degrees of freedom
-    are Satterthwaite's (Biometrics Bulletin 2 (1946), 110–114). For one run against one, the p-value is `mcnemar`'s.
+    Intervals are Student's t. The variance of a difference has two parts: the variance over images, with all answers to
+    an image kept together, and, for each family, the variance of its runs beyond that of single answers (a crossed
+    design: Searle, Casella & McCulloch, Variance Components, 1992, chapter 4). Degrees of freedom are Satterthwaite's
+    (Biometrics Bulletin 2 (1946), 110–114). For one run against one, the p-value is `mcnemar`'s.
 
     Args:
         families: name → whether each run is right about each image, in the same order of images; at least 2 images.
@@ -74,7 +75,9 @@ def compare_pairs(families: Mapping[str, Bool[np.ndarray, "runs images"]], confi
     ]
 
 
-def _compare(first, second, confidence):
+def _compare(
+    first: Bool[np.ndarray, "_ images"], second: Bool[np.ndarray, "_ images"], confidence: float
+) -> tuple[Estimate, float]:
     """Difference of mean accuracies with its interval, and the p-value that there is none."""
     away = first.mean(axis=0) - second.mean(axis=0)
     images = away.size
@@ -97,8 +100,11 @@ def _compare(first, second, confidence):
 
 
 def holm(p_values: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
-    """p-values corrected for their number (Holm, Scandinavian Journal of Statistics 6 (1979), 65–70): those up to α are
-    wrong about any test with probability α at most."""
+    """p-values corrected for their number (Holm, Scandinavian Journal of Statistics 6 (1979), 65–70).
+
+    If all tests with a corrected p-value up to α are rejected, at least one is wrongly rejected with probability at
+    most α.
+    """
     order = np.argsort(p_values)
     steps = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
     adjusted = np.empty(len(p_values))
@@ -107,19 +113,19 @@ def holm(p_values: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
 
 
 def agreement(predictions: Int[np.ndarray, "models images"]) -> Float[np.ndarray, "models models"]:
-    """Fraction of images to which two models give the same class, for every pair of them."""
+    """Fraction of images to which two models give the same class, for every pair of models."""
     return (predictions[:, None] == predictions[None]).mean(axis=2)
 
 
 def confusion(
     predictions: Int[np.ndarray, "models images"], labels: Int[np.ndarray, " images"], classes: int
 ) -> Float[np.ndarray, "classes classes"]:
-    """Fraction of each class's images that are called each class, a row per true class.
+    """Fraction of each class's images that models assign to each class; a row per true class.
 
     A class without images has a row of NaN.
 
     Args:
-        predictions: classes from 0; the fractions are of all models' answers.
+        predictions: classes from 0; the fractions are over all models' answers.
         labels: the images' classes.
         classes: number of classes.
     """
@@ -130,18 +136,18 @@ def confusion(
 
 
 def hardest(correct: Bool[np.ndarray, "models images"], count: int) -> Int[np.ndarray, " hard"]:
-    """The images that most models get wrong: their indices, the hardest first, of those that any gets wrong.
+    """Indices of the images that most models get wrong, the hardest first; only images that some model gets wrong.
 
     Args:
         correct: whether each model is right about each image.
-        count: how many to name at most.
+        count: largest number of indices.
     """
     wrong = (~correct).sum(axis=0)
     order = np.argsort(-wrong, kind="stable")[:count]
     return order[wrong[order] > 0]
 
 
-def _check_pair(first, second):
+def _check_pair(first: np.ndarray, second: np.ndarray) -> None:
     if first.dtype != bool or second.dtype != bool or first.shape != second.shape or first.ndim != 1 or not len(first):
         raise ValueError(
             "Expected first and second: bool [images] of one length, at least 1. "

@@ -1,10 +1,10 @@
-"""Is a model as often right as it is sure? Calibration, against what a calibrated model would show; and scores of its
+"""Is a model right as often as it is sure? Its calibration, compared with a calibrated model, and scores of its
 probabilities.
 
-The expected calibration error of a calibrated model is not 0: each bin holds few images, and their chance adds up. Its
-bootstrap interval misses the truth where that is near 0. So the error stands beside what a calibrated model would show
-on as many images with the same confidences (Bröcker & Smith, Increasing the Reliability of Reliability Diagrams,
-Weather and Forecasting 22 (2007), 651–661): it is compatible with being calibrated, or it is not.
+The expected calibration error of a calibrated model is not 0, since each bin holds few images and chance adds up. A
+bootstrap interval of the error misses the true value if this is near 0. So the error is compared with that of a
+calibrated model on as many images with the same confidences (Bröcker & Smith, Increasing the Reliability of Reliability
+Diagrams, Weather and Forecasting 22 (2007), 651–661): it is compatible with calibration, or it is not.
 """
 
 from typing import NamedTuple
@@ -19,10 +19,10 @@ _CHUNK = 50  # replicates that are drawn together, to bound the memory
 
 
 class Reliability(NamedTuple):
-    """By bin of confidence, empty bins left out: mean confidence, accuracy, number of images, and `low` and `high`,
+    """For each bin of confidence that is not empty: mean confidence, accuracy, number of images, and `low` and `high`,
     between which a calibrated model's accuracy would lie.
 
-    `error` is the expected calibration error; a calibrated model's is at most `limit` with the probability asked for.
+    `error` is the expected calibration error. That of a calibrated model is at most `limit`, with the given confidence.
     """
 
     confidence: Float[np.ndarray, " bins"]
@@ -35,13 +35,14 @@ class Reliability(NamedTuple):
 
     @property
     def compatible(self) -> bool:
-        """Whether chance alone would explain the calibration error."""
+        """Whether chance alone can explain the calibration error."""
         return self.error <= self.limit
 
 
 class Scores(NamedTuple):
-    """`nll`, mean negative log-likelihood of the label, in nats, ≥ 0; `brier`, mean squared distance between the
-    probabilities and the label, in [0, 2] (Brier, Monthly Weather Review 78 (1950), 1–3). Lower is better."""
+    """Scores of probabilities; lower is better. `nll`: mean negative log-likelihood of the label, in nats, ≥ 0.
+    `brier`: mean squared distance of the probabilities from the label, in [0, 2] (Brier, Monthly Weather Review 78
+    (1950), 1–3)."""
 
     nll: Estimate
     brier: Estimate
@@ -55,18 +56,18 @@ def reliability(
     bins: int = 15,
     replicates: int = 1_000,
 ) -> Reliability:
-    """How often a model is right against how sure it is (Guo et al., On Calibration of Modern Neural Networks, 2017).
+    """A model's accuracy by its confidence (Guo et al., On Calibration of Modern Neural Networks, 2017).
 
     The expected calibration error is Σ over bins of |accuracy − confidence| · images / all images (their equation 3).
-    A calibrated model's answers are drawn: right with the probability that the model states.
+    For comparison, answers of a calibrated model are drawn, which are right with the probability that the model states.
 
     Args:
         logits: of one model.
         labels: the images' classes.
         confidence: of `low`, `high` and `limit`, in (0, 1).
-        rng: of the answers.
-        bins: of equal width in [0, 1].
-        replicates: of the answers, a multiple of 50.
+        rng: draws the answers.
+        bins: number of bins of equal width in [0, 1].
+        replicates: how often answers are drawn, a multiple of 50.
 
     Raises:
         ValueError: the arrays do not fit each other, or confidence is out of range.
@@ -103,8 +104,10 @@ def scores(
     rng: np.random.Generator,
     replicates: int = 1_000,
 ) -> Scores:
-    """Negative log-likelihood and Brier score, with intervals by a bootstrap over images. Both are proper: the true
-    probabilities score best (Gneiting & Raftery, Journal of the American Statistical Association 102 (2007), 359–378).
+    """Negative log-likelihood and Brier score, with intervals from a bootstrap over images.
+
+    Both are proper scores: the true probabilities get the best score (Gneiting & Raftery, Journal of the American
+    Statistical Association 102 (2007), 359–378).
 
     Args:
         logits, labels, confidence, rng: as for `reliability`.
@@ -126,7 +129,7 @@ def scores(
     return Scores(*(estimate(terms[:, place].mean(), draws[:, place], confidence) for place in (0, 1)))
 
 
-def _check(logits, labels, confidence):
+def _check(logits: np.ndarray, labels: np.ndarray, confidence: float) -> None:
     require_confidence(confidence)
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
         raise ValueError(

@@ -1,20 +1,22 @@
-"""The 2 × 2 design, models trained on A and on B and tested on both, and the intervals of its contrasts.
+"""The 2 × 2 design, with models trained on A and on B and tested on both, and the intervals of its contrasts.
 
-A contrast is a weighted sum of the four accuracies. Two things in it are chance: which images the test sets hold, and
-the seeds of the models. The design is crossed, every model sees every image of a test set, and its variance is
+A contrast is a weighted sum of the four accuracies. It depends on chance in two ways: which images the test sets hold,
+and the seeds of the models. The design is crossed: every model sees every image of a test set. So the variance of a
+contrast has these parts:
 
-    images, of the mean answer of all models    V, with other images; it contains W
+    images, of the mean answer of all models    V, with other images; V contains W
     the residual of run × image                 W
-    runs, from the spread over seeds            S, the sum over families and sides of s² / runs; it contains W as well
+    runs, from the spread over seeds            S, the sum over families and sides of s² / runs; S contains W as well
 
-so that V − W + S is the variance, without bias (Searle, Casella & McCulloch, Variance Components, 1992, chapter 4).
-A family's seeds tell of its own spread only, never of another's. As three seeds know little of it, draws are as wide as
-those of Student's t with the degrees of freedom of Welch and Satterthwaite (Satterthwaite, Biometrics Bulletin 2
-(1946), 110–114).
+V − W + S is the variance, without bias (Searle, Casella & McCulloch, Variance Components, 1992, chapter 4). The spread
+of each family's seeds is estimated from this family alone. Since three seeds give only a rough estimate, the draws are
+as wide as those of Student's t, with the degrees of freedom of Welch and Satterthwaite (Satterthwaite, Biometrics
+Bulletin 2 (1946), 110–114).
 
-Three intervals were tried before this one, and left. Where 95 % are promised, near the ceiling with 200 images and
-three seeds: χ² drawn for the seeds' part alone covers up to 98 %, a correction for skewness as little as 82 %, and
-images drawn one by one, instead of from a normal distribution with the same variance, 92 %.
+Three other intervals were tried and rejected. In the worst case (near the ceiling, with 200 images and three seeds),
+intervals of 95 % held the truth in these shares: with χ² drawn for the part of the seeds alone up to 98 %; with a
+correction for skewness as little as 82 %; with images drawn one by one, not from a normal distribution with the same
+variance, 92 %.
 """
 
 from collections.abc import Sequence
@@ -28,10 +30,12 @@ from autoaug.shift.intervals import Estimate, estimate
 
 
 class Cells(NamedTuple):
-    """What belongs to the four cells of the design: first letter trained on, second letter tested on.
+    """A value for each of the four cells of the design; the first letter names the training set, the second the test
+    set.
 
-    In a family of models: bool [runs, images], whether each run is right about each image of the test set. Runs are
-    the same in `aa` and `ab`, and in `ba` and `bb`; images in `aa` and `ba`, and in `ab` and `bb`.
+    For a family of models the values are bool [runs, images]: whether each run is right about each image of the test
+    set. `aa` and `ab` have the same runs, as have `ba` and `bb`; `aa` and `ba` have the same images, as have `ab` and
+    `bb`.
     """
 
     aa: Any
@@ -40,29 +44,33 @@ class Cells(NamedTuple):
     bb: Any
 
 
+_SAME_IMAGES = ((0, 2), (1, 3))  # places in Cells of aa and ba, ab and bb
+_SAME_RUNS = (slice(0, 2), slice(2, 4))  # of aa and ab, ba and bb
+
+
 class Stratum(NamedTuple):
-    """Families on some of the test images, which count for the share `weight` in an accuracy."""
+    """Families on some of the test images; these images count for the share `weight` in an accuracy."""
 
     families: Sequence[Cells]
     weight: float = 1.0
 
 
 class Side(NamedTuple):
-    """A family's runs on one training set: values of contrasts, and what the residual adds to their mean's variance."""
+    """A family's runs on one training set: values of contrasts, and the residual's part in the mean's variance."""
 
     values: Float[np.ndarray, "runs contrasts"]
     residual: Float[np.ndarray, " contrasts"]
 
 
 class Sides(NamedTuple):
-    """What belongs to A, the original, and to B, the reproduction."""
+    """A value for A, the original, and one for B, the reproduction."""
 
     a: Any
     b: Any
 
 
 def mean_accuracies(strata: Sequence[Stratum]) -> Cells:
-    """The mean of the families' accuracies in each cell; families count alike, whatever their number of runs."""
+    """The mean of the families' accuracies in each cell; families have equal weight, whatever their number of runs."""
     means = [
         stratum.weight * np.mean([[cell.mean() for cell in family] for family in stratum.families], axis=0)
         for stratum in strata
@@ -73,10 +81,10 @@ def mean_accuracies(strata: Sequence[Stratum]) -> Cells:
 def contrasts(
     strata: Sequence[Stratum], weights: Sequence[Cells], confidence: float, rng: np.random.Generator, replicates: int
 ) -> list[Estimate]:
-    """Contrasts of `mean_accuracies`, weights · accuracies, with their intervals over images and seeds.
+    """Contrasts (weights · `mean_accuracies`) with their intervals over images and seeds.
 
-    The intervals are for these families; they say nothing of another one. A side with one run has no spread over seeds,
-    and the intervals are then of this run, not of its recipe.
+    The intervals hold for these families, not for others. A side with one run has no spread over seeds; then the
+    intervals hold for this run, not for its recipe.
     """
     families = len(strata[0].families)
     per_family = np.repeat(np.array(weights, float)[:, None] / families, families, axis=1)
@@ -91,23 +99,23 @@ def contrast_draws(
     rng: np.random.Generator,
     replicates: int,
 ) -> Float[np.ndarray, "replicates contrasts"]:
-    """How far contrasts might have come out from their values with other images and seeds; one draw for all of them.
+    """Draws of the contrasts' deviations from their values, with other images and seeds; all contrasts share a draw.
 
     Args:
-        strata: of the test images; images are drawn within each.
-        weights: of each family's four accuracies in each contrast.
+        strata: of the test images; images are drawn within each stratum.
+        weights: weights of each family's four accuracies in each contrast.
         rng: numpy.random.Generator.
         replicates: how many draws.
     """
     samples = []
     for families, share in strata:
-        for cells in ((0, 2), (1, 3)):  # of the same images
+        for cells in _SAME_IMAGES:
             means = [[family[cell].mean(axis=0) for cell in cells] for family in families]
             samples.append(share * np.einsum("fci,kfc->ik", means, weights[:, :, cells]))
     sides = [
         run_values([(stratum.families[family][cells], stratum.weight) for stratum in strata], weights[:, family, cells])
         for family in range(weights.shape[1])
-        for cells in (slice(0, 2), slice(2, 4))  # of the same runs
+        for cells in _SAME_RUNS
     ]
     return draws(samples, sides, rng, replicates)
 
@@ -116,8 +124,8 @@ def run_values(cells: Sequence[tuple[Sequence[np.ndarray], float]], weights: Flo
     """A Side from its two cells in each stratum.
 
     Args:
-        cells: for each stratum, ((own or A's test images, B's), share).
-        weights: of the two accuracies in each contrast.
+        cells: for each stratum, the two cells (on A's and on B's test images) and the stratum's share.
+        weights: weights of the two accuracies in each contrast.
     """
     values, residual = np.zeros((len(cells[0][0][0]), len(weights))), np.zeros(len(weights))
     for pair, share in cells:
@@ -134,11 +142,11 @@ def draws(
     rng: np.random.Generator,
     replicates: int,
 ) -> Float[np.ndarray, "replicates contrasts"]:
-    """Draws about zero of contrasts which are the sum of samples' means over images, and of sides' means over runs.
+    """Draws about zero of contrasts that are sums of means over samples of images and of means over runs.
 
     Args:
-        samples: what each image adds, of independent samples of images.
-        sides: what each run adds; those with one run are passed over.
+        samples: the contributions of images, for independent samples of images.
+        sides: the contributions of runs; sides with a single run are ignored.
         rng: numpy.random.Generator.
         replicates: how many draws.
     """
@@ -164,8 +172,10 @@ def draws(
     return np.concatenate([drawn, -drawn])
 
 
-def _image_draws(values, rng, replicates):
-    """What other images would do to the mean of a sample's values, float [replicates, contrasts], and its variance."""
+def _image_draws(
+    values: Float[np.ndarray, "images contrasts"], rng: np.random.Generator, replicates: int
+) -> tuple[Float[np.ndarray, "_ contrasts"], Float[np.ndarray, " contrasts"]]:
+    """Draws of a sample's mean with other images, and the variance of this mean."""
     contrasts = values.shape[1]
     covariance = np.cov(values, rowvar=False, bias=True).reshape(contrasts, contrasts) / len(values)
     drawn = rng.multivariate_normal(np.zeros(contrasts), covariance, replicates, method="eigh")
@@ -173,7 +183,7 @@ def _image_draws(values, rng, replicates):
 
 
 def sizes(families: Sequence[Cells]) -> tuple[Sides, Sides]:
-    """The numbers of test images of A and B, and of all models trained on A and on B."""
+    """The numbers of test images of A and B, and the numbers of models trained on A and on B."""
     first = families[0]
     runs = Sides(sum(len(family.aa) for family in families), sum(len(family.ba) for family in families))
     return Sides(first.aa.shape[1], first.bb.shape[1]), runs
@@ -189,7 +199,7 @@ def of_images(families: Sequence[Cells], chosen: Sides) -> list[Cells]:
     Raises:
         ValueError: `chosen` does not fit the families' images.
     """
-    images = tuple(cell.shape[1:] for cell in families[0][:2])
+    images = families[0].aa.shape[1:], families[0].ab.shape[1:]
     if (chosen.a.shape, chosen.b.shape) != images:
         raise ValueError(f"Expected a value for each image, {images}. Received: {(chosen.a.shape, chosen.b.shape)}")
     return [

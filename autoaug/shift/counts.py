@@ -17,7 +17,7 @@ def class_gaps(
     other_labels: Int[np.ndarray, " other_images"],
     confidence: float = 0.95,
 ) -> dict[int, tuple[float, float, float]]:
-    """`gap` for the images of each class: class → (gap, low, high), of the classes that both test sets have.
+    """`gap` by class: class → (gap, low, high), for the classes that both test sets have.
 
     Args:
         correct, other_correct: whether a model is right about each image of the two test sets.
@@ -33,8 +33,8 @@ def class_gaps(
 
 
 def clean_counts(runs: pd.DataFrame) -> pd.DataFrame:
-    """The counts to report of `records.collect`'s table: `total` and `correct` without the test images that the model
-    was trained on. A test set without any images left has no row."""
+    """The counts to report, from `records.collect`'s table: `total` and `correct` without the test images that the
+    model was trained on. A test set without remaining images has no row."""
     counts = runs.assign(total=runs["clean_total"], correct=runs["clean_correct"])
     return counts[counts["total"] > 0].reset_index(drop=True)
 
@@ -46,16 +46,16 @@ def accuracy_table(counts: pd.DataFrame, confidence: float = 0.95) -> pd.DataFra
 
 
 def gap_table(counts: pd.DataFrame, by: str = "run_id", confidence: float = 0.95) -> pd.DataFrame:
-    """How much lower each model's accuracy is on every other test set than on that of its own training data.
+    """How much lower each model's accuracy is on other test sets than on its own.
 
     Args:
-        counts: table of counts with the columns `train_data` and `test_set` as well.
-        by: the column that tells models apart.
+        counts: table of counts that also has the columns `train_data` and `test_set`.
+        by: the column that identifies models.
         confidence: in (0, 1).
 
     Returns:
-        The rows of `counts` on other test sets, with the columns `gap`, `low`, `high` (Newcombe), fractions; models
-        without counts on their own test set have none.
+        The rows of `counts` on other test sets, with the columns `gap`, `low`, `high` (Newcombe), fractions. Models
+        without counts on their own test set are left out.
     """
     own = counts.loc[counts["test_set"] == counts["train_data"], [by, "correct", "total"]]
     other = counts[counts["test_set"] != counts["train_data"]]

@@ -1,17 +1,18 @@
-"""How much of a gap, on which scale: a magnitude beside the statements of `verdict`, not in their place.
+"""The size of effects on several scales. These numbers complement the statements of `verdict`; they do not replace
+them.
 
 Models are trained on a data set A and on a data set B, and all are tested on both. With AA, AB, BA, BB their accuracies
 (first letter: trained on; second: tested on),
 
-    main effect of the test set = ½ [(AA − AB) + (BA − BB)]    what B takes from a model, the mean over both sides
-    mean home advantage         = ½ [(AA − BA) + (BB − AB)]    the interaction: what a model loses away from home
+    main effect of the test set = ½ [(AA − AB) + (BA − BB)]    mean loss on B of the models of A and of B
+    mean home advantage         = ½ [(AA − BA) + (BB − AB)]    the interaction: mean lead of a test set's own models
     gap                         = main effect + home advantage = AA − AB
 
 These are the contrasts of a 2 × 2 design, and they depend on the scale. In a world where B is purely harder, the share
 of the main effect in the gap is 138, 100 or 81 % on the linear scale if AA is 98 %, AB 90 % and BA 95, 98 or 99 %.
-So they are given on the probit and logit scales too. What the linear scale cannot tell: a B from which less is learnt
-lowers BA and BB, by different amounts, and moves both terms; and a B of which only a part is new, or whose models do
-well on A too, has a main effect although nothing in it is harder.
+So they are given on the probit and logit scales too. On the linear scale, both terms also change if less can be learned
+from B, since this lowers BA and BB by different amounts. And B has a main effect although nothing in it is harder, if
+only a part of B is new, or if B's models do well on A too.
 """
 
 import dataclasses
@@ -61,7 +62,7 @@ class Decomposition:
 
 
 class Scale(NamedTuple):
-    """The terms on one scale, in its units, and the main effect's share in the gap: NaN where that may be 0."""
+    """The terms on one scale, in its units, and the main effect's share of the gap; NaN if the gap may be 0."""
 
     main_effect: Estimate
     home_advantage: Estimate
@@ -74,8 +75,8 @@ def decompose(
     """Main effect, home advantage and gap, means over families, with intervals over images and seeds.
 
     Args:
-        families: as for `verdict.compare`; all of them count, also those with few seeds. A side with one seed has no
-            spread, and the intervals are then of these models, not of their recipes.
+        families: as for `verdict.compare`; families with few seeds count too. If a side has only one seed, the
+            intervals hold for these models, not for their recipes.
         confidence: in (0, 1).
         rng: numpy.random.Generator.
         replicates: draws of images and seeds.
@@ -97,7 +98,7 @@ def decompose_classes(
     rng: np.random.Generator,
     replicates: int = 2_000,
 ) -> dict[int, Decomposition]:
-    """`decompose` for the test images of each class that both test sets have, in the order of the classes.
+    """`decompose` for each class that both test sets have, in the order of the classes.
 
     Args:
         labels: int [images], the classes of A's and of B's test images.
@@ -119,8 +120,8 @@ def scales(
 ) -> dict[str, Scale]:
     """The terms on the linear, probit and logit scale, means over families, with intervals over images and seeds.
 
-    Where a family gets none or all of the n images of a cell right, half an image is added or taken away, so that
-    probit and logit are finite. Their intervals are by the delta method, from the scale's slope at each accuracy.
+    If a family gets none or all of the n images of a cell right, half an image is added or subtracted, so that probit
+    and logit are finite. Their intervals come from the delta method, with the scale's slope at each accuracy.
 
     Args:
         families, confidence, rng, replicates: as for `decompose`.
@@ -151,10 +152,10 @@ def scales(
 
 
 def depends_on_scale(by_scale: Mapping[str, Scale]) -> bool:
-    """Whether some scale puts the main effect's share in the gap outside of another scale's interval.
+    """Whether the main effect's share on one scale lies outside of another scale's interval.
 
-    For one family, all scales agree on the side of one half: the share is above it where BA > BB. That is an order, and
-    the statement "harder" says it. Their shares differ all the same, often by more than chance.
+    For one family, all scales agree whether the share is above one half: it is if BA > BB. That is an order, and part
+    of the statement "harder". The shares themselves differ between scales, often by more than chance.
     """
     shares = [scale.share for scale in by_scale.values() if not np.isnan(scale.share.value)]
     return any(not one.low <= other.value <= one.high for one in shares for other in shares)

@@ -1,6 +1,6 @@
 """Names of families of models.
 
-A family is the runs of one recipe; on one training set they differ in their seed only.
+A family consists of the runs of one recipe. On one training set, they differ only in their seed.
 """
 
 import json
@@ -9,7 +9,7 @@ import pandas as pd
 
 
 def architecture(model: str, size: dict[str, int]) -> str:
-    """What papers call a model of this size: `WRN-28-10`, `Shake-Shake-26 2×32d`, `PyramidNet-272 (α 200)`."""
+    """The name of a model of this size in papers: `WRN-28-10`, `Shake-Shake-26 2×32d`, `PyramidNet-272 (α 200)`."""
     if model == "wrn":
         return f"WRN-{size.get('depth', 28)}-{size.get('widen_factor', 10)}"
     if model == "pyramid_net":
@@ -23,7 +23,7 @@ def architecture(model: str, size: dict[str, int]) -> str:
 def titles(runs: pd.DataFrame) -> pd.Series:
     """The name of each row's family: `WRN-28-10, 10 epochs`.
 
-    Where two recipes would have one name, what tells them apart follows.
+    If two recipes would get the same name, their differences are added to it.
 
     Args:
         runs: `records.collect`'s table; its column `recipe` holds JSON.

@@ -7,14 +7,14 @@ the Bootstrap, 1993, chapter 13.
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.special  # scipy.stats has the same quantiles, and takes as long to import as NumPy and pandas
+import scipy.special  # scipy.stats has the same quantiles, but its import takes as long as those of NumPy and pandas
 from jaxtyping import Float, Int
 
 Counts = int | np.integer | Int[np.ndarray, "..."]
 """A count, or an array of them."""
 
 Fractions = float | Float[np.ndarray, "..."]
-"""A fraction, or, where arrays of counts were given, an array of them."""
+"""A fraction; an array of fractions if arrays of counts were given."""
 
 
 class Estimate(NamedTuple):
@@ -26,17 +26,17 @@ class Estimate(NamedTuple):
 
 
 def stream(seed: int, *names: str) -> np.random.Generator:
-    """A statement's own stream of random numbers, keyed by its names: another statement more changes no number of it.
+    """A statement's own stream of random numbers, keyed by its names, so that new statements do not change old numbers.
 
     Args:
         seed: of the report, an integer of at least 0.
-        names: what tells the statement from all others, as in `stream(0, "verdict", "cifar102")`.
+        names: names that identify the statement, as in `stream(0, "verdict", "cifar102")`.
     """
     return np.random.default_rng([seed, *(byte for name in names for byte in (*name.encode(), 256))])
 
 
 def estimate(value: float, draws: Float[np.ndarray, " replicates"], confidence: float) -> Estimate:
-    """The value, and the interval that holds the middle `confidence` of its draws; draws that are NaN do not count."""
+    """The value, with the interval that holds the middle `confidence` of its draws; NaN draws do not count."""
     require_confidence(confidence)
     low, high = np.nanquantile(draws, ends(confidence))
     return Estimate(float(value), float(low), float(high))
@@ -57,7 +57,7 @@ def accuracy_interval(correct: Counts, total: Counts, confidence: float = 0.95) 
     """Exact interval of a binomial proportion: Clopper & Pearson, Biometrika 26 (1934), 404–413.
 
     Its ends are quantiles of beta distributions: Beta(k, n − k + 1) at α/2 and Beta(k + 1, n − k) at 1 − α/2, where
-    α = 1 − confidence; 0 below for none correct, 1 above for all correct.
+    α = 1 − confidence. The lower end is 0 for none correct, and the upper end is 1 for all correct.
 
     Args:
         correct, total: 0 ≤ correct ≤ total, total ≥ 1.
@@ -83,8 +83,8 @@ def gap(
 ) -> tuple[Fractions, Fractions, Fractions]:
     """correct/total − other_correct/other_total, for two test sets of different images, with its interval.
 
-    Newcombe's hybrid score interval: Statistics in Medicine 17 (1998), 873–890, method 10. With p, l, u the first
-    proportion and the ends of its Wilson score interval, and q, m, v those of the second, it is
+    Newcombe's hybrid score interval: Statistics in Medicine 17 (1998), 873–890, method 10. Let p, l, u be the first
+    proportion and the ends of its Wilson score interval, and q, m, v those of the second. The interval goes
     from p − q − √((p − l)² + (v − q)²) to p − q + √((u − p)² + (q − m)²).
 
     Args:

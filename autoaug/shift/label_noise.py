@@ -1,9 +1,9 @@
-"""How many labels of a test set are wrong, and what is left of its main effect without them.
+"""How many labels of a test set are wrong, and how large its main effect is without them.
 
-Wrong labels lower every model's accuracy alike, so they look like hardness. Two sources: people who looked at the
-images again (CIFAR-10H: Peterson et al., Human Uncertainty Makes Classification More Robust, 2019), and models that did
-not learn from these images (confident learning: Northcutt, Jiang & Chuang, Journal of Artificial Intelligence Research
-70 (2021), 1373–1411).
+Wrong labels lower the accuracy of all models, so they look like hardness. There are two ways to find them: people look
+at the images again (CIFAR-10H: Peterson et al., Human Uncertainty Makes Classification More Robust, 2019), or models
+that were not trained on the images judge them (confident learning: Northcutt, Jiang & Chuang, Journal of Artificial
+Intelligence Research 70 (2021), 1373–1411).
 """
 
 from typing import Any
@@ -14,13 +14,13 @@ from jaxtyping import Bool, Float, Int
 from autoaug.shift.intervals import Estimate, accuracy_interval, estimate, require_confidence
 
 LOWEST_ACCURACY = 0.8
-"""Below it, a model's errors are taken for wrong labels. Votes of eight published models at a time, on CIFAR-10's test
-set, find 9.9 % wrong labels where the vote is right in 68 %, 3.9 at 83, 2.3 at 89, 1.0 at 92 and .4 at 97. With 10 %
-planted, they find 22.8 % at 62 % right, 16.0 at 75, 13.1 at 80, 12.4 at 83 and 11.2 at 87."""
+"""Below this accuracy, a model's errors are mistaken for wrong labels. Votes of eight published models on CIFAR-10's
+test set find 9.9 % wrong labels if the vote is right in 68 %, 3.9 at 83, 2.3 at 89, 1.0 at 92 and .4 at 97. With 10 %
+of the labels made wrong, they find 22.8 % at 62 % right, 16.0 at 75, 13.1 at 80, 12.4 at 83 and 11.2 at 87."""
 
 
 class TooWeakError(ValueError):
-    """The model is not good enough for its confident errors to be evidence against labels."""
+    """The model is so weak that its confident errors are no evidence against labels."""
 
 
 def disputed(
@@ -29,7 +29,7 @@ def disputed(
     """Share of images for which most people chose another class than the label, with its exact interval.
 
     Args:
-        counts: how many people chose each class for each image; where classes tie, the first one counts as theirs.
+        counts: how many people chose each class for each image; if classes tie, the first one counts.
         labels: the images' classes.
         confidence: in (0, 1).
 
@@ -53,15 +53,17 @@ def transferred(
     rng: np.random.Generator,
     replicates: int = 1_000,
 ) -> Estimate:
-    """Share of disputed images in another test set that no people looked at, from what models say of both.
+    """Share of disputed images in another test set that people did not look at, estimated through models.
 
-    Images of a stratum are taken to be disputed as often there as here. The interval is a bootstrap over the images of
-    both; it does not hold the doubt in that assumption, and other strata give other numbers.
+    The assumption is that in both test sets people dispute the same share of a stratum's images. The interval comes
+    from a bootstrap over the images of both sets. It does not include the uncertainty of the assumption; other strata
+    give other numbers.
 
     Args:
-        strata: of each image here, such as 1 where most models agree on another class than the label; from 0.
-        disputed_images: whether people dispute the label of each image here.
-        other_strata: of each image there; only strata that occur here.
+        strata: of each image that people looked at, from 0; such as 1 if most models agree on another class than the
+            label.
+        disputed_images: whether people dispute the label of each of these images.
+        other_strata: of each image of the other set; each stratum must also occur in `strata`.
         confidence: in (0, 1).
         rng: of the bootstrap.
         replicates: of the bootstrap.
@@ -97,10 +99,10 @@ def estimated(
     rng: np.random.Generator,
     replicates: int = 200,
 ) -> Estimate:
-    """Share of wrong labels by cleanlab's joint distribution of given and true labels; a bootstrap over images.
+    """Share of wrong labels by cleanlab's joint distribution of given and true labels, with a bootstrap over images.
 
-    It is an upper estimate, the more so the weaker the model: see `LOWEST_ACCURACY`. The interval holds the chance in
-    the images, not this excess.
+    The estimate is too high, the more so the weaker the model is (see `LOWEST_ACCURACY`). The interval includes the
+    chance in the images, but not this bias.
 
     Args:
         probabilities: of a model that did not learn from these images; rows sum to 1.
@@ -130,8 +132,8 @@ def estimated(
     accuracy = float((probabilities.argmax(axis=1) == labels).mean())
     if accuracy < LOWEST_ACCURACY:
         raise TooWeakError(
-            f"Expected a model that agrees with at least {100 * LOWEST_ACCURACY:g} % of the labels: errors of a weaker "
-            f"one are taken for wrong labels. Received: {100 * accuracy:.1f} %"
+            f"Expected a model that agrees with at least {100 * LOWEST_ACCURACY:g} % of the labels: errors of weaker "
+            f"models are mistaken for wrong labels. Received: {100 * accuracy:.1f} %"
         )
     estimate_joint = _cleanlab().estimate_joint
     members = [np.flatnonzero(labels == label) for label in range(classes)]
@@ -142,7 +144,7 @@ def estimated(
     return estimate(1 - np.trace(estimate_joint(labels, probabilities)), np.array(draws), confidence)
 
 
-def _cleanlab():
+def _cleanlab() -> Any:
     try:
         from cleanlab import count
     except ImportError as error:
@@ -151,10 +153,10 @@ def _cleanlab():
 
 
 def minus_noise(effect: Estimate, noise_a: Estimate, noise_b: Estimate) -> Estimate:
-    """The main effect of B's test set without what its additional wrong labels explain: effect − (noise_b − noise_a).
+    """The main effect of B's test set without the part of its additional wrong labels: effect − (noise_b − noise_a).
 
-    A wrong label costs at most the accuracy that it has without noise, so this takes off the most that noise explains.
-    The interval joins the three, as if they were independent (Zou & Donner, Statistics in Medicine 27 (2008),
+    A wrong label costs at most one right answer, so this subtracts the most that wrong labels can explain. The interval
+    combines those of the three numbers as if they were independent (Zou & Donner, Statistics in Medicine 27 (2008),
     1693–1702).
 
     Args:

@@ -1,13 +1,13 @@
 """The line through models: new accuracy against old, on a linear, logit or probit scale (Recht, Roelofs, Schmidt &
 Shankar, Do ImageNet Classifiers Generalize to ImageNet?, 2019, section 4; Taori et al., 2020, arXiv:2007.00644).
 
-Two kinds of chance move it: which models were tested, and which images the test sets hold. The second is common to all
-models and shifts the whole line; `fit` knows nothing of it, `fit_images` does.
+Two kinds of chance change the line: which models were tested, and which images the test sets hold. The second kind is
+common to all models and shifts the whole line. `fit_images` includes it; `fit` does not.
 """
 
 import dataclasses
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import scipy.special
@@ -24,13 +24,13 @@ SCALES: dict[str, tuple[Callable, Callable]] = {  # accuracy → where the line 
 }
 
 Chance = Literal["models", "images", "both"]
-"""What a bootstrap draws anew."""
+"""What a bootstrap resamples."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """scale(new) = intercept + slope · scale(old), by least squares; `draws` [replicates, 2] are those of intercept
-    and slope. With its methods, accuracies are fractions."""
+    """scale(new) = intercept + slope · scale(old), by least squares. `draws` [replicates, 2] are draws of intercept and
+    slope. The methods take and return accuracies as fractions."""
 
     scale: str
     slope: Estimate
@@ -40,12 +40,12 @@ class Line:
     draws: Float[np.ndarray, "replicates 2"]
 
     def predict(self, old: ArrayLike) -> Float[np.ndarray, " n"]:
-        """Accuracy on the new test set that the line gives for an accuracy on the old one."""
+        """The line's accuracy on the new test set, for an accuracy on the old one."""
         to, back = SCALES[self.scale]
         return back(self.intercept.value + self.slope.value * to(np.asarray(old, float)))
 
     def band(self, old: ArrayLike) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-        """Pointwise interval (low, high) of `predict`: where the line may lie, not the next model."""
+        """Pointwise interval (low, high) of `predict`: where the line may lie, not where the next model may lie."""
         to, back = SCALES[self.scale]
         at = to(np.asarray(old, float))
         lines = self.draws @ np.stack([np.ones(len(at)), at])
@@ -56,13 +56,14 @@ class Line:
 def fit(
     old: ArrayLike, new: ArrayLike, scale: str, confidence: float, rng: np.random.Generator, replicates: int = 10_000
 ) -> Line:
-    """The line of new against old accuracies, with t intervals: for test sets as they are, over models like these.
+    """The line of new against old accuracies, with t intervals over models like these, for these test images.
 
-    The draws are the line plus √covariance · t(models − 2), as ordinary least squares has it (Draper & Smith, Applied
-    Regression Analysis, 3rd edition, 1998, chapters 1 and 3). A bootstrap over models is too short for few of them.
+    The draws are the line plus √covariance · t(models − 2), as in ordinary least squares (Draper & Smith, Applied
+    Regression Analysis, 3rd edition, 1998, chapters 1 and 3). With few models, a bootstrap over models gives intervals
+    that are too short.
 
     Args:
-        old, new: float [models], fractions, inside (0, 1) on the logit and probit scales; of at least 3 models with
+        old, new: float [models], fractions, for the logit and probit scales inside (0, 1); at least 3 models with
             different old accuracies.
         scale: "linear", "logit" or "probit".
         confidence: in (0, 1).
@@ -104,15 +105,15 @@ def fit_images(
     chance: Chance = "both",
     replicates: int = 2_000,
 ) -> Line:
-    """The line of new against old accuracies, and its two-way bootstrap, over models and over the images of both sets.
+    """The line of new against old accuracies, with a two-way bootstrap over models and over the images of both sets.
 
-    Models' answers to an image are kept together (Owen, The Pigeonhole Bootstrap, Annals of Applied Statistics 1
-    (2007), 386–411). Over models alone it is a bootstrap of pairs.
+    All models' answers to an image are drawn together (Owen, The Pigeonhole Bootstrap, Annals of Applied Statistics 1
+    (2007), 386–411). Over models alone, it is a bootstrap of pairs.
 
     Args:
         old, new: whether each model is right about each image of the two test sets; accuracies as for `fit`.
         scale, confidence, rng: as for `fit`.
-        chance: what is drawn anew.
+        chance: what the bootstrap resamples.
         replicates: of the bootstrap.
 
     Raises:
@@ -149,13 +150,13 @@ def above_line(
     rng: np.random.Generator,
     replicates: int = 2_000,
 ) -> list[Estimate]:
-    """Effective robustness of each model, how far it lies above the line in accuracy, with its interval.
+    """Effective robustness of each model: how far its accuracy lies above the line, with its interval.
 
-    In each replicate, images and the line's models are drawn anew; the model itself stays. The images are the same for
-    it and the line, so most of what a test set's chance does to all models alike cancels out.
+    Each replicate resamples the images and the line's models, but not the model itself. The model and the line have the
+    same images, so the chance that is common to all models mostly cancels out.
 
     Args:
-        old, new: as for `fit_images`, of models that the line is fitted to and of others.
+        old, new: as for `fit_images`; may include models that the line is not fitted to.
         fitted: which models the line is fitted to.
         scale, confidence, rng, replicates: as for `fit_images`.
 
@@ -176,10 +177,12 @@ def above_line(
     return [estimate(value, column, confidence) for value, column in zip(values, draws.T, strict=True)]
 
 
-def _image_draws(right, scale, rng, replicates):
-    """Accuracies [replicates, models] on images drawn anew; off 0 and 1, by half an image, on a scale that needs it.
+def _image_draws(
+    right: Bool[np.ndarray, "models images"], scale: str, rng: np.random.Generator, replicates: int
+) -> Float[np.ndarray, "_ models"]:
+    """Accuracies on resampled images; half an image away from 0 and 1, if the scale needs it.
 
-    Images that the same models get right are interchangeable, so their counts are drawn.
+    Images that the same models get right are interchangeable, so only their counts are drawn.
     """
     kinds, counts = np.unique(right, axis=1, return_counts=True)
     accuracies = rng.multinomial(counts.sum(), counts / counts.sum(), replicates) @ kinds.T / counts.sum()
@@ -187,7 +190,9 @@ def _image_draws(right, scale, rng, replicates):
     return accuracies.clip(margin, 1 - margin)
 
 
-def _scaled(old, new, scale):
+def _scaled(
+    old: np.ndarray, new: np.ndarray, scale: str
+) -> tuple[Float[np.ndarray, " models"], Float[np.ndarray, " models"]]:
     """The accuracies of models on the scale of the line."""
     if scale not in SCALES:
         raise ValueError(f"Expected scale, one of {', '.join(SCALES)}. Received: {scale!r}")
@@ -199,7 +204,7 @@ def _scaled(old, new, scale):
     return x, y
 
 
-def _check_images(old, new, confidence):
+def _check_images(old: np.ndarray, new: np.ndarray, confidence: float) -> None:
     require_confidence(confidence)
     if old.dtype != bool or new.dtype != bool or old.ndim != 2 or new.ndim != 2 or len(old) != len(new):
         raise ValueError(
@@ -208,7 +213,7 @@ def _check_images(old, new, confidence):
         )
 
 
-def _least_squares(x, y, weights):
+def _least_squares(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[Any, Any]:
     """Slope and intercept, each [...], from x, y and weights that broadcast to [..., models]; NaN for a single x."""
     total = weights.sum(axis=-1)
     x_mean, y_mean = (weights * x).sum(axis=-1) / total, (weights * y).sum(axis=-1) / total

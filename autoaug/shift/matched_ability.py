@@ -1,9 +1,9 @@
-"""How far models of B lie above the line of A's models, at their own accuracy on A.
+"""How far models of B lie above the line of A's models, at the same accuracy on A.
 
-A model of A is tested on A and B after each epoch: models of many abilities, whose accuracies on B lie on a line over
-those on A, on the probit scale (Recht et al., 2019, section 4). A model of B that lies above it knows B better than
-any model of A that knows A as well. Unlike a share of the gap, this is not diluted where B is in part like A. It counts
-specialising in hard images as well, so it stands beside the statements of `verdict`, not in their place.
+A model of A is tested on A and B after each epoch. This gives models of many abilities; on the probit scale, their
+accuracies on B lie on a line over those on A (Recht et al., 2019, section 4). A model of B above this line is better on
+B than a model of A that is as good on A. Unlike a share of the gap, this measure also works if B is partly like A. It
+includes specialising in hard images, so it complements the statements of `verdict` and does not replace them.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.special
 import scipy.stats
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from autoaug.shift.contrasts import Cells, Sides, draws, require_families, run_values
 from autoaug.shift.intervals import Estimate, estimate, require_confidence
@@ -24,14 +24,15 @@ def above_line(
     rng: np.random.Generator,
     replicates: int = 2_000,
 ) -> Estimate:
-    """BB minus the accuracy on B that the line gives for BA, in [−1, 1], with its interval over images and seeds.
+    """BB minus the line's accuracy on B at BA, in [−1, 1], with its interval over images and seeds.
 
-    Each run of A has a line of its own, which holds the chance in its seed. Other images would move a line as they move
-    its last point: both by the same distance on the probit scale, as is seen for models on CIFAR-10.1.
+    Each run of A has its own line, which includes the chance in its seed. It is assumed that other images would move
+    the whole line by the same distance as its last point, on the probit scale. This is observed for models on
+    CIFAR-10.1.
 
     Args:
-        curves: of runs trained on A, accuracies on A and on B of at least three different abilities.
-        family: as for `verdict.compare`; `aa` and `ab` are of the ends of the curves.
+        curves: for each run trained on A, its accuracies on A and on B at three or more different abilities.
+        family: as for `verdict.compare`; `aa` and `ab` belong to the ends of the curves.
         confidence: in (0, 1).
         rng: numpy.random.Generator.
         replicates: draws of images and seeds.
@@ -49,7 +50,8 @@ def above_line(
     family = Cells(*family)
     images = Sides(family.aa.shape[1], family.bb.shape[1])
     lines = np.array([_line(curve, images) for curve in curves])
-    at = Cells(*_probit(np.array([cell.mean() for cell in family]), np.array([images.a, images.b] * 2)))
+    numbers = Cells(aa=images.a, ab=images.b, ba=images.a, bb=images.b)
+    at = Cells(*_probit(np.array([cell.mean() for cell in family]), np.array(numbers)))
     on_line = scipy.special.ndtr(lines @ [1, at.ba])
     value = family.bb.mean() - on_line.mean()
     density = scipy.stats.norm.pdf(scipy.special.ndtri(on_line.mean()))
@@ -69,13 +71,13 @@ def above_line(
     return estimate(value, value + draws(samples, [side_a, side_b], rng, replicates)[:, 0], confidence)
 
 
-def _line(curve, images):
+def _line(curve: Float[np.ndarray, "epochs 2"], images: Sides) -> tuple[float, float]:
     """Intercept and slope, by least squares, of a curve on the probit scale."""
     old, new = _probit(curve, np.array(images)).T
     slope = np.cov(old, new, bias=True)[0, 1] / old.var()
     return new.mean() - slope * old.mean(), slope
 
 
-def _probit(accuracies, images):
-    """Accuracies on the probit scale, half an image away from none and all."""
+def _probit(accuracies: Float[np.ndarray, "*shape"], images: Int[np.ndarray, "..."]) -> Float[np.ndarray, "*shape"]:
+    """Accuracies on the probit scale, kept half an image away from 0 and 1."""
     return scipy.special.ndtri(np.clip(accuracies, 0.5 / images, 1 - 0.5 / images))

@@ -1,7 +1,7 @@
-"""The two statements by the origin of B's images, where some of them come from A's own source.
+"""The two statements by the origin of B's images, if some of them come from A's own source.
 
-Models of B learn both kinds, so a B that is in part like A hides its difference: on a set of which 60 % of the images
-are like A's, the home advantage is 40 % of what it is on the new images. Old and new images are judged apart.
+If B is partly like A, its difference is diluted: with 60 % of images like A's, the home advantage is 40 % of that on
+the new images. So old and new images are judged separately.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from autoaug.shift.verdict import Verdict, compare
 
 
 class Origins(NamedTuple):
-    """All of A's test images against the `new` ones of B, and against the `old`, which come from A's source."""
+    """All of A's test images against B's `new` images, and against B's `old` images, which come from A's source."""
 
     new: Verdict
     old: Verdict
@@ -31,7 +31,7 @@ def by_origin(
     """`verdict.compare` on the new and on the old images of B's test set.
 
     Args:
-        new: of B's test images, those that do not come from A's source; some, but not all.
+        new: whether each of B's test images is new, that is, not from A's source; some images must be new, not all.
         families, confidence, rng, replicates: as for `verdict.compare`.
 
     Raises:

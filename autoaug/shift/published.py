@@ -1,5 +1,5 @@
-"""What others published, read from `results/published`: right answers image by image, accuracies, lines; and what
-their line leads one to expect on CIFAR-10.2. Sources: results/published/README.md.
+"""Numbers published by others, from `results/published`: right answers image by image, accuracies, lines, and the
+accuracies that their line predicts on CIFAR-10.2. Sources: results/published/README.md.
 """
 
 import pathlib
@@ -15,16 +15,16 @@ CAVEAT = (
     "None of these models was trained on the reproduction, so they cannot tell a test set that is harder from one that "
     "is different."
 )
-"""Belongs in the caption of whatever rests on published models alone."""
+"""For the captions of figures and tables that rest on published models alone."""
 
 EXPECTATION = (
-    "An expectation, not a measurement: read off a probit line that was published for at least 150 other models."
+    "An expectation, not a measurement: it comes from a probit line that was published for at least 150 other models."
 )
-"""Belongs in the caption of whatever shows `expected_accuracies`."""
+"""For the captions of figures and tables that show `expected_accuracies`."""
 
 
 class RightAnswers(NamedTuple):
-    """`models`, their names; `right`, test set → whether each is right about each image, in the test set's order."""
+    """Names of the `models`, and `right`: test set → whether each model is right about each image, in its order."""
 
     models: tuple[str, ...]
     right: dict[str, Bool[np.ndarray, "models images"]]
@@ -34,7 +34,7 @@ def read_right(path: pathlib.Path) -> RightAnswers:
     """The right answers in `cifar10.1-right.npz`, as `data_prep.published` wrote them.
 
     Raises:
-        ValueError: the file does not hold what is said there.
+        ValueError: the file holds something else.
     """
     with np.load(path, allow_pickle=False) as arrays:
         if "models" not in arrays:
@@ -51,7 +51,7 @@ def read_right(path: pathlib.Path) -> RightAnswers:
 
 
 def expected_accuracies(accuracies: pd.DataFrame, lines: pd.DataFrame, test_set: str) -> pd.DataFrame:
-    """What the published line gives on another test set for accuracies on CIFAR-10: an expectation.
+    """The accuracies on another test set that the published line predicts from accuracies on CIFAR-10.
 
     Args:
         accuracies: table with the columns model and accuracy, on CIFAR-10, as `autoaugment-accuracies.csv`.

@@ -1,10 +1,10 @@
-"""Whether a reproduction ranks models as the original does, against what fewer images of the original would do."""
+"""Whether a reproduction ranks models as the original does, compared with random subsets of the original."""
 
 from typing import NamedTuple
 
 import numpy as np
 import scipy.stats
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from autoaug.shift.intervals import Estimate, estimate, require_confidence
 
@@ -12,9 +12,9 @@ from autoaug.shift.intervals import Estimate, estimate, require_confidence
 class RankAgreement(NamedTuple):
     """Kendall's τ_b (Biometrika 33 (1945), 239–251) between rankings of models by accuracy, in [−1, 1].
 
-    `tau` is of the original and the reproduction. The other two hold the mean and the middle of what random subsets
-    of the original, as large as the reproduction, give: `subsets` against the whole original, which contains them, and
-    `disjoint` against the rest of it. The second is the fair comparison, since the reproduction shares no image.
+    `tau` compares the original and the reproduction. The other two compare random subsets of the original, as large as
+    the reproduction, and hold mean and middle range: `subsets` with the whole original, `disjoint` with the rest of the
+    original. `disjoint` is the fair comparison, since the reproduction shares no image with the original either.
     """
 
     tau: float
@@ -29,7 +29,7 @@ def rank_agreement(
     rng: np.random.Generator,
     replicates: int = 500,
 ) -> RankAgreement:
-    """Kendall's τ of models' accuracies on two test sets, beside that of random subsets of the old one.
+    """Kendall's τ of models' accuracies on two test sets, and of random subsets of the old test set.
 
     Args:
         old, new: whether each model is right about each image; at least 2 models, fewer images in `new`.
@@ -56,5 +56,5 @@ def rank_agreement(
     return RankAgreement(_tau(correct, new.sum(axis=1)), whole, rest)
 
 
-def _tau(first, second):
+def _tau(first: Int[np.ndarray, " models"], second: Int[np.ndarray, " models"]) -> float:
     return float(scipy.stats.kendalltau(first, second).statistic)

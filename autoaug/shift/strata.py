@@ -1,12 +1,12 @@
-"""The two statements within strata of difficulty: is a home advantage one of content, or of difficulty?
+"""The two statements within strata of difficulty: does a home advantage come from content, or from difficulty?
 
-Models raised on hard images may be better on hard images and worse on easy ones. Then every model is better at home,
-although A and B differ in nothing but difficulty. Among images of the same difficulty that advantage is gone: on hard
-images models of B are better, whether the images are A's or B's. So accuracies are compared within strata, and put
-together with the same weights for A and B (direct standardisation: Cochran, Biometrics 24 (1968), 295–313).
+Models trained on hard images may be better on hard images and worse on easy ones. Then every model is better at home,
+although A and B differ only in difficulty. Among images of the same difficulty this advantage vanishes: on hard images,
+models of B are better on A's images as well as on B's. So accuracies are compared within strata, and averaged with the
+same weights for A and B (direct standardisation: Cochran, Biometrics 24 (1968), 295–313).
 
-Difficulty has to come from elsewhere than the models that are compared: margins of models that saw neither image
-(`data_prep.margins`), or the entropy of people's answers.
+The difficulty must not come from the models that are compared. It comes from margins of other models that were not
+trained on the images (`data_prep.margins`), or from the entropy of people's answers.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,13 @@ from autoaug.shift.verdict import Verdict, compare, judge
 
 
 class Strata(NamedTuple):
-    """`edges`: from the easiest to the hardest image, the ends of the strata; `verdicts`: of each of them, None where a
-    test set has no image in it; `adjusted`: of all together, each stratum with its share of the images of both sets;
-    `specialising`: B is different as a whole but not within strata, which is specialising in difficulty."""
+    """Verdicts by difficulty.
+
+    `edges` are the ends of the strata, from the easiest to the hardest image. `verdicts` has a verdict for each
+    stratum, None if a test set has no image in it. `adjusted` is the verdict over all strata, weighted by their share
+    of the images of both sets. `specialising`: B is different as a whole but not within strata, so its models
+    specialise in difficulty.
+    """
 
     edges: Float[np.ndarray, " strata+1"]
     verdicts: list[Verdict | None]
@@ -38,14 +42,14 @@ def by_difficulty(
     strata: int = 4,
     replicates: int = 2_000,
 ) -> Strata:
-    """`verdict.compare` within strata of difficulty, and put together over them.
+    """`verdict.compare` within strata of difficulty, and averaged over them.
 
     Args:
         families: as for `verdict.compare`.
-        difficulty: of A's and of B's test images, float [images] each, larger for harder ones, on one scale.
+        difficulty: of A's and of B's test images, each float [images], on one scale; larger means harder.
         confidence, rng, replicates: as for `verdict.compare`.
-        strata: how many, with as many of the images of both sets in each; images that are as difficult as each other
-            are in one, so there may be fewer.
+        strata: number of strata, with about equally many images of both sets together. Images of equal difficulty share
+            a stratum, so there may be fewer strata.
 
     Raises:
         ValueError: as for `verdict.compare`; the difficulties do not fit the arrays, or no stratum has images of both.

@@ -1,7 +1,8 @@
-"""The runs as the analysis needs them: families of models, their predictions, and what is compared with what."""
+"""The runs in the form that the analysis needs: families of models, their predictions, and the comparisons."""
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,16 @@ from autoaug.shift import families
 from autoaug.shift.contrasts import Cells, Sides
 
 PRESETS = ("imported", *reversed(recipes.PRESETS))
-"""Runs are compared within a preset; the closest to the published models come first."""
+"""Runs are compared within a preset. The presets closest to the published models come first."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
     """Families of models trained on an original (A) and on its reproduction (B) and tested on both.
 
-    `families` maps a family's name to its Cells, bool [runs, images], of the images that are clean; `labels`, int
-    [images], are the classes of these. `clean`, bool [n], marks them among all images of the test set: the others are,
-    pixel for pixel, among the training images of some model here.
+    Only clean test images count: those that are not, pixel for pixel, among the training images of any of these models.
+    `families` maps a family's name to its Cells, bool [runs, clean images]. `labels`, int [clean images], are the
+    classes. `clean`, bool [n], marks the clean images among all images of the test set.
     """
 
     original: str
@@ -43,8 +44,9 @@ class Comparison:
 class Panel:
     """Runs trained on one set, on the clean images of one test set.
 
-    `indices` are the places of these images in the test set, `logits` those of the first run, None where only its
-    compact predictions were kept. Each run has a family and a seed. `left_out` images were not clean.
+    `indices` are the places of the clean images in the test set. `logits` are those of the first run, None if only its
+    compact predictions were kept. Each run has a family and a seed. `left_out` is the number of images that are not
+    clean.
     """
 
     families: tuple[str, ...]
@@ -58,13 +60,13 @@ class Panel:
 
 
 def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The runs that can be compared: on one version of every data set, its pixels and labels in the newest run.
+    """The runs on the newest version of every data set, that is, with the pixels and labels of the newest run.
 
     Args:
         runs: `records.collect`'s table.
 
     Returns:
-        The rows of these runs and test sets; and the ids of the runs that other rows are of, a sorted list.
+        The rows on these versions; and the ids of the runs that the other rows belong to, sorted.
     """
     kept = pd.Series(True, runs.index)
     for name, version in (("train_data", "train_sha256"), ("test_set", "test_sha256")):
@@ -80,7 +82,7 @@ def named(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_predictions(run: Any) -> predictions.Predictions | None:
-    """Predictions of a row of `records.collect`'s table; None where the run was fetched without them.
+    """Predictions of a row of `records.collect`'s table; None if the run was fetched without them.
 
     Raises:
         records.RecordError: the file is damaged, or does not hold what the record says.
@@ -96,13 +98,13 @@ def read_predictions(run: Any) -> predictions.Predictions | None:
 
 
 def comparisons(runs: pd.DataFrame) -> list[Comparison]:
-    """What can be compared: each original with each of its reproductions, for each preset.
+    """All possible comparisons: of each original with each of its reproductions, for each preset.
 
     Args:
         runs: `named` table of runs `of_newest_data`.
 
     Returns:
-        Only families with a run on either side, and with all predictions, are in it.
+        The comparisons, with families that have a run on each side and all predictions.
     """
     candidates = [
         _compare(runs[runs["preset"] == preset], original, reproduction, preset)
@@ -112,7 +114,7 @@ def comparisons(runs: pd.DataFrame) -> list[Comparison]:
     return [comparison for comparison in candidates if comparison]
 
 
-def _compare(runs, original, reproduction, preset):
+def _compare(runs: pd.DataFrame, original: str, reproduction: str, preset: str) -> Comparison | None:
     """The Comparison of two data sets, or None."""
     runs = runs[runs["test_set"].isin([original, reproduction])]
     runs = runs[runs.groupby("run_id")["test_set"].transform("nunique") == 2]
@@ -137,8 +139,8 @@ def _compare(runs, original, reproduction, preset):
     return Comparison(original, reproduction, preset, families, labels, clean)
 
 
-def _answers(family, names):
-    """Cells of lists of Predictions; None where a cell is empty or a file is missing."""
+def _answers(family: pd.DataFrame, names: Sides) -> Cells | None:
+    """Cells of lists of Predictions; None if a cell is empty or a file is missing."""
     cells = []
     for trained in names:
         for tested in names:
@@ -156,8 +158,8 @@ def ability_curves(runs: pd.DataFrame, comparison: Comparison) -> dict[str, list
         comparison: one of these.
 
     Returns:
-        Family → an array for each run whose history.csv has both columns `test_accuracy:<test set>`; the epochs are
-        those after which the run was evaluated.
+        Family → an array for each run whose history.csv has both columns `test_accuracy:<test set>`, with a row for
+        each epoch after which the run was evaluated.
     """
     columns = [f"test_accuracy:{name}" for name in (comparison.original, comparison.reproduction)]
     rows = runs[(runs["train_data"] == comparison.original) & (runs["preset"] == comparison.preset)]
@@ -172,7 +174,7 @@ def ability_curves(runs: pd.DataFrame, comparison: Comparison) -> dict[str, list
 def pairs(runs: pd.DataFrame) -> list[tuple[str, str]]:
     """(original, other test set) for every original that has runs, in the order of the table.
 
-    A test set is left out where all of its images are among the training images.
+    A test set is left out if all of its images are among the training images.
     """
     rows = runs[~runs["train_data"].isin(ORIGINALS) & ~runs["test_set"].isin(ORIGINALS.values())]
     rows = rows[(rows["test_set"] != rows["train_data"]) & (rows["clean_total"] > 0)]
@@ -180,9 +182,9 @@ def pairs(runs: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def panel(runs: pd.DataFrame, train_data: str, test_set: str) -> Panel | None:
-    """The Panel of the runs trained on one set, of the first of PRESETS that has any with predictions, or None.
+    """The Panel of the runs trained on one set, for the first of PRESETS that has runs with predictions; else None.
 
-    Runs that were trained on all of the test images are not in it.
+    Runs that were trained on all of the test images are left out.
     """
     rows = runs[(runs["train_data"] == train_data) & (runs["test_set"] == test_set) & (runs["clean_total"] > 0)]
     for preset in PRESETS:
@@ -193,8 +195,8 @@ def panel(runs: pd.DataFrame, train_data: str, test_set: str) -> Panel | None:
     return None
 
 
-def _panel(rows, runs):
-    """The Panel of rows of the table and the Predictions of each."""
+def _panel(rows: Sequence[Any], runs: Sequence[predictions.Predictions]) -> Panel:
+    """The Panel of rows of the table and their Predictions."""
     clean = ~np.any([run.overlap for run in runs], axis=0)
     answers, labels = np.array([run.answers for run in runs])[:, clean], runs[0].labels[clean]
     return Panel(
@@ -210,14 +212,14 @@ def _panel(rows, runs):
 
 
 def mean_over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
-    """A row per preset, family, training set and test set: counts of the mean model, and the spread over its seeds.
+    """A row per preset, family, training set and test set: mean counts, and the range over the seeds.
 
     Args:
         runs: table of counts (`shift.clean_counts`) with the column `family`.
 
     Returns:
-        DataFrame of the first run's row each, with `correct` the rounded mean, and the columns `seeds`, a dict from
-        seed to run id, `lowest` and `highest`, accuracies as fractions.
+        DataFrame with the row of each group's first run, in which `correct` is the rounded mean. Further columns:
+        `seeds`, a dict from seed to run id; `lowest` and `highest`, accuracies as fractions.
     """
     keys = ["preset", "family", "train_data", "test_set", "train_source", "test_source", "total"]
     rows = []

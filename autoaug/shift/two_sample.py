@@ -1,15 +1,15 @@
 """Can A and B be told apart at all? A classifier two-sample test (Lopez-Paz & Oquab, Revisiting Classifier Two-Sample
 Tests, 2017), by the area under the curve.
 
-A classifier is trained to tell training images of A from those of B, and scores the test images of both. This file
-holds what follows from the scores; where they come from is the caller's choice. The classifier also sees traces that do
-no harm, such as those of JPEG: the test says that A and B differ visibly, not that it matters to a model.
+A classifier is trained to tell training images of A from those of B, and scores the test images of both. This module
+evaluates the scores; `training.telling_apart` makes them. The classifier also sees harmless traces, such as those of
+JPEG: the test says that A and B differ visibly, not that the difference matters to a model.
 """
 
 import json
 import os
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.stats
@@ -21,8 +21,11 @@ from autoaug.shift.intervals import ends, require_confidence
 
 
 class Scores(NamedTuple):
-    """Names of A and of B with the `datasets.content_hash` of their test sets; and for the test images of both that are
-    not among the training images of either set, their scores, higher where the classifier thinks of B, and classes."""
+    """Scores of A's and B's test images; images that are among the training images of either set are left out.
+
+    `test_sha256` maps the names of A and B to the `datasets.content_hash` of their test sets. A higher score means that
+    the classifier takes the image for one of B. The labels are the images' classes.
+    """
 
     test_sha256: dict[str, str]
     a: Float[np.ndarray, " a"]
@@ -32,8 +35,8 @@ class Scores(NamedTuple):
 
 
 class ToldApart(NamedTuple):
-    """`auc`, the probability that an image of B scores higher than one of A (ties count half), in [0, 1]; `low` and
-    `high`, between which it would lie if scores said nothing of A and B; `p_value`, of auc ≤ ½, against above."""
+    """`auc`: the probability that an image of B scores higher than one of A (ties count half), in [0, 1]. `low` and
+    `high`: it would lie between them if scores did not depend on the set. `p_value`: of auc ≤ ½, against auc > ½."""
 
     auc: float
     low: float
@@ -48,14 +51,14 @@ def told_apart(
     rng: np.random.Generator,
     permutations: int = 2_000,
 ) -> ToldApart:
-    """The area under the curve of scores, and its permutation distribution.
+    """The area under the curve of the scores, with its permutation distribution.
 
     Args:
-        scores_a, scores_b: of the test images of A and of B, higher where the classifier thinks of B; each from images
-            that it was not trained on.
+        scores_a, scores_b: scores of test images of A and of B, which the classifier was not trained on; a higher score
+            means B.
         confidence: of the interval, in (0, 1).
         rng: of the permutations.
-        permutations: of which images are called B.
+        permutations: how often the images are assigned to A and B at random.
 
     Raises:
         ValueError: an array is empty or not finite; confidence out of range.
@@ -87,7 +90,7 @@ def told_apart_by_class(
 ) -> dict[int, ToldApart]:
     """`told_apart` for the images of each class that both test sets hold.
 
-    Within a class, how often each class occurs in A and B plays no part.
+    So differences between the class frequencies of A and B play no part.
 
     Args:
         labels_a, labels_b: classes of the test images.
@@ -107,7 +110,7 @@ def told_apart_by_class(
     }
 
 
-def _auc(rank_sum, of_a, of_b):
+def _auc(rank_sum: Any, of_a: int, of_b: int) -> Any:
     """Mann & Whitney's U of B, as a fraction of all pairs of images."""
     return (rank_sum - of_b * (of_b + 1) / 2) / (of_a * of_b)
 
@@ -127,7 +130,7 @@ def write_scores(folder: str | os.PathLike[str], scores: Scores) -> pathlib.Path
 
 
 def read_scores(folder: str | os.PathLike[str], a: str, b: str) -> Scores | None:
-    """The scores of A's and B's test images, None where there is no file.
+    """The scores of A's and B's test images; None if there is no file.
 
     Raises:
         RecordError: the file holds something else; the message names it.

@@ -1,6 +1,6 @@
-"""One run, from plan to checkpoint: `loop` has the loop, `step` what a step computes.
+"""One run, from plan to checkpoint. `loop` is the training loop; `step` computes a step.
 
-Several workers: synchronous ones of one host train in this process (`mirrored`), others in theirs (`cluster`).
+Synchronous workers of one host train in this process (`mirrored`); other workers have their own processes (`cluster`).
 """
 
 import os
@@ -36,34 +36,34 @@ def train(
     open_ports: bool = False,
     device: str = "auto",
 ) -> keras.Model:
-    """Train a model, or go on from the newest good checkpoint of the same run.
+    """Train a model, or continue the same run from its newest good checkpoint.
 
     Writes `record.json` (unfinished until the model is evaluated), `history.csv`, `tensorboard/` and `checkpoints/`
-    into `run_dir`. Ctrl-C and SIGTERM let the step end, write a checkpoint, and then act.
+    into `run_dir`. After Ctrl-C or SIGTERM, the current step ends and a checkpoint is written; then the signal acts.
 
     Args:
-        recipe: what is trained.
-        dataset: its training part is used.
+        recipe: the recipe.
+        dataset: the data set; its training part is used.
         run_dir, seed, checkpoint_epochs, checkpoint_minutes, evaluate_every, open_ports: as for `options.RunOptions`.
         on_epoch: called with the history after every epoch.
-        workers: how many train: here, or one on each of SageMaker's hosts.
+        workers: number of workers, on this machine or one on each host of a SageMaker job.
         update: how several workers update the model, one of `recipes.UPDATES`.
-        test_sets: evaluated after every `evaluate_every`-th epoch: the history gets a column `test_accuracy:<name>` for
-            each, the fraction of its images that is right, leaving out those that are among the training images.
+        test_sets: evaluated after every `evaluate_every`-th epoch. The history gets a column `test_accuracy:<name>` for
+            each: the fraction of right answers, without images that are among the training images.
         device: as for `devices.select`.
 
     Returns:
         The model after the last epoch.
 
     Raises:
-        ValueError: an argument is out of range; the training set is smaller than a batch for each worker; there is no
-            device for each synchronous worker; the ports of asynchronous ones would be open, and `open_ports` does not
-            allow it; or the published recipe would be trained on a CPU unasked.
-        ClusterError: a worker did not come up, or one ended without which the others cannot go on.
+        ValueError: an argument is out of range; the training set is smaller than a batch for each worker; there are
+            fewer devices than synchronous workers; the ports of asynchronous workers would be open, and `open_ports`
+            does not allow it; or `devices.select` refuses a CPU.
+        ClusterError: a worker did not start, or a process ended that the others need.
         records.RecordError: the folder belongs to another run, or another process is training it.
-        run_checkpoints.DamagedCheckpointError: there are checkpoints and none is whole.
-        FloatingPointError: a cost was not finite; the last good checkpoint stays.
-        OSError: a file cannot be written, such as on a full disk; going on works once there is space.
+        run_checkpoints.DamagedCheckpointError: all checkpoints are damaged.
+        FloatingPointError: a cost was not finite; the last good checkpoint remains.
+        OSError: a file cannot be written, for example because the disk is full; the run can be continued later.
     """
     devices.select(device, recipe.preset)
     options = RunOptions(
@@ -85,5 +85,5 @@ def train(
     with records.lock(run_dir):
         run = loop.Run(recipe, dataset, options)
     if run.done < run.total:
-        raise ClusterError(f"{run_dir}: the last checkpoint is damaged. The same command trains it again.")
+        raise ClusterError(f"{run_dir}: the last checkpoint is damaged. Give the same command again to train it again.")
     return run.model

@@ -1,12 +1,13 @@
-"""Training batches, prepared in background threads ahead of the step that needs them."""
+"""Training batches, prepared in background threads before the step that needs them."""
 
 import collections
 import concurrent.futures
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Int, Int64, Shaped, UInt8
 
 from autoaug import augment
 from autoaug.augment.policies import POLICIES
@@ -14,40 +15,40 @@ from autoaug.datasets import Dataset
 from autoaug.recipes import Recipe
 
 _AHEAD = 4  # batches in memory beyond the one being trained on
-_SPLIT_EPOCH = 2**64 - 1  # the random stream that holds out the validation images; no run trains that epoch
+_SPLIT_EPOCH = 2**64 - 1  # the random stream that chooses the validation images; no run reaches this epoch
 
 
 def split(
     dataset: Dataset, recipe: Recipe, seed: int
 ) -> tuple[Int64[np.ndarray, " trained_on"], Int64[np.ndarray, " held_out"]]:
-    """Indices of the training set to train on, and of the `validation_size` images to validate on, in order."""
+    """Indices of the images to train on, and of the `validation_size` images to validate on, each in order."""
     shuffled = augment.epoch_generator(seed, _SPLIT_EPOCH).permutation(len(dataset.train_labels))
     return np.sort(shuffled[recipe.validation_size :]), np.sort(shuffled[: recipe.validation_size])
 
 
 def load_kernel() -> None:
-    """Load the augmentation's kernel; the first time on a machine it is compiled, for some seconds."""
+    """Load the augmentation's kernel. The first time on a machine, this compiles it, which takes some seconds."""
     no_images, no_plan = np.zeros((0, 32, 32, 3), np.uint8), augment.sample_plan(augment.epoch_generator(0, 0), 0)
     augment.augment_batch(no_images, no_plan, mean=np.zeros(3), std=np.ones(3))
 
 
 class Batches:
-    """One epoch's batches, in an order and with an augmentation fixed by (seed, epoch).
+    """One epoch's batches. (seed, epoch) determines their order and augmentation.
 
-    Iterating yields (images, labels). The training set, without the images held out for validation, is shuffled in each
-    epoch, and the last incomplete batch is dropped. Close the iterator, or exhaust it, to end its threads.
+    Iteration yields (images, labels). The training set, without the validation images, is shuffled in each epoch, and
+    the last incomplete batch is dropped. Close the iterator, or exhaust it, to end its threads.
 
     Args:
-        dataset: its training part is used.
+        dataset: the data set; its training part is used.
         recipe: for batch_size, augmentation and validation_size.
         seed: of all random choices of the run.
         epoch: counted from 0.
-        start: the first batch to yield, counted from 0; those before it are not prepared.
-        share: (i, n): of every batch, yield the i-th of n equal parts.
-        threads: that augment, each a batch at a time.
+        start: the first batch to yield, counted from 0; earlier batches are not prepared.
+        share: (i, n): yield the i-th of n equal parts of every batch.
+        threads: number of threads; each augments a batch at a time.
 
     Attributes:
-        wait_seconds: time that the consumer has waited for input so far.
+        wait_seconds: time for which the consumer has waited for input so far.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Batches:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _prepare(self, index):
+    def _prepare(self, index: int) -> tuple[Float32[np.ndarray, "part 32 32 3"], Int64[np.ndarray, " part"]]:
         (number, parts), first = self._share, index * self._batch_size
         part = slice(first + number * self._batch_size // parts, first + (number + 1) * self._batch_size // parts)
         chosen = self._order[part]
@@ -96,11 +97,15 @@ class Batches:
                            f"epoch {self._epoch}, batch {index}")  # fmt: skip
             raise
 
-    def _augment(self, images, plan):
+    def _augment(
+        self, images: UInt8[np.ndarray, "n 32 32 3"], plan: Shaped[np.ndarray, " n"]
+    ) -> Float32[np.ndarray, "n 32 32 3"]:
         return augment.augment_batch(images, plan, self._dataset.mean, self._dataset.std)
 
-    def _first_failing(self, images, plan, chosen):
-        """Index in the training set of the first image that fails alone; the batch's first if none does."""
+    def _first_failing(
+        self, images: UInt8[np.ndarray, "n 32 32 3"], plan: Shaped[np.ndarray, " n"], chosen: Int[np.ndarray, " n"]
+    ) -> Any:
+        """Index in the training set of the first image that fails by itself; the batch's first image if none does."""
         for i in range(len(images)):
             try:
                 self._augment(images[i : i + 1], plan[i : i + 1])

@@ -6,24 +6,24 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import tensorflow as tf
 
-from autoaug import histories
+from autoaug import records
 from autoaug.files import write_atomically
 
 Row = Mapping[str, float]
 
 
 class HistoryWriter:
-    """Writes a growing history; the first writing replaces what an earlier process has left.
+    """Writes a growing history; the first write replaces the files of an earlier process.
 
     Args:
         run_dir: the run's folder.
     """
 
     def __init__(self, run_dir: pathlib.Path) -> None:
-        self._path, self._events, self._written = run_dir / histories.FILE, run_dir / "tensorboard", 0
+        self._path, self._events, self._written = run_dir / records.HISTORY, run_dir / "tensorboard", 0
 
     def write(self, history: Sequence[Row]) -> None:
-        """Write the rows that are new, unless history.csv says the same already."""
+        """Write the new rows, unless history.csv holds the same already."""
         new_rows, is_first = history[self._written :], self._written == 0
         self._written = len(history)
         content = pd.DataFrame(history).to_csv(index=False).encode()

@@ -11,14 +11,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def held_back() -> Iterator[list[signal.Signals]]:
-    """Inside, SIGINT and SIGTERM are only noted, in the list that this yields; a second one acts at once.
+    """In this context, SIGINT and SIGTERM are only added to the list that it yields; a second signal acts at once.
 
-    Outside the main thread, where Python handles no signals, the list stays empty.
+    Outside the main thread the list stays empty, since Python handles no signals there.
     """
     noted: list[signal.Signals] = []
     earlier: dict[signal.Signals, Any] = {}
 
-    def note(number, _frame):
+    def note(number: int, _frame: object) -> None:
         noted.append(signal.Signals(number))
         for other, handler in earlier.items():
             signal.signal(other, handler)
@@ -33,5 +33,5 @@ def held_back() -> Iterator[list[signal.Signals]]:
 
 
 def act_on(number: int) -> NoReturn:
-    """Do what the signal asks for: KeyboardInterrupt, on which Python exits with 130, or an exit with 143."""
+    """Act on the signal: raise KeyboardInterrupt, after which Python exits with 130, or exit with 143."""
     raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)

@@ -1,8 +1,8 @@
-"""The training loop, for one process and for the chief of several workers. An interruption changes no result.
+"""The training loop, for one process and for the chief of several workers. An interruption does not change the result.
 
-Every random choice comes from (seed, epoch) for the data and (seed, step, worker) for the noise inside the model. A
-checkpoint holds everything else. So a run that goes on from one does exactly what it would have done without the
-interruption; of several workers, only synchronous ones repeat exactly.
+All random choices depend on (seed, epoch) for the data, and on (seed, step, worker) for the noise inside the model. A
+checkpoint holds everything else. So a run that continues from a checkpoint does exactly what it would have done without
+the interruption. With several workers, this holds for synchronous ones only.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from autoaug.training.step import TrainingStep, precision_scope
 
 @runtime_checkable
 class Engine(Protocol):
-    """What computes the steps."""
+    """Computes the steps of a run."""
 
     @property
     def share(self) -> tuple[int, int]:
@@ -40,7 +40,7 @@ class Engine(Protocol):
 
     @property
     def device(self) -> str | None:
-        """The TensorFlow device on whose machine checkpoints are written; None: that of the variables."""
+        """The TensorFlow device whose machine writes checkpoints; None: the device of the variables."""
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
         """The context in which the model and its step are built."""
@@ -61,13 +61,13 @@ class OneProcess:
 
 
 class Run:
-    """A run's model and state: `done` steps of `total`, and the history, one row per epoch.
+    """A run's model and state: `done` steps of `total`, and the history with one row per epoch.
 
     A new object has the state of the newest good checkpoint.
 
     Raises:
         records.RecordError: the folder belongs to another run.
-        run_checkpoints.DamagedCheckpointError: epochs were trained, and no checkpoint is whole.
+        run_checkpoints.DamagedCheckpointError: epochs were trained, but there is no good checkpoint.
     """
 
     def __init__(self, recipe: Recipe, dataset: Dataset, options: RunOptions, engine: Engine | None = None) -> None:
@@ -89,19 +89,19 @@ class Run:
             update=options.update,
             computing=devices.recorded(),
         )
-        self._history = tf.Variable("[]")  # JSON; in the checkpoint, so that both are of one moment
+        self._history = tf.Variable("[]")  # JSON; part of the checkpoint, so that both always agree
         self._clock = tf.Variable([0.0, 0.0], dtype=tf.float64)
         self.checkpoints = RunCheckpoints(
-            options.run_dir / "checkpoints", self.schedule.steps_per_epoch, self.engine.device,
+            options.run_dir / records.CHECKPOINTS, self.schedule.steps_per_epoch, self.engine.device,
             model=self.model, history=self._history, clock=self._clock, **self.step.state,
         )  # fmt: skip
         self.done = self.checkpoints.restore()
         self.history: list[Row] = json.loads(self._history.numpy())
         self.seconds, self.waiting = self._clock.numpy().tolist()  # of this epoch's steps: all, and waiting for input
-        if not self.done and (options.run_dir / "history.csv").exists():
+        if not self.done and (options.run_dir / records.HISTORY).exists():
             raise DamagedCheckpointError(
-                f"{options.run_dir}: expected a checkpoint, since history.csv says that epochs were trained. Received: "
-                "none in checkpoints/. Restore it from a copy; or, to train from the beginning, remove the folder."
+                f"{options.run_dir}: Expected a checkpoint, since history.csv lists trained epochs. Received: no "
+                "checkpoint in checkpoints/. Restore it from a copy; or remove the folder to train from the beginning."
             )
 
     @property
@@ -132,12 +132,12 @@ def train_here(
     engine: Engine | None = None,
     show: Callable[[int, int, int], Any] = Progress,
 ) -> keras.Model:
-    """Train in this process, which is the chief's where there are several workers.
+    """Train in this process; with several workers, this is the chief's process.
 
     Args:
         recipe, dataset, test_sets, on_epoch: as for `training.train`.
         options: of the run.
-        engine: what computes the steps; None: this process does.
+        engine: computes the steps; None: this process does.
         show: makes the progress display.
 
     Returns:
@@ -158,16 +158,16 @@ def train_model(
     signals: Sequence[int],
     show: Callable[[int, int, int], Any],
 ) -> None:
-    """Train what is left to do, or until a signal is noted."""
+    """Train the steps that are left, or until a signal is noted."""
     saver = Saver(run, signals)
     if run.done == run.total:
         print(f"Nothing left to train: all {run.total:,} steps are done.", flush=True)
         return
     monitor = evaluation.Monitor(test_sets, run.dataset, run.options.evaluate_every)
     _announce(run, monitor)
-    batches.load_kernel()  # now, and not while an epoch's first step waits for its batch
-    about = "" if run.recipe.xla else f": about {duration.compiling(len(run.model.weights)):.0f} s"
-    print(f"Compiling the training step{about}.", flush=True)
+    batches.load_kernel()  # now, so that the first step does not wait for it
+    estimate = "" if run.recipe.xla else f": about {duration.compiling(len(run.model.weights)):.0f} s"
+    print(f"Compiling the training step{estimate}.", flush=True)
     progress = show(run.total, run.done, run.recipe.batch_size)
     while run.done < run.total and not signals:
         train_epoch(run, progress, saver, signals)
@@ -182,7 +182,7 @@ def train_model(
 
 
 def train_epoch(run: Run, progress: Any, saver: "Saver", signals: Sequence[int]) -> None:
-    """Train to the end of the epoch, or until a signal is noted, writing checkpoints meanwhile."""
+    """Train to the end of the epoch, or until a signal is noted, and write checkpoints that are due."""
     epoch = Epoch(run.dataset, run.schedule, run.options.seed, run.done, run.engine.share)
     seconds, waiting, begun = run.seconds, run.waiting, time.perf_counter()
     with contextlib.closing(iter(epoch)) as steps:
@@ -221,11 +221,11 @@ def end_epoch(run: Run, monitor: evaluation.Monitor) -> None:
 
 
 class Saver:
-    """Writes checkpoints, and the history with them, as often as the run's options say.
+    """Writes checkpoints, together with the history, as often as the run's options say.
 
     Args:
-        run: the run; its history is written at once, as the newest checkpoint has it.
-        signals: noted so far: one asks for a checkpoint too.
+        run: the run; its history is written at once, in the state of the newest checkpoint.
+        signals: the signals noted so far; after a signal, a checkpoint is due too.
     """
 
     def __init__(self, run: Run, signals: Sequence[int]) -> None:
@@ -234,7 +234,7 @@ class Saver:
         self._history.write(run.history)
 
     def save_if_due(self, epoch_has_ended: bool) -> None:
-        """Write a checkpoint after the step that has ended, if one is due."""
+        """Write a checkpoint after the last step, if one is due."""
         run, options = self._run, self._run.options
         due = epoch_has_ended and (len(run.history) % options.checkpoint_epochs == 0 or run.done == run.total)
         if due or self._signals or time.monotonic() - self._saved > 60 * options.checkpoint_minutes:
@@ -244,10 +244,10 @@ class Saver:
 
 
 def require_finite(run: Run) -> None:
-    """Stop at a cost that is not finite, leaving the batch of its step in `failed_step.npz`.
+    """Stop if a cost was not finite, and save the batch of its step in `failed_step.npz`.
 
     Raises:
-        FloatingPointError: naming the step, and where the same command goes on.
+        FloatingPointError: the message names the step, and the checkpoint from which the same command continues.
     """
     failed = int(run.step.failed_step.numpy())
     if failed < 0:
@@ -261,13 +261,13 @@ def require_finite(run: Run) -> None:
     raise FloatingPointError(
         f"{run.options.run_dir}: the cost of step {failed + 1:,} (epoch {epoch.number + 1}, "
         f"batch {failed % run.schedule.steps_per_epoch + 1}) is not finite. "
-        f"Its input is in failed_step.npz; the same command trains from the last good checkpoint "
-        f"({f'step {good[-1]:,}' if good else 'none yet: from the beginning'}) to that step again."
+        f"Its input is in failed_step.npz. The same command trains again from the last good checkpoint "
+        f"({f'step {good[-1]:,}' if good else 'none yet: from the beginning'})."
     )
 
 
 def _announce(run: Run, monitor: evaluation.Monitor) -> None:
-    """Say what is to come."""
+    """Print what comes next."""
     if run.done:
         print(f"{run.options.run_dir}: going on after step {run.done:,} of {run.total:,}.")
     xla = "on" if run.recipe.xla else "off"

@@ -1,11 +1,11 @@
 """A synchronous run's workers in one process: one for each GPU of this machine, without servers or ports.
 
 TensorFlow's `MirroredStrategy` keeps a copy of all variables on every device. Each device takes its equal part of the
-batch, draws noise of its own, and normalises by its own part's statistics. Gradient, loss, accuracy and moving averages
-are then averaged over the devices, so that all copies are updated alike and stay the same. The workers compute what one
-computes, except for the noise and the statistics of batch normalisation.
+batch, draws its own noise, and normalises by the statistics of its part. Gradient, loss, accuracy and moving averages
+are then averaged over the devices, so that all copies get the same update. The workers compute the same as a single
+worker, except for the noise and the statistics of batch normalisation.
 
-Without a GPU the devices are logical ones of the CPU, which is no faster and is there for tests.
+Without a GPU, the devices are logical devices of the CPU. This is no faster, and exists for tests.
 """
 
 import functools
@@ -21,12 +21,12 @@ from autoaug.training.step import TrainingStep, noise_key
 
 
 def prepare_devices(workers: int) -> list[str]:
-    """The devices of so many workers: GPUs, or, on a machine without one, logical devices of the CPU.
+    """The devices of so many workers: GPUs, or logical devices of the CPU on a machine without a GPU.
 
     A CPU can be divided only before TensorFlow has computed anything in this process.
 
     Raises:
-        ValueError: there are fewer GPUs than workers, or TensorFlow has divided the CPU otherwise.
+        ValueError: there are fewer GPUs than workers, or TensorFlow has already divided the CPU in another way.
     """
     if gpus := tf.config.get_visible_devices("GPU"):
         if len(gpus) < workers:
@@ -40,8 +40,8 @@ def prepare_devices(workers: int) -> list[str]:
     except RuntimeError as error:  # TensorFlow has started
         if len(tf.config.list_logical_devices("CPU")) < workers:
             raise ValueError(
-                f"Expected a process in which TensorFlow has computed nothing yet, to divide its CPU among "
-                f"workers={workers}. Received: one in which it has. Restart the kernel, and train first"
+                f"Expected a process in which TensorFlow has not computed anything yet, to divide its CPU among "
+                f"workers={workers}. Received: a process in which it has. Restart the kernel, and train first"
             ) from error
     return [f"CPU:{number}" for number in range(workers)]
 
@@ -60,7 +60,7 @@ class Mirrored:
 
     def __init__(self, workers: int) -> None:
         devices = prepare_devices(workers)
-        # GPUs: what TensorFlow chooses, NCCL. A CPU: added in turn, which repeats to the bit, see `step.add_in_pairs`.
+        # On GPUs, TensorFlow chooses NCCL. On a CPU, sums are added in a fixed order, so that they repeat to the bit.
         in_turn = tf.distribute.ReductionToOneDevice(accumulation_fn=functools.partial(functools.reduce, operator.add))
         self._strategy = tf.distribute.MirroredStrategy(devices, in_turn if devices[0].startswith("CPU") else None)
         self.scope = self._strategy.scope
@@ -97,6 +97,6 @@ class _MirroredStep(TrainingStep):
 
 
 def all_reduce(reduction: str, tensors: Any) -> Any:
-    """The sums or means, by `tf.distribute.ReduceOp`, of tensors over all workers; called by each of them."""
-    local = tf.nest.map_structure(tf.identity, tensors)  # on the worker's device, where an argument is on none
+    """The sums or means (see `tf.distribute.ReduceOp`) of tensors over all workers; every worker must call it."""
+    local = tf.nest.map_structure(tf.identity, tensors)  # on the worker's device; an argument may have no device
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp[reduction], local)

@@ -13,17 +13,17 @@ class RunOptions:
     Args:
         run_dir: the run's folder.
         seed: of initial weights, order, augmentation, noise and the validation images; one of `recipes.SEEDS`.
-        checkpoint_epochs: a checkpoint after every so many epochs, and after the last; at least 1.
-        checkpoint_minutes: and, inside an epoch too, when the last one is so many minutes old; above 0.
-        evaluate_every: the test sets are evaluated after every so many epochs; 0: never; −1: as often as adds about
-            5 % to the computation (`evaluation.affordable_interval`).
-        workers: how many train.
+        checkpoint_epochs: number of epochs from one checkpoint to the next, at least 1; the last epoch always has one.
+        checkpoint_minutes: a checkpoint is also written when the last one is so many minutes old; above 0.
+        evaluate_every: number of epochs from one evaluation of the test sets to the next; 0: never; −1: as often as
+            adds about 5 % to the computation (`evaluation.affordable_interval`).
+        workers: number of workers.
         update: how several workers update the model, one of `recipes.UPDATES`.
-        open_ports: whether workers on this machine may train where the system gives them no network of their own: then
-            others on the machine and in its network can read and write files as the user who trains.
+        open_ports: whether workers on this machine may train without a private network; then others on the machine and
+            in its network can read and write files as the user who trains.
 
     Raises:
-        ValueError: one of them is out of range.
+        ValueError: an option is out of range.
     """
 
     run_dir: pathlib.Path

@@ -9,20 +9,20 @@ from typing import Any
 import pandas as pd
 import tqdm
 
-_LOG_LINES = 20  # at most, for a whole run
+_LOG_LINES = 20  # at most, for the whole run
 _REDRAW_SECONDS = 0.5
-_ESTIMATE_AFTER = 10  # steps, the first of them compiles
+_ESTIMATE_AFTER = 10  # steps; the first one compiles
 
 
 class Progress:
-    """A bar in a terminal, a line that is kept up to date in Jupyter, and at most 20 lines anywhere else.
+    """A bar in a terminal, a line that is updated in place in Jupyter, and at most 20 lines elsewhere.
 
-    Call `advance` after every step, and `show` whenever that returned True.
+    Call `advance` after every step, and `show` whenever it returns True.
 
     Args:
-        total: steps of the whole run.
-        done: of these, steps done before (a resumed run).
-        batch_size: images a step.
+        total: number of steps of the whole run.
+        done: number of steps that a resumed run has already done.
+        batch_size: images in a step.
     """
 
     def __init__(self, total: int, done: int, batch_size: int) -> None:
@@ -38,11 +38,11 @@ class Progress:
             self._live = _LiveText()
 
     def advance(self, steps: int = 1) -> bool:
-        """Count steps, of which the first is always counted alone. Returns whether it is time to `show`."""
+        """Count steps; the first step must be counted alone. Returns whether it is time to `show`."""
         now, before = time.perf_counter(), self._done
         self._done += steps
         if self._done == self._begun + 1:
-            self._clock = now  # the first step includes compiling, and tells nothing about speed
+            self._clock = now  # the first step includes compiling, so it does not count for the speed
             return False
         if before < self._begun + _ESTIMATE_AFTER <= self._done:
             self._announce_estimate()
@@ -50,7 +50,7 @@ class Progress:
         return self._line_due or now - self._drawn > _REDRAW_SECONDS
 
     def show(self, metrics: Mapping[str, float]) -> None:
-        """Show where the run is, with `metrics`: name → number; an accuracy is a fraction, and shown in percent."""
+        """Show the progress, with `metrics`: name → number. An accuracy is a fraction, and is shown in percent."""
         self._drawn = time.perf_counter()
         shown = "  ".join(
             f"{name} {100 * value:.1f} %" if name == "accuracy" else f"{name} {value:.3f}"
@@ -74,7 +74,7 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def _announce_estimate(self):
+    def _announce_estimate(self) -> None:
         self._estimate = (
             f"Estimated duration: {self._left()} for the {self._total - self._done:,} steps to come, "
             f"at {self._images_per_second():.0f} images/s on this machine."
@@ -84,24 +84,24 @@ class Progress:
         elif self._live is None:
             print(self._estimate, flush=True)
 
-    def _seconds_per_step(self):
+    def _seconds_per_step(self) -> float:
         return (time.perf_counter() - self._clock) / max(1, self._done - self._begun - 1)
 
-    def _images_per_second(self):
+    def _images_per_second(self) -> float:
         return self._batch_size / self._seconds_per_step()
 
-    def _left(self):
+    def _left(self) -> datetime.timedelta:
         return datetime.timedelta(seconds=round((self._total - self._done) * self._seconds_per_step()))
 
 
 class _LiveText:
-    """Text in a notebook that is written over; it begins where the first one is shown."""
+    """Text in a notebook that is replaced in place; its place is where the first text is shown."""
 
     def __init__(self) -> None:
         self._display: Any = None
 
     def show(self, text: str) -> None:
-        """Show this text in the place of the one before."""
+        """Replace the previous text by this one."""
         from IPython.display import display
 
         if self._display is None:
@@ -111,9 +111,9 @@ class _LiveText:
 
 
 class LiveCurves:
-    """Training curves of a run in a notebook: each call with a history draws them anew.
+    """Training curves of a run in a notebook; each call with a history redraws them.
 
-    Their place is where this is made, so that what is printed meanwhile stays together below them.
+    Their place is fixed when this object is made, so that later output stays together below the curves.
 
     Args:
         label: of the run.
@@ -137,7 +137,7 @@ class LiveCurves:
 
 
 def _is_watched() -> bool:
-    """Whether this runs in a notebook, for a front end that can ask a person: Jupyter, but not papermill."""
+    """Whether this runs in a notebook with a person in front of it: in Jupyter, but not with papermill."""
     ipython = sys.modules.get("IPython")
     kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython else None
     return kernel is not None and kernel.get_parent("shell")["content"].get("allow_stdin", False)

@@ -1,7 +1,7 @@
-"""The checkpoints of a run: written while it trains, found again after any end, damaged ones passed over.
+"""The checkpoints of a run: written while it trains, found after an interruption; damaged ones are skipped.
 
-Format and checksums are TensorFlow's, names those of `records`. The index is renamed into place last, so a checkpoint
-whose writing was cut off has none.
+Format and checksums are TensorFlow's; the names are those of `records`. The index file is renamed into place last, so
+an incomplete checkpoint has none.
 """
 
 import os
@@ -28,12 +28,12 @@ class DamagedCheckpointError(ValueError):
 class RunCheckpoints:
     """Saves and restores one run's state.
 
-    The two newest are kept, and the newest at an epoch's end.
+    The two newest are kept, and the newest one at an epoch's end.
 
     Args:
-        folder: of the checkpoints; one process at a time may use it.
-        steps_per_epoch: tells which checkpoints are at an epoch's end.
-        device: the TensorFlow device on whose machine the folder is; None: that of the variables.
+        folder: of the checkpoints; only one process at a time may use it.
+        steps_per_epoch: number of steps, to know which checkpoints are at an epoch's end.
+        device: the TensorFlow device whose machine has the folder; None: the device of the variables.
         **state: the trackable objects that hold the state, by name.
     """
 
@@ -49,11 +49,11 @@ class RunCheckpoints:
         return records.checkpoint_steps(self._folder)
 
     def save(self, step: int) -> None:
-        """Write the state after `step` steps, then remove what is no longer kept.
+        """Write the state after `step` steps, then remove old checkpoints.
 
         Raises:
-            OSError: it cannot be written, such as on a full disk; earlier checkpoints are untouched.
-            tf.errors.OpError: a task of several workers is lost, whose variables cannot be read.
+            OSError: the checkpoint cannot be written, for example on a full disk; earlier checkpoints are untouched.
+            tf.errors.OpError: a task of several workers is lost, so that its variables cannot be read.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._remove_all_but(self.steps())
@@ -67,19 +67,19 @@ class RunCheckpoints:
             free = shutil.disk_usage(self._folder).free
             raise OSError(
                 f"{self._prefix(step)}: the checkpoint could not be written; {free / 1e6:.1f} MB are free there. "
-                f"Nothing before it is lost: make space, and the same command goes on. TensorFlow says: {reason}"
+                f"Earlier checkpoints are kept: make space, and give the same command again. TensorFlow says: {reason}"
             ) from error
         steps = self.steps()
         at_epoch_ends = [other for other in steps if other % self._steps_per_epoch == 0]
         self._remove_all_but({*steps[-_KEPT:], *at_epoch_ends[-1:]})
 
     def restore(self) -> int:
-        """Restore the newest checkpoint that is whole. Returns its step, or 0 if the folder has none.
+        """Restore the newest good checkpoint. Returns its step, or 0 if the folder has no checkpoints.
 
-        Warns, naming the file, of each damaged one that is passed over.
+        A warning names each damaged checkpoint that is skipped.
 
         Raises:
-            DamagedCheckpointError: there are checkpoints, and none is whole.
+            DamagedCheckpointError: all checkpoints are damaged.
         """
         steps = self.steps()
         for step in reversed(steps):
@@ -91,8 +91,8 @@ class RunCheckpoints:
                 warnings.warn(f"{self._prefix(step)}: this checkpoint is damaged: {reason}", stacklevel=2)
         if steps:
             raise DamagedCheckpointError(
-                f"{self._folder}: all {len(steps)} checkpoints are damaged. Restore them from a copy; or, to train "
-                "from the beginning, remove the run's folder."
+                f"{self._folder}: all {len(steps)} checkpoints are damaged. Restore them from a copy; or remove the "
+                "run's folder to train from the beginning."
             )
         return 0
 
@@ -100,7 +100,7 @@ class RunCheckpoints:
         return records.checkpoint_prefix(self._folder, step)
 
     def _remove_all_but(self, kept: Iterable[int]) -> None:
-        """Remove other checkpoints, index first, and what an interrupted writing has left."""
+        """Remove other checkpoints, index files first, and incomplete files."""
         names = {self._prefix(step).name for step in kept}
         for path in sorted(self._folder.iterdir(), key=lambda path: path.suffix != ".index"):
             if path.name.split(".")[0] not in names or "temp" in path.name:

@@ -1,4 +1,4 @@
-"""Which batch every step trains on, and at which learning rate. Steps and epochs are counted from 0."""
+"""The batch and the learning rate of every step. Steps and epochs are counted from 0."""
 
 import dataclasses
 from collections.abc import Generator
@@ -19,8 +19,8 @@ class Schedule:
     Args:
         recipe: for epochs, batch_size and learning_rate.
         train_size: number of images trained on.
-        turns: workers that take turns: so many updates, one after another, are one step of the cosine. 1 where a
-            single process or synchronous workers compute every update.
+        turns: number of workers that take turns; so many successive updates are one step of the cosine. 1 if a single
+            process or synchronous workers compute every update.
     """
 
     recipe: recipes.Recipe
@@ -45,7 +45,7 @@ class Schedule:
 
 
 class Step(NamedTuple):
-    """A step's number in the run, and what it trains on."""
+    """A step's number in the run, its learning rate and its batch."""
 
     number: int
     learning_rate: float
@@ -54,14 +54,14 @@ class Step(NamedTuple):
 
 
 class Epoch:
-    """The steps that are left of an epoch. Iterate once; close the iterator, or exhaust it, to end its threads.
+    """The remaining steps of an epoch. Iterate only once; close the iterator, or exhaust it, to end its threads.
 
     Args:
-        dataset: its training part is used.
+        dataset: the data set; its training part is used.
         schedule: of the run.
         seed: of the run.
-        done: steps of the run before the first of these.
-        share: (i, n): of every batch, the i-th of n equal parts.
+        done: number of steps of the run before these.
+        share: (i, n): yield the i-th of n equal parts of every batch.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Epoch:
 
     @property
     def wait_seconds(self) -> float:
-        """Time that the consumer has waited for input so far."""
+        """Time for which the consumer has waited for input so far."""
         return self._batches.wait_seconds
 
     def __iter__(self) -> Generator[Step, None, None]:

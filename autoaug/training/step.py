@@ -22,18 +22,19 @@ _DOUBLE_AFTER = 2000  # steps in a row with a finite gradient
 
 
 def add_in_pairs() -> None:
-    """Keep TensorFlow, in this process, from joining additions of two tensors to one of many.
+    """Keep TensorFlow, in this process, from merging several additions of two tensors into one addition of many.
 
-    One operation that adds three tensors or more takes them in the order in which threads happen to free them: a step
-    would not repeat to the bit.
+    The order of additions in the merged operation depends on the timing of threads, so a step would not repeat to the
+    bit.
     """
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
 def noise_key(seed: int, step: int, worker: int = 0) -> Int32[np.ndarray, "2"]:
-    """The key of the noise inside the model: (seed, step), into which workers after the first fold their number.
+    """The key of the noise inside the model: (seed, step) for the first worker, a hash of (seed, step, worker) for
+    others.
 
-    A hash of 64 bits does that: two of its keys are alike with a chance of 2⁻⁶⁴.
+    The hash has 64 bits, so two keys are equal with a probability of 2⁻⁶⁴.
     """
     if worker == 0:
         return np.array([seed, step], np.int32)
@@ -52,11 +53,12 @@ def precision_scope(recipe: Recipe) -> Iterator[None]:
 
 
 class TrainingStep(tf.Module):
-    """The compiled step of one model: updates its weights, its momentum and the sums of what is measured.
+    """The compiled step of one model: updates its weights, its momentum and the sums of the measurements.
 
-    With mixed_float16 the loss is multiplied by a factor before the backward pass, so that small gradients do not
-    vanish, and the gradients are divided by it again. Where a gradient overflows, the update is left out and the factor
-    halved; after 2,000 steps without that it is doubled (Micikevicius et al., 2018, arXiv:1710.03740, section 3.2).
+    With mixed_float16, the loss is multiplied by a factor before the backward pass, so that small gradients do not
+    vanish; the gradients are then divided by it. If a gradient overflows, the update is skipped and the factor is
+    halved. After 2,000 steps without an overflow it is doubled (Micikevicius et al., 2018, arXiv:1710.03740, section
+    3.2).
 
     Args:
         model: from normalised images to logits.
@@ -64,7 +66,7 @@ class TrainingStep(tf.Module):
         seed, worker: of the noise inside the model.
 
     Attributes:
-        state: all that changes beside the model's variables, as trackable objects by name.
+        state: everything that changes besides the model's variables: trackable objects by name.
     """
 
     def __init__(self, model: keras.Model, recipe: Recipe, seed: int = 0, worker: int = 0) -> None:
@@ -80,7 +82,7 @@ class TrainingStep(tf.Module):
         self.loss_scale = self.good_steps = None
         if recipe.precision == "mixed_float16":
             self.loss_scale = tf.Variable(_FIRST_LOSS_SCALE, trainable=False)
-            self.good_steps = tf.Variable(0.0, trainable=False)  # float32 as all state, which workers add up
+            self.good_steps = tf.Variable(0.0, trainable=False)  # float32 like all state, so that workers can add it up
             self.state |= {"loss_scale": self.loss_scale, "good_steps": self.good_steps}
         self._compiled = tf.function(self._step, jit_compile=recipe.xla)
 
@@ -126,14 +128,14 @@ class TrainingStep(tf.Module):
         else:
             self._update_if_finite(gradients, norm, learning_rate, scale)
         measured = tf.stack([loss, cost, accuracy, norm, tf.cast(norm > self.recipe.clip_norm, tf.float32)])
-        with tf.control_dependencies([self.sums.assign_add(measured)]):  # so no step is counted without its sums
+        with tf.control_dependencies([self.sums.assign_add(measured)]):  # the step counts only with its sums
             self.steps.assign_add(1.0)
         if (self.failed_step < 0) & ~tf.math.is_finite(cost):
             self.failed_step.assign(step)
         return measured
 
     def _forward(self, weights, images, key):
-        """Logits, and the new values of what is not trained, such as moving averages, of a model with these weights."""
+        """Logits of a model with these weights, and new values of its other variables, such as moving averages."""
         model, moving = self.model, [tf.convert_to_tensor(average) for average in self.model.non_trainable_variables]
         values = zip([*model.trainable_variables, *model.non_trainable_variables], [*weights, *moving], strict=True)
         with keras.StatelessScope(values) as scope:
@@ -141,7 +143,7 @@ class TrainingStep(tf.Module):
         return logits, [scope.get_current_value(variable) for variable in model.non_trainable_variables]
 
     def _average(self, *measured):
-        """The means over all that compute the step together: here, of one."""
+        """The means over all workers that compute the step together; here there is one."""
         return measured
 
     def _update(self, gradients, norm, learning_rate):
@@ -153,7 +155,7 @@ class TrainingStep(tf.Module):
             )  # fmt: skip
 
     def _update_if_finite(self, gradients, norm, learning_rate, scale):
-        """Update, unless the gradient has overflowed, and change the loss scale where that is due."""
+        """Update, unless the gradient has overflowed, and change the loss scale if that is due."""
         if not tf.math.is_finite(norm):
             self._set_loss_scale(scale / 2)
         else:
@@ -166,10 +168,10 @@ class TrainingStep(tf.Module):
         self.good_steps.assign(0.0)
 
     def wait(self) -> None:
-        """Return when every step called so far is done: here, at once."""
+        """Return when all steps called so far are done; here, at once."""
 
     def take_means(self) -> dict[str, float]:
-        """Means of what was measured since the last `reset`, by name."""
+        """Means of the measurements since the last `reset`, by name."""
         return dict(zip(MEASURES, (self.sums / self.steps).numpy().tolist(), strict=True))
 
     def reset(self) -> None:
@@ -179,6 +181,6 @@ class TrainingStep(tf.Module):
 
 
 def _zeros_beside(weight):
-    """A variable of zeros where the weight is: the update needs both on one parameter server."""
+    """A variable of zeros on the weight's parameter server; the update needs both on the same server."""
     with tf.distribute.get_strategy().extended.colocate_vars_with(weight):
         return tf.Variable(tf.zeros_like(weight), trainable=False)

@@ -1,8 +1,8 @@
-"""Times a training step of recipes on this machine, in a process that lets go of a GPU when it ends.
+"""Times a training step of recipes on this machine, in a process of its own, so that the GPU is free afterwards.
 
     echo '[{"model": "wrn", …}]' | python -m autoaug.training.step_time
 
-Of standard input it reads a list of recipes as JSON; the last line that it prints is the JSON of `duration.StepTimes`.
+It reads a list of recipes as JSON from standard input. The last line that it prints is `duration.StepTimes` as JSON.
 """
 
 import dataclasses
@@ -19,13 +19,13 @@ from autoaug.training.step import TrainingStep, precision_scope
 
 _SECONDS = 2.0  # at least, of timed steps
 _WORTH_SAYING = 1.1  # times as fast
-_CPU_OPERATIONS = 3e11  # of a timed step on a CPU, on which a whole batch of a published recipe takes minutes
+_CPU_OPERATIONS = 3e11  # at most, of a timed step on a CPU, where a whole batch of a published recipe takes minutes
 
 
 def measure(recipe: Recipe) -> tuple[float, int]:
-    """Seconds of a step, after a first one that compiles, and parameters of the model.
+    """Seconds of a step, without the first step that compiles, and number of parameters of the model.
 
-    The images are random. On a CPU a part of the batch is timed where a whole one would take long, and scaled.
+    The images are random. On a CPU, if a whole batch would take long, a part of it is timed, and the time is scaled.
     """
     with precision_scope(recipe):
         model = models.build_model(recipe.model, **recipe.size)
@@ -53,7 +53,7 @@ def of_precisions(recipe: Recipe) -> str:
 
 
 def main() -> None:
-    """Time the recipes of standard input."""
+    """Time the recipes from standard input."""
     measured = [measure(Recipe(**recipe)) for recipe in json.load(sys.stdin)]
     seconds, parameters = [seconds for seconds, _ in measured], [parameters for _, parameters in measured]
     times = StepTimes(devices.description(), len(devices.gpus()), seconds, parameters)

@@ -1,4 +1,4 @@
-"""A model that tells the images of one data set from those of another; `autoaug.shift.two_sample` says what follows."""
+"""A model that tells the images of one data set from those of another; `shift.two_sample` evaluates its scores."""
 
 import pathlib
 
@@ -10,15 +10,15 @@ from autoaug.shift.two_sample import Scores
 
 
 def scores(recipe: Recipe, a: datasets.Dataset, b: datasets.Dataset, run_dir: pathlib.Path, seed: int = 0) -> Scores:
-    """Train a model on the training images of A and B, and score their test images: the higher, the more like B.
+    """Train a model on the training images of A and B, and score their test images; a higher score means B.
 
-    Choose few epochs and the augmentation "crop_flip_cutout": AutoAugment inverts and recolours, and so wipes out what
-    may tell A from B. Test images that are among the training images of either set are left out.
+    Use few epochs and the augmentation "crop_flip_cutout": AutoAugment inverts and recolours images, which may wipe out
+    the difference of A and B. Test images that are among the training images of either set are left out.
 
     Args:
         recipe: of the model.
         a, b: the data sets.
-        run_dir: where the run is kept, apart from the runs that the report collects; it goes on from there if cut off.
+        run_dir: the run's folder, apart from the runs that the report collects; an interrupted run continues there.
         seed: of the run.
 
     Raises:

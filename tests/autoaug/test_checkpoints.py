@@ -154,7 +154,7 @@ def test_a_file_checkpoint_that_is_no_text_is_named(content, model, stored, tmp_
     for file in stored[0].iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "checkpoint").write_bytes(content)
-    assert str(tmp_path) in assert_refused(tmp_path, "a file `checkpoint` of text", model)
+    assert str(tmp_path) in assert_refused(tmp_path, "its file `checkpoint` to be text", model)
 
 
 @pytest.mark.parametrize("name", ["checkpoint", "model.ckpt-3.data-00000-of-00001"])
@@ -173,11 +173,11 @@ def test_a_damaged_checkpoint_changes_nothing(model, stored, tmp_path):
     content = bytearray(data.read_bytes())
     content[len(content) // 2] ^= 255
     data.write_bytes(content)
-    assert_refused(tmp_path / "model.ckpt-3", "whole checkpoint", model)
+    assert_refused(tmp_path / "model.ckpt-3", "undamaged checkpoint", model)
     data.write_bytes(content[:100])
-    assert_refused(tmp_path / "model.ckpt-3", "whole checkpoint", model)
+    assert_refused(tmp_path / "model.ckpt-3", "undamaged checkpoint", model)
     (tmp_path / "model.ckpt-3.index").write_bytes(b"nothing")
-    assert_refused(tmp_path / "model.ckpt-3", "whole checkpoint", model)
+    assert_refused(tmp_path / "model.ckpt-3", "undamaged checkpoint", model)
 
 
 def test_all_that_differs_is_listed_with_its_shape(model, stored, tmp_path):

@@ -1,12 +1,10 @@
 """The record of a run: written whole, read with suspicion, counted only when finished."""
 
 import dataclasses
-import importlib.metadata
 import json
 import os
 import re
 import shutil
-import subprocess
 
 import pytest
 import tiny
@@ -138,32 +136,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         files.write_atomically(tmp_path / "a", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
-
-
-def test_the_code_version_names_the_commit_of_a_checkout_and_whether_files_differ(tmp_path, monkeypatch):
-    def git(*arguments):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-        command = ["git", "-C", str(tmp_path), *identity, *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-    monkeypatch.setattr(records, "ROOT", tmp_path)
-    path = tmp_path / "autoaug" / "records.py"
-    path.parent.mkdir()
-    path.write_text("first")
-    version = {"version": importlib.metadata.version("autoaug")}
-    assert records.code_version() == version | {"commit": None, "dirty": None}  # installed, without a repository
-    git("init", "--quiet")
-    git("add", ".")
-    git("commit", "--quiet", "--message", "one")
-    assert records.code_version() == version | {"commit": git("rev-parse", "HEAD"), "dirty": False}
-    path.write_text("second")
-    assert records.code_version() == version | {"commit": git("rev-parse", "HEAD"), "dirty": True}
-
-
-def test_the_versions_of_what_computes_are_recorded():
-    versions = records.package_versions()
-    assert {"keras", "numpy", "numba"} <= set(versions)
-    assert any(name.startswith("tensorflow") for name in versions)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_stages_follow_each_other_and_every_combination_is_a_run(folder):
     [
         ("- [", "Expected a list of stages in YAML"),
         ("{}", r"Expected a list of stages. Received: {}"),
-        ("- notebook: train", "stage 1: Expected the keys runs, stage, and of runs, side_by_side, stage only"),
+        ("- notebook: train", "stage 1: Expected the keys runs, stage, and no others than runs, side_by_side, stage"),
         ([{"stage": "a", "runs": []}], "stage 1: Expected stage, a name; runs, a list"),
         ([{"stage": "a", "runs": [{"notebook": "first"}], "side_by_side": 2}], "side_by_side, true or false"),
     ],
@@ -55,8 +55,8 @@ def test_wrong_stages_are_refused(folder, content, message):
 @pytest.mark.parametrize(
     ("run", "message"),
     [
-        ({"notebok": "first"}, "Expected the keys notebook, and of each, notebook"),
-        ({"notebook": "first", "parametres": {}}, "each, notebook, parameters, render only.*parametres"),
+        ({"notebok": "first"}, "Expected the keys notebook, and no others than each, notebook"),
+        ({"notebook": "first", "parametres": {}}, "each, notebook, parameters, render.*parametres"),
         ({"notebook": "frist"}, "one of first, second. Received: 'frist'. Did you mean first?"),
         ({"notebook": "../first"}, "Expected notebook, one of first, second"),
         ({"notebook": "first", "parameters": {"cuont": 1}}, "of count. Received: cuont. Did you mean count?"),

@@ -101,7 +101,7 @@ def test_parquet_files_with_other_pixels_need_a_label(unpacked, tmp_path):
     dataset = datasets.load("cifar10", tmp_path / "unpacking")
     dataset.test_images[3, 4, 5] ^= 1
     write_parquet(tmp_path / "copies", dataset)
-    with pytest.raises(DatasetError, match=r"copies: Expected CIFAR-10's images and labels.*-p unverified"):
+    with pytest.raises(DatasetError, match=r"copies: Expected the images and labels of CIFAR-10.*-p unverified"):
         subsets.build(tmp_path / "data", ["cifar10"], tmp_path / "copies")
     subsets.build(tmp_path / "data", ["cifar10"], tmp_path / "copies", unverified="parquet")
     assert source_of(tmp_path / "data") == "CIFAR-10 (parquet)"

@@ -211,7 +211,7 @@ def test_a_circle_of_redirects_ends(server, folder):
 def test_a_wrong_file_is_not_kept(server, folder):
     server.answers["data"] = [good(OTHER)]
     expected, found = (hashlib.sha256(content).hexdigest() for content in (CONTENT, OTHER))
-    with pytest.raises(DatasetError, match=f"Expected sha256 {expected}. Received: {found}. Nothing of it is kept"):
+    with pytest.raises(DatasetError, match=f"Expected sha256 {expected}. Received: {found}. The download was deleted"):
         download.obtain([source(server.url("data"))], folder)
     assert kept(folder) == []
     server.answers["data"] = [good(CONTENT)]
@@ -228,7 +228,7 @@ def test_an_endless_file_is_cut_off(server, folder, monkeypatch):
 
     server.handle_error = lambda *_: None  # of the broken pipe
     server.answers["data"] = [endless]
-    with pytest.raises(DatasetError, match="Nothing of it is kept"):
+    with pytest.raises(DatasetError, match="The download was deleted"):
         download.obtain([source(server.url("data"))], folder)
     assert kept(folder) == []
 
@@ -243,7 +243,7 @@ def test_all_that_is_missing_is_said_at_once(server, folder):
         "These files could not be downloaded:",
         f"  gone  {server.url('gone')}  (status 404 Not Found)",
         f"  forbidden  {server.url('forbidden')}  (status 403 Forbidden)",
-        f"Put copies into {folder}, where they are verified in the same way; or try again.",
+        f"Put copies into {folder} (they are verified in the same way), or try again.",
     ]
     assert kept(folder) == ["good"]
     assert [path for path, _ in server.asked] == ["gone", "good", "forbidden"]  # none asked for twice
@@ -282,7 +282,7 @@ def test_copies_are_verified_in_the_same_way(folder):
 
 def test_a_label_admits_no_wrong_download(server, folder):
     server.answers["data"] = [good(OTHER)]
-    with pytest.raises(DatasetError, match="Nothing of it is kept"):
+    with pytest.raises(DatasetError, match="The download was deleted"):
         download.obtain([source(server.url("data"))], folder, unverified="a copy")
 
 

@@ -207,7 +207,7 @@ def test_published_files_with_another_content_than_stated_are_built_with_a_warni
     (source,) = sources.FILES["cifar10"]
     wrong = dataclasses.replace(source, content=source.content | {"test": "00" * 32})
     monkeypatch.setitem(sources.FILES, "cifar10", (wrong,))
-    with pytest.warns(UserWarning, match="data_prep/sources.py is wrong; please report it"):
+    with pytest.warns(UserWarning, match="data_prep/sources.py, which is wrong; please report it"):
         subsets.build(data_dir, ["cifar10"], published)
     assert datasets.load("cifar10", data_dir).source == "CIFAR-10"
     (note,) = json.loads((data_dir / "cifar10" / "training" / "manifest.json").read_text())["notes"]

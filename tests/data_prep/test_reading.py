@@ -46,7 +46,7 @@ def test_reads_cifar102_and_leaves_object_arrays_alone(tmp_path):
 
 def test_says_what_it_could_not_read_and_what_is_other_than_expected(tmp_path):
     notes = read_published("cifar10.2", npz_file(tmp_path, label_names=NAMES.astype(object)))[1]
-    assert notes == ["test.npz: label_names could not be read without unpickling; taken to be in CIFAR-10's order"]
+    assert notes == ["test.npz: label_names could not be read without unpickling; assumed to be in CIFAR-10's order"]
     notes = read_published("cifar10.2", npz_file(tmp_path, label_names=NAMES[::-1]))[1]
     assert notes == [f"test.npz: label_names are {', '.join(NAMES[::-1])}"]
 

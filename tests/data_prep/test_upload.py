@@ -166,7 +166,7 @@ def test_a_fault_that_passes_is_overcome(proxy, data_dir, fault, method):
     [
         ("cut", r"Received: Connection was closed"),
         (503, r"Received: .*\(503\).* The service is overloaded: try again later"),
-        (403, r"Received: .*\(403\).* It takes credentials with the permissions s3:ListBucket, .* s3:PutObject"),
+        (403, r"Received: .*\(403\).* Use credentials with the permissions s3:ListBucket, .* s3:PutObject"),
     ],
 )  # fmt: skip
 def test_an_interrupted_upload_has_no_manifest_and_is_completed_later(proxy, data_dir, monkeypatch, fault, message):
@@ -185,7 +185,7 @@ def test_an_interrupted_upload_has_no_manifest_and_is_completed_later(proxy, dat
 
 def test_no_permission_is_asked_for_once(proxy, data_dir):
     proxy.faults = {("HEAD", BUCKET): [403] * 9}
-    with pytest.raises(s3.S3Error, match=rf"s3://{BUCKET}/: Expected a bucket .* It takes credentials with"):
+    with pytest.raises(s3.S3Error, match=rf"s3://{BUCKET}/: Expected a bucket .* Use credentials with"):
         upload.upload(data_dir, ["one"], BUCKET)
     assert proxy.asked == [("HEAD", BUCKET)]
 

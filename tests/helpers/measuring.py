@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autoaug import devices, records
+from autoaug import devices, provenance
 from autoaug.files import ROOT, write_atomically
 
 
@@ -66,7 +66,9 @@ class Sheet:
     def __init__(self, topic: str) -> None:
         self._topic, self._rows = topic, {}
         units = devices.bfloat16_units() or "none"
-        print(f"{records.processor()}, {records.machine()['cpus']} cores; units for bfloat16: {units}", flush=True)
+        print(
+            f"{provenance.processor()}, {provenance.machine()['cpus']} cores; units for bfloat16: {units}", flush=True
+        )
 
     def row(self, name: str, digits: int = 0, **figures: Spread | float) -> None:
         """Print and keep the figures of one row."""
@@ -83,9 +85,9 @@ class Sheet:
         content = {
             "topic": self._topic,
             "date": now.isoformat(timespec="seconds"),
-            "machine": records.machine() | {"bfloat16_units": devices.bfloat16_units()},
-            "code": records.code_version(),
-            "packages": records.package_versions(),
+            "machine": provenance.machine() | {"bfloat16_units": devices.bfloat16_units()},
+            "code": provenance.code_version(),
+            "packages": provenance.package_versions(),
             "rows": self._rows,
         }
         path = ROOT / "results" / "benchmarks" / f"{self._topic}-{now:%Y%m%dT%H%M%S}.json"

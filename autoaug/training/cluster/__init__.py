@@ -1,18 +1,18 @@
-"""The same run on several processes: asynchronous workers, and synchronous ones of several hosts.
+"""One run on several processes: asynchronous workers, and synchronous workers of several hosts.
 
-Locally, `train` starts asynchronous workers as processes on 127.0.0.1. In a SageMaker job with several hosts, the
-chief's notebook calls `train`, and every other host runs `python -m autoaug.training.cluster.supervisor`. In both cases
-one process on each host, the supervisor, imports TensorFlow once, forks the host's tasks, and watches them:
+On one machine, `train` starts asynchronous workers as processes on 127.0.0.1. In a SageMaker job with several hosts,
+the chief's notebook calls `train`, and every other host runs `python -m autoaug.training.cluster.supervisor`. In both
+cases each host has one supervisor: a process that imports TensorFlow once, forks the host's tasks, and watches them.
 
-    launcher          starts the supervisor from the process that called `train`, and shows what the tasks say
-    private_network   where the supervisor and the tasks of one machine are out of reach
-    supervisor        the process that has the tasks of a host
-    tasks             what they do, in TensorFlow
-    layout            who they are, and where
-    job_file          what they train
-    messages          what they report
+    launcher          starts the supervisor from the process that called `train`, and shows the tasks' messages
+    private_network   the network of the supervisor and tasks of one machine, which others cannot reach
+    supervisor        starts, watches and ends the tasks of a host
+    tasks             the work of the tasks, in TensorFlow
+    layout            the tasks and their addresses
+    job_file          what the tasks train
+    messages          what the tasks report
 
-A supervisor's tasks end with it, whatever ends it; it ends with the process that started it, or with the chief. What
-the tasks say to each other is TensorFlow's own protocol: gRPC, unencrypted and without a password. Whoever can connect
-to a task can read and write files as its user.
+The tasks end when their supervisor ends, for whatever reason. The supervisor ends with the process that started it, or
+with the chief. The tasks communicate by TensorFlow's own protocol: gRPC, without encryption or password. Whoever can
+connect to a task can read and write files as its user.
 """

@@ -1,6 +1,6 @@
-"""What the processes of a cluster are to train, as bytes: in the file that the chief reads, and sent to workers.
+"""What the processes of a cluster train, as bytes: in the file that the chief reads, and in its message to workers.
 
-The file has no name, so that nothing is left of it whatever ends the processes.
+The file has no name, so nothing is left of it when the processes end, for whatever reason.
 """
 
 import dataclasses
@@ -18,14 +18,14 @@ from autoaug.training.options import RunOptions
 
 
 class Assignment(NamedTuple):
-    """A run to train. Of the data set, the test part is not kept; of the test sets, the source is not."""
+    """A run to train. The data set comes without its test part, and the test sets come without their source."""
 
     recipe: Recipe
     dataset: Dataset
     options: RunOptions
     test_sets: Sequence[LabelledImages] = ()
     first_step: int = 0
-    """Where a chief tells the other workers to begin."""
+    """The step with which the other workers begin."""
 
 
 def pack(assignment: Assignment) -> bytes:

@@ -1,4 +1,4 @@
-"""Starts a cluster's processes from the one that called `train`, shows what they say, and sees to their end."""
+"""Starts a cluster's processes from the process that called `train`, shows their messages, and ends them."""
 
 import dataclasses
 import json
@@ -28,14 +28,14 @@ from autoaug.training.options import RunOptions
 STARTUP_SECONDS = 300  # for every task to be reachable, once the chief is ready
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 120  # for the chief to end its step and write a checkpoint
-_OPEN = "Whoever can connect to a port of a worker can read and write files as the user who trains, without a password"
+_OPEN = "Whoever can connect to a worker's port can read and write files as the user who trains, without a password"
 
 
 def check(recipe: Recipe, train_size: int, workers: int, update: str) -> None:
-    """Raise unless `workers` can train the recipe on `train_size` images with this update, here.
+    """Raise unless `workers` can train the recipe on `train_size` images with this update on this machine.
 
     Raises:
-        ValueError: naming the argument.
+        ValueError: the message names the argument.
     """
     if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
         raise ValueError(f"Expected workers, an integer of at least 1. Received: workers={workers!r}")
@@ -64,9 +64,9 @@ def train(
     test_sets: Sequence[LabelledImages] = (),
     on_epoch: Callable[[pd.DataFrame], object] | None = None,
 ) -> None:
-    """Train in processes of their own to the end, or to a signal, which is then acted on.
+    """Train in separate processes, to the end or to a signal, which then acts.
 
-    What TensorFlow says of errors is in `run_dir/cluster.log`. Arguments and errors are those of `training.train`.
+    TensorFlow's messages go to `run_dir/cluster.log`. Arguments and errors are those of `training.train`.
     """
     run_dir = options.run_dir
     layout = lay_out(from_environment()[0], options.workers, options.update)
@@ -85,35 +85,35 @@ def train(
         kind, message = error or ("", f"the supervisor of the processes ended with exit status {code}")
         if kind in ERRORS and ERRORS[kind] is not ClusterError:
             raise ERRORS[kind](message)
-        steps = records.checkpoint_steps(run_dir / "checkpoints")
+        steps = records.checkpoint_steps(run_dir / records.CHECKPOINTS)
         start = f"the checkpoint of step {steps[-1]:,}" if steps else "the beginning, since there is no checkpoint yet"
         raise ClusterError(
-            f"{run_dir}: {message}. The same command goes on from {start}. More is in cluster.log there."
+            f"{run_dir}: {message}. The same command goes on from {start}. See cluster.log there for details."
         )
 
 
 def _shut_off(layout: Layout, open_ports: bool) -> bool:
-    """Whether the tasks get a network of their own, as those of one host do where the system allows it.
+    """Whether the tasks get a private network: tasks of one host do, if the system allows it.
 
-    Where they get none, their ports are open; this says so.
+    Otherwise their ports are open, and a message or warning says so.
 
     Raises:
-        ValueError: they would be open, and `open_ports` does not allow it.
+        ValueError: the ports would be open, and `open_ports` does not allow it.
     """
     if layout.hosts > 1:
         addresses = [address for of_role in (*layout.tasks.values(), layout.watches) for address in of_role]
         ports = sorted(int(address.rpartition(":")[2]) for address in addresses)
         print(
             f"{layout.hosts} hosts: their ports {ports[0]} to {ports[-1]} are open. {_OPEN}. In a VPC, the hosts need "
-            "a security group that lets in nobody but its own members.",
+            "a security group that admits only its own members.",
             flush=True,
         )
         return False
     reason = private_network.refusal()
     if reason and not open_ports:
         raise ValueError(
-            f"Expected a system that gives workers a network of their own, or open_ports=True (-p open_ports true). "
-            f"Received: {reason}. {_OPEN}; open_ports allows that to everybody on this machine and in its network."
+            f"Expected a system that gives workers a private network, or open_ports=True (-p open_ports true). "
+            f"Received: {reason}. {_OPEN}; open_ports allows this to everybody on this machine and in its network."
         )
     if reason:
         print(f"Open ports on this machine, as open_ports allows ({reason}). {_OPEN}.", flush=True)
@@ -127,9 +127,9 @@ def _run_supervisor(
     signals: Sequence[int],
     on_epoch: Callable[[pd.DataFrame], object] | None,
 ) -> tuple[int, tuple[str, str] | None]:
-    """Start the supervisor, show what it says, pass a signal on. Returns its exit status and what it says of an error.
+    """Start the supervisor, show its output, pass on a signal. Returns its exit status and its error.
 
-    It ends when its standard input is closed, as that is when this process ends, whatever ends it.
+    The supervisor ends when its standard input is closed. That happens when this process ends, for whatever reason.
     """
     read_end, write_end = os.pipe()
     command = [sys.executable, "-m", "autoaug.training.cluster.supervisor"]
@@ -163,7 +163,7 @@ Show = Callable[[str], None]
 
 
 def _lines(streams: dict[Show, Any]) -> Iterator[tuple[Show, str]]:
-    """What shows a line, and the line, as they come; one that shows nothing whenever none has come for a while."""
+    """Each line as it comes, with the function that shows it; an empty line whenever none has come for a while."""
     lines: queue.Queue[tuple[Show, str]] = queue.Queue()
 
     def read(show: Show, stream: Any) -> None:
@@ -190,7 +190,7 @@ def _lines(streams: dict[Show, Any]) -> Iterator[tuple[Show, str]]:
 
 
 class _Shown:
-    """Shows what the processes print, and what they report (see `messages`): progress, history, warnings, errors."""
+    """Shows the processes' output and their messages (see `messages`): progress, history, warnings, errors."""
 
     def __init__(self, on_epoch: Callable[[pd.DataFrame], object] | None) -> None:
         self._on_epoch, self._done = on_epoch, 0
@@ -221,9 +221,10 @@ class _Shown:
                 self._errors.append((kind, message))
 
     def error(self) -> tuple[str, str] | None:
-        """(type, message) of the error that tells most, or None.
+        """(type, message) of the most informative error, or None.
 
-        That is the chief's own, else what the supervisor says of a lost task, else what the chief says of it.
+        That is the chief's own error, else the supervisor's message about a lost task, else the chief's message about
+        it.
         """
         order = {ClusterError.__name__: 1} | {kind: 2 for kind in ERRORS if kind != ClusterError.__name__}
         return max(self._errors, key=lambda error: order.get(error[0], 0), default=None)

@@ -1,8 +1,8 @@
-"""Who the processes of a cluster are, and where.
+"""The processes of a cluster and their addresses.
 
-update="async"   a coordinator, which is the chief; a worker and a parameter server on every host (on one host alone:
-                 several workers and one server)
-update="sync"    a worker on every host, of which the first is the chief
+update="async"   a chief, which coordinates; on every host a worker and a parameter server (on a single host: several
+                 workers and one server)
+update="sync"    a worker on every host; the first one is the chief
 """
 
 import dataclasses
@@ -11,11 +11,11 @@ import os
 import socket
 from typing import NamedTuple
 
-_FIRST_PORT = 22220  # of a SageMaker job; host k has four from _FIRST_PORT + 4k
+_FIRST_PORT = 22220  # of a SageMaker job; host k has four ports from _FIRST_PORT + 4k
 
 
 class Task(NamedTuple):
-    """A process of the cluster: its role in TensorFlow's words, "chief", "worker" or "ps", and its number there."""
+    """A process of the cluster: its role in TensorFlow's terms ("chief", "worker" or "ps"), and its number."""
 
     role: str
     number: int
@@ -26,15 +26,16 @@ class Task(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Where everything is.
+    """The addresses of a cluster.
 
-    A supervisor listens on its host's watch address for the chief's, which says nothing: the connection ends with it.
+    The chief's supervisor connects to the watch address of every other host. Nothing is sent; the connection ends when
+    one of the two ends.
 
     Args:
         update: one of `recipes.UPDATES`.
-        hosts: how many.
+        hosts: number of hosts.
         tasks: role → addresses, in order.
-        watches: an address for every host; empty where there is one.
+        watches: an address for every host; empty with a single host.
     """
 
     update: str
@@ -49,11 +50,11 @@ class Layout:
 
     @property
     def workers(self) -> int:
-        """How many compute steps."""
+        """Number of tasks that compute steps."""
         return len(self.tasks["worker"])
 
     def of_host(self, host: int) -> list[Task]:
-        """The tasks of a host. Of several hosts each has one of every role, the chief its first."""
+        """The tasks of a host. Each of several hosts has one task of every role; only the first host has the chief."""
         return [
             Task(role, number)
             for role, addresses in self.tasks.items()
@@ -62,15 +63,15 @@ class Layout:
         ]
 
     def place_on_host(self, worker: int) -> int:
-        """The worker's number among those of its host."""
+        """The worker's number among the workers of its host."""
         return worker if self.hosts == 1 else 0
 
 
 def from_environment() -> tuple[list[str], int]:
-    """The hosts of the SageMaker job that this process is in, and the position of its own; outside of one, itself.
+    """The hosts of this SageMaker job, and the position of this host; outside of a job, this machine alone.
 
     Raises:
-        ValueError: SM_CURRENT_HOST is none of SM_HOSTS.
+        ValueError: SM_CURRENT_HOST is not in SM_HOSTS.
     """
     hosts = json.loads(os.environ.get("SM_HOSTS", "[]"))
     current = os.environ.get("SM_CURRENT_HOST")
@@ -82,7 +83,7 @@ def from_environment() -> tuple[list[str], int]:
 
 
 def lay_out(hosts: list[str], workers: int, update: str) -> Layout:
-    """The layout for asynchronous workers on this host, or, where there are several, for one worker on each of them."""
+    """The layout for asynchronous workers on this host; with several hosts, for one worker on each host."""
     if len(hosts) == 1:
         counts = {"ps": 1, "worker": workers, "chief": 1}
         return Layout(update, 1, {role: _free_addresses(count) for role, count in counts.items()}, [])

@@ -1,4 +1,4 @@
-"""What the processes of a cluster tell the one that shows the run: lines of JSON, on a pipe of their own."""
+"""Messages from a cluster's processes to the process that shows the run: lines of JSON on a separate pipe."""
 
 import json
 import os
@@ -15,27 +15,27 @@ _REPORT_SECONDS = 0.25
 
 
 class ClusterError(RuntimeError):
-    """A worker did not come up, or a process ended without which the others cannot go on."""
+    """A worker did not start, or a process ended that the others need."""
 
 
 ERRORS: dict[str, type[Exception]] = {
     kind.__name__: kind
     for kind in (ClusterError, DamagedCheckpointError, RecordError, FloatingPointError, ValueError, OSError)
 }
-"""The errors that a cluster's processes report, by name, to be raised where the run is shown."""
+"""Name → class of the errors that a cluster's processes report; they are raised in the process that shows the run."""
 
 
 def kind_of(error: Exception) -> str:
-    """The name of the nearest type in `ERRORS` that the error is of; of another error, that of its own type."""
+    """The name of the nearest class in `ERRORS` of the error; for other errors, the name of their own class."""
     names = [kind.__name__ for kind in type(error).__mro__]
     return next((name for name in names if name in ERRORS), names[0])
 
 
 class Messages:
-    """Sends messages. One of up to 4,096 bytes is whole, whatever other processes send at the same time.
+    """Sends messages. Messages of up to 4,096 bytes stay whole, even if several processes send at the same time.
 
     Args:
-        pipe: a descriptor to write to; None: there is nobody to show the run, and messages are printed.
+        pipe: a descriptor to write to; None: no other process shows the run, and messages are printed.
     """
 
     def __init__(self, pipe: int | None = None) -> None:
@@ -51,17 +51,17 @@ class Messages:
             content = content[os.write(self._pipe, content) :]
 
     def send_history(self, history: pd.DataFrame) -> None:
-        """Send the rows that have not been sent, each with the number of those that there are."""
+        """Send the rows that have not been sent yet, each with the total number of rows."""
         for row in history.to_dict("records")[self._rows_sent :]:
             self.send(row=row, rows=len(history))
         self._rows_sent = len(history)
 
 
 class ProgressReport:
-    """A `progress.Progress` that is shown elsewhere.
+    """A `progress.Progress` that another process shows.
 
     Args:
-        messages: to whoever shows it.
+        messages: to this process.
         total, done, batch_size: as for `Progress`.
     """
 
@@ -70,7 +70,7 @@ class ProgressReport:
         messages.send(begin=[total, done, batch_size])
 
     def advance(self) -> bool:
-        """Count one step. Returns whether to `show`: at the first and the last, and oftener than `Progress`."""
+        """Count one step. Returns whether to `show`: at the first and last step, and more often than `Progress`."""
         self._done += 1
         due = self._sent == 0 or self._done == self._total or time.monotonic() - self._sent > _REPORT_SECONDS
         if due:
@@ -78,7 +78,7 @@ class ProgressReport:
         return due
 
     def show(self, metrics: Mapping[str, float]) -> None:
-        """Report where the run is, with `metrics`: name → number."""
+        """Report the progress, with `metrics`: name → number."""
         self._messages.send(done=self._done, metrics=metrics)
 
     def close(self) -> None:

@@ -1,12 +1,12 @@
-"""Runs a command in a network of its own: `python private_network.py COMMAND…`.
+"""Runs a command in a private network: `python private_network.py COMMAND…`.
 
-TensorFlow's tasks listen on every interface, unencrypted and without a password. In a network namespace of their own
-(Linux, network_namespaces(7)) the only interface is a loopback that no other process has, so that neither other users
-of the machine nor the network can connect. Root makes the namespace alone; other users need a user namespace around it
-(user_namespaces(7)), in which they stay who they are.
+TensorFlow's tasks listen on every interface, without encryption or password. In a network namespace (Linux,
+network_namespaces(7)) the only interface is a loopback that no other process has. So neither other users of the machine
+nor other machines can connect. Root can make a network namespace directly; other users need a user namespace around it
+(user_namespaces(7)), in which they keep their identity.
 
-This file is started by its path, and imports little: Linux lets no process with threads into a user namespace, and
-NumPy and TensorFlow start threads.
+This file is started by its path and imports little, because Linux lets no process with threads enter a user namespace,
+and NumPy and TensorFlow start threads.
 """
 
 import ctypes
@@ -23,18 +23,18 @@ _SET_FLAGS, _UP = 0x8914, 1  # SIOCSIFFLAGS, IFF_UP of netdevice(7)
 
 
 def command(arguments: list[str]) -> list[str]:
-    """The command that runs another one, by its arguments, in a network of its own, in the same process."""
+    """The command that runs another command, given by its arguments, in a private network and in the same process."""
     return [sys.executable, "-P", __file__, *arguments]
 
 
 def refusal() -> str:
-    """Why this system makes no such network; empty where it does."""
+    """Why this system makes no private network; empty if it does."""
     tried = subprocess.run(command(["true"]), capture_output=True, text=True, check=False)
     return tried.stderr.strip().rpartition("\n")[2] if tried.returncode else ""
 
 
 def enter() -> None:
-    """Put this process into a network of its own.
+    """Move this process into a private network.
 
     Raises:
         OSError: the system does not allow it.

@@ -1,7 +1,7 @@
 """The process that starts the tasks of one host, watches them, and ends them.
 
-It imports TensorFlow, which takes seconds, and forks the tasks before TensorFlow has done anything. On the hosts of a
-SageMaker job after the first:
+It imports TensorFlow, which takes seconds, and forks the tasks before TensorFlow has computed anything. Every host of a
+SageMaker job except the first runs:
 
     python -m autoaug.training.cluster.supervisor --update async
 """
@@ -27,7 +27,7 @@ from autoaug.training.cluster import tasks
 from autoaug.training.cluster.layout import Layout, Task, from_environment, lay_out
 from autoaug.training.cluster.messages import ClusterError, Messages
 
-HOST_SECONDS = 1800  # for the chief to call, which loads the data first
+HOST_SECONDS = 1800  # to wait for the chief's connection; the chief loads the data first
 RESTARTS = 3  # of each worker, in an asynchronous run
 _POLL_SECONDS = 0.2
 
@@ -40,9 +40,9 @@ def supervise(
     Args:
         layout: of the cluster.
         host: position of this host; 0 has the chief.
-        startup_seconds: for all tasks to be reachable, or, on a host after the first, for the chief to call.
+        startup_seconds: time for all tasks to be reachable; on other hosts than the first, for the chief to connect.
         messages: to the process that shows the run.
-        job: the chief's file of what to train.
+        job: the file that tells the chief what to train.
     """
     processes = _Processes(layout, host, messages, job)
     others = _Others(layout, host, startup_seconds)
@@ -72,14 +72,14 @@ def supervise(
 
 
 class _Outcome(enum.Enum):
-    """What the end of a task's process means."""
+    """The meaning of the end of a task's process."""
 
-    RUN_ENDED = enum.auto()  # as the chief should: the run is trained, or stopped as asked
-    CHIEF_FAILED = enum.auto()  # it has said why
+    RUN_ENDED = enum.auto()  # the chief has ended as it should: the run is trained, or stopped as asked
+    CHIEF_FAILED = enum.auto()  # the chief has sent the reason
     CHIEF_KILLED = enum.auto()
-    TASK_LOST = enum.auto()  # one without which the others cannot go on
-    WORKER_LOST = enum.auto()  # an asynchronous one, which is started again
-    WORKER_GIVEN_UP = enum.auto()  # it has been started again often enough
+    TASK_LOST = enum.auto()  # a task that the others need
+    WORKER_LOST = enum.auto()  # an asynchronous worker, which is started again
+    WORKER_GIVEN_UP = enum.auto()  # an asynchronous worker that has been started again often enough
 
 
 class _Processes:
@@ -102,7 +102,7 @@ class _Processes:
         print(f"{task}: process {self._processes[task].pid}", file=sys.stderr, flush=True)
 
     def _run(self, task: Task) -> None:
-        """In the task's process: do what it does."""
+        """Run the task; called in its process."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.close(self._write_end)
         threading.Thread(target=lambda: os.read(self._read_end, 1) or os._exit(1), daemon=True).start()
@@ -114,14 +114,14 @@ class _Processes:
             tasks.follow(self._layout, task.number)
 
     def sentinels(self) -> list[int]:
-        """What is ready once a process has ended."""
+        """Objects to wait for; one becomes ready when a process ends."""
         return [process.sentinel for process in self._processes.values()]
 
     def react(self) -> int | None:
-        """Do what the end of a process asks for. Returns an exit status when the chief has ended, else None.
+        """React to the end of a process. Returns an exit status if the chief has ended, else None.
 
         Raises:
-            ClusterError: the others cannot go on without it.
+            ClusterError: the other tasks need it.
         """
         for task, code in self._ended():
             how = f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
@@ -131,7 +131,7 @@ class _Processes:
                 case _Outcome.CHIEF_KILLED:
                     raise ClusterError(f"the chief ended ({how})")
                 case _Outcome.TASK_LOST:
-                    raise ClusterError(f"{task} ended ({how}), without which the others cannot go on")
+                    raise ClusterError(f"{task} ended ({how}), and the others cannot go on without it")
                 case _Outcome.WORKER_LOST:
                     warning = f"{task} ended ({how}). It is started again; meanwhile the others go on."
                     self._messages.send(warning=warning)
@@ -146,7 +146,7 @@ class _Processes:
         return None
 
     def _outcome(self, task: Task, code: int) -> _Outcome:
-        """What it means that a task's process has ended with this code, negative where a signal killed it."""
+        """The meaning of the end of a task's process with this exit code; it is negative if a signal killed it."""
         if task == self._chief:
             if code == 0 or self._stopping:
                 return _Outcome.RUN_ENDED
@@ -156,10 +156,10 @@ class _Processes:
         return _Outcome.WORKER_LOST if self._restarts[task] < RESTARTS else _Outcome.WORKER_GIVEN_UP
 
     def _ended(self) -> list[tuple[Task, int]]:
-        """Tasks whose processes have ended, and how.
+        """Tasks whose processes have ended, with their exit codes.
 
-        The run's end comes first, since with it the others may end as they like. Otherwise the chief comes last, since
-        it may have failed because another task has ended; it is given a second to be seen.
+        If the run has ended, the chief comes first, since then the other tasks may end in any way. Otherwise the chief
+        comes last, since it may have failed because another task has ended; there is a second to see that end.
         """
         chief, ended = self._chief, self._exit_codes()
         if chief is None:
@@ -172,7 +172,7 @@ class _Processes:
         return sorted(ended.items(), key=lambda item: item[0] == chief)
 
     def _exit_codes(self) -> dict[Task, int]:
-        """Of the processes that have ended, by task."""
+        """Exit codes of the processes that have ended, by task."""
         return {task: process.exitcode for task, process in self._processes.items() if process.exitcode is not None}
 
     def stop_chief(self) -> None:
@@ -189,9 +189,10 @@ class _Processes:
 
 
 class _Others:
-    """The other hosts and, until all is up, the addresses that are not reachable yet.
+    """The other hosts, and during the start also the addresses that are not reachable yet.
 
-    The chief's supervisor keeps a connection to every other host's, on which nothing is said: it ends when one does.
+    The chief's supervisor keeps a connection to every other host's supervisor. Nothing is sent; the connection ends
+    when one of the two ends.
     """
 
     def __init__(self, layout: Layout, host: int, startup_seconds: float) -> None:
@@ -202,17 +203,17 @@ class _Others:
         if host == 0:
             for role, addresses in (layout.tasks | {"host": layout.watches}).items():
                 self._missing |= {Task(role, number): address for number, address in enumerate(addresses)}
-            for own in (Task("chief", 0), Task("host", 0)):  # this host is there
+            for own in (Task("chief", 0), Task("host", 0)):  # of this host, which needs no check
                 self._missing.pop(own, None)
         else:
             self._listener = socket.create_server(("", int(layout.watches[host].rpartition(":")[2])))
             self._listener.settimeout(0)
 
     def await_startup(self) -> None:
-        """Look again for what is missing.
+        """Check again whether the missing addresses are reachable.
 
         Raises:
-            ClusterError: it has been for too long.
+            ClusterError: some have been missing for too long.
         """
         if self._listener:
             with contextlib.suppress(BlockingIOError):
@@ -231,15 +232,15 @@ class _Others:
                     reached.close()
         if (self._missing or self._listener) and time.monotonic() > self._deadline:
             names = [f"{task} at {address}" for task, address in self._missing.items()] or ["the chief"]
-            raise ClusterError(f"expected an answer within {self._seconds} s. Received: none from {', '.join(names)}")
+            raise ClusterError(f"Expected an answer within {self._seconds} s. Received: none from {', '.join(names)}")
 
     def gone(self, ready: Collection[object]) -> list[str]:
-        """Names of the hosts whose connection has ended, among what is ready."""
+        """Names of the hosts whose connection has ended, from the objects that are ready."""
         return [name for host, name in self.connections.items() if host in ready]
 
 
 def _kept_alive(connected: socket.socket) -> socket.socket:
-    """The socket, which notices within half a minute that the other side is not there any more."""
+    """The socket, set so that it notices within half a minute if the other side has disappeared."""
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, option):
@@ -248,7 +249,7 @@ def _kept_alive(connected: socket.socket) -> socket.socket:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """What the other hosts of a SageMaker job run, and, with --orders, what the launcher starts."""
+    """The command of the other hosts of a SageMaker job; with --orders, the command that the launcher starts."""
     parser = argparse.ArgumentParser(prog="python -m autoaug.training.cluster.supervisor", description=main.__doc__)
     parser.add_argument("--update", choices=UPDATES, default="async", help="as the chief's")
     parser.add_argument("--orders", type=json.loads, help=argparse.SUPPRESS)

@@ -1,16 +1,16 @@
-"""What the tasks of a cluster do, in TensorFlow: see `layout` for who they are.
+"""The work of a cluster's tasks, in TensorFlow. `layout` lists the tasks.
 
-Asynchronous: the chief prepares whole batches, in the order that one process would train on, and each goes to the next
-worker that is free, which reads the weights once from the parameter servers and has its gradient applied there. So
-every batch of the plan is trained on once, by one worker. Updates are applied under a lock, none is lost; but a
-worker's gradient is that of weights which others have changed meanwhile, and moving averages of batch normalisation
-written at the same time replace each other, as in the original. A step whose worker is killed is done again by another
-one: then some of its updates may be applied twice.
+Asynchronous: the chief prepares whole batches, in the order in which one process would train on them. Each batch goes
+to the next free worker. The worker reads the weights once from the parameter servers, and they apply its gradient. So
+every batch of the plan is trained on once, by one worker. Updates are applied under a lock, so none is lost. But other
+workers may have changed the weights meanwhile, and moving averages of batch normalisation that are written at the same
+time overwrite each other, as in the original. If a worker is killed, another one repeats its step; then some of the
+step's updates may be applied twice.
 
 Synchronous, on several hosts: every worker holds the model, takes its equal part of every batch, and applies the same
-mean gradient. It computes what `mirrored` computes in one process.
+mean gradient. The workers compute the same as `mirrored` does in one process.
 
-Each worker uses one GPU, if there is any.
+Each worker uses one GPU, if there is one.
 """
 
 import collections
@@ -39,11 +39,11 @@ from autoaug.training.mirrored import all_reduce
 from autoaug.training.schedule import Epoch, Schedule
 from autoaug.training.step import TrainingStep, precision_scope
 
-_SCHEDULED = 2  # steps for each worker that are under way or wait for it
+_SCHEDULED = 2  # steps for each worker that are running or waiting
 
 
 def serve(layout: Layout, task: Task) -> None:
-    """Be a parameter server or a worker of an asynchronous run; never returns."""
+    """Run a parameter server or a worker of an asynchronous run; never returns."""
     devices.keep_float32()
     config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=_threads(layout))
     config.gpu_options.allow_growth = True
@@ -57,7 +57,7 @@ def serve(layout: Layout, task: Task) -> None:
 
 
 def run_chief(layout: Layout, job: str | os.PathLike[str], messages: Messages) -> NoReturn:
-    """Train what the file `job` holds, as the chief. A failure is reported as a message."""
+    """Train the run in the file `job`, as the chief. A failure is reported as a message."""
     warnings.showwarning = lambda message, *_, **__: messages.send(warning=str(message))
     assignment = job_file.unpack(pathlib.Path(job).read_bytes())
     try:
@@ -80,7 +80,7 @@ def run_chief(layout: Layout, job: str | os.PathLike[str], messages: Messages) -
 
 
 def _exit(status: int) -> NoReturn:
-    """End at once: TensorFlow would wait for what is lost, and the other workers see a connection closed too early."""
+    """End at once: a normal exit would wait for lost tasks, and close connections of the other workers too early."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -113,7 +113,7 @@ class Asynchronous:
 
 
 class _AsynchronousStep(TrainingStep):
-    """A step that is done by the next worker that is free; the call returns when it is scheduled."""
+    """A step that the next free worker computes; the call returns when the step is scheduled."""
 
     def __init__(self, model: keras.Model, recipe: Recipe, seed: int, strategy: Any, ahead: int) -> None:
         super().__init__(model, recipe, seed)
@@ -126,7 +126,7 @@ class _AsynchronousStep(TrainingStep):
             self._under_way.popleft().fetch()
         self._under_way.append(self._coordinator.schedule(self._compiled, args=arguments))
         if not self._begun:
-            self.wait()  # it is compiled, and what is shown of the run's speed and losses counts from here
+            self.wait()  # the first step compiles; speed is measured after it
             self._begun = True
 
     def wait(self) -> None:
@@ -140,12 +140,12 @@ class _AsynchronousStep(TrainingStep):
 
 
 class Synchronous:
-    """Computes a worker's part of every step; the chief's tells the others what to train, at its first step.
+    """Computes a worker's part of every step; at the first step, the chief tells the other workers what to train.
 
     Args:
         layout: of the cluster.
-        index: the worker.
-        assignment: what the chief trains; None for another worker.
+        index: the worker's number.
+        assignment: the run that the chief trains; None for other workers.
     """
 
     scope, device = contextlib.nullcontext, None  # each worker has variables of its own
@@ -166,11 +166,11 @@ class Synchronous:
         return _SynchronousStep(model, recipe, seed, self)
 
     def replicate(self, function: Any) -> Any:
-        """The compiled function, as every worker calls it at once; inside it, `all_reduce` adds up or averages."""
+        """The compiled function, which all workers call at the same time; `all_reduce` works inside it."""
         return tf.function(lambda *arguments: self._strategy.run(function, args=arguments))
 
     def broadcast(self, first_step: int = 0) -> job_file.Assignment:
-        """Tell the others what to train, and the step to begin with; another worker is told what the chief says."""
+        """Send the run and the first step from the chief to all workers; returns what the chief sent."""
         content = b""
         if self._assignment:
             content = job_file.pack(self._assignment._replace(test_sets=(), first_step=first_step))
@@ -182,7 +182,7 @@ class Synchronous:
 
 
 class _SynchronousStep(TrainingStep):
-    """A step whose gradient, loss, accuracy and moving averages are means over the workers."""
+    """A step with gradient, loss, accuracy and moving averages averaged over the workers."""
 
     def __init__(self, model: keras.Model, recipe: Recipe, seed: int, engine: Synchronous) -> None:
         super().__init__(model, recipe, seed, worker=engine.share[0])
@@ -198,7 +198,7 @@ class _SynchronousStep(TrainingStep):
         return super().__call__(images, labels, learning_rate, step)
 
     def take_over(self) -> None:
-        """Set every worker's state to the chief's."""
+        """Copy the chief's state to every worker."""
         self._begun = True
         add_up = self._engine.replicate(lambda values: all_reduce("SUM", values))
         variables = [*self.weights, *self._moving, *tf.nest.flatten(self.state)]
@@ -211,7 +211,7 @@ class _SynchronousStep(TrainingStep):
 
 
 def follow(layout: Layout, index: int) -> None:
-    """Be a worker of a synchronous run other than the chief; never returns."""
+    """Run a worker of a synchronous run other than the chief; never returns."""
     engine = Synchronous(layout, index)
     assignment = engine.broadcast()
     recipe, dataset, seed = assignment.recipe, assignment.dataset, assignment.options.seed
@@ -224,9 +224,9 @@ def follow(layout: Layout, index: int) -> None:
         for number, learning_rate, images, labels in Epoch(dataset, schedule, seed, done, engine.share):
             step(images, labels, learning_rate, number)
             done = number + 1
-    signal.pause()  # until the chief, which has yet to write its last files, ends
+    signal.pause()  # until the chief ends, which still has to write its last files
 
 
 def _threads(layout: Layout) -> int:
-    """Threads of one task: of this machine's cores the worker's part; 0, all of them, where it has the host alone."""
+    """Number of threads of one task: the worker's share of this machine's cores; 0, all cores, if it is alone."""
     return max(1, len(os.sched_getaffinity(0)) // layout.workers) if layout.hosts == 1 else 0

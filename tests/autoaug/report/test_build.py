@@ -109,7 +109,7 @@ def test_of_two_reports_in_one_folder_the_second_is_refused(folder, capsys):
     path, results = write_study(folder, [SHOWN]), folder / "results"
     with report._locked(results / "report"):
         assert report.main(["--runs", str(path), "--results", str(results)]) == 1
-    assert "Expected no other report in the making" in capsys.readouterr().err
+    assert "Expected no other report in progress" in capsys.readouterr().err
     assert not (results / "report" / "notebooks").exists()
 
 

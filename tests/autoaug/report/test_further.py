@@ -85,7 +85,7 @@ def test_drawn_labels_are_right(loaded):
 
 def test_scores_of_a_classifier_are_shown(loaded, tmp_path):
     results = dataclasses.replace(loaded, measured_dir=tmp_path)
-    assert "no classifier was trained for that" in conditions.conditions(results).data
+    assert "No classifier has been trained to tell A from B" in conditions.conditions(results).data
     rng, labels = np.random.default_rng(0), np.arange(500) % 10
     scores = two_sample.Scores(
         dict.fromkeys(("synthetic10", "synthetic10_harder"), "of another version"),
@@ -95,7 +95,7 @@ def test_scores_of_a_classifier_are_shown(loaded, tmp_path):
         labels,
     )
     two_sample.write_scores(tmp_path, scores)
-    assert "no classifier was trained for that" in conditions.conditions(results).data
+    assert "No classifier has been trained to tell A from B" in conditions.conditions(results).data
     two_sample.write_scores(tmp_path, scores._replace(test_sha256=dict.fromkeys(scores.test_sha256, VERSION)))
     conditions.conditions(results)
     shown = written(results, "told-apart").iloc[0]

@@ -86,7 +86,7 @@ def test_every_run_is_listed_with_its_device_and_hours(timed, tmp_path):
     lines, hours = text.splitlines(), PAPER_STEPS * 0.36 / 3600
     assert lines[0] == "CPU: no GPU seen by TensorFlow. Hours of each training, estimated from a step timed here:"
     assert lines[1].split() == ["wrn", "paper", "cifar10_12k", "seed", "0", f"{hours:.2f}", "h"]
-    assert lines[7] == f"To train: 6 of 6 runs, {6 * hours:.1f} hours in all."
+    assert lines[7] == f"To train: 6 of 6 runs, {6 * hours:.1f} hours in total."
     images, archive = (60_000 + 12_000) * 2 + 12_000 + 4_021 * 2, 170_498_071
     needed = 6 * 3 * 8 * 1_000_000 + images * 3073 + archive
     assert lines[8] == f"Disk: {needed / 1e9:.1f} GB needed, 50.0 GB free."
@@ -97,7 +97,7 @@ def test_on_several_gpus_a_run_is_on_each(timed, folder, monkeypatch):
     path = study(folder, model="wrn", epochs=[1, 2, 3])
     found = planned(path, folder)
     assert found.hours == [1, 2, 3] and found.total == 4 and found.gpus == ("0", "1")
-    assert "4.0 hours in all on 2 GPUs, one run on each." in found.text(0)
+    assert "4.0 hours in total on 2 GPUs, one run on each." in found.text(0)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
     assert planned(path, folder).gpus == ("5", "7")
 
@@ -113,7 +113,7 @@ def test_what_is_finished_or_begun_takes_less(timed, folder, monkeypatch):
     (begun / "checkpoints" / "step-000000060.index").touch()
     found = planned(path, folder)
     assert found.hours == [0, 0.5, 2]
-    assert " finished" in found.text(0) and "To train: 2 of 3 runs, 2.5 hours in all." in found.text(0)
+    assert " finished" in found.text(0) and "To train: 2 of 3 runs, 2.5 hours in total." in found.text(0)
     monkeypatch.setattr(execution, "is_finished", lambda *_, **__: True)
     monkeypatch.setattr(plan, "_timed", lambda left: pytest.fail("nothing is left to time"))
     assert "Nothing is left to train." in planned(path, folder).text(0)
@@ -155,8 +155,8 @@ def test_without_a_terminal_a_long_study_is_refused_with_a_sentence(timed, folde
     arguments = ["--runs", str(path), "--results", str(results), "--data", str(folder / "data"), "--plan"]
     assert report.main(arguments) == 2
     out, err = capsys.readouterr()
-    assert "To train: 1 of 1 runs, 2.0 hours in all." in out
-    assert err.startswith("Expected YES=1 (--yes) for a study of more than an hour") and len(err.splitlines()) == 1
+    assert "To train: 1 of 1 runs, 2.0 hours in total." in out
+    assert err.startswith("Expected YES=1 (--yes), or a terminal to ask in") and len(err.splitlines()) == 1
     assert not (results / "runs").exists() and not (results / "report" / "notebooks").exists()
     timed(1)
     assert plan.confirm(planned(path, folder), results, yes=False)  # minutes need no question
@@ -232,5 +232,5 @@ def test_what_is_timed_is_read_from_the_last_line(monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     assert plan._timed([recipes.get("wrn")]) == said
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1, "", "no memory\n"))
-    with pytest.raises(plan.PlanError, match=r"Expected a step to be timed\. Received:\nno memory"):
+    with pytest.raises(plan.PlanError, match=r"Expected the time of a step\. Received:\nno memory"):
         plan._timed([recipes.get("wrn")])

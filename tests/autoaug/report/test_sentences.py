@@ -38,15 +38,16 @@ def test_every_outcome_has_its_words(said, text):
 
 def test_what_is_not_shown_says_why():
     text = sentences.in_the_way(verdict(UP, WIDE, DOWN, ZERO))
-    assert text == ("BA − BB has too few images or seeds to tell; AA − BA is below zero; BB − AB holds zero")
+    assert text == ("BA − BB has too few images or seeds to tell; AA − BA is below zero; BB − AB may be zero")
     assert sentences.in_the_way(verdict(UP, UP, UP, UP)) == ""
 
 
 def test_the_published_sentence_is_counted_and_computed_from_the_files():
     counts, lines = (pd.read_csv(PUBLISHED / name) for name in ("cifar10.1-counts.csv", "lines.csv"))
     text = sentences.published(counts, lines)
-    assert "30 of them lose 4.0 to 14.6 points (on average 7.8) on CIFAR-10.1 v6" in text
-    assert "at least 150 models, those with 90 and 95 % on CIFAR-10 get 75.7 and 83.6 %" in text
+    assert text.startswith("30 published models, all trained on CIFAR-10, lose 4.0 to 14.6 points on CIFAR-10.1 v6 (on")
+    assert "(on average 7.8). For CIFAR-10.2, a line through at least 150 models" in text
+    assert "models with 90 and 95 % on CIFAR-10 get 75.7 and 83.6 %" in text
 
 
 def test_the_missing_partner_is_named_with_the_command_that_trains_it(tmp_path):
@@ -61,12 +62,12 @@ def test_the_missing_partner_is_named_with_the_command_that_trains_it(tmp_path):
 
 
 def test_on_known_truth_right_and_wrong_designs_are_counted_and_named(loaded, tmp_path):
-    assert sentences.known_truth(loaded) == "Where the truth is known, the method is right in 1 of 1 designs."
+    assert sentences.known_truth(loaded).endswith("whose answer is known, the method is right in 1 of 1 cases.")
     different = {"synthetic10": {"synthetic10": 0.9, "synthetic10_harder": 0.5}}
     different["synthetic10_harder"] = {"synthetic10": 0.5, "synthetic10_harder": 0.9}
     write_study(tmp_path, different)
     text = sentences.known_truth(load(tmp_path))
-    assert "right in 0 of 1 designs; wrong on “shapes, harder” (said: different; made to be: harder)." in text
+    assert "right in 0 of 1 cases. It is wrong on “shapes, harder” (answer: different; truth: harder)." in text
 
 
 def test_a_design_without_enough_seeds_is_not_called_right(tmp_path):
@@ -76,7 +77,7 @@ def test_a_design_without_enough_seeds_is_not_called_right(tmp_path):
 
 
 def test_what_was_measured_names_reproductions_with_what_their_source_says(loaded, tmp_path):
-    assert "no run on CIFAR-10 or a reproduction of it yet" in sentences.measured(loaded)
+    assert "No run on CIFAR-10 or a reproduction of it has been measured" in sentences.measured(loaded)
     chances = {"cifar10_12k": {"cifar10_12k": 0.7, "cifar105": 0.5}, "cifar105": {"cifar10_12k": 0.6, "cifar105": 0.4}}
     write_study(tmp_path, chances, preset="small")
     results = load(tmp_path)
@@ -90,7 +91,8 @@ def test_photographs_without_a_reproduction_are_said_to_be_that(tmp_path):
     write_study(tmp_path, {"cifar10_12k": {"cifar10_12k": 0.7}}, seeds=2, preset="small")
     results = load(tmp_path)
     text, own = sentences.measured(results), f"{100 * results.means['accuracy'].iloc[0]:.1f}"
-    assert f"photographs: 2 small runs, trained on CIFAR-10 (12,000 images), with {own} % right on their own" in text
+    assert "photographs: 2 small runs, trained on CIFAR-10 (12,000 images). " in text
+    assert f"Accuracy on their own test sets: {own} %." in text
     assert "No reproduction has been compared yet. To compare with cifar10_12k, train cifar105 too" in text
 
 

@@ -100,7 +100,7 @@ class TestJob:
             said, errors = process.communicate(timeout=300)
         step = int(re.search(r"Stopped after step (\d+) of 40", said)[1])
         assert process.returncode == 143, errors
-        assert (first / "ml" / "output" / "failure").read_text() == "SIGTERM: the same job goes on from its checkpoint"
+        assert (first / "ml" / "output" / "failure").read_text() == "SIGTERM: the job continues from its checkpoint"
         shutil.copytree(first / "ml" / "checkpoints", second / "ml" / "checkpoints")
         done = completed(start_job(second, "--epochs", "1"))
         assert done.returncode == 0, done.stderr

@@ -138,10 +138,10 @@ def test_all_that_is_missing_is_said_at_once(study, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": 1}, "Expected seed 0. Received: the run of another, 1"),
+        ({"seed": 1}, "Expected seed 0. Received: a run with 1"),
         ({"train_data": {"name": "cifar102_30k", "sha256": "c" * 64}}, f"Expected data {'a' * 64}"),
         ({"status": "finished"}, "Expected a run to train. Received: finished"),
-        ({"train_data": 1}, "record.json: Expected a file as it was written here"),
+        ({"train_data": 1}, "record.json: Expected a file that this project wrote"),
     ],
 )
 def test_the_checkpoint_path_must_be_free_or_of_the_same_run(study, put_record, capsys, changes, message):

@@ -87,7 +87,7 @@ def test_a_study_is_shown_without_account_sdk_and_network(tmp_path, monkeypatch,
     )
     assert sweep.main([str(study), "--show"]) == 0
     shown = capsys.readouterr().out
-    assert "How far the runs have come is unknown. Expected what a job needs. Missing:\n    bucket: --bucket" in shown
+    assert "The state of the runs is unknown. Expected what a job needs. Missing:\n    bucket: --bucket" in shown
     assert shown.count(" unknown ") == 12
     hours = {
         name: job.Training(recipes.get(name, "paper"), "cifar105").hours("ml.g5.2xlarge") for name in ("wrn", "ss32")

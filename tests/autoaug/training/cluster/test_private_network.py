@@ -81,4 +81,4 @@ def test_hosts_say_what_their_open_ports_grant(capsys):
     assert not launcher._shut_off(lay_out(["algo-1", "algo-2"], 2, "async"), open_ports=False)
     said = capsys.readouterr().out
     assert said.startswith("2 hosts: their ports 22220 to 22226 are open. Whoever can connect")
-    assert said.endswith("a security group that lets in nobody but its own members.\n")
+    assert said.endswith("a security group that admits only its own members.\n")
