@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help report study test lab lint bench lock setup
+.PHONY: help report study test lab lint bench lock setup sagemaker
 
 # The study of `make study`, smallest first: notebooks/cifar10.2.yml, shake_shake.yml, full.yml.
 STUDY ?= notebooks/cifar10.2.yml
@@ -30,6 +30,7 @@ help:
 	@echo 'make setup    .venv alone, with Python 3.11 to 3.13, and the Jupyter kernel "autoaug" for this user;'
 	@echo '              PYTHON=python3.12 names another than python3;'
 	@echo '              with TensorFlow for a GPU where there is an NVIDIA one, unless DEVICE=cpu'
+	@echo 'make sagemaker  the same with SageMaker'\''s SDK, for python -m autoaug.sweep and autoaug.launch'
 	@echo 'make lock     the three lock files from pyproject.toml; needs uv'
 
 report: $(READY)
@@ -70,6 +71,8 @@ $(READY): $(LOCKED) pyproject.toml
 	$(BIN)/pip install --quiet --no-deps --editable .
 	$(BIN)/python -m ipykernel install --sys-prefix --name autoaug --display-name autoaug
 	touch $@
+
+sagemaker: .venv/sagemaker
 
 # SageMaker's SDK, which only launching and its tests need; TensorFlow is there already.
 .venv/sagemaker: $(READY) requirements-sagemaker.lock

@@ -62,6 +62,8 @@ def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
         CheckpointError: there is no such checkpoint, it is damaged, or the names, shapes or types differ from the
             model's; the message lists them.
     """
+    if not os.fspath(path):
+        raise CheckpointError("Expected checkpoint, the path of a prefix, a folder or a .tar.gz. Received: none")
     variables = tf1_names(model)
     with _open(pathlib.Path(path)) as prefix:
         try:

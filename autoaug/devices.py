@@ -12,7 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
-CHOICES = ("auto", "cpu")
+from autoaug.recipes import DEVICES
+
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _NONE = "-1"
 
@@ -25,10 +26,11 @@ def select(device: str, preset: str) -> None:
         preset: of the recipe; "paper" runs on a CPU only with device "cpu".
 
     Raises:
-        ValueError: the device is none of `CHOICES`, or the preset is "paper", the device "auto", and there is no GPU.
+        ValueError: the device is none of `recipes.DEVICES`, or the preset is "paper", the device "auto", and
+            there is no GPU.
     """
-    if device not in CHOICES:
-        raise ValueError(f"Expected device, one of {', '.join(CHOICES)}. Received: device={device!r}")
+    if device not in DEVICES:
+        raise ValueError(f"Expected device, one of {', '.join(DEVICES)}. Received: device={device!r}")
     if device == "cpu":
         os.environ[_VISIBLE] = _NONE
         tf.config.set_visible_devices([], "GPU")

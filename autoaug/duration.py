@@ -36,6 +36,11 @@ class StepTimes:
     parameters: list[int] = dataclasses.field(default_factory=list)
 
 
+def in_words(hours: float) -> str:
+    """`25.0 min`, from 2 hours on `2.0 h`."""
+    return f"{60 * hours:,.1f} min" if hours < 2 else f"{hours:,.1f} h"
+
+
 def durations(flops: float) -> dict[str, datetime.timedelta]:
     """Device → estimated datetime.timedelta, in whole seconds, of `flops` operations at 40 % of its peak rate."""
     return {

@@ -17,6 +17,8 @@ from autoaug import shift
 from autoaug.files import ROOT
 from autoaug.recipes import did_you_mean
 
+_LINE = 120  # characters in a line of a table printed as text; pandas breaks wider ones in two
+
 
 class ParameterError(ValueError):
     """A notebook was given an unknown parameter, or a value of the wrong type."""
@@ -33,6 +35,7 @@ def start() -> None:
     """
     shell = IPython.get_ipython()
     shell.set_custom_exc((Exception, KeyboardInterrupt), _show_error)
+    pd.set_option("display.width", _LINE)
     if pathlib.Path.cwd() == ROOT / "notebooks":
         os.chdir("..")
     check_parameters(shell.user_ns)

@@ -73,6 +73,7 @@ def _open_standard_streams() -> None:
             if nowhere != number:
                 os.dup2(nowhere, number)
                 os.close(nowhere)
+            os.set_inheritable(number, True)  # by the kernel, which does not start without its streams
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
@@ -134,8 +135,19 @@ def _completed(arguments: list[str], notebook: str, copy: pathlib.Path) -> list[
 
 
 def _say_stopped(arguments: list[str], execution: Any) -> int:
-    """Say where the notebook stopped and how to continue it; returns the exit status."""
-    print(f"{execution.stopped_at}\n    {shlex.join(['papermill', *arguments])}", file=sys.stderr)
+    """Say where the notebook stopped and how to continue it; returns the exit status.
+
+    If standard error leads to `tee`, which the same Ctrl-C has ended, the message goes straight to the terminal.
+    """
+    from autoaug.papermill_engine import lead_nowhere
+
+    said = f"{execution.stopped_at}\n    {shlex.join(['papermill', *arguments])}\n"
+    try:
+        sys.stderr.write(said)
+    except BrokenPipeError:
+        lead_nowhere(sys.stderr)
+        with contextlib.suppress(OSError):
+            pathlib.Path("/dev/tty").write_text(said, "utf-8")
     return 128 + (execution.signal or 2)
 
 

@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import ipykernel.kernelspec
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -77,6 +77,13 @@ def registered() -> Iterator[Execution]:
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
+
+
+def lead_nowhere(stream: IO[str]) -> None:
+    """Redirect a stream that has lost its reader to nowhere, so that later output and the exit do not fail."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 class _Engine(Engine):
@@ -150,10 +157,15 @@ class _Client(PapermillNotebookClient):
 
     def log_output_message(self, output: NotebookNode) -> None:
         """Show an output as it comes: printed text, and tables as text. Pictures are only in the executed copy."""
-        super().log_output_message(output)
         if output.output_type == "stream" and output.text.startswith("Stopped after step"):
             self.execution.stopped_at = output.text.splitlines()[0]
         text = output.get("data", {}).get("text/plain", "<")
-        if self.shown and not text.startswith("<") and not set(_WITHOUT_TEXT) & set(output.data):
-            self.stdout_file.write(f"{text}\n")
-            self.stdout_file.flush()
+        try:
+            super().log_output_message(output)
+            if self.shown and not text.startswith("<") and not set(_WITHOUT_TEXT) & set(output.data):
+                self.stdout_file.write(f"{text}\n")
+                self.stdout_file.flush()
+        except BrokenPipeError:  # of `| tee`, say, which Ctrl-C has ended too
+            if self.execution.signal is None:
+                raise
+            lead_nowhere(self.stdout_file)

@@ -26,6 +26,9 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 UPDATES = ("async", "sync")
 """How several workers update the model: through parameter servers, or with the mean of their gradients."""
 
+DEVICES = ("auto", "cpu")
+"""What a run is trained on: a GPU where TensorFlow sees one, else the CPU; or the CPU (said for paper recipes)."""
+
 SEEDS = range(2**31)
 """The seeds that a run may have; a seed and a step's number must fit into int32 inside the models."""
 

@@ -5,7 +5,7 @@ A study is a list of stages, which run one after another:
     - stage: trainings
       side_by_side: true              # the runs do not depend on each other; without it, they run one after another
       runs:
-        - notebook: train             # a notebook in the folder of the YAML file
+        - notebook: train             # a notebook in the folder of the YAML file, or else in notebooks/
           parameters: {model: wrn}    # values that differ from the notebook's defaults
           each: {seed: [0, 1]}        # lists of values; every combination is a run
           render: true                # this notebook becomes the report's page
@@ -24,7 +24,7 @@ from typing import Any
 
 import yaml
 
-from autoaug.files import read_text
+from autoaug.files import ROOT, read_text
 from autoaug.recipes import did_you_mean
 
 _FOLDERS = {"data_dir", "results_dir"}
@@ -121,7 +121,7 @@ def _stage(stage: Any, place: str, folder: pathlib.Path) -> Stage:
 def _runs(entry: Any, place: str, folder: pathlib.Path) -> Iterator[Run]:
     """The runs of an entry: one for each combination of the values in `each`."""
     _require_keys(entry, {"notebook"}, _RUN_KEYS, place)
-    notebooks = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+    notebooks = {path.stem: path for place in (ROOT / "notebooks", folder) for path in sorted(place.glob("*.ipynb"))}
     name, render = entry["notebook"], entry.get("render", False)
     if not isinstance(name, str) or name not in notebooks:
         raise StudyError(

@@ -87,6 +87,8 @@ def test_train_leaves_a_finished_run_whose_accuracy_is_the_quick_presets(trained
     assert f"{record['machine']['device']}. Precision float32, TensorFloat-32 off, XLA off." in text
     assert "Estimated duration" in text and "step 640/640" in text
     assert text.count("\n") < 60
+    table = outputs[-1]["data"]["text/plain"].splitlines()
+    assert len(table) == 2 + len(record["tests"]) and table[0].endswith("accuracy, % [95 %]")
 
 
 def test_the_run_is_where_the_report_looks_for_it_and_goes_no_further_the_second_time(trained):
@@ -95,7 +97,8 @@ def test_the_run_is_where_the_report_looks_for_it_and_goes_no_further_the_second
     assert execution.run_folder(TRAINED, dataset, folder / "results") == run
     assert execution.is_finished(TRAINED, folder / "results", folder / "data")
     written = (run / "history.csv").stat().st_mtime_ns
-    assert "Estimated duration" not in text_of(execute("train", folder, **TRAINED))
+    text = text_of(execute("train", folder, **TRAINED))
+    assert "Nothing left to train: all 640 steps are done." in text and "Estimated duration" not in text
     assert (run / "history.csv").stat().st_mtime_ns == written
 
 

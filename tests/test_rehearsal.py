@@ -19,11 +19,13 @@ import stand_ins
 import yaml
 
 from autoaug import datasets, records
+from autoaug.duration import StepTimes
 from autoaug.files import ROOT
+from autoaug.report import build, plan
 
 SETS = ("cifar105", "cifar10_12k", "cifar10.1-v4", "cifar10.1-v6")
 FILES = 7  # CIFAR-10's archive, two of CIFAR-10.2, four of CIFAR-10.1
-TINY = {"model": "pyramid_net", "preset": "paper", "size": {"depth": 11, "alpha": 12}, "epochs": 4}
+TINY = {"model": "pyramid_net", "preset": "paper", "size": {"depth": 11, "alpha": 12}, "epochs": 3}
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -43,7 +45,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 def server(tmp_path, monkeypatch):
     """Serves the stand-ins; every Python process that is started finds it in the place of the published addresses."""
     (folder := tmp_path / "published").mkdir()
-    small = stand_ins.small(datasets.DATASETS, part=25)
+    small = stand_ins.small(datasets.DATASETS, part=50)
     for name, spec in small.items():
         monkeypatch.setitem(datasets.DATASETS, name, spec)
     files = stand_ins.write(folder)
@@ -66,33 +68,25 @@ def server(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def command(tmp_path):
-    """What `make study YES=1` runs, on tiny runs of CIFAR-10.2 and its partner, in folders of the test's."""
+def arguments(tmp_path):
+    """What `make study YES=1` gives `python -m autoaug.report`, on tiny runs of CIFAR-10.2 and its partner."""
     stages = yaml.safe_load((ROOT / "notebooks" / "cifar10.2.yml").read_text())
     data, trainings, _ = (stage["runs"][0] for stage in stages)
     assert set(data["parameters"]["sets"]) == set(SETS)
     data["parameters"]["source_dir"] = str(tmp_path / "sources")
     trainings["parameters"], trainings["each"]["seed"] = TINY, [0]
-    (study := tmp_path / "study").mkdir()
-    (study / "study.yml").write_text(yaml.safe_dump(stages))
-    for name in ("build_datasets", "train", "distribution_shift"):
-        (study / f"{name}.ipynb").symlink_to(ROOT / "notebooks" / f"{name}.ipynb")
-    make = ["make", "-n", "study", "YES=1", f"STUDY={study / 'study.yml'}"]
+    (tmp_path / "study.yml").write_text(yaml.safe_dump(stages))
+    make = ["make", "-n", "study", "YES=1", f"STUDY={tmp_path / 'study.yml'}"]
     said = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    python, *arguments = shlex.split(said.splitlines()[-1])
-    assert python == ".venv/bin/python"
-    return [sys.executable, *arguments, "--jobs", "1", "--data", tmp_path / "data", "--results", tmp_path / "results"]
+    python, module, name, *given = shlex.split(said.splitlines()[-1])
+    assert (python, module, name) == (".venv/bin/python", "-m", "autoaug.report")
+    return [*given, "--jobs", "1", "--data", str(tmp_path / "data"), "--results", str(tmp_path / "results")]
 
 
-def run(command):
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
-
-
-def interrupted_in_the_second_training(command):
+def interrupted_in_the_second_training(arguments):
     """What the command prints until it is interrupted, and then."""
     lines, training = [], False
+    command = [sys.executable, "-m", "autoaug.report", *arguments]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as process:
         for line in process.stdout:
@@ -105,29 +99,30 @@ def interrupted_in_the_second_training(command):
     return "".join(lines)
 
 
-def test_make_study_from_nothing_to_the_answer_interrupted_once(server, command, tmp_path):
+def test_make_study_from_nothing_to_the_answer_interrupted_once(server, arguments, tmp_path, monkeypatch, capfd):
     runs, page = tmp_path / "results" / "runs", tmp_path / "results" / "report" / "index.html"
 
-    first = interrupted_in_the_second_training(command)
+    first = interrupted_in_the_second_training(arguments)
     assert "pyramid_net paper cifar10_12k seed 0" in first and "To train: 2 of 2 runs" in first and "GB needed" in first
     assert "CPU: as asked for" in first or "GPU: " in first
     assert len(Handler.asked) == len(set(Handler.asked)) == FILES
-    assert (
-        datasets.load("cifar105", tmp_path / "data").source == "CIFAR-10.2"
-    )  # verified, by the hashes of the stand-ins
+    dataset = datasets.load("cifar105", tmp_path / "data")
+    assert dataset.source == "CIFAR-10.2"  # verified, by the hashes of the stand-ins
     assert sorted(records.read(folder)["status"] for folder in runs.iterdir()) == ["finished", "unfinished"]
     assert "Interrupted. Run again to go on" in first and not page.exists()
 
-    second = run(command)
-    assert "To train: 1 of 2 runs" in second and "trainings: 1 of 2 runs are finished already" in second
-    assert "going on after step" in second
+    # The next ones in this process; a step has been timed above.
+    timed = StepTimes("CPU: no GPU seen by TensorFlow", 0, [0.1], [1])
+    monkeypatch.setattr(plan, "_timed", lambda recipes: timed)
+    assert build.main(arguments) == 0
+    second = capfd.readouterr().out
+    assert "To train: 1 of 2 runs" in second and "going on after step" in second
     answer = html.unescape(page.read_text())
     assert "CIFAR-10.2 (12,000 images) against CIFAR-10 (12,000 images) (paper models, 1 + 1 runs)" in answer
-    kept = {folder: (folder / "record.json").read_bytes() for folder in runs.iterdir()}
-    for folder in kept:
+    for folder in runs.iterdir():
         assert set(records.read(folder)["tests"]) == {"cifar10", *SETS}
 
-    third = run(command)
-    assert "Nothing is left to train." in third and "trainings: 2 of 2 runs are finished already" in third
-    assert kept == {folder: (folder / "record.json").read_bytes() for folder in runs.iterdir()}
+    monkeypatch.setattr(build, "execute", lambda *_: pytest.fail("a notebook was executed"))
+    assert build.main(arguments) == 0
+    assert "Nothing is left to train, and the page is newer than every run." in capfd.readouterr().out
     assert len(Handler.asked) == FILES

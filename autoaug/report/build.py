@@ -31,9 +31,10 @@ from autoaug.report.page import data_url
 from autoaug.report.plan import PlanError
 from autoaug.studies import StudyError
 
+_RUNS = ROOT / "notebooks" / "runs.yml"
 _INTERRUPTED = "Interrupted. Run again to go on from the newest checkpoint."
+_NOTHING_LEFT = "Nothing is left to train, and the page is newer than every run. Remove it to have it made anew."
 _NEXT = """\
-Open it: {page}
 What to try next:
     {bin}papermill notebooks/train.ipynb -p model ss96    # train another model
     make report                                           # a second time: your own runs are in it
@@ -96,11 +97,28 @@ def _locked(folder: pathlib.Path) -> Iterator[None]:
         ) from error
 
 
+def _carry_out(stages: Sequence[studies.Stage], options: argparse.Namespace, page: pathlib.Path) -> bool:
+    """Make the page, with a plan first if asked for. Returns whether there is one."""
+    gpus: tuple[str, ...] = ()
+    if options.plan:
+        planned = plan.make(stages, options.results, options.data)
+        if plan.is_carried_out(planned, stages, options.results, page):
+            print(_NOTHING_LEFT)
+            return True
+        if not plan.confirm(planned, options.results, options.yes):
+            return False
+        stages, gpus = stages if planned.gpus else plan.on_cpu(stages), planned.gpus
+    started = time.perf_counter()
+    render(execute(stages, options.results, options.data, options.jobs, gpus), page)
+    print(f"Report after {time.perf_counter() - started:.0f} s: {page}")
+    return True
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0; 1 if a notebook failed; 2 if study or plan are wrong; 130 or 143 if stopped."""
     parser = argparse.ArgumentParser(prog="python -m autoaug.report", description="Run the study, render the report.")
-    parser.add_argument("--runs", type=pathlib.Path, default=ROOT / "notebooks" / "runs.yml", help="what to run")
-    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder for runs and report")
+    parser.add_argument("--runs", type=pathlib.Path, default=_RUNS, help="what to run")
+    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder of runs and report")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data", help="folder of the data sets")
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="number of trainings at a time")
     parser.add_argument("--plan", action="store_true", help="first print hours and disk space, and ask if over an hour")
@@ -108,18 +126,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.jobs < 1:
         parser.error(f"Expected --jobs of at least 1. Received: {options.jobs}")
-    started, folder = time.perf_counter(), options.results.resolve() / "report"
+    page = options.results.resolve() / "report" / "index.html"
     terminated = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         stages = read_study(options.runs)
-        gpus: tuple[str, ...] = ()
-        with _locked(folder):
-            if options.plan:
-                planned = plan.make(stages, options.results, options.data)
-                if not plan.confirm(planned, options.results, options.yes):
-                    return 0
-                stages, gpus = stages if planned.gpus else plan.on_cpu(stages), planned.gpus
-            render(execute(stages, options.results, options.data, options.jobs, gpus), folder / "index.html")
+        with _locked(page.parent):
+            if not _carry_out(stages, options, page):
+                return 0
     except (StudyError, PlanError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -134,12 +147,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(stop.code or 0)
     finally:
         signal.signal(signal.SIGTERM, terminated)
-    print(f"Report after {time.perf_counter() - started:.0f} s: {folder / 'index.html'}")
-    commands = pathlib.Path(sys.executable).parent
-    on_path = str(commands) in os.environ.get("PATH", "").split(os.pathsep)
-    print(
-        _NEXT.format(
-            page=(folder / "index.html").as_uri(), bin="" if on_path else f"{papermill_command.shown(commands)}/"
-        )
-    )
+    print(f"Open it: {page.as_uri()}")
+    if options.runs == _RUNS:
+        commands = pathlib.Path(sys.executable).parent
+        on_path = str(commands) in os.environ.get("PATH", "").split(os.pathsep)
+        print(_NEXT.format(bin="" if on_path else f"{papermill_command.shown(commands)}/"))
     return 0

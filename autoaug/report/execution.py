@@ -20,11 +20,19 @@ import tqdm
 import yaml
 
 from autoaug import datasets, papermill_command, predictions, recipes, records
+from autoaug.duration import in_words
 from autoaug.files import ROOT
 from autoaug.studies import Run, Stage
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 TRAIN_DATA = "synthetic10"  # default of train.ipynb
+_BAR = "{l_bar}{bar}| {n_fmt} of {total_fmt} notebooks, {elapsed}"  # no rate: notebooks take different times
+_NOT_IN_ID = (
+    "device",
+    "evaluate_every",
+    "checkpoint_epochs",
+    "checkpoint_minutes",
+)  # change no run's id
 _PATIENCE = 30  # seconds for a process to end by itself
 _SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -58,7 +66,7 @@ def execute(
     copies.mkdir(parents=True, exist_ok=True)
     total = sum(len(stage.runs) for stage in stages)
     tasks: list[_Task] = []
-    with tqdm.tqdm(total=total, unit="notebook", smoothing=0, disable=None) as bar:
+    with tqdm.tqdm(total=total, bar_format=_BAR, disable=None) as bar:
         for stage in stages:
             of_stage = [
                 _Task(run, f"{number}/{total}", copies, folders)
@@ -167,8 +175,7 @@ def _execute_stage(tasks: Sequence[_Task], at_a_time: int, gpus: Sequence[str], 
                 durations.append(future.result())
                 bar.update()
                 left = sum(durations) / len(durations) * (len(tasks) - len(durations)) / at_a_time
-                in_words = f"{left / 60:.1f} min" if left < 7200 else f"{left / 3600:.1f} h"
-                rest = f"; about {in_words} left" if left else ""
+                rest = f"; about {in_words(left / 3600)} left" if left else ""
                 bar.write(f"{running[future].title}: {durations[-1]:.0f} s{rest}")
                 if alone and len(durations) < len(tasks):
                     bar.write(tasks[len(durations)].title)
@@ -194,7 +201,7 @@ def is_finished(parameters: dict[str, Any], results_dir: pathlib.Path, data_dir:
 
     False if there are other parameters than those known here; then the notebook itself finds out.
     """
-    if parameters.keys() - {"model", "preset", "train_data", "seed", "device", *recipes.CHANGES}:
+    if parameters.keys() - {"model", "preset", "train_data", "seed", *_NOT_IN_ID, *recipes.CHANGES}:
         return False
     try:
         dataset = datasets.load(parameters.get("train_data", TRAIN_DATA), data_dir)

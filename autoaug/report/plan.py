@@ -7,6 +7,7 @@ adds about 5 % by default, and waiting for input.
 import dataclasses
 import heapq
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -15,7 +16,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from autoaug import datasets, recipes, records
-from autoaug.duration import StepTimes
+from autoaug.duration import StepTimes, in_words
 from autoaug.recipes import Recipe
 from autoaug.report import execution
 from autoaug.studies import Run, Stage
@@ -63,6 +64,7 @@ class Plan:
         hours: of each training, 0 for a finished one.
         device: the device in words; empty if nothing is left to train.
         gpus: the GPUs, by their names in CUDA_VISIBLE_DEVICES; each run has one GPU. Empty: all run on the CPU.
+        missing: data sets that have to be built.
         bytes_needed: disk space for data sets, downloads and runs that are not there yet.
     """
 
@@ -70,6 +72,7 @@ class Plan:
     hours: list[float]
     device: str
     gpus: tuple[str, ...]
+    missing: tuple[str, ...]
     bytes_needed: int
 
     @property
@@ -89,16 +92,17 @@ class Plan:
         width = max((len(training.title) for training in self.trainings), default=0)
         left = sum(training.steps > 0 for training in self.trainings)
         lines = [
-            f"  {training.title:{width}}  {f'{hours:9,.2f} h' if training.steps else ' finished'}"
+            f"  {training.title:{width}}  {in_words(hours) if training.steps else 'finished':>10}"
             for training, hours in zip(self.trainings, self.hours, strict=True)
         ]
         if left:
-            lines.insert(0, f"{self.device}. Hours of each training, estimated from a step timed here:")
+            lines.insert(0, f"{self.device}. What each training takes, estimated from a step timed here:")
             at_a_time = f" on {len(self.gpus)} GPUs, one run on each" if len(self.gpus) > 1 else ""
-            lines.append(f"To train: {left} of {len(lines) - 1} runs, {self.total:,.1f} hours in total{at_a_time}.")
+            lines.append(f"To train: {left} of {len(lines) - 1} runs, {in_words(self.total)} in all{at_a_time}.")
         else:
             lines.append("Nothing is left to train.")
-        return "\n".join([*lines, f"Disk: {self.bytes_needed / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free."])
+        needed = math.ceil(self.bytes_needed / 1e8) / 10
+        return "\n".join([*lines, f"Disk: {needed} GB needed, {free / 1e9:.1f} GB free."])
 
 
 def make(stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathlib.Path) -> Plan:
@@ -119,10 +123,24 @@ def make(stages: Sequence[Stage], results_dir: pathlib.Path, data_dir: pathlib.P
         for training in trainings
     ]
     parameters = [measured.parameters[left.index(training.recipe)] for training in trainings if training.steps]
-    needed = _CHECKPOINTS * _BYTES_PER_PARAMETER * sum(parameters) + _data_bytes(runs, data_dir)
+    missing = _missing(runs, data_dir)
+    needed = _CHECKPOINTS * _BYTES_PER_PARAMETER * sum(parameters) + _data_bytes(missing)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     names = visible.split(",") if visible else [str(number) for number in range(measured.gpus)]
-    return Plan(trainings, hours, measured.device, tuple(names[: measured.gpus]), needed)
+    return Plan(trainings, hours, measured.device, tuple(names[: measured.gpus]), missing, needed)
+
+
+def is_carried_out(plan: Plan, stages: Iterable[Stage], results_dir: pathlib.Path, page: pathlib.Path) -> bool:
+    """Whether all runs are finished, all data sets built, and the page is newer than the record of every run.
+
+    A study with notebooks other than those that build, train and render is never known to be carried out.
+    """
+    runs = [run for stage in stages for run in stage.runs]
+    if any(run.notebook.stem not in ("build_datasets", "train") and not run.render for run in runs):
+        return False
+    if plan.missing or any(training.steps for training in plan.trainings) or not page.exists():
+        return False
+    return all(path.stat().st_mtime < page.stat().st_mtime for path in results_dir.glob("runs/*/record.json"))
 
 
 def on_cpu(stages: Iterable[Stage]) -> list[Stage]:
@@ -156,10 +174,13 @@ def confirm(plan: Plan, results_dir: pathlib.Path, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise PlanError(
-            "Expected YES=1 (--yes), or a terminal to ask in, for a study of more than an hour. Received: neither, "
-            f"and a study of {plan.total:,.1f} hours. Nothing was started"
+            f"Expected YES=1 (--yes) for a study of more than an hour, or a terminal to ask in. Received: neither, and "
+            f"{in_words(plan.total)}. Nothing was started"
         )
-    return input("Start? [y/N] ").strip().lower() in ("y", "yes")
+    starts = input("Start? [y/N] ").strip().lower() in ("y", "yes")
+    if not starts:
+        print("Nothing was started.")
+    return starts
 
 
 def _training(run: Run, results_dir: pathlib.Path, data_dir: pathlib.Path) -> Training:
@@ -197,11 +218,15 @@ def _timed(left: Sequence[Recipe]) -> StepTimes:
     return StepTimes(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _data_bytes(runs: Iterable[Run], data_dir: pathlib.Path) -> int:
-    """Disk space for the data sets that have to be built, with their published files."""
+def _missing(runs: Iterable[Run], data_dir: pathlib.Path) -> tuple[str, ...]:
+    """The data sets of photographs that have to be built; drawn sets take little time and disk."""
     builds = [run.parameters["sets"] for run in runs if "sets" in run.parameters]
     names = subsets.with_inputs([name for sets in builds for name in sets if name not in datasets.EMBEDDED])
-    missing = set(names) - set(datasets.available(data_dir))
+    return tuple(set(names) - set(datasets.available(data_dir)))
+
+
+def _data_bytes(missing: Iterable[str]) -> int:
+    """Disk for data sets, with their published files."""
     needed = 0
     for name in missing:
         spec, published = datasets.DATASETS[name], sources.FILES.get(name, ())

@@ -1,8 +1,10 @@
 """The GPUs of SageMaker's instance types (AWS, "Amazon EC2 instance types", accelerated computing).
 
-Other types can be used too. They are assumed to have one GPU, until a job finds more, and there is no estimate of time
-for them.
+Other types can be used too, without an estimate of time. Those whose names begin with g or p are assumed to have one
+GPU, until a job finds more; the others are assumed to have none.
 """
+
+import re
 
 from autoaug.sagemaker.options import LaunchError
 
@@ -26,7 +28,25 @@ def device(instance_type: str) -> str | None:
 
 def gpus(instance_type: str) -> int:
     """Number of GPUs of an instance type."""
-    return _SEVERAL_GPUS.get(instance_type, 1)
+    return _SEVERAL_GPUS.get(instance_type, 1 if re.match(r"ml\.[gp]\d", instance_type) else 0)
+
+
+def check_device(instance_type: str, device: str, preset: str) -> None:
+    """Check that the device fits the instance type; `devices.select` checks the same in the job.
+
+    Raises:
+        LaunchError: a GPU would be paid for and not used, or the published recipe would run on a CPU unasked.
+    """
+    if device == "cpu" and gpus(instance_type):
+        raise LaunchError(
+            f"Expected device auto for {instance_type}, which has a GPU, or an instance without one, such as "
+            f"ml.m5.4xlarge. Received: device={device!r}"
+        )
+    if device == "auto" and preset == "paper" and not gpus(instance_type):
+        raise LaunchError(
+            f"Expected an instance with a GPU for the published recipe (preset paper), or that the CPU is asked for: "
+            f"device cpu. Received: {instance_type}, device={device!r}"
+        )
 
 
 def hosts(instance_type: str, workers: int, update: str) -> int:
@@ -35,7 +55,7 @@ def hosts(instance_type: str, workers: int, update: str) -> int:
     Raises:
         LaunchError: some GPUs of an instance would be paid for but not used.
     """
-    if gpus(instance_type) == 1:
+    if gpus(instance_type) <= 1:
         return workers
     if (workers, update) != (gpus(instance_type), "sync"):
         raise LaunchError(

@@ -44,6 +44,7 @@ class Training:
         workers: number of workers: one on each host or, on an instance with several GPUs, one on each GPU.
         update: one of `recipes.UPDATES`, how several workers update the model.
         evaluate_every: epochs from one evaluation of the test sets to the next, as in train.ipynb.
+        device: one of `recipes.DEVICES`.
 
     Raises:
         LaunchError: an argument is not as it should be.
@@ -56,6 +57,7 @@ class Training:
     workers: int = 1
     update: str = "async"
     evaluate_every: int = -1
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         known = [name for name, spec in DATASETS.items() if spec.training_files]
@@ -63,6 +65,7 @@ class Training:
         recipes.check_seed(self.seed)
         expect(isinstance(self.workers, int) and self.workers >= 1, "workers of at least 1", self.workers)
         expect(self.update in recipes.UPDATES, f"update, one of {', '.join(recipes.UPDATES)}", self.update)
+        expect(self.device in recipes.DEVICES, f"device, one of {', '.join(recipes.DEVICES)}", self.device)
         if self.update == "sync":
             shared = f"workers that can share a batch of {self.recipe.batch_size} equally"
             expect(self.recipe.batch_size % self.workers == 0, shared, self.workers)
@@ -96,6 +99,8 @@ class Training:
             parameters["update"] = self.update
         if self.evaluate_every != -1:
             parameters["evaluate_every"] = self.evaluate_every
+        if self.device != "auto":
+            parameters["device"] = self.device
         return parameters | {"checkpoint_epochs": recipe.epochs} | changed  # inside epochs, every checkpoint_minutes
 
     def hours(self, instance_type: str) -> float | None:
@@ -170,8 +175,9 @@ def describe(training: Training, options: Options) -> dict[str, Any]:
 
     Raises:
         LaunchError: the notebook has no parameters for this recipe; a value contains an apostrophe, which the drivers
-            of the container cannot handle; or some of the instance's GPUs would not be used.
+            of the container cannot handle; or the instance does not fit (`instances.hosts`, `check_device`).
     """
+    instances.check_device(options.instance_type, training.device, training.recipe.preset)
     hyperparameters = training.parameters()
     for name, value in hyperparameters.items():
         expect("'" not in json.dumps(value), f"{name} without an apostrophe", value)

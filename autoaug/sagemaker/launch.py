@@ -91,7 +91,7 @@ def require_account(chosen: Options) -> None:
     if boto3.Session().get_credentials() is None:
         missing.append("credentials of AWS: a role of this machine, AWS_PROFILE, or AWS_ACCESS_KEY_ID with its secret")
     if importlib.util.find_spec("sagemaker") is None:
-        missing.append("SageMaker's SDK: pip install --requirement requirements-sagemaker.lock")
+        missing.append("SageMaker's SDK: make sagemaker")
     if missing:
         raise LaunchError("\n    ".join(["Expected what a job needs. Missing:", *missing]))
     try:
@@ -246,12 +246,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--update", default="async", help="by several workers: async or sync (default: async)")
     parser.add_argument("--preset", default="paper", help="paper, small or quick (default: paper)")
     parser.add_argument("--epochs", type=int, default=0, help="0: those of the preset (default: 0)")
+    parser.add_argument("--device", default="auto", help="auto, or cpu: for an instance without GPU (default: auto)")
     parser.add_argument("--seed", type=int, default=0, help="of all random choices (default: 0)")
     options.add_to(parser)
     given = parser.parse_args(arguments)
     try:
         recipe = recipes.variant(given.model, given.preset, epochs=given.epochs)
-        training = job.Training(recipe, given.train_data, given.seed, given.workers, given.update)
+        training = job.Training(recipe, given.train_data, given.seed, given.workers, given.update, device=given.device)
         print(launch(training, options.from_arguments(given)))
     except ValueError as error:
         print(error, file=sys.stderr)

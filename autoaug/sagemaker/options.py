@@ -28,11 +28,12 @@ class Options:
     Args:
         bucket: name of the S3 bucket that holds data, checkpoints and results; a job needs one.
         role: ARN of the IAM role that the job assumes; a job needs one.
-        instance_type: of every host. A job must use all GPUs of an instance.
+        instance_type: type of every host. A job must use all GPUs of an instance.
         image: URI of the training image; empty: SageMaker's TensorFlow 2.21 image for the instance type.
-        volume_gb: disk of every host.
-        max_run_hours: limit of the job; 0: twice the estimate, at least 48 hours with the paper preset, else 2.
-        spot: auto (where more than an hour is estimated), yes or no.
+        volume_gb: disk of every host, in GB.
+        max_run_hours: SageMaker ends the job after this time; 0: twice the estimate, at least 48 hours with the paper
+            preset, 2 with the others.
+        spot: whether on spot instances: auto (where more than an hour is estimated), yes or no.
         checkpoints: S3 path of the run while it trains; empty: a path for this run alone.
         output: S3 path of the results; empty: s3://BUCKET/jobs.
         test_sets: names of test sets besides that of the training data; empty: those of its original or its

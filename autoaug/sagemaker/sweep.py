@@ -27,7 +27,7 @@ from autoaug.sagemaker.options import LaunchError, Options
 
 _STUDY = ROOT / "notebooks" / "full.yml"
 _RESULTS = ROOT / "results" / "jobs"
-_KNOWN = {"model", "train_data", "seed", "workers", "update", "preset", "evaluate_every", *recipes.CHANGES}
+_KNOWN = {"model", "train_data", "seed", "workers", "update", "preset", "evaluate_every", "device", *recipes.CHANGES}
 _EXAMPLE = (
     "Example: python -m autoaug.sweep notebooks/full.yml --show --instance_type ml.g4dn.xlarge. "
     "Prices of an instance-hour: https://aws.amazon.com/sagemaker/pricing"
@@ -68,10 +68,12 @@ def _training(
     workers: int = 1,
     update: str = "async",
     evaluate_every: int = -1,
+    device: str = "auto",
     **changes: object,
 ) -> job.Training:
     """The training of train.ipynb with these parameters, and its defaults for others."""
-    return job.Training(recipes.variant(model, preset, **changes), train_data, seed, workers, update, evaluate_every)
+    recipe = recipes.variant(model, preset, **changes)
+    return job.Training(recipe, train_data, seed, workers, update, evaluate_every, device)
 
 
 def options_of(trainings: Sequence[job.Training], chosen: Options) -> list[Options]:
@@ -118,23 +120,30 @@ def summary(table: pd.DataFrame, trainings: Sequence[job.Training], chosen: Opti
     """The plan as text: each run, each model, the total, other instance types, and spot instances."""
     due = _is_due(table)
     models = table["instance_hours"].groupby([training.recipe.model for training in trainings], sort=False)
-    lines = [table.to_string(index=False, float_format="{:,.1f}".format), ""]
-    lines += [f"{model}: {len(hours)} runs, {hours.sum():,.1f} instance-hours" for model, hours in models]
-    total = f"{table['instance_hours'][due].sum():,.1f} instance-hours of {chosen.instance_type}"
-    lines.append(f"To train: {due.sum()} of {len(table)} runs, {total}, estimated, not measured.")
+    lines = [table.to_string(index=False, float_format="{:,.1f}".format, na_rep="unknown"), ""]
+    lines += [f"{model}: {len(hours)} runs, {_sum(hours)} instance-hours" for model, hours in models]
+    total = f"{_sum(table['instance_hours'][due])} instance-hours of {chosen.instance_type}, estimated, not measured"
+    lines.append(f"To train: {due.sum()} of {len(table)} runs, {total}.")
+    if table["hours"][due].notna().any():
+        lines.append(f"All jobs at once: {table['hours'][due].max():,.1f} hours, and the wait for instances.")
     others = {name: _hours_on(name, trainings, due) for name in instances.COMPARED if name != chosen.instance_type}
-    listed = [f"{name} {hours:,.1f} h" for name, hours in others.items() if hours is not None]
-    lines.append("Instance-hours on other instance types, with a synchronous worker for each of several GPUs: "
+    listed = [f"{name} {hours:,.1f}" for name, hours in others.items() if hours is not None]
+    lines.append("Instance-hours on other types, with a synchronous worker for each GPU of an instance: "
                  f"{', '.join(listed) or 'unknown'}.")  # fmt: skip
     spot = sum(
         job.describe(training, chosen)["compute"]["enable_managed_spot_training"]
         for training in itertools.compress(trainings, due)
     )
     lines.append(
-        f"On spot instances (spot: {chosen.spot}): {spot} of the {due.sum()} runs. They take the same hours at a lower "
-        "price, but wait for capacity. An interrupted run continues from a checkpoint that is at most 10 minutes old."
+        f"On spot instances (option spot: {chosen.spot}): {spot} of the {due.sum()} runs. These take the same hours at "
+        "a lower price and wait for capacity; an interrupted run goes on from a checkpoint at most 10 minutes old."
     )
     return "\n".join([*lines, "Prices of an instance-hour: https://aws.amazon.com/sagemaker/pricing"])
+
+
+def _sum(hours: pd.Series) -> str:
+    """The sum as text; unknown where a part of it is."""
+    return "unknown" if hours.isna().any() else f"{hours.sum():,.1f}"
 
 
 def _is_due(table: pd.DataFrame) -> pd.Series:
@@ -164,22 +173,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("study", nargs="?", type=pathlib.Path, default=_STUDY, help="what to train, in YAML")
     parser.add_argument("--show", action="store_true", help="print the estimated hours, and submit nothing")
-    parser.add_argument(
-        "--results", type=pathlib.Path, default=_RESULTS, help=f"folder for runs and report ({_RESULTS})"
-    )
+    parser.add_argument("--results", type=pathlib.Path, default=_RESULTS, help=f"for runs and report ({_RESULTS})")
     options.add_to(parser)
     given = parser.parse_args(arguments)
     try:
         trainings, chosen = read_study(given.study), options.from_arguments(given)
+        unknown = ""
         try:
             progress = progress_of(trainings, chosen)
         except ValueError as error:
             if not given.show:
                 raise
-            print(f"The state of the runs is unknown. {error}\n")
+            unknown = f"Which runs are finished is unknown. {error}\n\n"
             progress = [Progress(State.UNKNOWN)] * len(trainings)
         table = plan(trainings, chosen, progress)
-        print(summary(table, trainings, chosen), flush=True)
+        print(unknown + summary(table, trainings, chosen), flush=True)
         return 0 if given.show else _train(trainings, chosen, table, given.results)
     except ValueError as error:
         print(error, file=sys.stderr)

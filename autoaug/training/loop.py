@@ -161,6 +161,7 @@ def train_model(
     """Train the steps that are left, or until a signal is noted."""
     saver = Saver(run, signals)
     if run.done == run.total:
+        print(f"Nothing left to train: all {run.total:,} steps are done.", flush=True)
         return
     monitor = evaluation.Monitor(test_sets, run.dataset, run.options.evaluate_every)
     _announce(run, monitor)

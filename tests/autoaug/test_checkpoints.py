@@ -145,6 +145,10 @@ def test_what_is_no_checkpoint_is_named(name, content, model, tmp_path):
     assert str(path) in assert_refused(path, "Expected", model)
 
 
+def test_a_path_must_be_given(model):
+    assert_refused("", "Expected checkpoint, the path of a prefix", model)
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe no text", b"a" * (2**20 + 1)])
 def test_a_file_checkpoint_that_is_no_text_is_named(content, model, stored, tmp_path):
     for file in stored[0].iterdir():

@@ -68,6 +68,17 @@ def test_one_notebook_is_executed_however_it_is_called(notebook, shell, tmp_path
     assert notebook.read_bytes() == before
 
 
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(closed, tmp_path):
+    proof = tmp_path / "proof"
+    notebook = write_notebook(tmp_path / f"{tmp_path.name}.ipynb", f"open({str(proof)!r}, 'w').write(str(count))")
+    done = run(notebook, f'"$@" {closed}')
+    assert done.returncode == 0, done.stderr
+    (copy,) = papermill_command.EXECUTED.glob(f"{notebook.stem}-*.ipynb")
+    copy.unlink()
+    assert proof.read_text() == "7"
+
+
 @pytest.mark.parametrize("registered", [False, True])
 def test_the_projects_kernel_is_this_environments_whoever_has_registered_the_name(registered, tmp_path, monkeypatch):
     notebook = write_notebook(tmp_path / "own.ipynb", "import sys; print(sys.prefix, count)", kernel=KERNEL)
@@ -131,25 +142,51 @@ def test_an_error_is_its_message_and_where_the_traceback_is(tmp_path):
     assert first == "ValueError: Expected more. Received: less" and second.startswith("The traceback is in ")
 
 
-@pytest.mark.parametrize(("number", "redirected"), [(signal.SIGINT, False), (signal.SIGTERM, True)])
-def test_a_signal_interrupts_the_cell_and_says_how_to_go_on(tmp_path, number, redirected):
+@pytest.fixture
+def long(tmp_path):
+    """A notebook that an interrupt ends; the file that it makes when it begins, and the one when it has ended."""
     begun, woken = tmp_path / "begun", tmp_path / "woken"
     wait = f"import pathlib, time\ntry:\n    pathlib.Path({str(begun)!r}).touch()\n    time.sleep(60)\n"
-    wait += f"finally:\n    print('Stopped after step 3 of 9.')\n    pathlib.Path({str(woken)!r}).touch()"
-    notebook, out = write_notebook(tmp_path / "long.ipynb", wait), tmp_path / "out"
+    wait += "finally:\n    print('Stopped after step 3 of 9.', flush=True)\n    time.sleep(0.5)\n"
+    wait += f"    pathlib.Path({str(woken)!r}).touch()"
+    return write_notebook(tmp_path / f"{tmp_path.name}.ipynb", wait), begun, woken
+
+
+def start(notebook, begun, **streams):
+    """A process of the command that has begun to execute the notebook; it has no terminal."""
+    command = [*COMMAND, notebook, "-p", "count", "7"]
+    process = subprocess.Popen(command, cwd=ROOT, text=True, start_new_session=True, **streams)
+    while not begun.exists():
+        assert process.poll() is None
+        time.sleep(0.1)
+    return process
+
+
+@pytest.mark.parametrize(("number", "redirected"), [(signal.SIGINT, False), (signal.SIGTERM, True)])
+def test_a_signal_interrupts_the_cell_and_says_how_to_go_on(tmp_path, long, number, redirected):
+    (notebook, begun, woken), out = long, tmp_path / "out"
     with out.open("w") as file:
-        process = subprocess.Popen(
-            [*COMMAND, notebook, "-p", "count", "7"], cwd=ROOT, text=True, stderr=subprocess.PIPE,
-            stdout=file if redirected else subprocess.PIPE,
-        )  # fmt: skip
-        while not begun.exists():
-            assert process.poll() is None
-            time.sleep(0.1)
+        streams = {"stdout": file if redirected else subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = start(notebook, begun, **streams)
         process.send_signal(number)
         shown, said = process.communicate(timeout=60)
     assert len(copies_of(out.read_text() if redirected else shown)) == 1
     assert process.returncode == 128 + number and woken.exists()
     assert said == f"Stopped after step 3 of 9.\n    papermill {notebook} -p count 7\n"
+
+
+@pytest.mark.parametrize("stderr", [subprocess.PIPE, subprocess.STDOUT])
+def test_ctrl_c_that_ends_tee_too_is_as_any_other(long, stderr):
+    """`papermill … | tee log`, where standard error is the terminal, and `papermill … 2>&1 | tee log`."""
+    notebook, begun, woken = long
+    process = start(notebook, begun, stdout=subprocess.PIPE, stderr=stderr)
+    first = process.stdout.readline()
+    process.stdout.close()
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1] if process.stderr else None
+    assert process.wait(timeout=60) == 130 and woken.exists()
+    assert len(copies_of(first)) == 1
+    assert said in (None, f"Stopped after step 3 of 9.\n    papermill {notebook} -p count 7\n")
 
 
 class TestOtherCallsArePapermillsOwn:

@@ -57,8 +57,8 @@ def test_wrong_stages_are_refused(folder, content, message):
     [
         ({"notebok": "first"}, "Expected the keys notebook, and no others than each, notebook"),
         ({"notebook": "first", "parametres": {}}, "each, notebook, parameters, render.*parametres"),
-        ({"notebook": "frist"}, "one of first, second. Received: 'frist'. Did you mean first?"),
-        ({"notebook": "../first"}, "Expected notebook, one of first, second"),
+        ({"notebook": "frist"}, "one of .*train, first, second. Received: 'frist'. Did you mean first?"),
+        ({"notebook": "../first"}, "Expected notebook, one of .*train, first, second"),
         ({"notebook": "first", "parameters": {"cuont": 1}}, "of count. Received: cuont. Did you mean count?"),
         ({"notebook": "first", "parameters": {"results_dir": "x"}}, "Received: results_dir"),
         ({"notebook": "first", "each": {"results_dir": ["x"]}}, "Received: results_dir"),
@@ -85,7 +85,7 @@ def test_wrong_runs_are_refused_by_their_place(folder, run, message):
         (b"- !!int ''", "Expected a list of stages in YAML"),
         (b"- 2026-99-99", "month must be in 1..12"),
         (b"#" * 2**18 + b"\n- a", "more than 262,144"),
-        (b"- {stage: a, runs: [{notebook: []}]}", r"Expected notebook, one of first, second\. Received: \[\]"),
+        (b"- {stage: a, runs: [{notebook: []}]}", r"Expected notebook, one of .*train, first, second\. Received: \[\]"),
         (b"- {stage: a, runs: [{notebook: first, parameters: {1: 2}}]}", r"of count\. Received: 1"),
     ],
 )

@@ -61,8 +61,9 @@ def test_the_committed_study_is_right():
     assert not data.side_by_side and [run.notebook.stem for run in page.runs] == ["distribution_shift"]
 
 
-def test_notebooks_run_in_order_with_parameters_in_the_root_and_show_what_they_print(folder, capfd):
+def test_notebooks_run_in_order_with_parameters_in_the_root_and_show_what_they_print(folder, capfd, monkeypatch):
     path = write_study(folder, [{"notebook": "first", "parameters": {"count": 7}}], [SHOWN])
+    monkeypatch.setattr(report, "_RUNS", path)  # of `make report`, which says what to try next
     results, page = folder / "results", folder / "results" / "report" / "index.html"
     assert report.main(["--runs", str(path), "--results", str(results)]) == 0
     out = capfd.readouterr().out
@@ -185,6 +186,7 @@ def test_a_finished_run_is_passed_over_until_there_is_a_new_test_set(tmp_path):
     assert not execution.is_finished(parameters, results, data)
     predictions.write(path, answers)
     assert execution.is_finished(parameters, results, data)
+    assert execution.is_finished(parameters | {"device": "cpu", "evaluate_every": 3}, results, data)
     assert not execution.is_finished(parameters | {"seed": 4}, results, data)
     assert not execution.is_finished(parameters | {"workers": 2}, results, data)
     assert not execution.is_finished(parameters | {"train_data": "cifar10"}, results, data)

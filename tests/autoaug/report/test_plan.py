@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -39,25 +40,18 @@ def timed(monkeypatch):
     return find
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A folder with the training notebook."""
-    (tmp_path / "train.ipynb").symlink_to(ROOT / "notebooks" / "train.ipynb")
-    return tmp_path
-
-
-def study(folder, **parameters):
+def study(tmp_path, **parameters):
     each = {name: values for name, values in parameters.items() if isinstance(values, list)}
     others = {name: value for name, value in parameters.items() if name not in each}
     entry = {"notebook": "train", "parameters": others, "each": each}
-    (folder / "study.yml").write_text(
+    (tmp_path / "study.yml").write_text(
         yaml.safe_dump([{"stage": "trainings", "runs": [entry | {"render": True}], "side_by_side": True}])
     )
-    return folder / "study.yml"
+    return tmp_path / "study.yml"
 
 
-def planned(path, folder):
-    return plan.make(studies.read(path), folder / "results", folder / "data")
+def planned(path, tmp_path):
+    return plan.make(studies.read(path), tmp_path / "results", tmp_path / "data")
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -84,39 +78,65 @@ def test_every_run_is_listed_with_its_device_and_hours(timed, tmp_path):
     timed(0.36)
     text = planned(ROOT / "notebooks" / "cifar10.2.yml", tmp_path).text(free=50_000_000_000)
     lines, hours = text.splitlines(), PAPER_STEPS * 0.36 / 3600
-    assert lines[0] == "CPU: no GPU seen by TensorFlow. Hours of each training, estimated from a step timed here:"
-    assert lines[1].split() == ["wrn", "paper", "cifar10_12k", "seed", "0", f"{hours:.2f}", "h"]
-    assert lines[7] == f"To train: 6 of 6 runs, {6 * hours:.1f} hours in total."
+    assert lines[0] == "CPU: no GPU seen by TensorFlow. What each training takes, estimated from a step timed here:"
+    assert lines[1].split() == ["wrn", "paper", "cifar10_12k", "seed", "0", f"{60 * hours:.1f}", "min"]
+    assert lines[7] == f"To train: 6 of 6 runs, {6 * hours:.1f} h in all."
     images, archive = (60_000 + 12_000) * 2 + 12_000 + 4_021 * 2, 170_498_071
     needed = 6 * 3 * 8 * 1_000_000 + images * 3073 + archive
-    assert lines[8] == f"Disk: {needed / 1e9:.1f} GB needed, 50.0 GB free."
+    assert lines[8] == f"Disk: {math.ceil(needed / 1e8) / 10} GB needed, 50.0 GB free."
 
 
-def test_on_several_gpus_a_run_is_on_each(timed, folder, monkeypatch):
+def test_on_several_gpus_a_run_is_on_each(timed, tmp_path, monkeypatch):
     timed(3600 / 40, gpus=2)  # the quick recipe has 40 steps an epoch
-    path = study(folder, model="wrn", epochs=[1, 2, 3])
-    found = planned(path, folder)
+    path = study(tmp_path, model="wrn", epochs=[1, 2, 3])
+    found = planned(path, tmp_path)
     assert found.hours == [1, 2, 3] and found.total == 4 and found.gpus == ("0", "1")
-    assert "4.0 hours in total on 2 GPUs, one run on each." in found.text(0)
+    assert "4.0 h in all on 2 GPUs, one run on each." in found.text(0)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
-    assert planned(path, folder).gpus == ("5", "7")
+    assert planned(path, tmp_path).gpus == ("5", "7")
 
 
-def test_what_is_finished_or_begun_takes_less(timed, folder, monkeypatch):
+def test_what_is_finished_or_begun_takes_less(timed, tmp_path, monkeypatch):
     timed(3600 / 40)
-    synthetic.build(folder / "data", ["synthetic10"])
-    path = study(folder, model="wrn", epochs=2, seed=[0, 1, 2])
+    synthetic.build(tmp_path / "data", ["synthetic10"])
+    path = study(tmp_path, model="wrn", epochs=2, seed=[0, 1, 2])
     monkeypatch.setattr(execution, "is_finished", lambda parameters, *_, **__: parameters["seed"] == 0)
-    dataset = datasets.load("synthetic10", folder / "data")
-    begun = execution.run_folder({"model": "wrn", "epochs": 2, "seed": 1}, dataset, folder / "results")
+    dataset = datasets.load("synthetic10", tmp_path / "data")
+    begun = execution.run_folder({"model": "wrn", "epochs": 2, "seed": 1}, dataset, tmp_path / "results")
     (begun / "checkpoints").mkdir(parents=True)
     (begun / "checkpoints" / "step-000000060.index").touch()
-    found = planned(path, folder)
+    found = planned(path, tmp_path)
     assert found.hours == [0, 0.5, 2]
-    assert " finished" in found.text(0) and "To train: 2 of 3 runs, 2.5 hours in total." in found.text(0)
+    assert " finished" in found.text(0) and "To train: 2 of 3 runs, 2.5 h in all." in found.text(0)
     monkeypatch.setattr(execution, "is_finished", lambda *_, **__: True)
     monkeypatch.setattr(plan, "_timed", lambda left: pytest.fail("nothing is left to time"))
-    assert "Nothing is left to train." in planned(path, folder).text(0)
+    assert "Nothing is left to train." in planned(path, tmp_path).text(0)
+
+
+def test_a_study_is_carried_out_once_its_page_is_newer_than_every_run(timed, tmp_path, monkeypatch):
+    def is_done(stages):
+        results = tmp_path / "results"
+        return plan.is_carried_out(plan.make(stages, results, tmp_path / "data"), stages, results, page)
+
+    timed(1)
+    stages, page = studies.read(study(tmp_path, model="wrn")), tmp_path / "results" / "report" / "index.html"
+    record = tmp_path / "results" / "runs" / "some" / "record.json"
+    for file, written in ((record, 100), (page, 200)):
+        file.parent.mkdir(parents=True)
+        file.touch()
+        os.utime(file, (written, written))
+    assert not is_done(stages)  # there is a run to train
+    monkeypatch.setattr(execution, "is_finished", lambda *_, **__: True)
+    assert is_done(stages)
+    os.utime(record, (300, 300))
+    assert not is_done(stages)
+    os.utime(record, (100, 100))
+    assert not is_done(studies.read(ROOT / "notebooks" / "cifar10.2.yml"))  # its data sets are missing
+    (run,) = stages[0].runs
+    other = dataclasses.replace(run, notebook=run.notebook.with_stem("tell_apart"), render=False)
+    assert not is_done([dataclasses.replace(stages[0], runs=(other, run))])
+    page.unlink()
+    assert not is_done(stages)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +148,9 @@ def test_what_is_finished_or_begun_takes_less(timed, folder, monkeypatch):
         ({"seed": -1}, "Expected seed"),
     ],
 )
-def test_a_wrong_run_is_refused_before_anything_is_timed(folder, parameters, message):
+def test_a_wrong_run_is_refused_before_anything_is_timed(tmp_path, parameters, message):
     with pytest.raises(plan.PlanError, match=message):
-        planned(study(folder, **parameters), folder)
+        planned(study(tmp_path, **parameters), tmp_path)
 
 
 class Terminal(io.StringIO):
@@ -139,34 +159,34 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(("answer", "starts"), [("y\n", True), ("yes\n", True), ("n\n", False), ("\n", False)])
-def test_a_long_study_is_asked_about_once(timed, folder, monkeypatch, answer, starts):
+def test_a_long_study_is_asked_about_once(timed, tmp_path, monkeypatch, answer, starts):
     timed(3600 / 40)
-    found = planned(study(folder, model="wrn", epochs=2), folder)
+    found = planned(study(tmp_path, model="wrn", epochs=2), tmp_path)
     monkeypatch.setattr("sys.stdin", Terminal(answer))
-    assert plan.confirm(found, folder / "results", yes=False) is starts
+    assert plan.confirm(found, tmp_path / "results", yes=False) is starts
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    assert plan.confirm(found, folder / "results", yes=True)
+    assert plan.confirm(found, tmp_path / "results", yes=True)
 
 
-def test_without_a_terminal_a_long_study_is_refused_with_a_sentence(timed, folder, monkeypatch, capsys):
+def test_without_a_terminal_a_long_study_is_refused_with_a_sentence(timed, tmp_path, monkeypatch, capsys):
     timed(3600 / 40)
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    path, results = study(folder, model="wrn", epochs=2), folder / "results"
-    arguments = ["--runs", str(path), "--results", str(results), "--data", str(folder / "data"), "--plan"]
+    path, results = study(tmp_path, model="wrn", epochs=2), tmp_path / "results"
+    arguments = ["--runs", str(path), "--results", str(results), "--data", str(tmp_path / "data"), "--plan"]
     assert report.main(arguments) == 2
     out, err = capsys.readouterr()
-    assert "To train: 1 of 1 runs, 2.0 hours in total." in out
-    assert err.startswith("Expected YES=1 (--yes), or a terminal to ask in") and len(err.splitlines()) == 1
+    assert "To train: 1 of 1 runs, 2.0 h in all." in out
+    assert err.startswith("Expected YES=1 (--yes) for a study of more than an hour") and len(err.splitlines()) == 1
     assert not (results / "runs").exists() and not (results / "report" / "notebooks").exists()
     timed(1)
-    assert plan.confirm(planned(path, folder), results, yes=False)  # minutes need no question
+    assert plan.confirm(planned(path, tmp_path), results, yes=False)  # minutes need no question
 
 
-def test_a_full_disk_is_found_before_the_work(timed, folder, monkeypatch):
+def test_a_full_disk_is_found_before_the_work(timed, tmp_path, monkeypatch):
     timed(1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
     with pytest.raises(plan.PlanError, match=r"Expected 0\.0 GB of free disk\. Received: 0\.0 GB"):
-        plan.confirm(planned(study(folder, model="wrn"), folder), folder / "results", yes=True)
+        plan.confirm(planned(study(tmp_path, model="wrn"), tmp_path), tmp_path / "results", yes=True)
 
 
 def test_on_a_cpu_the_cpu_is_asked_for_in_every_training():
@@ -183,7 +203,7 @@ def test_a_step_is_timed_in_a_process_of_its_own():
     assert all(0 < seconds < 60 for seconds in measured.seconds) and measured.parameters[0] == 75_770
 
 
-def test_notebooks_have_a_gpu_each(folder, monkeypatch):
+def test_notebooks_have_a_gpu_each(tmp_path, monkeypatch):
     """Three runs on two GPUs: at most two at a time, never two on one."""
     ran, open_now, barrier = [], [], threading.Barrier(2, timeout=30)
 
@@ -198,8 +218,8 @@ def test_notebooks_have_a_gpu_each(folder, monkeypatch):
 
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(subprocess, "run", run)
-    stages = studies.read(study(folder, model="wrn", seed=[0, 1, 2]))
-    execution.execute(stages, folder / "results", folder / "data", jobs=4, gpus=("5", "7"))
+    stages = studies.read(study(tmp_path, model="wrn", seed=[0, 1, 2]))
+    execution.execute(stages, tmp_path / "results", tmp_path / "data", jobs=4, gpus=("5", "7"))
     assert {gpu for gpu, _ in ran[:2]} == {"5", "7"} and len(ran) == 3
     assert {threads for _, threads in ran} == {str(max(1, os.cpu_count() // 2))}
 

@@ -76,7 +76,8 @@ def test_a_model_is_tested_on_what_it_is_compared_with(train_data, studied, expe
     ],
 )  # fmt: skip
 def test_an_instance_with_several_gpus_is_used_whole(instance_type, workers, update, hosts):
-    training = dataclasses.replace(TRAINING, workers=workers, update=update)
+    device = "auto" if instances.gpus(instance_type) else "cpu"
+    training = dataclasses.replace(TRAINING, workers=workers, update=update, device=device)
     configuration = job.describe(training, dataclasses.replace(OPTIONS, instance_type=instance_type))
     assert configuration["compute"]["instance_count"] == hosts
     assert configuration["hyperparameters"]["workers"] == workers
@@ -87,6 +88,21 @@ def test_an_instance_whose_gpus_would_be_paid_for_in_vain_is_refused(workers, up
     training = dataclasses.replace(TRAINING, workers=workers, update=update)
     with pytest.raises(options.LaunchError, match=r"Expected workers=4 and update=sync for ml\.g5\.12xlarge"):
         job.describe(training, dataclasses.replace(OPTIONS, instance_type="ml.g5.12xlarge"))
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "device", "told"),
+    [("ml.g5.2xlarge", "auto", None), ("ml.g6.xlarge", "auto", None), ("ml.m5.4xlarge", "cpu", "cpu")],
+)
+def test_a_published_recipe_needs_a_gpu_or_the_word_cpu(instance_type, device, told):
+    training = dataclasses.replace(TRAINING, device=device)
+    chosen = dataclasses.replace(OPTIONS, instance_type=instance_type)
+    assert job.describe(training, chosen)["hyperparameters"].get("device") == told
+    other = dataclasses.replace(training, device="auto" if device == "cpu" else "cpu")
+    with pytest.raises(options.LaunchError, match=f"Expected .*Received: .*device='{other.device}'"):
+        job.describe(other, chosen)
+    quick = dataclasses.replace(other, recipe=recipes.get("wrn"), device="auto")
+    assert "device" not in job.describe(quick, chosen)["hyperparameters"]
 
 
 def test_every_type_of_instance_that_is_compared_has_an_estimate():

@@ -20,7 +20,6 @@ PAIR = ("cifar10_12k", "cifar105")
 
 def write_study(folder, *runs):
     """A study of runs of train, each a dict of parameters, in which a list of values is every one of them."""
-    (folder / "train.ipynb").symlink_to(ROOT / "notebooks" / "train.ipynb")
     entries = []
     for run in runs:
         each = {name: values for name, values in run.items() if isinstance(values, list)}
@@ -87,7 +86,7 @@ def test_a_study_is_shown_without_account_sdk_and_network(tmp_path, monkeypatch,
     )
     assert sweep.main([str(study), "--show"]) == 0
     shown = capsys.readouterr().out
-    assert "The state of the runs is unknown. Expected what a job needs. Missing:\n    bucket: --bucket" in shown
+    assert "Which runs are finished is unknown. Expected what a job needs. Missing:\n    bucket: --bucket" in shown
     assert shown.count(" unknown ") == 12
     hours = {
         name: job.Training(recipes.get(name, "paper"), "cifar105").hours("ml.g5.2xlarge") for name in ("wrn", "ss32")
@@ -95,12 +94,19 @@ def test_a_study_is_shown_without_account_sdk_and_network(tmp_path, monkeypatch,
     assert f"\nwrn: 6 runs, {6 * hours['wrn']:.1f} instance-hours\n" in shown
     assert f"\nshake_shake_32: 6 runs, {6 * hours['ss32']:.1f} instance-hours\n" in shown
     assert f"To train: 12 of 12 runs, {6 * sum(hours.values()):.1f} instance-hours of ml.g5.2xlarge, est" in shown
-    assert f"ml.g5.12xlarge {6 * sum(hours.values()) / 4:.1f} h" in shown
-    assert "On spot instances (spot: auto): 12 of the 12 runs." in shown  # each takes more than an hour
+    assert f"All jobs at once: {hours['wrn']:.1f} hours" in shown  # the longer of the two
+    assert f"ml.g5.12xlarge {6 * sum(hours.values()) / 4:.1f}" in shown
+    assert "On spot instances (option spot: auto): 12 of the 12 runs." in shown  # each takes more than an hour
     assert sweep.main([str(study), "--show", "--spot", "no"]) == 0
-    assert "On spot instances (spot: no): 0 of the 12 runs." in capsys.readouterr().out
+    assert "On spot instances (option spot: no): 0 of the 12 runs." in capsys.readouterr().out
     assert sweep.main([str(study)]) == 2
     assert "Expected what a job needs" in capsys.readouterr().err
+    assert sweep.main([str(study), "--show", "--instance_type", "ml.m5.4xlarge"]) == 2
+    assert "or that the CPU is asked for: device cpu. Received: ml.m5.4xlarge" in capsys.readouterr().err
+    on_cpu = {"preset": "paper", "model": "wrn", "train_data": "cifar105", "device": "cpu"}
+    assert sweep.main([str(write_study(tmp_path, on_cpu)), "--show", "--instance_type", "ml.m5.4xlarge"]) == 0
+    assert "unknown instance-hours of ml.m5.4xlarge" in capsys.readouterr().out  # and not 0.0
+    write_study(tmp_path, {"preset": "paper", "model": "wrn", "train_data": "cifar105"})
     assert sweep.main([str(study), "--show", "--instance_type", "ml.p4d.24xlarge"]) == 2
     assert "Expected workers=8 and update=sync for ml.p4d.24xlarge" in capsys.readouterr().err
 
