@@ -62,7 +62,7 @@ setup: $(READY)
 
 # Python 3.11 to 3.13 with pip. The project itself comes last: its command `papermill` replaces papermill's. The file
 # `ready` is written at the end, so an interrupted set-up is done again. TensorFlow's two packages overwrite each other's
-# files, so .venv begins anew where it was made for the other device.
+# files, so .venv is made again if it was made for the other device.
 $(READY): $(LOCKED) pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
 	f"Expected Python 3.11 to 3.13. Received: {v}. Name another: make PYTHON=python3.12")'

@@ -65,10 +65,10 @@ def gpus() -> list[Any]:
 
 
 def bfloat16_units(description: pathlib.Path = pathlib.Path("/proc/cpuinfo")) -> str:
-    """Names of this processor's units for products of bfloat16 numbers, such as "AMX"; empty where it has none.
+    """Names of this processor's units for products of bfloat16 numbers, such as "AMX"; empty if it has none.
 
     Args:
-        description: Linux's of the processors; on other systems there is none, and so no unit is seen.
+        description: Linux's description of the processors; on other systems there is none, and the result is empty.
     """
     try:
         lines = description.read_text().splitlines()

@@ -136,8 +136,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (StudyError, PlanError) as error:
         print(error, file=sys.stderr)
         return 2
-    except (NotebookError, OSError) as error:
+    except NotebookError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"Expected files and folders that can be read and written. Received: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(_INTERRUPTED, file=sys.stderr)

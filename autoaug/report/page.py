@@ -26,7 +26,7 @@ from autoaug.plots import NAMED
 from autoaug.shift.intervals import Estimate
 
 _SVG = "http://www.w3.org/2000/svg"
-_MOST_LATEX_ROWS = 200  # nobody sets a longer table
+_MOST_LATEX_ROWS = 200  # longer tables are of no use in print
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets execute cells that begin so
 
 

@@ -282,6 +282,6 @@ def _announce(run: Run, monitor: evaluation.Monitor) -> None:
 
 
 def _may_be_faster_in_bfloat16(run: Run) -> bool:
-    """Whether that is worth timing: what is timed is compiled twice, which takes a good part of a quick run."""
+    """Whether to time both precisions. This compiles two more steps, which would take a good part of a quick run."""
     in_float32 = run.recipe.precision == "float32" and run.recipe.preset != "quick" and run.options.workers == 1
     return in_float32 and not devices.gpus() and bool(devices.bfloat16_units())

@@ -44,7 +44,7 @@ def measure(recipe: Recipe) -> tuple[float, int]:
 
 
 def of_precisions(recipe: Recipe) -> str:
-    """A sentence on the seconds of a step in float32 and in bfloat16, and the parameter where bfloat16 is faster."""
+    """A sentence on the seconds of a step in float32 and in bfloat16, with the parameter if bfloat16 is faster."""
     exact, rounded = (measure(dataclasses.replace(recipe, precision=name))[0] for name in ("float32", "mixed_bfloat16"))
     sentence = f"A step takes {exact:.2g} s in float32 and {rounded:.2g} s in bfloat16"
     if exact < _WORTH_SAYING * rounded:

@@ -114,6 +114,14 @@ def test_of_two_reports_in_one_folder_the_second_is_refused(folder, capsys):
     assert not (results / "report" / "notebooks").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_named(folder, capsys):
+    path, results = write_study(folder, [SHOWN]), folder / "first.ipynb" / "results"
+    assert report.main(["--runs", str(path), "--results", str(results)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Expected files and folders that can be read and written. Received: ")
+    assert str(folder / "first.ipynb") in error and len(error.splitlines()) == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_notebook_too_and_says_a_line(folder, number):
     sleep = 'import time\ntry:\n    print("asleep", flush=True)\n    time.sleep(60)\nfinally:\n    open('
