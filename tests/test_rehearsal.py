@@ -25,7 +25,7 @@ from autoaug.report import build, plan
 
 SETS = ("cifar105", "cifar10_12k", "cifar10.1-v4", "cifar10.1-v6")
 FILES = 7  # CIFAR-10's archive, two of CIFAR-10.2, four of CIFAR-10.1
-TINY = {"model": "pyramid_net", "preset": "paper", "size": {"depth": 11, "alpha": 12}, "epochs": 3}
+TINY = {"model": "pyramid_net", "preset": "paper", "size": {"depth": 11, "alpha": 12}, "epochs": 2}
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -45,7 +45,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 def server(tmp_path, monkeypatch):
     """Serves the stand-ins; every Python process that is started finds it in the place of the published addresses."""
     (folder := tmp_path / "published").mkdir()
-    small = stand_ins.small(datasets.DATASETS, part=50)
+    small = stand_ins.small(datasets.DATASETS, part=25)
     for name, spec in small.items():
         monkeypatch.setitem(datasets.DATASETS, name, spec)
     files = stand_ins.write(folder)

@@ -169,7 +169,7 @@ def _execute_stage(tasks: Sequence[_Task], at_a_time: int, gpus: Sequence[str], 
     with concurrent.futures.ThreadPoolExecutor(at_a_time) as pool:
         try:
             if alone:
-                bar.write(tasks[0].title)
+                _announce(tasks[0], bar)
             running = {pool.submit(task.execute, threads, free_gpus): task for task in tasks}
             for future in concurrent.futures.as_completed(running):
                 durations.append(future.result())
@@ -178,11 +178,17 @@ def _execute_stage(tasks: Sequence[_Task], at_a_time: int, gpus: Sequence[str], 
                 rest = f"; about {in_words(left / 3600)} left" if left else ""
                 bar.write(f"{running[future].title}: {durations[-1]:.0f} s{rest}")
                 if alone and len(durations) < len(tasks):
-                    bar.write(tasks[len(durations)].title)
+                    _announce(tasks[len(durations)], bar)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             _stop_children()
             raise
+
+
+def _announce(task: _Task, bar: tqdm.tqdm) -> None:
+    """Say which notebook begins, and take the bar away: what the notebook prints begins on a line of its own."""
+    bar.write(task.title)
+    bar.clear()
 
 
 def _stop_children() -> None:
