@@ -2,6 +2,7 @@
 
 import importlib.abc
 import importlib.machinery
+import signal
 import sys
 
 import jaxtyping
@@ -63,3 +64,9 @@ def aws(monkeypatch, tmp_path):
         monkeypatch.setenv(name, value)
     yield address
     server.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible():
+    """Processes that tests start can be interrupted, also where a shell in the background has turned that off."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

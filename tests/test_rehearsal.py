@@ -85,16 +85,16 @@ def arguments(tmp_path):
 
 def interrupted_in_the_second_training(arguments):
     """What the command prints until it is interrupted, and then."""
-    lines, training = [], False
+    lines, is_training, is_interrupted = [], False, False
     command = [sys.executable, "-m", "autoaug.report", *arguments]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as process:
         for line in process.stdout:
             lines.append(line)
-            training += "[3/4] train" in line
-            if training and line.startswith("step "):
+            is_training |= "[3/4] train" in line
+            if is_training and not is_interrupted and line.startswith("step "):
                 process.send_signal(signal.SIGINT)
-                training = False
+                is_interrupted = True
     assert process.returncode == 128 + signal.SIGINT, "".join(lines)
     return "".join(lines)
 

@@ -5,7 +5,6 @@ import dataclasses
 import importlib.util
 import json
 import pathlib
-import signal
 import subprocess
 import tempfile
 
@@ -28,12 +27,6 @@ def tiny_dataset():
 @pytest.fixture(scope="session")
 def tiny_recipe():
     return tiny.recipe()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _interruptible():
-    """Processes that tests start can be interrupted, also where a shell in the background has turned that off."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

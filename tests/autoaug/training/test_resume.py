@@ -201,7 +201,8 @@ def test_a_cost_that_is_not_finite_ends_the_run(tiny_dataset, tiny_recipe, tmp_p
             training.train(recipe, tiny_dataset, tmp_path, checkpoint_minutes=1e-9)
     run = loop.Run(recipe, tiny_dataset, RunOptions(run_dir=tmp_path))
     failed = np.load(tmp_path / "failed_step.npz")
-    measured = run.step(*(failed[name] for name in ("images", "labels", "learning_rate", "step")))
+    learning_rate, step = float(failed["learning_rate"]), int(failed["step"])
+    measured = run.step(failed["images"], failed["labels"], learning_rate, step)
     assert run.done == 1 and not np.isfinite(measured[1])
 
 

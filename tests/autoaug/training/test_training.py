@@ -127,7 +127,7 @@ DEEP = [("wrn", {"depth": 28, "widen_factor": 2}, 64), ("shake_shake_32", {"dept
 
 @pytest.mark.parametrize("name, size, batch_size", DEEP)
 def test_a_step_of_a_deep_network_repeats_to_the_bit(name, size, batch_size):
-    """Gradients of three and more branches meet there: added in the order of the threads, some of 20 steps differ."""
+    """Gradients of three and more branches meet there: added in the order of the threads, some of 10 steps differ."""
     step = TrainingStep(models.build_model(name, **size), recipes.get(name))
     images = np.random.default_rng(0).standard_normal((batch_size, 32, 32, 3), np.float32)
     arguments = images, np.arange(batch_size) % 10, 0.1, 0
@@ -138,7 +138,7 @@ def test_a_step_of_a_deep_network_repeats_to_the_bit(name, size, batch_size):
             variable.assign(value)
         measured = step(*arguments)
         ends.append(b"".join(each.numpy().tobytes() for each in [measured, *variables]))
-    assert [end == ends[0] for end in ends] == [True] * 20
+    assert len(set(ends)) == 1
 
 
 def test_the_step_is_traced_once(tiny_dataset, tiny_recipe, tmp_path, monkeypatch):

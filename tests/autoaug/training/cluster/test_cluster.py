@@ -104,6 +104,7 @@ def test_workers_whose_checkpoints_are_all_damaged_say_so(tiny_dataset, tiny_rec
         ({"workers": 3, "update": "sync"}, "can share equally. Received: batch_size=32, workers=3"),
     ],
 )
+@pytest.mark.usefixtures("wrong_types")
 def test_wrong_workers_are_refused_before_any_work(arguments, message, tiny_dataset, tiny_recipe, tmp_path):
     with pytest.raises(ValueError, match=re.escape(message)):
         training.train(tiny_recipe, tiny_dataset, tmp_path / "run", **arguments)

@@ -130,8 +130,9 @@ def test_a_full_disk_is_said(tiny_dataset, tiny_recipe, tmp_path):
 
 
 def test_a_cost_that_is_not_finite_is_said(tiny_dataset, tiny_recipe, tmp_path):
+    """In the second step, or in the third where that one was ahead: the workers do not wait for each other."""
     recipe = dataclasses.replace(tiny_recipe, learning_rate=1e30)
-    with pytest.raises(FloatingPointError, match=r"the cost of step 2 \(epoch 1, batch 2\) is not finite"):
+    with pytest.raises(FloatingPointError, match=r"the cost of step ([23]) \(epoch 1, batch \1\) is not finite"):
         training.train(recipe, tiny_dataset, tmp_path, workers=2)
     assert (tmp_path / "failed_step.npz").exists()
 
