@@ -256,6 +256,9 @@ WRN_SMALL = dataclasses.replace(WRN, size={"depth": 10, "widen_factor": 2}, **_S
 """One block a group, 32 to 128 channels: 292,954 parameters.
 
     papermill notebooks/train.ipynb -p model wrn -p preset small -p train_data cifar10_12k
+
+Three seeds got 69.8 to 70.5 % of CIFAR-10's test images right; 7 to 9 minutes on two cores of an AMD EPYC with AVX2.
+The other small recipes have not been trained yet.
 """
 
 SHAKE_SHAKE_32_SMALL = dataclasses.replace(SHAKE_SHAKE_32, size={"depth": 8, "widen_factor": 2}, **_SMALL)

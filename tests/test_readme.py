@@ -4,9 +4,14 @@ import re
 
 from autoaug import datasets, records, shift
 from autoaug.files import ROOT
-from autoaug.report import page
+from autoaug.report import page, results
 
-REPORTED = {"cifar10_10k": "cifar10", "cifar10_half_a": "cifar10_half_a", "cifar10_half_b": "cifar10_half_b"}
+REPORTED = {
+    "cifar10_10k": "cifar10",
+    "cifar10_12k": "cifar10",
+    "cifar10_half_a": "cifar10_half_a",
+    "cifar10_half_b": "cifar10_half_b",
+}
 ROW = re.compile(r"^\| .*`(\w+)`.* \| .* \| ([\d, ]+) \| (\d+\.\d \[\d+\.\d, \d+\.\d\]) \|$", re.MULTILINE)
 
 
@@ -17,8 +22,29 @@ def test_the_table_of_measurements_is_that_of_the_runs():
     for train_data, seeds, text in rows:
         chosen = runs[(runs["train_data"] == train_data) & (runs["test_set"] == REPORTED[train_data])]
         assert sorted(chosen["seed"]) == [int(seed) for seed in seeds.split(",")]
-        ((correct, total),) = chosen[["clean_correct", "clean_total"]].to_numpy().tolist()
-        assert text == page.percent(correct / total, *shift.accuracy_interval(correct, total))
+        correct, (total,) = round(chosen["clean_correct"].mean()), set(chosen["clean_total"])
+        assert text == page.percent(correct / total, *shift.accuracy_interval(correct, int(total)))
+
+
+def test_the_table_of_photographs_of_known_truth_is_that_of_the_runs(tmp_path):
+    text = (ROOT / "README.md").read_text()
+    listed = dict(
+        re.findall(r"^\| `(known_\w+)` \| .* \| (?:\*\*wrong: )?([\w ]+?)(?:\*\*)? \| .* \|$", text, re.MULTILINE)
+    )
+    measured = results.load(
+        str(tmp_path), str(tmp_path), str(ROOT / "results" / "published"), 0.95, 0, str(ROOT / "results" / "measured")
+    )
+    pairs = {pair.name: pair.verdict for pair in measured.pairs}
+    assert list(listed) == list(pairs)
+    for name, answer in listed.items():
+        verdict = pairs[name]
+        statements = [word for word in ("harder", "different") if getattr(verdict, word)]
+        assert answer == " and ".join(statements)
+        gaps, homes = (
+            " and ".join(page.estimate(number) for number in numbers)
+            for numbers in ((verdict.gap_a, verdict.gap_b), (verdict.home_a, verdict.home_b))
+        )
+        assert f" | {gaps} | {homes} |" in text
 
 
 def test_all_kept_runs_are_of_committed_code_and_have_a_prediction_for_each_image():
