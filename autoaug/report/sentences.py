@@ -51,7 +51,7 @@ def measured(results: Results) -> str:
         return "No run on CIFAR-10 or a reproduction of it has been measured here yet, only runs on drawn shapes."
     counts = photographs["preset"].value_counts().items()
     kinds = ", ".join(f"{count} {preset} {'run' if count == 1 else 'runs'}" for preset, count in counts)
-    sets = "; ".join(dict.fromkeys(results.label(name) for name in photographs["train_data"]))  # some have a comma
+    sets = "; ".join(dict.fromkeys(results.label(name) for name in photographs["train_data"]))  # names may have commas
     own = results.means[results.means["train_data"].map(_is_photographs)]
     own = own[own["train_data"] == own["test_set"]]
     ends = dict.fromkeys(percent(accuracy) for accuracy in (own["accuracy"].min(), own["accuracy"].max()))

@@ -1,9 +1,9 @@
 """Trains a whole study on SageMaker, and renders its report.
 
     python -m autoaug.sweep notebooks/full.yml --show       # estimated hours of each run; needs no account
-    python -m autoaug.sweep notebooks/full.yml              # also submits runs that are neither finished nor in
-    training python -m autoaug.sweep notebooks/full.yml              # later: all runs are finished, so the report is
-    rendered python -m autoaug.sweep notebooks/full.yml --wait       # or all of it at once
+    python -m autoaug.sweep notebooks/full.yml              # submits what is neither finished nor in training
+    python -m autoaug.sweep notebooks/full.yml              # later, when all runs are finished: renders the report
+    python -m autoaug.sweep notebooks/full.yml --wait       # or all of it at once
 
 The study's runs of train.ipynb become jobs that run side by side. The data sets must be in the bucket. The report is
 rendered on this machine. Options are those of `options.Options`, as for `launch`.
@@ -28,10 +28,8 @@ from autoaug.sagemaker.options import LaunchError, Options
 _STUDY = ROOT / "notebooks" / "full.yml"
 _RESULTS = ROOT / "results" / "jobs"
 _KNOWN = {"model", "train_data", "seed", "workers", "update", "preset", "evaluate_every", "device", *recipes.CHANGES}
-_EXAMPLE = (
-    "Example: python -m autoaug.sweep notebooks/full.yml --show --instance_type ml.g4dn.xlarge. "
-    "Prices of an instance-hour: https://aws.amazon.com/sagemaker/pricing"
-)
+_PRICES = "Prices of an instance-hour: https://aws.amazon.com/sagemaker/pricing"
+_EXAMPLE = f"Example: python -m autoaug.sweep notebooks/full.yml --show --instance_type ml.g4dn.xlarge. {_PRICES}"
 
 
 def read_study(path: pathlib.Path) -> list[job.Training]:
@@ -138,7 +136,7 @@ def summary(table: pd.DataFrame, trainings: Sequence[job.Training], chosen: Opti
         f"On spot instances (option spot: {chosen.spot}): {spot} of the {due.sum()} runs. These take the same hours at "
         "a lower price and wait for capacity; an interrupted run goes on from a checkpoint at most 10 minutes old."
     )
-    return "\n".join([*lines, "Prices of an instance-hour: https://aws.amazon.com/sagemaker/pricing"])
+    return "\n".join([*lines, _PRICES])
 
 
 def _sum(hours: pd.Series) -> str:

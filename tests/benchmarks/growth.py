@@ -1,6 +1,6 @@
 """How cost grows with images, epochs, test sets and runs: seconds, the page's size, and the exponent of each.
 
-python tests/benchmarks/growth.py                          # fifteen minutes on two slow cores
+python tests/benchmarks/growth.py
 python tests/benchmarks/growth.py images epochs            # some parts only; the others: test_sets runs
 
 An exponent of 1 is linear; it is that of the last step, from one row to the next. Hosts are not among them: here they
