@@ -76,7 +76,7 @@ def arguments(tmp_path):
     data["parameters"]["source_dir"] = str(tmp_path / "sources")
     trainings["parameters"], trainings["each"]["seed"] = TINY, [0]
     (tmp_path / "study.yml").write_text(yaml.safe_dump(stages))
-    make = ["make", "-n", "study", "YES=1", f"STUDY={tmp_path / 'study.yml'}"]
+    make = ["make", "--no-print-directory", "-n", "study", "YES=1", f"STUDY={tmp_path / 'study.yml'}"]
     said = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     python, module, name, *given = shlex.split(said.splitlines()[-1])
     assert (python, module, name) == (".venv/bin/python", "-m", "autoaug.report")

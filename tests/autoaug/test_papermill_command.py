@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -101,7 +102,7 @@ def test_the_set_up_registers_the_kernel_of_the_notebooks_for_every_jupyter_of_t
     (command,) = (line for line in lines.splitlines() if "ipykernel install --user" in line)
     home = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "XDG"))}
     home["HOME"] = str(tmp_path)
-    subprocess.run(command.replace(".venv/bin/python", sys.executable), shell=True, env=home, check=True)
+    subprocess.run([sys.executable, *shlex.split(command)[1:]], env=home, check=True)
     look = "from jupyter_client import kernelspec as k; print(k.KernelSpecManager().get_kernel_spec(%r).to_json())"
     other = home | {"JUPYTER_PREFER_ENV_PATH": "0"}  # as a Jupyter outside of this environment
     found = subprocess.run(
