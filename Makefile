@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Python compiles a package at its first import, not at each start, also where the environment forbids to keep the result.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help report study test lab lint bench lock setup sagemaker
 
 # The study of `make study`, smallest first: notebooks/cifar10.2.yml, shake_shake.yml, full.yml.

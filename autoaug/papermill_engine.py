@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 import ipykernel.kernelspec
+import zmq
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
@@ -154,6 +155,15 @@ class _Client(PapermillNotebookClient):
     def execute_cell(self, cell: NotebookNode, cell_index: int, **options: Any) -> NotebookNode:
         with self.execution.cell(self.km.provisioner.pgid):
             return super().execute_cell(cell, cell_index, **options)
+
+    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
+        """Look for the reply again. What nbclient sends to a widget takes the wake-up of a reply that came just before.
+
+        Without this, a cell with a widget sometimes never ends (github.com/jupyter/nbclient/issues/312).
+        """
+        output = super().process_message(msg, cell, cell_index)
+        self.kc.shell_channel.socket.get(zmq.EVENTS)
+        return output
 
     def log_output_message(self, output: NotebookNode) -> None:
         """Show an output as it comes: printed text, and tables as text. Pictures are only in the executed copy."""

@@ -225,6 +225,31 @@ class TestOtherCallsArePapermillsOwn:
         assert done.returncode == 0 and "Executed copy" not in done.stdout and "count 7" in out.read_text()
 
 
+SLOW_TO_ANSWER = """
+import sys, time
+from nbclient.output_widget import OutputWidget
+from autoaug import papermill_command
+
+send = OutputWidget.send
+
+def answer_late(*given, **options):
+    time.sleep(0.5)  # the kernel's reply to the cell comes meanwhile
+    send(*given, **options)
+
+OutputWidget.send = answer_late
+sys.exit(papermill_command.main())
+"""
+
+
+def test_a_cell_with_a_widget_ends_even_if_its_reply_comes_while_the_widget_is_answered(tmp_path):
+    widget = "import ipywidgets\nbox = ipywidgets.Output()\nwith box:\n    print('inside')"
+    notebook, copy = write_notebook(tmp_path / "some.ipynb", widget, "print('after')"), tmp_path / "copy.ipynb"
+    subprocess.run(
+        [sys.executable, "-c", SLOW_TO_ANSWER, notebook, copy], cwd=ROOT, check=True, capture_output=True, timeout=60
+    )
+    assert nbformat.read(copy, as_version=4).cells[-1].outputs[0].text == "after\n"
+
+
 def test_a_misspelt_notebook_is_answered_with_the_one_that_is_meant(executed, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, "stdin", None)
