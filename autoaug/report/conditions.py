@@ -8,7 +8,7 @@ from IPython.display import HTML
 from autoaug.report import sentences
 from autoaug.report.page import estimate, paragraphs, together
 from autoaug.report.results import NOTHING_COMPARED, Pair, Results
-from autoaug.shift import Sides, Verdict, matched_ability, origins, strata, study, two_sample
+from autoaug.shift import Verdict, matched_ability, origins, study, two_sample
 
 
 def conditions(results: Results) -> HTML:
@@ -52,14 +52,9 @@ def _by_origin(results: Results, pair: Pair) -> dict[str, Verdict]:
 
 def _by_difficulty(results: Results, pair: Pair) -> dict[str, Verdict]:
     """The statements within strata of difficulty, averaged over the strata."""
-    sides = []
-    for name, clean in zip((pair.comparison.original, pair.name), pair.comparison.clean, strict=True):
-        known = results.known_images(name)
-        if known is None or known.difficulty is None or known.difficulty.shape != clean.shape:
-            return {}
-        sides.append(known.difficulty[clean])
-    rng = results.rng("difficulty", *pair.names)
-    within = strata.by_difficulty(pair.families, Sides(*sides), results.confidence, rng)
+    within = results.within_strata(pair)
+    if within is None:
+        return {}
     condition = "within strata of difficulty" + ("; specialising in difficulty" if within.specialising else "")
     return {condition: within.adjusted}
 

@@ -19,7 +19,7 @@ def runs(records: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> pd.
     """
     rows = [
         (
-            page.record_link(record["run_id"], json.dumps(record).encode()),
+            page.record_link(record["run_id"], json.dumps(record, separators=(",", ":")).encode()),
             recipe_text(record),
             record["seed"],
             code_text(record["code"]),

@@ -12,8 +12,8 @@ from autoaug import datasets, known_images, records, shift
 from autoaug.datasets.titles import title
 from autoaug.report import names
 from autoaug.report.page import Page
-from autoaug.shift import study, two_sample
-from autoaug.shift.contrasts import Cells, Stratum, contrasts
+from autoaug.shift import strata, study, two_sample
+from autoaug.shift.contrasts import Cells, Sides, Stratum, contrasts
 from autoaug.shift.intervals import stream
 from autoaug.shift.two_sample import Scores
 from autoaug.shift.verdict import Verdict, compare
@@ -149,6 +149,17 @@ class Results:
         """What is known of the images of a test set, in the version that the runs were tested on; or None."""
         read = [known_images.read(folder, name) for folder in self.folders]
         return next((known for known in read if known and known.test_sha256 in self.versions(name)), None)
+
+    def within_strata(self, pair: Pair) -> strata.Strata | None:
+        """The statements on a pair within strata of difficulty; None if its images' difficulty is not known."""
+        sides = []
+        for name, clean in zip((pair.comparison.original, pair.name), pair.comparison.clean, strict=True):
+            known = self.known_images(name)
+            if known is None or known.difficulty is None or known.difficulty.shape != clean.shape:
+                return None
+            sides.append(known.difficulty[clean])
+        rng = self.rng("difficulty", *pair.names)
+        return strata.by_difficulty(pair.families, Sides(*sides), self.confidence, rng)
 
     def scores(self, a: str, b: str) -> Scores | None:
         """A classifier's scores of A's and B's test images, in the versions that the runs were tested on; or None."""
