@@ -1,4 +1,4 @@
-"""The training step's speed beside plain Keras and PyTorch, in float32 and in bfloat16.
+"""The training step's speed beside the original's graph, plain Keras and PyTorch, in float32 and in bfloat16.
 
 python tests/benchmarks/training.py                        # half an hour on two slow cores
 python tests/benchmarks/training.py widths                 # one part only; the others: families bfloat16
@@ -17,6 +17,7 @@ from unittest import mock
 import keras
 import measuring
 import numpy as np
+import original_graph
 import tensorflow as tf
 
 from autoaug import devices, models, recipes
@@ -64,6 +65,11 @@ def keras_step(recipe):
     return lambda: step().numpy()
 
 
+def original_step(recipe):
+    """The same as a graph of the original's operations; for the Wide-ResNet."""
+    return original_graph.training_step(recipe, *batch(recipe.batch_size))
+
+
 def torch_step(recipe):
     """The same in PyTorch."""
     import torch_models  # needs torch
@@ -92,7 +98,12 @@ def torch_bfloat16_step(recipe):
     return cast
 
 
-CONTENDERS = {"ours": our_step, "plain Keras": keras_step, "ours, bfloat16": our_bfloat16_step}
+CONTENDERS = {
+    "ours": our_step,
+    "the original's graph": original_step,
+    "plain Keras": keras_step,
+    "ours, bfloat16": our_bfloat16_step,
+}
 if importlib.util.find_spec("torch"):
     CONTENDERS |= {"PyTorch": torch_step, "PyTorch, bfloat16": torch_bfloat16_step}
 else:
@@ -139,9 +150,10 @@ def compare(name, recipe, measure, contenders=None):
 
 
 def widths():
-    """The Wide-ResNet-28 at three widths."""
+    """The Wide-ResNet-28 at three widths, beside the original's graph too."""
+    contenders = ["ours", "the original's graph", "plain Keras", *(["PyTorch"] if "PyTorch" in CONTENDERS else [])]
     for width, measure in WIDTHS:
-        compare(f"Wide-ResNet-28, width {width}", wide_resnet(width), measure)
+        compare(f"Wide-ResNet-28, width {width}", wide_resnet(width), measure, contenders)
 
 
 def wide_resnet(width):
