@@ -13,9 +13,10 @@ from autoaug.plots import shift as shift_plots
 from autoaug.report import tables
 from autoaug.report.page import decimal, estimate, folded, paragraphs, percent, together
 from autoaug.report.results import NOTHING_COMPARED, Results, rows
-from autoaug.shift import decomposition, line_fit, rankings
+from autoaug.shift import decomposition, line_fit, rankings, study
 from autoaug.shift import published as published_data
 from autoaug.shift.families import architecture
+from autoaug.shift.intervals import Estimate
 
 NEW = "cifar10.1-v6"
 
@@ -57,7 +58,10 @@ def published(results: Results, scale: str) -> HTML:
         results: names the folder of published numbers; measured runs on the same test sets are drawn in colour.
         scale: of the line.
     """
-    return together(_line(results, scale), _table(results, scale), _further_counts(results), _expectations(results))
+    return together(
+        *(_line(results, scale), _table(results, scale), _further_counts(results), _expectations(results)),
+        _same_errors(results),
+    )
 
 
 def _line(results: Results, scale: str) -> HTML:
@@ -164,3 +168,35 @@ def _expectations(results: Results) -> HTML:
     )
     caption = f"The five models of the study on CIFAR-10.2. {published_data.EXPECTATION}"
     return results.page.table("expected", texts, caption)
+
+
+def _same_errors(results: Results) -> HTML:
+    """Whether our models fail on the images that published models fail on: the correlation of errors on CIFAR-10."""
+    published_right = published_data.read_right(results.published_dir / "cifar10.1-right.npz").right["cifar10"]
+    runs = results.runs
+    runs = runs[
+        (runs["test_set"] == "cifar10") & (runs["test_source"] == "CIFAR-10")
+    ]  # other copies may be in disorder
+    found: dict[tuple[str, str, str], list[Estimate]] = {}
+    for run in rows(runs):
+        answers = study.read_predictions(run)
+        if answers is not None:
+            one = published_data.error_correlation(answers.right, published_right, results.confidence)
+            found.setdefault((run.train_data, run.family, run.preset), []).append(one)
+    if not found:
+        return paragraphs([])
+    lines = [
+        {
+            "Trained on": results.label(train_data),
+            "Models": f"{family} ({preset})",
+            "Runs": len(correlations),
+            "Correlation of errors": decimal(Estimate(*np.mean(correlations, axis=0))),
+        }
+        for (train_data, family, preset), correlations in found.items()
+    ]
+    caption = (
+        "Do our models fail on the images that published models fail on? The correlation, over CIFAR-10's 10,000 test "
+        f"images, of a run's errors with the share of the 30 published models that are wrong; mean of the runs, with "
+        f"{results.interval} of one run."
+    )
+    return results.page.table("error-correlation", pd.DataFrame(lines, dtype=object), caption)

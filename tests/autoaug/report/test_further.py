@@ -8,8 +8,9 @@ import pytest
 from report_runs import load, write_study
 
 from autoaug import known_images
+from autoaug.files import ROOT
 from autoaug.records import RecordError
-from autoaug.report import conditions, further, noise
+from autoaug.report import conditions, further, noise, results
 from autoaug.shift import decomposition, two_sample
 
 VERSION = "cd" * 32
@@ -120,3 +121,12 @@ def test_damaged_files_of_known_images_are_named(tmp_path, content):
     (tmp_path / "known_images" / "cifar105.json").write_text(content)
     with pytest.raises(RecordError, match=r"cifar105\.json: Expected what is known of the images"):
         known_images.read(tmp_path, "cifar105")
+
+
+def test_measured_models_fail_on_the_images_that_published_models_fail_on(tmp_path):
+    kept = [str(ROOT / "results" / name) for name in ("published", "measured")]
+    measured = results.load(str(tmp_path), str(tmp_path), kept[0], 0.95, 0, kept[1])
+    further.published(measured, "probit")
+    table = written(measured, "error-correlation").set_index("Trained on")
+    (own,) = table.loc[["CIFAR-10 (12,000 images)"], "Correlation of errors"]
+    assert 0.3 < float(own.split()[0]) < 0.8
