@@ -7,6 +7,7 @@ from autoaug.files import ROOT
 from autoaug.report import page, results
 
 REPORTED = {
+    "cifar10": "cifar10",
     "cifar10_10k": "cifar10",
     "cifar10_12k": "cifar10",
     "cifar10_half_a": "cifar10_half_a",

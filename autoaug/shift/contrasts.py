@@ -178,8 +178,10 @@ def _image_draws(
     """Draws of a sample's mean with other images, and the variance of this mean."""
     contrasts = values.shape[1]
     covariance = np.cov(values, rowvar=False, bias=True).reshape(contrasts, contrasts) / len(values)
-    drawn = rng.multivariate_normal(np.zeros(contrasts), covariance, replicates, method="eigh")
-    return drawn, np.diag(covariance)
+    variances, directions = np.linalg.eigh(covariance)
+    # The symmetric root: the signs of the directions differ between processors, and it does not depend on them.
+    root = directions * np.sqrt(np.maximum(variances, 0)) @ directions.T
+    return rng.standard_normal((replicates, contrasts)) @ root, np.diag(covariance)
 
 
 def sizes(families: Sequence[Cells]) -> tuple[Sides, Sides]:
