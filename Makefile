@@ -43,7 +43,7 @@ study: $(READY)
 	$(BIN)/python -m autoaug.report --plan --runs $(STUDY) $(if $(YES),--yes)
 
 test: .venv/sagemaker
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 20
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks

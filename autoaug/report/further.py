@@ -180,7 +180,7 @@ def _same_errors(results: Results) -> HTML:
     found: dict[tuple[str, str, str], list[Estimate]] = {}
     for run in rows(runs):
         answers = study.read_predictions(run)
-        if answers is not None:
+        if answers is not None and answers.right.shape == published_right.shape[1:]:
             one = published_data.error_correlation(answers.right, published_right, results.confidence)
             found.setdefault((run.train_data, run.family, run.preset), []).append(one)
     if not found:
