@@ -70,14 +70,14 @@ def test_clipping_acts_on_the_gradient_of_the_whole_cost():
 @pytest.fixture(scope="module")
 def float32_history(tiny_dataset, tiny_recipe, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("float32")
-    training.train(tiny_recipe, tiny_dataset, run_dir)
+    training.train(dataclasses.replace(tiny_recipe, epochs=1), tiny_dataset, run_dir)
     return pd.read_csv(run_dir / "history.csv")
 
 
 @pytest.mark.parametrize("variant", [{"precision": "mixed_float16"}, {"precision": "mixed_bfloat16"}, {"xla": True}])
 def test_precisions_and_xla_agree_with_float32(variant, float32_history, tiny_dataset, tiny_recipe, tmp_path):
     tolerance = {"mixed_float16": 2e-2, "mixed_bfloat16": 5e-2}.get(variant.get("precision"), 1e-2)
-    model = training.train(dataclasses.replace(tiny_recipe, **variant), tiny_dataset, tmp_path)
+    model = training.train(dataclasses.replace(tiny_recipe, epochs=1, **variant), tiny_dataset, tmp_path)
     history = pd.read_csv(tmp_path / "history.csv")
     assert model.compute_dtype == ("float32" if "xla" in variant else variant["precision"].removeprefix("mixed_"))
     assert {weight.dtype for weight in model.weights} == {"float32"}
