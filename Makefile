@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# Python compiles a package at its first import, not at each start, also where the environment forbids to keep the result.
+# So a package is compiled at its first import only, not at each start of Python. Some environments set this variable.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help report study test lab lint bench lock setup sagemaker

@@ -157,9 +157,10 @@ class _Client(PapermillNotebookClient):
             return super().execute_cell(cell, cell_index, **options)
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
-        """Look for the reply again. What nbclient sends to a widget takes the wake-up of a reply that came just before.
+        """After each message, look whether the cell's reply has come too.
 
-        Without this, a cell with a widget sometimes never ends (github.com/jupyter/nbclient/issues/312).
+        When nbclient answers a widget, it may swallow the signal that the reply has come. Then the cell would never end
+        (github.com/jupyter/nbclient/issues/312).
         """
         output = super().process_message(msg, cell, cell_index)
         self.kc.shell_channel.socket.get(zmq.EVENTS)
