@@ -70,7 +70,7 @@ def runs(results: Results) -> HTML:
             parts.append(
                 folded("Gap of every run", page.table("gap", texts, caption, gaps[[*_NUMBERS, "gap", "low", "high"]]))
             )
-        caption = "The runs, with their code and packages. Click a run's name to download its record."
+        caption = "The runs, with their code and packages. Click a run's name to download its record, compressed."
         texts = provenance.runs(finished, results.labels)
         parts.append(folded("Provenance of the runs", page.table("runs", texts, caption)))
         texts = provenance.data(finished, results.labels)

@@ -5,6 +5,7 @@ Fractions become percent here, and only here: a `Number` is a text that keeps it
 """
 
 import base64
+import gzip
 import io
 import pathlib
 import re
@@ -212,6 +213,6 @@ def run_link(run_id: str, text: str) -> Markup:
 
 
 def record_link(run_id: str, record: bytes) -> Markup:
-    """The target of `run_link`: a link that holds the run's record, record.json."""
-    link = '<a id="{}" class="file" download="{}.json" href="{}">{}</a>'
-    return Markup(link).format(run_id, run_id, data_url("application/json", record), run_id)
+    """The target of `run_link`: a link that holds the run's record, compressed, so that many runs fit in a page."""
+    link = '<a id="{}" class="file" download="{}.json.gz" href="{}">{}</a>'
+    return Markup(link).format(run_id, run_id, data_url("application/gzip", gzip.compress(record, mtime=0)), run_id)
