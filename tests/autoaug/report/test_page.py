@@ -90,7 +90,10 @@ def test_figure_holds_the_picture_its_caption_and_its_description_and_is_written
 def test_links_lead_to_the_run_s_row_which_holds_its_record():
     assert page.run_link("a b", "3") == '<a href="#a%20b">3</a>'
     link = page.record_link("a b", b"{}")
-    start, address = '<a id="a b" class="file" download="a b.json.gz" href="data:application/gzip;base64,', link.split('"')[7]
+    start, address = (
+        '<a id="a b" class="file" download="a b.json.gz" href="data:application/gzip;base64,',
+        link.split('"')[7],
+    )
     assert link.startswith(start) and gzip.decompress(base64.b64decode(address.partition(",")[2])) == b"{}"
 
 
