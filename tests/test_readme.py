@@ -15,7 +15,9 @@ def described(folder):
     recipe = records.read(ROOT / folder)["recipe"]
     augmentation = ", AutoAugment" * (recipe["augmentation"] == "autoaugment")
     precision = ", bfloat16" * (recipe["precision"] == "mixed_bfloat16")
-    return f"{families.architecture(recipe['model'], recipe['size'])}, {recipe['epochs']} epochs{augmentation}{precision}"
+    return (
+        f"{families.architecture(recipe['model'], recipe['size'])}, {recipe['epochs']} epochs{augmentation}{precision}"
+    )
 
 
 def test_the_table_of_measurements_is_that_of_the_runs():

@@ -1,7 +1,7 @@
 """The training step's speed beside the original's graph, plain Keras and PyTorch, in float32 and in bfloat16.
 
-python tests/benchmarks/training.py                        # half an hour on two slow cores
-python tests/benchmarks/training.py widths                 # one part only; the others: families bfloat16
+python tests/benchmarks/training.py                        # over an hour on two cores
+python tests/benchmarks/training.py widths                 # one part only; the others: quick paper product
 """
 
 import dataclasses
@@ -102,12 +102,16 @@ CONTENDERS = {
     "ours": our_step,
     "the original's graph": original_step,
     "plain Keras": keras_step,
+    "PyTorch": torch_step,
     "ours, bfloat16": our_bfloat16_step,
+    "PyTorch, bfloat16": torch_bfloat16_step,
 }
-if importlib.util.find_spec("torch"):
-    CONTENDERS |= {"PyTorch": torch_step, "PyTorch, bfloat16": torch_bfloat16_step}
-else:
+if not devices.bfloat16_units():
+    print("bfloat16 is left out: this processor has no units for it.")
+    CONTENDERS = {name: step for name, step in CONTENDERS.items() if not name.endswith("bfloat16")}
+if not importlib.util.find_spec("torch"):
     print("PyTorch is left out: it is not installed.")
+    CONTENDERS = {name: step for name, step in CONTENDERS.items() if not name.startswith("PyTorch")}
 
 
 def side_by_side(recipe, contenders):
@@ -137,57 +141,63 @@ def seconds_alone(recipe, name):
     print("seconds", statistics.median(times))
 
 
-def compare(name, recipe, measure, contenders=None):
-    """Images a second of a recipe's step: of the first contender, and its speed over that of each other one."""
-    contenders = contenders or [name for name in CONTENDERS if name in ("ours", "plain Keras", "PyTorch")]
+def compare(name, recipe, measure, contenders):
+    """A row for each precision: images a second of our step, and its speed over that of each other one.
+
+    All take turns in one run.
+    """
     seconds = measure(recipe, contenders)
-    ratios = {
-        f"of_{other.replace(' ', '_')}": measuring.Spread.of(seconds[:, place] / seconds[:, 0])
-        for place, other in enumerate(contenders)
-        if place
-    }
-    SHEET.row(name, images_a_second=measuring.Spread.of(recipe.batch_size / seconds[:, 0]), **ratios)
+    times = dict(zip(contenders, seconds.T, strict=True))
+    for ours in [name for name in contenders if name.startswith("ours")]:
+        is_half = ours.endswith("bfloat16")
+        rivals = [name for name in contenders if name != ours and name.endswith("bfloat16") == is_half]
+        ratios = {
+            f"of_{rival.replace(' ', '_')}": measuring.Spread.of(times[rival] / times[ours])
+            for rival in rivals + ["ours"] * is_half
+        }
+        speed = measuring.Spread.of(recipe.batch_size / times[ours])
+        SHEET.row(name + ours.removeprefix("ours"), images_a_second=speed, **ratios)
 
 
 def widths():
     """The Wide-ResNet-28 at three widths, beside the original's graph too."""
-    contenders = ["ours", "the original's graph", "plain Keras", *(["PyTorch"] if "PyTorch" in CONTENDERS else [])]
-    for width, measure in WIDTHS:
-        compare(f"Wide-ResNet-28, width {width}", wide_resnet(width), measure, contenders)
+    for width, measure in ((16, side_by_side), (32, side_by_side), (160, one_by_one)):
+        recipe = dataclasses.replace(recipes.get("wrn", "paper"), size={"widen_factor": width // 16})
+        compare(f"Wide-ResNet-28, width {width}", recipe, measure, list(CONTENDERS))
 
 
-def wide_resnet(width):
-    return dataclasses.replace(recipes.get("wrn", "paper"), size={"widen_factor": width // 16})
+def quick():
+    """The other families in small; the three quick Shake-Shake presets are one network."""
+    families("quick", ("shake_shake_32", "pyramid_net"), side_by_side)
 
 
-def families():
-    """The other four models, quick and full."""
-    for preset, measure in (("quick", side_by_side), ("paper", one_by_one)):
-        for name in list(models.MODELS)[1:]:
-            compare(f"{name}, {preset}", recipes.get(name, preset), measure)
+def paper():
+    """The other four models as published."""
+    families("paper", list(models.MODELS)[1:], one_by_one)
 
 
-def bfloat16():
-    """The Wide-ResNet-28 in bfloat16 beside float32 and PyTorch's autocast, and the processor's own product."""
-    if not devices.bfloat16_units():
-        print("bfloat16 is left out: this processor has no units for it.")
-        return
-    contenders = ["ours, bfloat16", "ours", *(["PyTorch, bfloat16"] if "PyTorch" in CONTENDERS else [])]
-    for width, measure in WIDTHS:
-        compare(f"Wide-ResNet-28, width {width}, bfloat16", wide_resnet(width), measure, contenders)
-    size = 2048
-    for dtype in (tf.float32, tf.bfloat16):
-        left, right = tf.random.normal((2, size, size), dtype=tf.float32)
-        left, right = tf.cast(left, dtype), tf.cast(right, dtype)
-        product = tf.function(lambda left=left, right=right: tf.reduce_sum(tf.matmul(left, right)))
-        seconds = measuring.turns([lambda product=product: product().numpy()], ROUNDS, ROUND_SECONDS)[:, 0]
-        SHEET.row(f"product of {size} × {size}, {dtype.name}", GFLOPS=measuring.Spread.of(2e-9 * size**3 / seconds))
+def families(preset, names, measure):
+    contenders = [name for name in CONTENDERS if name != "the original's graph"]
+    for name in names:
+        compare(f"{name}, {preset}", recipes.get(name, preset), measure, contenders)
 
 
-WIDTHS = ((16, side_by_side), (32, side_by_side), (160, one_by_one))
+def product():
+    """The processor's own speed: products of the shapes that the Wide-ResNet-28-10's convolutions have.
+
+    A row's product is that of an image's neighbourhoods with the weights, for a batch of 128.
+    """
+    for channels, side in ((160, 32), (320, 16), (640, 8)):
+        rows, inner = 128 * side * side, 9 * channels
+        for dtype in (tf.float32, tf.bfloat16) if devices.bfloat16_units() else (tf.float32,):
+            left, right = (tf.cast(tf.random.normal(shape), dtype) for shape in ((rows, inner), (inner, channels)))
+            multiply = tf.function(lambda left=left, right=right: tf.matmul(left, right)[0, 0])
+            seconds = measuring.turns([lambda multiply=multiply: multiply().numpy()], ROUNDS, ROUND_SECONDS)[:, 0]
+            speed = measuring.Spread.of(2e-9 * rows * inner * channels / seconds)
+            SHEET.row(f"product, {rows:,} × {inner:,} × {channels}, {dtype.name}", GFLOPS=speed)
 
 
-PARTS = {part.__name__: part for part in (widths, families, bfloat16)}
+PARTS = {part.__name__: part for part in (widths, quick, paper, product)}
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["seconds_alone"]:
