@@ -45,7 +45,7 @@ def measured(results: Results) -> str:
     real = [pair for pair in results.pairs if pair.truth is None]
     if real:
         text = "Measured here: " + "; ".join(finding(pair, results) for pair in real) + "."
-        return " ".join([text, *partners.missing(results.runs)])
+        return " ".join([text, *_missing_partners(results)])
     photographs = results.runs[results.runs["train_data"].map(_is_photographs)].drop_duplicates("run_id")
     if photographs.empty:
         return "No run on CIFAR-10 or a reproduction of it has been measured here yet, only runs on drawn shapes."
@@ -57,7 +57,16 @@ def measured(results: Results) -> str:
     ends = dict.fromkeys(percent(accuracy) for accuracy in (own["accuracy"].min(), own["accuracy"].max()))
     reach = f" Accuracy on their own test sets: {' to '.join(ends)} %." if len(own) else ""
     text = f"Measured here on CIFAR-10's photographs: {kinds}, trained on {sets}.{reach}"
-    return " ".join([text, "No reproduction has been compared yet.", *partners.missing(results.runs)])
+    return " ".join([text, "No reproduction has been compared yet.", *_missing_partners(results)])
+
+
+def _missing_partners(results: Results) -> list[str]:
+    """How to train what a comparison lacks: the first command, and how many other recipes lack a partner."""
+    sentences = partners.missing(results.runs)
+    others = len(sentences) - 1
+    return sentences[:1] + [f"{others} more {'recipe lacks' if others == 1 else 'recipes lack'} a partner."] * (
+        others > 0
+    )
 
 
 def _is_photographs(name: str) -> bool:
