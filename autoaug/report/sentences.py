@@ -61,12 +61,11 @@ def measured(results: Results) -> str:
 
 
 def _missing_partners(results: Results) -> list[str]:
-    """How to train what a comparison lacks: the first command, and how many other recipes lack a partner."""
+    """How to train what the first comparison lacks, and the number of such comparisons if there are several."""
     sentences = partners.missing(results.runs)
-    others = len(sentences) - 1
-    return sentences[:1] + [f"{others} more {'recipe lacks' if others == 1 else 'recipes lack'} a partner."] * (
-        others > 0
-    )
+    if len(sentences) > 1:
+        sentences[1:] = [f"Comparisons that lack runs, with this one: {len(sentences)}."]
+    return sentences
 
 
 def _is_photographs(name: str) -> bool:

@@ -185,7 +185,7 @@ def families(preset, names, measure):
 def product():
     """The processor's own speed: products of the shapes that the Wide-ResNet-28-10's convolutions have.
 
-    A row's product is that of an image's neighbourhoods with the weights, for a batch of 128.
+    The left matrix holds the 3×3 neighbourhood of each pixel of 128 images, the right one the weights.
     """
     for channels, side in ((160, 32), (320, 16), (640, 8)):
         rows, inner = 128 * side * side, 9 * channels

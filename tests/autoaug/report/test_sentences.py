@@ -61,6 +61,13 @@ def test_the_missing_partner_is_named_with_the_command_that_trains_it(tmp_path):
     assert "To compare" not in sentences.measured(load(tmp_path))
 
 
+def test_several_missing_partners_are_counted_and_one_is_named(tmp_path):
+    chances = {name: {name: 0.7} for name in ("cifar10_10k", "cifar10_12k")}
+    write_study(tmp_path, chances, seeds=2, preset="small")
+    text = sentences.measured(load(tmp_path))
+    assert text.count("To compare") == 1 and text.endswith(". Comparisons that lack runs, with this one: 2.")
+
+
 def test_on_known_truth_right_and_wrong_designs_are_counted_and_named(loaded, tmp_path):
     assert sentences.known_truth(loaded).endswith("whose answer is known, the method is right in 1 of 1 cases.")
     different = {"synthetic10": {"synthetic10": 0.9, "synthetic10_harder": 0.5}}
