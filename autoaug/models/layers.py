@@ -90,10 +90,14 @@ class FusedBatchNorm(keras.layers.Layer):
         self.moving_variance = self.add_weight(shape=shape, initializer="ones", name="moving_variance", **moving)
 
     def call(self, x: Float[tf.Tensor, "n h w channels"], training: bool = False) -> Float[tf.Tensor, "n h w channels"]:
-        """Normalise x; in training, update the moving averages."""
+        """Normalise x; in training, update the moving averages.
+
+        A CPU's bfloat16 operation is made for channels in sixteens; with 84 it takes four times as long as float32's.
+        """
         training = bool(training)
+        is_slow = x.dtype == tf.bfloat16 and x.shape[-1] % 16
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=x,
+            x=tf.cast(x, tf.float32) if is_slow else x,
             scale=self.gamma,
             offset=self.beta,
             mean=self.moving_mean,
@@ -105,7 +109,7 @@ class FusedBatchNorm(keras.layers.Layer):
         if training:
             self.moving_mean.assign(mean)
             self.moving_variance.assign(variance)
-        return y
+        return tf.cast(y, x.dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The input's shape."""
