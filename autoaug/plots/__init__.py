@@ -140,11 +140,14 @@ def image_grid(
 
 
 def looks() -> Iterator[dict[str, Any]]:
-    """An endless series of looks: colour, marker and dashes of the first line, the second, and so on."""
-    return itertools.cycle(
-        {"color": colour, "marker": marker, "linestyle": dashes}
-        for colour, marker, dashes in zip(COLOURS, MARKERS, DASHES, strict=True)
-    )
+    """An endless series of looks: colour, marker and dashes of the first line, the second, and so on.
+
+    When the colours are used up they come again with other markers: 36 looks differ.
+    """
+    kinds = list(zip(MARKERS, DASHES, strict=True))
+    for number in itertools.count():
+        marker, dashes = kinds[(number + number // len(COLOURS)) % len(kinds)]
+        yield {"color": COLOURS[number % len(COLOURS)], "marker": marker, "linestyle": dashes}
 
 
 def data_look(name: str) -> dict[str, Any]:

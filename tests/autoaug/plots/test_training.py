@@ -22,13 +22,13 @@ def history(*accuracies):
     return pd.DataFrame({"epoch": range(1, len(accuracies) + 1), "accuracy": accuracies, "loss": accuracies})
 
 
-def test_runs_are_thin_lines_and_their_mean_a_thick_one_with_its_name_at_the_end():
+def test_runs_are_thin_lines_and_their_mean_a_thick_one_with_its_name_in_the_legend():
     ax = training_plots.training_curves({"wide": [history(0.2, 0.6), history(0.4, 0.8)], "narrow": [history(0.5)]})
     assert [line.get_linewidth() < 1 for line in ax.lines] == [True, True, False, False]
     np.testing.assert_allclose(ax.lines[2].get_xydata(), [[1, 30], [2, 70]])
-    labels = {text.get_text(): text for text in ax.texts}
-    assert set(labels) == {"wide", "narrow"} and labels["wide"].get_color() == ax.lines[2].get_color()
-    assert labels["wide"].xyann[1] > labels["narrow"].xyann[1]  # in the order in which the lines end
+    legend = ax.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["wide", "narrow"]
+    assert [line.get_color() for line in legend.get_lines()] == [ax.lines[place].get_color() for place in (2, 3)]
     assert ax.get_ylabel() == "training accuracy, %"
     losses = training_plots.training_curves({"one": [history(2, 1)]}, "loss")
     assert losses.get_ylabel() == "loss" and losses.lines[0].get_ydata().tolist() == [2, 1]
@@ -39,11 +39,19 @@ def test_thirty_five_runs_have_a_panel_for_each_training_set_and_one_look_for_ea
     panels["last"] = {"b": [history(0.1, 0.9)]}
     figure = training_plots.all_training_curves(panels)
     assert [ax.get_title(loc="left") for ax in figure.axes] == list(panels)
-    colours = [{text.get_text(): text.get_color() for text in ax.texts} for ax in figure.axes]
+    colours = [{line.get_label(): line.get_color() for line in ax.lines} for ax in figure.axes]
     assert {found["b"] for found in colours} == {colours[0]["b"]} != {colours[0]["a"]}
-    for ax in figure.axes[:6]:
-        first, second = sorted(text.xyann[1] for text in ax.texts)
-        assert second - first > ax.texts[0].get_fontsize()  # labels of lines that end together are one above the other
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b"]
+    assert [line.get_color() for line in legend.get_lines()] == [colours[0]["a"], colours[0]["b"]]
+    assert not any(ax.texts or ax.get_legend() for ax in figure.axes)
+
+
+def test_long_names_leave_the_panels_their_size():
+    panels = {f"set {place}": {"a family with many words in its name, " * 3: [history(0.1, 0.9)]} for place in range(9)}
+    figure = training_plots.all_training_curves(panels)
+    figure.draw_without_rendering()
+    assert all(ax.get_position().width > 0.25 and ax.get_position().height > 0.15 for ax in figure.axes)
 
 
 def test_many_runs_are_a_band():
