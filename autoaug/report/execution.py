@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import contextlib
-import ctypes
 import dataclasses
 import os
 import pathlib
@@ -19,7 +18,7 @@ import psutil
 import tqdm
 import yaml
 
-from autoaug import datasets, papermill_command, predictions, recipes, records
+from autoaug import datasets, predictions, recipes, records
 from autoaug.duration import in_words
 from autoaug.files import ROOT
 from autoaug.studies import Run, Stage
@@ -34,7 +33,6 @@ _NOT_IN_ID = (
     "checkpoint_minutes",
 )  # change no run's id
 _PATIENCE = 30  # seconds for a process to end by itself
-_SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 class NotebookError(RuntimeError):
@@ -128,7 +126,8 @@ class _Task:
             NotebookError: the notebook failed.
         """
         passed = {name: str(folder) for name, folder in self.folders.items() if name in self.run.known}
-        command = [sys.executable, "-m", __name__, str(self.run.notebook.resolve()), str(self.copy)]
+        command = [sys.executable, "-m", "autoaug.report.one_notebook"]
+        command += [str(self.run.notebook.resolve()), str(self.copy)]
         command += ["-y", yaml.safe_dump(passed | self.run.parameters), "--cwd", str(ROOT)]
         command += ["--no-progress-bar", "--log-level", "ERROR"]
         shared: dict[str, str] = {}
@@ -234,14 +233,3 @@ def recipe(parameters: dict[str, Any]) -> recipes.Recipe:
     """The recipe of train.ipynb with these parameters."""
     names = ("model", "preset", *recipes.CHANGES)
     return recipes.variant(**{"model": "wrn"} | {name: parameters[name] for name in names if name in parameters})
-
-
-def _end_with_parent() -> None:
-    """Let Linux send this process SIGTERM when its parent process ends, for whatever reason."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGTERM, 0, 0, 0)
-
-
-if __name__ == "__main__":  # what `_Task.execute` starts
-    _end_with_parent()
-    sys.exit(papermill_command.main())
