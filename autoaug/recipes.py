@@ -267,17 +267,31 @@ SHAKE_SHAKE_32_SMALL = dataclasses.replace(SHAKE_SHAKE_32, size={"depth": 8, "wi
     papermill notebooks/train.ipynb -p model ss32 -p preset small -p train_data cifar10_10k
 
 Three seeds got 61.4 to 63.4 % of CIFAR-10's test images right, in 12 minutes on one core of an Intel Xeon with AVX-512.
-The three small recipes below have not been trained yet.
 """
 
 SHAKE_SHAKE_96_SMALL = dataclasses.replace(SHAKE_SHAKE_96, size={"depth": 8, "widen_factor": 3}, **_SMALL)
-"""One block a stage, 48 to 192 channels."""
+"""One block a stage, 48 to 192 channels.
+
+    papermill notebooks/train.ipynb -p model ss96 -p preset small -p train_data cifar10_10k -p precision mixed_bfloat16
+
+One seed got 62.0 % of CIFAR-10's test images right; an epoch took 64 to 82 s on one core of an Intel Xeon with AMX.
+"""
 
 SHAKE_SHAKE_112_SMALL = dataclasses.replace(SHAKE_SHAKE_112, size={"depth": 8, "widen_factor": 4}, **_SMALL)
-"""One block a stage, 64 to 256 channels."""
+"""One block a stage, 64 to 256 channels.
+
+    papermill notebooks/train.ipynb -p model ss112 -p preset small -p train_data cifar10_10k -p precision mixed_bfloat16
+
+One seed got 63.5 % of CIFAR-10's test images right; an epoch took 79 to 111 s on one core of an Intel Xeon with AMX.
+"""
 
 PYRAMID_NET_SMALL = dataclasses.replace(PYRAMID_NET, size={"depth": 20, "alpha": 24}, **_SMALL)
-"""Two bottlenecks a group, widths 20 to 40."""
+"""Two bottlenecks a group, widths 20 to 40.
+
+    papermill notebooks/train.ipynb -p model pyramid -p preset small -p train_data cifar10_10k -p precision mixed_bfloat16
+
+One seed got 50.4 % of CIFAR-10's test images right, in 10 minutes on one core of an Intel Xeon with AMX.
+"""
 
 RECIPES = (
     *(WRN, SHAKE_SHAKE_32, SHAKE_SHAKE_96, SHAKE_SHAKE_112, PYRAMID_NET),
