@@ -286,9 +286,10 @@ One seed got 63.5 % of CIFAR-10's test images right; an epoch took 79 to 111 s o
 """
 
 PYRAMID_NET_SMALL = dataclasses.replace(PYRAMID_NET, size={"depth": 20, "alpha": 24}, **_SMALL)
-"""Two bottlenecks a group, widths 20 to 40.
+r"""Two bottlenecks a group, widths 20 to 40.
 
-    papermill notebooks/train.ipynb -p model pyramid -p preset small -p train_data cifar10_10k -p precision mixed_bfloat16
+    papermill notebooks/train.ipynb -p model pyramid -p preset small -p train_data cifar10_10k \
+        -p precision mixed_bfloat16
 
 One seed got 50.4 % of CIFAR-10's test images right, in 10 minutes on one core of an Intel Xeon with AMX.
 """
