@@ -16,7 +16,7 @@ from papermill.parameterize import parameterize_notebook
 
 from autoaug import datasets, recipes, records, studies
 from autoaug.files import ROOT
-from autoaug.papermill_engine import KERNEL
+from autoaug.papermill_engine import KERNEL, registered
 from autoaug.report import build, execution
 from autoaug.shift import two_sample
 
@@ -53,7 +53,8 @@ class TestRules:
 def execute(name, tmp_path, **parameters):
     out = tmp_path / f"{name}.ipynb"
     notebook = ROOT / "notebooks" / f"{name}.ipynb"
-    papermill.execute_notebook(notebook, out, parameters, cwd=tmp_path, kernel_name="python3", progress_bar=False)
+    with registered():
+        papermill.execute_notebook(notebook, out, parameters, cwd=tmp_path, kernel_name="python3", progress_bar=False)
     return nbformat.read(out, as_version=4)
 
 
