@@ -78,9 +78,11 @@ class Page:
             start = svg.index(b"<svg")
             attributes = Markup('<svg role="img" aria-label="{}"').format(alt)
             image = attributes + Markup(svg[start + len("<svg") :].decode())  # written by matplotlib, which escapes
+            address = Markup('href="{}"').format(source)
         else:
             image = Markup('<img src="{}" alt="{}">').format(source, alt)
-        links = Markup(' <a class="file" download="{}.svg" href="{}">SVG</a>').format(name, source)
+            address = Markup("hidden")  # the page's script takes the image's address, which would take its room twice
+        links = Markup(' <a class="file" download="{}.svg" {}>SVG</a>').format(name, address)
         return HTML(Markup("<figure>{}<figcaption>{}{}</figcaption></figure>").format(image, caption, links))
 
     def table(

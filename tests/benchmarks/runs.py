@@ -84,7 +84,7 @@ model = models.build_model("wrn", **recipe.size)
 clock.append(time.perf_counter())
 step = TrainingStep(model, recipe)
 for _ in range(2):
-    step(np.zeros((128, 32, 32, 3), np.float32), np.zeros(128, int), np.float32(0), np.zeros(2, np.int32)).numpy()
+    step(np.zeros((128, 32, 32, 3), np.float32), np.zeros(128, int), 0.0, 0).numpy()
     clock.append(time.perf_counter())
 print(*np.diff(clock).round(2))
 """
@@ -92,7 +92,7 @@ print(*np.diff(clock).round(2))
 
 def startup():
     """Seconds until the quick run's first step, by part, and of its notebook, cell by cell, with one epoch."""
-    output = subprocess.run([sys.executable, "-c", STARTUP], check=True, capture_output=True, text=True).stdout
+    output = subprocess.run([sys.executable, "-c", STARTUP], check=True, stdout=subprocess.PIPE, text=True).stdout
     print("quick run, s: imports, building, first step, second step:", *output.split())
     notebook = HERE.parents[1] / "notebooks" / "train.ipynb"
     with tempfile.TemporaryDirectory() as folder:

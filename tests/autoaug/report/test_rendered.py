@@ -224,6 +224,14 @@ def test_every_picture_is_visible(browser):
     )
 
 
+def test_every_picture_can_be_downloaded_though_the_page_holds_it_once(browser, page):
+    links = "return [...document.querySelectorAll('figure a')].map(link => [link.hidden, link.download, link.href])"
+    shown = browser.execute_script(links)
+    assert len(shown) >= 5 and page.read_text().count("data:image/svg+xml") == len(shown)
+    for hidden, name, address in shown:
+        assert not hidden and name.endswith(".svg") and address.startswith("data:image/svg+xml;base64,")
+
+
 def unfold(browser, is_open):
     """Open or close what is folded."""
     script = "document.querySelectorAll('details').forEach(folded => folded.open = arguments[0])"
