@@ -66,6 +66,15 @@ def test_several_missing_partners_are_counted_and_one_is_named(tmp_path):
     write_study(tmp_path, chances, seeds=2, preset="small")
     text = sentences.measured(load(tmp_path))
     assert text.count("To compare") == 1 and text.endswith(". Comparisons that lack runs, with this one: 2.")
+    assert "To compare with cifar10_12k, train cifar105 too" in text  # CIFAR-10.2 as published, though trained later
+
+
+def test_a_set_of_known_truth_does_not_take_the_place_of_the_missing_partner(tmp_path):
+    chances = {name: {"cifar10_12k": 0.8, "known_same": 0.8} for name in ("cifar10_12k", "known_same")}
+    write_study(tmp_path, chances, preset="small")
+    assert "To compare with cifar10_12k, train cifar105 too, with the same seeds (0, 1, 2)" in sentences.measured(
+        load(tmp_path)
+    )
 
 
 def test_on_known_truth_right_and_wrong_designs_are_counted_and_named(loaded, tmp_path):
