@@ -35,7 +35,7 @@ class Page(html.parser.HTMLParser):
         self.ids.add(attrs.get("id"))
         self.sources += [attrs[key] for key in ("src", "srcset") if key in attrs]
         if tag == "a":
-            self.links.append(attrs["href"])
+            self.links += [attrs[name] for name in ("href",) if name in attrs]  # the script gives pictures theirs
         if tag == "img":
             self.images.append(attrs)
 
