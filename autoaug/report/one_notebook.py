@@ -18,5 +18,6 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGTERM, 0, 0, 0)
 
 
-_end_with_parent()
-sys.exit(papermill_command.main())
+if __name__ == "__main__":
+    _end_with_parent()
+    sys.exit(papermill_command.main())

@@ -42,6 +42,17 @@ def test_batch_norm_in_mixed_precision_keeps_float32_statistics():
     assert {variable.dtype for variable in layer.weights} == {"float32"}
 
 
+@pytest.mark.parametrize(("channels", "computed_in"), [(20, tf.float32), (32, tf.bfloat16)])
+def test_batch_norm_in_bfloat16_computes_in_float32_where_channels_are_not_in_sixteens(channels, computed_in):
+    layer = layers.FusedBatchNorm(dtype="mixed_bfloat16")
+    x = tf.cast(tf.random.stateless_normal((2, 4, 4, channels), (0, 0)), tf.bfloat16)
+    y = layer(x, training=True)
+    graph = tf.function(lambda x: layer(x, training=True)).get_concrete_function(x).graph
+    assert [node.get_attr("T") for node in graph.get_operations() if node.type == "FusedBatchNormV3"] == [computed_in]
+    in_float32 = layers.FusedBatchNorm()(tf.cast(x, tf.float32), training=True)
+    np.testing.assert_allclose(tf.cast(y, tf.float32), in_float32, rtol=2**-8, atol=2**-8)
+
+
 def convolution_weights(name, seed, filters=64):
     images = keras.Input((8, 8, 32))
     return keras.Model(images, layers.convolution(images, filters, 3, 1, name=name, seed=seed)).weights[0].numpy()

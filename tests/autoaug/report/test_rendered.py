@@ -34,8 +34,8 @@ class Page(html.parser.HTMLParser):
         self.tags.append(tag)
         self.ids.add(attrs.get("id"))
         self.sources += [attrs[key] for key in ("src", "srcset") if key in attrs]
-        if tag == "a":
-            self.links += [attrs[name] for name in ("href",) if name in attrs]  # the script gives pictures theirs
+        if tag == "a" and "href" in attrs:  # the page's script gives the links of pictures theirs
+            self.links.append(attrs["href"])
         if tag == "img":
             self.images.append(attrs)
 
