@@ -32,7 +32,7 @@ class Predictor:
     """
 
     def __init__(self, model: keras.Model, mean: Float[np.ndarray, "3"], std: Float[np.ndarray, "3"]) -> None:
-        self._predict = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+        self._predict = tf.function(lambda batch: model(batch, training=False), autograph=False, reduce_retracing=True)
         self._mean, self._std = mean, std
 
     def __call__(self, images: UInt8[np.ndarray, "n 32 32 3"]) -> Float32[np.ndarray, "n classes"]:

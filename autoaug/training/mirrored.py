@@ -76,7 +76,7 @@ class _MirroredStep(TrainingStep):
     def __init__(self, model: keras.Model, recipe: Recipe, seed: int, strategy: tf.distribute.Strategy) -> None:
         super().__init__(model, recipe, seed)
         self._strategy = strategy
-        self._compiled = tf.function(self._on_all)
+        self._compiled = tf.function(self._on_all, autograph=False)
 
     def _compute(self, images: Any, labels: Any, learning_rate: Any, _: Any, step: Any) -> Any:
         workers = range(self._strategy.num_replicas_in_sync)

@@ -11,6 +11,7 @@ import tqdm
 
 _LOG_LINES = 20  # at most, for the whole run
 _REDRAW_SECONDS = 0.5
+_CURVES_SECONDS = 60  # from one drawing of the curves to the next, where nobody looks at them meanwhile
 _ESTIMATE_AFTER = 10  # steps; the first one compiles
 
 
@@ -111,9 +112,11 @@ class _LiveText:
 
 
 class LiveCurves:
-    """Training curves of a run in a notebook; each call with a history redraws them.
+    """Training curves of a run in a notebook.
 
-    Their place is fixed when this object is made, so that later output stays together below the curves.
+    Call it with the history after every epoch. In Jupyter, that redraws the curves; elsewhere it does so once a minute
+    at most, since a drawing takes as long as some steps. Their place is fixed when this object is made, so that later
+    output stays together below the curves.
 
     Args:
         label: of the run.
@@ -122,10 +125,17 @@ class LiveCurves:
     def __init__(self, label: str) -> None:
         from IPython.display import display
 
-        self._label = label
+        self._label, self._drawn = label, time.perf_counter()
+        self._pause = 0 if _is_watched() else _CURVES_SECONDS
         self._display: Any = display({"text/html": ""}, raw=True, display_id=True)
 
     def __call__(self, history: pd.DataFrame) -> None:
+        """Draw the curves if it is time to."""
+        if time.perf_counter() - self._drawn >= self._pause:
+            self.draw(history)
+            self._drawn = time.perf_counter()
+
+    def draw(self, history: pd.DataFrame) -> None:
         """Draw the curves of a history, a row per epoch."""
         import matplotlib.pyplot as plt
 

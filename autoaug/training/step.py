@@ -84,7 +84,7 @@ class TrainingStep(tf.Module):
             self.loss_scale = tf.Variable(_FIRST_LOSS_SCALE, trainable=False)
             self.good_steps = tf.Variable(0.0, trainable=False)  # float32 like all state, so that workers can add it up
             self.state |= {"loss_scale": self.loss_scale, "good_steps": self.good_steps}
-        self._compiled = tf.function(self._step, jit_compile=recipe.xla)
+        self._compiled = tf.function(self._step, jit_compile=recipe.xla, autograph=False)
 
     def __call__(
         self,
@@ -130,8 +130,8 @@ class TrainingStep(tf.Module):
         measured = tf.stack([loss, cost, accuracy, norm, tf.cast(norm > self.recipe.clip_norm, tf.float32)])
         with tf.control_dependencies([self.sums.assign_add(measured)]):  # the step counts only with its sums
             self.steps.assign_add(1.0)
-        if (self.failed_step < 0) & ~tf.math.is_finite(cost):
-            self.failed_step.assign(step)
+        is_first_failure = (self.failed_step < 0) & ~tf.math.is_finite(cost)
+        tf.cond(is_first_failure, lambda: _nothing(self.failed_step.assign(step)), _nothing)
         return measured
 
     def _forward(self, weights, images, key):
@@ -156,16 +156,16 @@ class TrainingStep(tf.Module):
 
     def _update_if_finite(self, gradients, norm, learning_rate, scale):
         """Update, unless the gradient has overflowed, and change the loss scale if that is due."""
-        if not tf.math.is_finite(norm):
-            self._set_loss_scale(scale / 2)
-        else:
+
+        def update():
             self._update(gradients, norm, learning_rate)
-            if self.good_steps.assign_add(1.0) >= _DOUBLE_AFTER:
-                self._set_loss_scale(scale * 2)
+            is_due = self.good_steps.assign_add(1.0) >= _DOUBLE_AFTER
+            tf.cond(is_due, lambda: self._set_loss_scale(scale * 2), _nothing)
+
+        tf.cond(tf.math.is_finite(norm), lambda: _nothing(update()), lambda: self._set_loss_scale(scale / 2))
 
     def _set_loss_scale(self, scale):
-        self.loss_scale.assign(scale)
-        self.good_steps.assign(0.0)
+        return _nothing(self.loss_scale.assign(scale), self.good_steps.assign(0.0))
 
     def wait(self) -> None:
         """Return when all steps called so far are done; here, at once."""
@@ -184,3 +184,8 @@ def _zeros_beside(weight):
     """A variable of zeros on the weight's parameter server; the update needs both on the same server."""
     with tf.distribute.get_strategy().extended.colocate_vars_with(weight):
         return tf.Variable(tf.zeros_like(weight), trainable=False)
+
+
+def _nothing(*_):
+    """Returned by a branch of `tf.cond` that has assigned variables; both branches have to return the same."""
+    return tf.constant(0)

@@ -167,7 +167,7 @@ class Synchronous:
 
     def replicate(self, function: Any) -> Any:
         """The compiled function, which all workers call at the same time; `all_reduce` works inside it."""
-        return tf.function(lambda *arguments: self._strategy.run(function, args=arguments))
+        return tf.function(lambda *arguments: self._strategy.run(function, args=arguments), autograph=False)
 
     def broadcast(self, first_step: int = 0) -> job_file.Assignment:
         """Send the run and the first step from the chief to all workers; returns what the chief sent."""

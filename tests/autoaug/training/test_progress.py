@@ -106,10 +106,27 @@ def test_a_notebook_that_papermill_executes_gets_the_lines_of_a_log(clock, monke
     assert not shown and len(capsys.readouterr().out.splitlines()) == 21
 
 
-def test_curves_are_drawn_where_they_were_made(shown):
+HISTORY = pd.DataFrame({"epoch": [1, 2], "accuracy": [0.5, 0.75]})
+
+
+def test_curves_are_drawn_where_they_were_made_after_every_epoch_in_jupyter(clock, monkeypatch, shown):
+    monkeypatch.setattr(progress, "_is_watched", lambda: True)
     curves = progress.LiveCurves("run")
     IPython.display.display({"text/plain": "printed"}, raw=True, display_id=True)
-    curves(pd.DataFrame({"epoch": [1, 2], "accuracy": [0.5, 0.75]}))
-    (first, empty), (second, _), (place, figure) = shown
-    assert (first, empty, second, place) == (0, {"text/html": ""}, 1, 0)
+    for _ in range(2):
+        curves(HISTORY)
+    (first, empty), (second, _), (place, _), (again, figure) = shown
+    assert (first, empty, second, place, again) == (0, {"text/html": ""}, 1, 0, 0)
     assert list(figure.axes[0].lines[0].get_ydata()) == [50, 75]
+
+
+def test_curves_that_nobody_looks_at_are_drawn_once_a_minute_and_at_the_end(clock, monkeypatch, shown):
+    monkeypatch.setattr(progress, "_is_watched", lambda: False)
+    curves, drawn_at = progress.LiveCurves("run"), []
+    for clock.now in range(0, 200, 25):
+        before = len(shown)
+        curves(HISTORY)
+        drawn_at += [clock.now] * (len(shown) - before)
+    assert drawn_at == [75, 150]
+    curves.draw(HISTORY)
+    assert len(shown) == 4
