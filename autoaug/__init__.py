@@ -3,7 +3,9 @@
 `import autoaug` is light: submodules, and with them TensorFlow and numba, are imported at first use.
 """
 
+import atexit
 import contextlib
+import gc
 import importlib
 import os
 import sys
@@ -44,6 +46,8 @@ def _set_defaults() -> None:
 
 
 _set_defaults()
+# With TensorFlow, Python needs a second for its last search for objects that refer to each other. This leaves it out.
+atexit.register(gc.freeze)
 
 
 @contextlib.contextmanager

@@ -1,14 +1,12 @@
 """A process that trains the tiny run and is ended by a signal.
 
-    train_and_die.py RUN_DIR SIGNAL WHEN STEP [CHANGES [WORKERS]]
+    train_and_die.py RUN_DIR SIGNAL WHEN STEP [WORKERS]
 
 WHEN is `after`, the end of the step, or `saving`, the moment at which a file of its checkpoint appears. With a STEP
 beyond the last it trains to the end. A checkpoint is written after every second step, so that most are inside an epoch.
-CHANGES of the recipe are JSON. Several WORKERS are synchronous.
+Several WORKERS are synchronous, and train in half precision.
 """
 
-import dataclasses
-import json
 import os
 import pathlib
 import signal
@@ -56,9 +54,10 @@ class EverySecondStep(loop.RunCheckpoints):
 
 if __name__ == "__main__":
     TrainingStep.__call__, loop.RunCheckpoints = compute_and_die, EverySecondStep
-    dataset = tiny.dataset()
-    recipe = dataclasses.replace(tiny.recipe(), **json.loads(sys.argv[5] if len(sys.argv) > 5 else "{}"))
-    several = {"workers": int(sys.argv[6]), "update": "sync"} if len(sys.argv) > 6 else {}
+    dataset, recipe, several = tiny.dataset(), tiny.recipe(), {}
+    if len(sys.argv) > 5:
+        dataset, recipe = tiny.dataset(32), tiny.recipe_of_half_precision()
+        several = {"workers": int(sys.argv[5]), "update": "sync"}
     model = training.train(recipe, dataset, run_dir, seed=3, checkpoint_minutes=1e-9, **several)
     test = datasets.LabelledImages("synthetic10", dataset.test_images, dataset.test_labels)
     evaluation.evaluate_run(model, dataset, run_dir, [test])

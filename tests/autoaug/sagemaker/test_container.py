@@ -15,25 +15,32 @@ import numpy as np
 import psutil
 import pytest
 
-from autoaug import records, s3
+from autoaug import datasets, records, s3
 from autoaug.sagemaker import container, launch
+from data_prep import synthetic
+
+
+COMPILED_QUICKLY = {"NUMBA_OPT": "0"}
 
 
 @pytest.fixture(scope="module")
 def start_job(as_opt, tmp_path_factory):
     """A function that starts the source which a launch sends, in a folder that becomes /opt; returns the process.
 
-    The first job compiles the augmentation's kernel, the others find it.
+    The first job compiles the augmentation's kernel, the others find it. The drawn sets come in channels.
     """
-    kernels = str(tmp_path_factory.mktemp("kernels"))
+    kernels, data = str(tmp_path_factory.mktemp("kernels")), tmp_path_factory.mktemp("data")
+    synthetic.build(data)
+    channels = {f"SM_CHANNEL_{name.upper()}": str(data / name / "training") for name in datasets.EMBEDDED}
 
     def start(folder, *arguments, **environment):
         launch.stage(folder / "code")
         for name in ("model", "output"):
             (folder / "ml" / name).mkdir(parents=True)
         host = {"SM_HOSTS": '["algo-10"]', "SM_CURRENT_HOST": "algo-10", "SM_MODEL_DIR": "/opt/ml/model"}
+        host |= channels | {"NUMBA_CACHE_DIR": kernels, **COMPILED_QUICKLY}
         command = as_opt(folder, "/opt/code", sys.executable, "autoaug/sagemaker/container.py", *arguments)
-        return subprocess.Popen(command, env={**os.environ, **host, "NUMBA_CACHE_DIR": kernels, **environment},
+        return subprocess.Popen(command, env={**os.environ, **host, **environment},
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
 
     return start
@@ -182,7 +189,7 @@ def test_a_job_runs_as_it_was_requested_and_its_result_is_collected(study, job_r
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=300)
     (request,), ml = job_requests(), tmp_path / "opt" / "ml"
     lay_out(request, ml)
-    environment = os.environ | {"TRAINING_JOB_NAME": request["TrainingJobName"], "PIP_NO_INDEX": "1"}
+    environment = os.environ | {"TRAINING_JOB_NAME": request["TrainingJobName"], "PIP_NO_INDEX": "1"} | COMPILED_QUICKLY
     environment |= {"PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
     image = request["AlgorithmSpecification"]
     command = as_opt(ml.parent, "/", *image["ContainerEntrypoint"], *image["ContainerArguments"])

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+import tiny
 from tensorflow.core.util import event_pb2
 
 from autoaug import checkpoints, datasets, evaluation, models, recipes, training
@@ -67,17 +68,20 @@ def test_clipping_acts_on_the_gradient_of_the_whole_cost():
     assert np.dot(moved, decayed) / np.linalg.norm(moved) / np.linalg.norm(decayed) > 0.99  # every variable decays
 
 
+FOUR_STEPS = dataclasses.replace(tiny.recipe_of_half_precision(), precision="float32", epochs=1)
+
+
 @pytest.fixture(scope="module")
-def float32_history(tiny_dataset, tiny_recipe, tmp_path_factory):
+def float32_history(tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("float32")
-    training.train(dataclasses.replace(tiny_recipe, epochs=1), tiny_dataset, run_dir)
+    training.train(FOUR_STEPS, tiny.dataset(32), run_dir)
     return pd.read_csv(run_dir / "history.csv")
 
 
 @pytest.mark.parametrize("variant", [{"precision": "mixed_float16"}, {"precision": "mixed_bfloat16"}, {"xla": True}])
-def test_precisions_and_xla_agree_with_float32(variant, float32_history, tiny_dataset, tiny_recipe, tmp_path):
+def test_precisions_and_xla_agree_with_float32(variant, float32_history, tmp_path):
     tolerance = {"mixed_float16": 2e-2, "mixed_bfloat16": 5e-2}.get(variant.get("precision"), 1e-2)
-    model = training.train(dataclasses.replace(tiny_recipe, epochs=1, **variant), tiny_dataset, tmp_path)
+    model = training.train(dataclasses.replace(FOUR_STEPS, **variant), tiny.dataset(32), tmp_path)
     history = pd.read_csv(tmp_path / "history.csv")
     assert model.compute_dtype == ("float32" if "xla" in variant else variant["precision"].removeprefix("mixed_"))
     assert {weight.dtype for weight in model.weights} == {"float32"}

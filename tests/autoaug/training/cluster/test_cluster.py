@@ -1,6 +1,5 @@
 """Several workers: real processes on this machine that train, are killed, and come to an end."""
 
-import dataclasses
 import os
 import pathlib
 import re
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+import tiny
 
 from autoaug import datasets, recipes, records, training
 from autoaug.training import loop
@@ -64,10 +64,10 @@ def test_two_asynchronous_workers_train_every_batch(tiny_dataset, tiny_recipe, t
     np.testing.assert_array_equal(history["test_accuracy:synthetic10"], [np.nan, np.nan, correct.mean()])
 
 
-def test_workers_share_the_loss_scale_of_half_precision(tiny_dataset, tiny_recipe, tmp_path):
-    recipe = dataclasses.replace(tiny_recipe, precision="mixed_float16", epochs=2)
-    model = training.train(recipe, tiny_dataset, tmp_path, workers=2)
-    run = loop.Run(recipe, tiny_dataset, RunOptions(run_dir=tmp_path, workers=2))
+def test_workers_share_the_loss_scale_of_half_precision(tmp_path):
+    recipe, dataset = tiny.recipe_of_half_precision(), tiny.dataset(32)
+    model = training.train(recipe, dataset, tmp_path, workers=2)
+    run = loop.Run(recipe, dataset, RunOptions(run_dir=tmp_path, workers=2))
     assert model.compute_dtype == "float16" and run.done == 8
     assert (run.step.loss_scale.numpy(), run.step.good_steps.numpy()) == (2.0**15, 8)
     assert run.history[-1]["loss"] < run.history[0]["loss"] - 0.2
