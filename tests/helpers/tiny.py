@@ -8,7 +8,10 @@ from autoaug import datasets, recipes
 
 
 def dataset(images_to_train=128):
-    """At most 128 training and 50 test images of noise around a colour per class; ten test images are training images."""
+    """At most 128 training images and 50 test images of noise around a colour per class.
+
+    The first ten training images are among the test images.
+    """
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, 178)
     colours = rng.integers(0, 200, (10, 3))

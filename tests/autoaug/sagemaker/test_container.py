@@ -19,7 +19,6 @@ from autoaug import datasets, records, s3
 from autoaug.sagemaker import container, launch
 from data_prep import synthetic
 
-
 COMPILED_QUICKLY = {"NUMBA_OPT": "0"}
 
 
