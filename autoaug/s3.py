@@ -4,6 +4,7 @@ boto3 finds credentials, region and AWS_ENDPOINT_URL.
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 import pathlib
@@ -46,6 +47,7 @@ def expecting(expected: str, url: str) -> Iterator[None]:
     try:
         yield
     except _FAILURES as error:
+        _client.cache_clear()
         message = f"{url}: Expected {expected}. Received: {str(error).removesuffix('.')}. {_remedy(error)}"
         raise S3Error(message.rstrip()) from error
 
@@ -62,8 +64,14 @@ def _remedy(error: Exception) -> str:
 def client() -> Any:
     """boto3's client, with a limit on the time that a connection may stand still.
 
-    It reads the credentials again, since the user of a notebook may have corrected them.
+    It is kept, since making one takes a fifth of a second. A new one reads the credentials again: after a failure, which
+    the user of a notebook may have mended meanwhile, and where the environment's variables of AWS have changed.
     """
+    return _client(tuple((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+
+
+@functools.lru_cache(maxsize=1)
+def _client(_variables: tuple[tuple[str, str], ...]) -> Any:
     retries = {"total_max_attempts": ATTEMPTS, "mode": "standard"}
     timeouts = {"connect_timeout": _CONNECT_SECONDS, "read_timeout": _READ_SECONDS}
     return boto3.session.Session().client("s3", config=botocore.config.Config(retries=retries, **timeouts))

@@ -46,6 +46,17 @@ def test_one_call_collects_the_results_of_jobs(bucket, tmp_path, tiny_dataset, m
     assert records.collect("s3://results/jobs").equals(table)
 
 
+def test_a_client_is_kept_until_a_failure_or_another_environment(bucket, monkeypatch):
+    first = s3.client()
+    assert s3.client() is first
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    other = s3.client()
+    assert other is not first and other.meta.region_name == "us-east-1"
+    with pytest.raises(s3.S3Error):
+        s3.read("s3://results/absent")
+    assert s3.client() is not other
+
+
 def test_a_damaged_archive_is_fetched_again_once_it_is_whole(bucket, tmp_path):
     (tmp_path / "made" / "run").mkdir(parents=True)
     (tmp_path / "made" / "run" / "file").write_bytes(np.random.default_rng(0).bytes(5000))
