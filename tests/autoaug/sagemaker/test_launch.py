@@ -59,7 +59,8 @@ def test_the_recorded_request(study, job_requests, tmp_path):
     assert not [file for file in files if "__pycache__" in file]
 
 
-def test_every_option_reaches_the_request_and_the_command_waits(study, job_requests, tmp_path):
+@pytest.mark.filterwarnings("ignore")  # of the SDK
+def test_every_option_reaches_the_request_and_the_command_waits(study, job_requests, tmp_path, monkeypatch):
     given_options = {
         "instance_type": "ml.g4dn.xlarge", "image": "image", "volume_gb": "99", "max_run_hours": "3", "spot": "yes",
         "checkpoints": "s3://study/some/path", "output": "s3://study/results", "test_sets": '["cifar102_30k"]',
@@ -68,9 +69,8 @@ def test_every_option_reaches_the_request_and_the_command_waits(study, job_reque
     }  # fmt: skip
     given = ["--encrypt_traffic", "--wait"]
     given += [text for name, value in given_options.items() for text in (f"--{name}", value)]
-    command = [sys.executable, "-m", "autoaug.launch", *COMMAND, "--workers", "2", "--update", "sync", *given]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    assert launch.main([*COMMAND, "--workers", "2", "--update", "sync", *given]) == 0
     (request,) = job_requests()
     assert request["AlgorithmSpecification"]["TrainingImage"] == "image"
     assert request["ResourceConfig"] | {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 99,

@@ -194,7 +194,10 @@ class TestWaiting:
         assert capsys.readouterr().out == "a: Completed; 1 of 2 have ended\nb: Failed; 2 of 2 have ended\n"
 
 
-def test_a_study_skips_what_is_finished_or_in_training_and_says_what_it_takes(put_record, capsys, tmp_path):
+@pytest.mark.filterwarnings("ignore")  # of the SDK
+def test_a_study_skips_what_is_finished_or_in_training_and_says_what_it_takes(
+    put_record, capsys, tmp_path, monkeypatch
+):
     from moto.core import DEFAULT_ACCOUNT_ID
     from moto.sagemaker.models import sagemaker_backends
 
@@ -221,7 +224,7 @@ def test_a_study_skips_what_is_finished_or_in_training_and_says_what_it_takes(pu
     }  # fmt: skip
     assert "To train: 1 of 3 runs, 2.5 instance-hours" in shown
     assert len(client.list_training_jobs()["TrainingJobSummaries"]) == 1
-    command = [sys.executable, "-m", "autoaug.sweep", str(tmp_path / "study.yml")]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    monkeypatch.chdir(tmp_path)
+    assert sweep.main([str(tmp_path / "study.yml")]) == 0
     names = {found["TrainingJobName"] for found in client.list_training_jobs()["TrainingJobSummaries"]}
     assert {name[:21] for name in names} == {"ss96-cifar102-30k-1-n", "ss32-cifar102-30k-1-2"} and len(names) == 2
