@@ -64,8 +64,8 @@ def _remedy(error: Exception) -> str:
 def client() -> Any:
     """boto3's client, with a limit on the time that a connection may stand still.
 
-    It is kept, since making one takes a fifth of a second. A new one reads the credentials again: after a failure, which
-    the user of a notebook may have mended meanwhile, and where the environment's variables of AWS have changed.
+    It is kept, since making one takes a fifth of a second. A new one reads the credentials again: after a failure,
+    whose cause the user of a notebook may have mended, and where the environment's variables of AWS have changed.
     """
     return _client(tuple((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
 

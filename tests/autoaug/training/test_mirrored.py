@@ -2,9 +2,8 @@
 
 import dataclasses
 import signal
-import subprocess
-import sys
 
+import forked
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,12 +11,9 @@ import tensorflow as tf
 import tiny
 
 from autoaug import records, training
-from autoaug.files import ROOT
 from autoaug.training import loop, mirrored
 from autoaug.training.options import RunOptions
 from autoaug.training.step import MEASURES
-
-HELPERS = ROOT / "tests" / "helpers"
 
 
 def history(run_dir):
@@ -35,8 +31,7 @@ def test_two_devices_compute_what_one_computes(tiny_dataset, tiny_recipe, tmp_pa
     Without normalisation rounding grows, most at a high learning rate, so it is the Shake-Shake's. In two processes,
     of the seeds 3 to 9 the weights ended 1e-6 to 6e-5 apart on one machine.
     """
-    command = [sys.executable, str(HELPERS / "train_mirrored.py"), str(tmp_path), "frozen"]
-    subprocess.run(command, check=True, timeout=600)
+    assert forked.run(tmp_path / "said", "train_mirrored.py", tmp_path, "frozen") == 0
     recipe = dataclasses.replace(tiny_recipe, epochs=5, learning_rate=0.01)
     one, two = (
         restored(recipe, tiny_dataset, tmp_path / str(workers), seed=6, workers=workers, update="sync")
@@ -54,10 +49,10 @@ def test_two_devices_compute_what_one_computes(tiny_dataset, tiny_recipe, tmp_pa
 
 
 def test_a_killed_run_of_half_precision_on_four_devices_goes_on_to_the_same_bits(tmp_path):
-    script, codes = str(HELPERS / "train_and_die.py"), []
-    for name, step in (("killed", "7"), ("killed", "99"), ("whole", "99")):
-        command = [sys.executable, script, str(tmp_path / name), "SIGKILL", "after", step, "4"]
-        codes.append(subprocess.run(command, timeout=600).returncode)
+    codes = [
+        forked.run(tmp_path / "said", "train_and_die.py", tmp_path / name, "SIGKILL", "after", step, 4)
+        for name, step in (("killed", 7), ("killed", 99), ("whole", 99))
+    ]
     assert codes == [-signal.SIGKILL, 0, 0]
     pd.testing.assert_frame_equal(history(tmp_path / "killed"), history(tmp_path / "whole"), check_exact=True)
     recipe, dataset = tiny.recipe_of_half_precision(), tiny.dataset(32)

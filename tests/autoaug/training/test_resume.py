@@ -5,21 +5,18 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 
+import forked
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
 
 from autoaug import datasets, evaluation, records, training
-from autoaug.files import ROOT
 from autoaug.training import loop, run_checkpoints
 from autoaug.training.options import RunOptions
 from autoaug.training.step import MEASURES, TrainingStep
 
-SCRIPT = ROOT / "tests" / "helpers" / "train_and_die.py"
 MEASURED = ["epoch", "learning_rate", *MEASURES]
 
 
@@ -44,23 +41,19 @@ def whole(tiny_dataset, tiny_recipe, tmp_path_factory):
     return run_dir, model
 
 
-def run_script(run_dir, number, when, step):
-    command = [sys.executable, str(SCRIPT), str(run_dir), number, when, str(step)]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
 def test_a_run_killed_three_times_is_the_uninterrupted_run(whole, tiny_dataset, tiny_recipe, tmp_path):
     ends = [("SIGKILL", "after", 3), ("SIGTERM", "after", 5), ("SIGKILL", "saving", 8)]
     codes, reached = [], []
     for end in ends:
-        codes.append(run_script(tmp_path, *end).returncode)
+        codes.append(forked.run(tmp_path / "said", "train_and_die.py", tmp_path, *end))
         reached.append(max(int(path.stem.removeprefix("step-")) for path in (tmp_path / "checkpoints").glob("*.index")))
     assert codes == [-signal.SIGKILL, 143, -signal.SIGKILL]
     assert reached[:2] == [2, 4] and reached[2] in (6, 8)
     assert records.read(tmp_path)["status"] == "unfinished"
-    last = run_script(tmp_path, "SIGKILL", "after", 99)
-    assert last.returncode == 0, last.stderr
-    assert f"going on after step {reached[2]} of 12" in last.stdout
+    code = forked.run(tmp_path / "said", "train_and_die.py", tmp_path, "SIGKILL", "after", 99)
+    said = (tmp_path / "said").read_text()
+    assert code == 0, said
+    assert f"going on after step {reached[2]} of 12" in said
     model = training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)  # finished: its weights are restored
     assert_same_run(tmp_path, whole[0], model, whole[1])
     predictions = [np.load(folder / "predictions" / "synthetic10.npz") for folder in (tmp_path, whole[0])]
