@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import subprocess
 import sys
 import time
 
@@ -267,7 +268,11 @@ def test_a_training_set_smaller_than_a_batch(tiny_dataset, tiny_recipe, tmp_path
 
 def test_importing_the_package_is_light():
     assert "tensorflow" in sys.modules  # of this process; a fresh one has neither
-    import subprocess
-
     code = "import sys, autoaug; assert not {'tensorflow', 'numba', 'keras'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_at_its_end_a_process_does_not_search_its_objects():
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0)); import autoaug"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert said == "True\n"
