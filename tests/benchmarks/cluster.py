@@ -2,7 +2,7 @@
 
 Four processes on two cores stand for four hosts: without a cost of their own, they would make as many images a second.
 
-python tests/benchmarks/cluster.py                         # three to four minutes on two slow cores
+python tests/benchmarks/cluster.py                         # six to eight minutes on two slow cores
 """
 
 import contextlib
@@ -12,12 +12,15 @@ import pathlib
 import tempfile
 import time
 
+import measuring
+import numpy as np
 import pandas as pd
 
 from autoaug import datasets, recipes, training
 from autoaug.training import mirrored
 from data_prep import synthetic
 
+ROUNDS = 3
 EPOCHS = 4  # the first compiles and is left out
 CONTENDERS = {
     "one device": {},
@@ -40,17 +43,23 @@ def measure(dataset, folder, arguments):
 
 
 def main():
-    """Print a table: images a second, that of one device as 1, seconds outside the epochs."""
+    """A row for each contender: images a second, how often that of one device, seconds outside the epochs."""
     mirrored.prepare_devices(2)  # before the first training starts TensorFlow
+    sheet, (speeds, outside) = measuring.Sheet("cluster"), np.empty((2, ROUNDS, len(CONTENDERS)))
     with tempfile.TemporaryDirectory() as folder:
         synthetic.build(folder)
         dataset = datasets.load("synthetic10", folder)
-        print("quick Wide-ResNet on synthetic10".ljust(34), f"{'images/s':>10}{'of one':>10}{'start-up, s':>14}")
-        alone = None
-        for number, (name, arguments) in enumerate(CONTENDERS.items()):
-            rate, seconds = measure(dataset, pathlib.Path(folder) / str(number), arguments)
-            alone = alone or rate
-            print(name.ljust(34), f"{rate:10.0f}{rate / alone:10.2f}{seconds:14.1f}", flush=True)
+        for turn, place in np.ndindex(ROUNDS, len(CONTENDERS)):
+            run_dir = pathlib.Path(folder) / f"{turn}-{place}"
+            speeds[turn, place], outside[turn, place] = measure(dataset, run_dir, [*CONTENDERS.values()][place])
+    for place, name in enumerate(CONTENDERS):
+        sheet.row(
+            f"quick Wide-ResNet, {name}",
+            images_per_second=measuring.Spread.of(speeds[:, place]),
+            of_one_device=measuring.Spread.of(speeds[:, place] / speeds[:, 0]),
+            seconds_outside_epochs=measuring.Spread.of(outside[:, place]),
+        )
+    sheet.write()
 
 
 if __name__ == "__main__":
