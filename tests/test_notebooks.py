@@ -184,15 +184,15 @@ def test_build_datasets_builds_and_shows_the_embedded_sets(tmp_path):
         assert name in tables and datasets.KNOWN_TRUTH[name].sentence[:20] in tables
 
 
-def test_explore_augmentation_runs_from_top_to_bottom(trained, tmp_path):
-    executed = execute("explore_augmentation", tmp_path, counted=200, data_dir=str(trained[0] / "data"))
+def test_explore_augmentation_runs_from_top_to_bottom(tmp_path):
+    executed = execute("explore_augmentation", tmp_path, counted=200)
     assert (
         sum("image/png" in output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", [])) >= 6
     )
 
 
-def test_drawn_shapes_of_another_look_are_told_apart(trained, tmp_path):
-    executed = execute("tell_apart", tmp_path, epochs=1, data_dir=str(trained[0] / "data"))
+def test_drawn_shapes_of_another_look_are_told_apart(tmp_path):
+    executed = execute("tell_apart", tmp_path, epochs=1)
     scores = two_sample.read_scores(tmp_path / "results", "synthetic10", "synthetic10_different")
     assert two_sample.told_apart(scores.a, scores.b, 0.95, np.random.default_rng(0), 300).auc > 0.9
     assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")

@@ -84,6 +84,7 @@ class TrainingStep(tf.Module):
             self.loss_scale = tf.Variable(_FIRST_LOSS_SCALE, trainable=False)
             self.good_steps = tf.Variable(0.0, trainable=False)  # float32 like all state, so that workers can add it up
             self.state |= {"loss_scale": self.loss_scale, "good_steps": self.good_steps}
+        # AutoGraph would take as long as the rest of the first step.
         self._compiled = tf.function(self._step, jit_compile=recipe.xla, autograph=False)
 
     def __call__(
@@ -160,9 +161,9 @@ class TrainingStep(tf.Module):
         def update():
             self._update(gradients, norm, learning_rate)
             is_due = self.good_steps.assign_add(1.0) >= _DOUBLE_AFTER
-            tf.cond(is_due, lambda: self._set_loss_scale(scale * 2), _nothing)
+            return tf.cond(is_due, lambda: self._set_loss_scale(scale * 2), _nothing)
 
-        tf.cond(tf.math.is_finite(norm), lambda: _nothing(update()), lambda: self._set_loss_scale(scale / 2))
+        tf.cond(tf.math.is_finite(norm), update, lambda: self._set_loss_scale(scale / 2))
 
     def _set_loss_scale(self, scale):
         return _nothing(self.loss_scale.assign(scale), self.good_steps.assign(0.0))
@@ -187,5 +188,5 @@ def _zeros_beside(weight):
 
 
 def _nothing(*_):
-    """Returned by a branch of `tf.cond` that has assigned variables; both branches have to return the same."""
+    """What the branches of `tf.cond` return, whatever they assign: both have to return the same."""
     return tf.constant(0)

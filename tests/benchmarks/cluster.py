@@ -43,7 +43,7 @@ def measure(dataset, folder, arguments):
 
 
 def main():
-    """A row for each contender: images a second, how often that of one device, seconds outside the epochs."""
+    """A row for each contender: images a second, the same relative to one device, seconds outside the epochs."""
     mirrored.prepare_devices(2)  # before the first training starts TensorFlow
     sheet, (speeds, outside) = measuring.Sheet("cluster"), np.empty((2, ROUNDS, len(CONTENDERS)))
     with tempfile.TemporaryDirectory() as folder:

@@ -19,7 +19,7 @@ from autoaug import datasets, records, s3
 from autoaug.sagemaker import container, launch
 from data_prep import synthetic
 
-COMPILED_QUICKLY = {"NUMBA_OPT": "0"}
+COMPILED_QUICKLY = {"NUMBA_OPT": "0"}  # of the augmentation's kernel, without optimisation
 
 
 @pytest.fixture(scope="module")
