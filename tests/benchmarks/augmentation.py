@@ -3,17 +3,13 @@
 python tests/benchmarks/augmentation.py                 # about two minutes
 """
 
-import contextlib
-import functools
+import importlib.util
 import os
-import pathlib
-import platform
 import subprocess
 import sys
 import tempfile
-import time
 
-import numba
+import measuring
 import numpy as np
 import PIL
 import pillow_oracle
@@ -24,7 +20,9 @@ from autoaug.augment import policies
 MEAN, STD = np.array([0.4914, 0.4822, 0.4465]), np.array([0.2470, 0.2435, 0.2616])
 N = 4096  # images of the kernel's timings
 N_SLOW = 256  # images of the others' timings
-ROUNDS = 40
+ROUNDS = 9  # of each contender, taking turns; the median counts
+ROUND_SECONDS = 0.4
+OPERATION_ROUNDS, OPERATION_SECONDS = 41, 0.02  # of an operation alone, where a small difference counts
 CHAINS = 150_000  # images of the comparison with Pillow
 
 COMPILATION = """
@@ -44,16 +42,6 @@ def photographs(n):
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def machine():
-    """The processor's name, the number of cores and the versions that matter."""
-    name = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        name = next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), name)
-    versions = f"Python {platform.python_version()}, numba {numba.__version__}, NumPy {np.__version__}"
-    return f"{name}, {os.cpu_count()} cores; {versions}, Pillow {PIL.__version__}"
-
-
 def compilation_seconds():
     """Duration of the first batch: without, and with, the cache on disk."""
     with tempfile.TemporaryDirectory() as cache:
@@ -63,12 +51,9 @@ def compilation_seconds():
 
 
 def torchvision_loop(images):
-    """torchvision's AutoAugment, crop, flip, normalisation and erasing, as a contestant; None if not installed."""
-    try:
-        from torchvision import transforms
-    except ImportError:
-        return None
+    """A function that does the same with torchvision's AutoAugment, crop, flip, normalisation and erasing."""
     from PIL import Image
+    from torchvision import transforms  # needs torchvision
 
     pipeline = transforms.Compose(
         [
@@ -80,82 +65,73 @@ def torchvision_loop(images):
             transforms.RandomErasing(1.0, scale=(0.25, 0.25), ratio=(1, 1)),
         ]
     )
-    return len(images), [functools.partial(pipeline, Image.fromarray(image)) for image in images]
+    pictures = [Image.fromarray(image) for image in images]
+    return lambda: [pipeline(picture) for picture in pictures]
 
 
-def speeds(contestants):
-    """Images a second of each {name: (number of images, functions that each do a piece of the work)}.
-
-    All take turns, in pieces of a few milliseconds, and the best time of each piece counts: other programs on the
-    machine disturb little, and all contestants alike.
-    """
-    seconds = {name: np.full(len(pieces), np.inf) for name, (_, pieces) in contestants.items()}
-    for _ in range(ROUNDS):
-        for name, (_, pieces) in contestants.items():
-            for index, piece in enumerate(pieces):
-                start = time.perf_counter()
-                piece()
-                seconds[name][index] = min(seconds[name][index], time.perf_counter() - start)
-    return {name: n / seconds[name].sum() for name, (n, _) in contestants.items()}
-
-
-def kernel(images, plan, piece, threads=1):
-    """The kernel on all images, `piece` at a time, as a contestant."""
+def kernel(images, plan, piece=512, threads=1):
+    """A function that augments all images with the kernel, `piece` at a time."""
     out = np.empty(images.shape, np.float32)
     parts = [slice(start, start + piece) for start in range(0, len(images), piece)]
-    return len(images), [
-        functools.partial(augment.augment_batch, images[part], plan[part], MEAN, STD, out[part], threads)
-        for part in parts
-    ]
+
+    def augment_all():
+        for part in parts:
+            augment.augment_batch(images[part], plan[part], MEAN, STD, out[part], threads)
+
+    return augment_all
 
 
 def pillow_loop(images, plan):
-    """The lean Pillow loop, 8 images at a time, as a contestant."""
-
-    def piece(rows):
-        return [pillow_oracle.augment_with_pillow(*row, MEAN, STD) for row in rows]
-
+    """A function that does the same in a lean Pillow loop."""
     rows = list(zip(images, plan, strict=True))
-    return len(rows), [functools.partial(piece, rows[start : start + 8]) for start in range(0, len(rows), 8)]
+    return lambda: [pillow_oracle.augment_with_pillow(*row, MEAN, STD) for row in rows]
 
 
-def print_speed(images, plan):
-    contestants = {
-        "lean Pillow loop": pillow_loop(images[:N_SLOW], plan[:N_SLOW]),
-        "this kernel, 1 thread": kernel(images, plan, 512),
-        "this kernel, 2 threads": kernel(images, plan, N, threads=2),
-        "this kernel, 1 thread, batches of 128": kernel(images, plan, 128),
-        "sampling the plan": (N, [lambda: augment.sample_plan(augment.epoch_generator(0, 0), N)]),
+def measure_speed(sheet, images, plan):
+    """A row for each contender: images a second, and its speed over that of the Pillow loop in the same round."""
+    contenders = {
+        "lean Pillow loop": (N_SLOW, pillow_loop(images[:N_SLOW], plan[:N_SLOW])),
+        "this kernel, 1 thread": (N, kernel(images, plan)),
+        "this kernel, 2 threads": (N, kernel(images, plan, N, threads=2)),
+        "this kernel, 1 thread, batches of 128": (N, kernel(images, plan, 128)),
+        "sampling the plan": (N, lambda: augment.sample_plan(augment.epoch_generator(0, 0), N)),
     }
-    if torchvision := torchvision_loop(images[:N_SLOW]):
-        contestants["torchvision's AutoAugment"] = torchvision
+    if importlib.util.find_spec("torchvision"):
+        contenders["torchvision's AutoAugment"] = N_SLOW, torchvision_loop(images[:N_SLOW])
     else:
-        print("torchvision is not installed (extra `bench`): left out")
-    speed = speeds(contestants)
-    print(f"\n{'images a second':40}{'':>12}{'× Pillow loop':>15}")
-    for name, value in speed.items():
-        print(f"{name:40}{value:12,.0f}{value / speed['lean Pillow loop']:15.1f}")
-    print(f"two threads: {speed['this kernel, 2 threads'] / speed['this kernel, 1 thread']:.2f} × one")
+        print("torchvision is left out: it is not installed.")
+    seconds = measuring.turns([call for _, call in contenders.values()], ROUNDS, ROUND_SECONDS)
+    speeds = np.array([n for n, _ in contenders.values()]) / seconds
+    for name, speed in zip(contenders, speeds.T, strict=True):
+        of_pillow = measuring.Spread.of(speed / speeds[:, 0])
+        sheet.row(name, images_a_second=measuring.Spread.of(speed), of_the_Pillow_loop=of_pillow)
+    one, two = speeds[:, 1], speeds[:, 2]
+    sheet.row("two threads", of_one=measuring.Spread.of(two / one))
 
 
-def print_operations(images, plan):
-    """Time per operation: the plan with that one alone, less the plan with none, over the images on which it acts."""
+def measure_operations(sheet, images, plan):
+    """A row for each operation: time on an image on which it acts, and its share of the whole kernel's time.
+
+    It is the time of the plan with that operation alone, less that of the plan with none, in the same round.
+    """
     acts = plan["steps"]["acts"]
     nothing = plan.copy()
     nothing["steps"]["acts"] = False
-    seconds = {"crop, flip, cutout, normalisation": (N, N / speeds({"": kernel(images, nothing, 512)})[""])}
+    whole, rest = measuring.turns([kernel(images, plan), kernel(images, nothing)], ROUNDS, ROUND_SECONDS).T
+    share = measuring.Spread.of(100 * rest / whole)
+    sheet.row("crop, flip, cutout, normalisation", us_each=measuring.Spread.of(1e6 * rest / N), percent_of_time=share)
     for operation in policies.Operation:
         chosen = acts & (plan["steps"]["operation"] == operation)
         rows = chosen.any(1)
         alone = nothing[rows]
         alone["steps"]["acts"] = chosen[rows]
-        pictures = images[rows]
-        speed = speeds({"alone": kernel(pictures, alone, 512), "nothing": kernel(pictures, nothing[rows], 512)})
-        seconds[operation.name] = int(chosen.sum()), len(alone) * (1 / speed["alone"] - 1 / speed["nothing"])
-    total = sum(duration for _, duration in seconds.values())
-    print(f"\n{'operation':40}{'acts on':>12}{'µs each':>12}{'share of time':>15}")
-    for name, (n, duration) in sorted(seconds.items(), key=lambda row: -row[1][1]):
-        print(f"{name:40}{n / N:12.1%}{duration / n * 1e6:12.2f}{duration / total:15.1%}")
+        calls = [kernel(images[rows], steps) for steps in (alone, nothing[rows])]
+        seconds = -np.diff(measuring.turns(calls, OPERATION_ROUNDS, OPERATION_SECONDS))[:, 0]
+        sheet.row(
+            operation.name,
+            us_each=measuring.Spread.of(1e6 * seconds / chosen.sum()),
+            percent_of_time=measuring.Spread.of(100 * seconds / np.median(whole)),
+        )
 
 
 def count_differences():
@@ -176,14 +152,15 @@ def count_differences():
 
 
 def main():
-    print(machine())
+    sheet = measuring.Sheet("augmentation")
     cold, cached = compilation_seconds()
-    print(f"first batch: {cold:.1f} s with the compilation, {cached:.1f} s from the cache on disk")
+    sheet.row("first batch", seconds_with_compilation=cold, seconds_from_the_cache_on_disk=cached)
     images, plan = photographs(N), augment.sample_plan(augment.epoch_generator(0, 0), N)
-    print_speed(images, plan)
-    print_operations(images, plan)
+    measure_speed(sheet, images, plan)
+    measure_operations(sheet, images, plan)
+    sheet.write()
     different = count_differences()
-    print(f"\n{different:,} of {CHAINS:,} random images and chains differ from Pillow {PIL.__version__}")
+    print(f"{different:,} of {CHAINS:,} random images and chains differ from Pillow {PIL.__version__}")
     sys.exit(different > 0)
 
 

@@ -10,11 +10,14 @@ import sys
 import tempfile
 import time
 
+import measuring
+import numpy as np
+
 from autoaug.files import ROOT
 from data_prep import subsets
 
 SHARED = ROOT.parent / "shared"
-RUNS = 5  # processes of each kind, taking turns; the best time and the highest memory count
+ROUNDS = 5  # processes of each kind, taking turns; the median counts
 
 MEASURED = """
 import pathlib, pickle, re, sys, time
@@ -28,12 +31,12 @@ before, started, busy = peak(), time.perf_counter(), time.process_time()
 print(time.perf_counter() - started, time.process_time() - busy, peak() - before)
 """
 STATEMENTS = {
-    "autoaug.datasets.load, manifest and statistics": 'dataset = datasets.load("cifar10", folder)',
-    "pickle.load of the same files, nothing else": (
+    "pickle.load of the same files": (
         "batches = [pickle.load(open(f'{folder}/cifar10/training/{file}', 'rb'), encoding='bytes') for file in"
         " (*datasets.DATASETS['cifar10'].training_files, 'test_batch')]"
     ),
-    "load, then overlap of test and training part": (
+    "load, manifest and statistics": 'dataset = datasets.load("cifar10", folder)',
+    "load, then overlap of its parts": (
         'dataset = datasets.load("cifar10", folder); datasets.overlap(dataset.test_images, dataset.train_images)'
     ),
 }
@@ -50,16 +53,23 @@ def main():
     if not (SHARED / "data" / "make_batches.py").is_file():
         print(f"Loading CIFAR-10: skipped, needs {SHARED / 'data'}")
         return
+    sheet = measuring.Sheet("datasets")
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, SHARED / "data" / "make_batches.py", folder], check=True)
         started, drawn = time.perf_counter(), ["cifar10", "cifar10_10k", "cifar10_12k", "cifar10_30k"]
         subsets.build(folder, drawn, folder, unverified="JPEG copy")
-        print(f"{', '.join(drawn)} built in {time.perf_counter() - started:.1f} s")
-        rounds = [[measure(statement, folder) for statement in STATEMENTS.values()] for _ in range(RUNS)]
-    print(f"{'CIFAR-10 (JPEG copy), 60,000 images, warm cache':50}{'s':>8}{'CPU s':>8}{'MB':>8}")
-    for title, runs in zip(STATEMENTS, zip(*rounds, strict=True), strict=True):
-        seconds, busy, memory = zip(*runs, strict=True)
-        print(f"{title:50}{min(seconds):8.2f}{min(busy):8.2f}{max(memory):8.0f}")
+        sheet.row("build CIFAR-10 and three subsamples", seconds=time.perf_counter() - started)
+        rounds = [[measure(statement, folder) for statement in STATEMENTS.values()] for _ in range(ROUNDS)]
+    seconds, busy, memory = np.array(rounds).T
+    for place, name in enumerate(STATEMENTS):  # of CIFAR-10 in its JPEG copy, 60,000 images that were read before
+        sheet.row(
+            name,
+            seconds=measuring.Spread.of(seconds[place]),
+            of_pickle=measuring.Spread.of(seconds[place] / seconds[0]),
+            processor_seconds=measuring.Spread.of(busy[place]),
+            MB=measuring.Spread.of(memory[place]),
+        )
+    sheet.write()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Each model: parameters, agreement with the reference's logits, seconds to build and to the end of the first step."""
 
 import gzip
+import itertools
 import json
 import sys
 import time
 
+import measuring
 import numpy as np
 
 from autoaug import checkpoints, models, recipes
@@ -12,6 +14,7 @@ from autoaug.files import ROOT
 from autoaug.training.step import TrainingStep
 
 REFERENCE = ROOT.parent / "shared" / "reference"
+ROUNDS = 3  # of each model, taking turns; the median counts
 FULL_BATCH = 2  # small, so that the first step's time is that of tracing and compiling
 
 
@@ -44,18 +47,25 @@ def main():
         golden = json.loads(gzip.decompress((REFERENCE / "models.json.gz").read_bytes()))
     else:
         print("Logit differences are left out: ../shared/reference is not there.")
-    print("model            parameters  GFLOPs/image  build s  first step s  quick first step s  logit difference")
-    for name in models.MODELS:
+    sheet, seconds = measuring.Sheet("models"), np.empty((ROUNDS, len(models.MODELS), 3))
+    for turn, (place, name) in itertools.product(range(ROUNDS), enumerate(models.MODELS)):
         quick = recipes.get(name)
-        _, _, quick_seconds = first_step(quick, quick.batch_size)
-        model, built, seconds = first_step(recipes.get(name, "paper"), FULL_BATCH)
-        parameters = sum(np.prod(variable.shape, dtype=int) for variable in model.trainable_variables)
-        difference = f"{logit_difference(model, golden[name]):.1e}" if golden else "–"
-        print(
-            f"{name:15} {parameters:11,} {models.flops_per_image(model) / 1e9:13.2f} {built:8.1f} {seconds:13.1f} "
-            f"{quick_seconds:19.1f} {difference:>17}",
-            flush=True,
-        )
+        *_, quick_seconds = first_step(quick, quick.batch_size)
+        model, *of_paper = first_step(recipes.get(name, "paper"), FULL_BATCH)
+        seconds[turn, place] = *of_paper, quick_seconds
+        if turn == ROUNDS - 1:
+            built, stepped, of_quick = map(measuring.Spread.of, seconds[:, place].T)
+            difference = {"logit_difference": logit_difference(model, golden[name])} if golden else {}
+            sheet.row(
+                name,
+                parameters=sum(np.prod(variable.shape, dtype=int) for variable in model.trainable_variables),
+                GFLOPs_an_image=models.flops_per_image(model) / 1e9,
+                build_s=built,
+                first_step_s=stepped,
+                quick_first_step_s=of_quick,
+                **difference,
+            )
+    sheet.write()
 
 
 if __name__ == "__main__":

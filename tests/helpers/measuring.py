@@ -30,9 +30,10 @@ class Spread(NamedTuple):
 
     def text(self, digits: int = 0) -> str:
         """The three numbers; one where they are the same."""
+        kind = ".1e" if 0 < max(map(abs, self)) < 0.005 else f",.{digits}f"
         if self.low == self.high:
-            return f"{self.median:,.{digits}f}"
-        return f"{self.median:,.{digits}f} ({self.low:,.{digits}f} to {self.high:,.{digits}f})"
+            return f"{self.median:{kind}}"
+        return f"{self.median:{kind}} ({self.low:{kind}} to {self.high:{kind}})"
 
 
 def turns(steps: Sequence[Callable[[], object]], rounds: int, seconds: float) -> np.ndarray:
@@ -70,12 +71,12 @@ class Sheet:
             f"{provenance.processor()}, {provenance.machine()['cpus']} cores; units for bfloat16: {units}", flush=True
         )
 
-    def row(self, name: str, digits: int = 0, **figures: Spread | float) -> None:
+    def row(self, name: str, **figures: Spread | float) -> None:
         """Print and keep the figures of one row."""
         spreads = {
             key: value if isinstance(value, Spread) else Spread(*[float(value)] * 3) for key, value in figures.items()
         }
-        texts = [f"{key} {spread.text(digits if spread.median >= 10 else 2)}" for key, spread in spreads.items()]
+        texts = [f"{key} {spread.text(0 if spread.median >= 10 else 2)}" for key, spread in spreads.items()]
         print(f"{name:40}", "; ".join(texts).replace("_", " "), flush=True)
         self._rows[name] = {key: list(spread) for key, spread in spreads.items()}
 
