@@ -50,12 +50,24 @@ class TestRules:
         assert code[1].source == "from autoaug.notebook import start\n\nstart()"
 
 
-def execute(name, tmp_path, **parameters):
-    out = tmp_path / f"{name}.ipynb"
-    notebook = ROOT / "notebooks" / f"{name}.ipynb"
-    with registered():
-        papermill.execute_notebook(notebook, out, parameters, cwd=tmp_path, kernel_name="python3", progress_bar=False)
-    return nbformat.read(out, as_version=4)
+@pytest.fixture(scope="module")
+def kernel():
+    """One kernel for several notebooks: its start, and what they import, is most of their time."""
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel()
+    yield manager
+    manager.shutdown_kernel(now=True)
+
+
+def execute_in(kernel, name, folder, **parameters):
+    """The executed copy of a notebook, in a kernel that forgets names and cells of the notebooks before."""
+    notebook = parameterize_notebook(load_notebook_node(str(ROOT / "notebooks" / f"{name}.ipynb")), parameters)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(f"%reset -f\n%reset -f in\n%cd {folder}"))
+    client = NotebookClient(notebook, km=kernel)
+    try:
+        return client.execute()
+    finally:
+        client.kc.stop_channels()
 
 
 def text_of(notebook):
@@ -69,9 +81,11 @@ TRAINED = {"model": "ss32", "train_data": "synthetic10", "seed": 3, "size": {"wi
 def trained(tmp_path_factory):
     """A whole run of the quick preset: where the notebook was executed, its executed copy, and the run's folder."""
     folder = tmp_path_factory.mktemp("trained")
-    executed = execute("train", folder, **TRAINED)
+    out, options = folder / "train.ipynb", {"cwd": folder, "kernel_name": "python3", "progress_bar": False}
+    with registered():
+        papermill.execute_notebook(ROOT / "notebooks" / "train.ipynb", out, TRAINED, **options)
     (run,) = (folder / "results" / "runs").iterdir()
-    return folder, executed, run
+    return folder, nbformat.read(out, as_version=4), run
 
 
 def test_train_leaves_a_finished_run_whose_accuracy_is_the_quick_presets(trained):
@@ -92,13 +106,13 @@ def test_train_leaves_a_finished_run_whose_accuracy_is_the_quick_presets(trained
     assert len(table) == 2 + len(record["tests"]) and table[0].endswith("accuracy, % [95 %]")
 
 
-def test_the_run_is_where_the_report_looks_for_it_and_goes_no_further_the_second_time(trained):
+def test_the_run_is_where_the_report_looks_for_it_and_goes_no_further_the_second_time(trained, kernel):
     folder, _, run = trained
     dataset = datasets.load("synthetic10", folder / "data")
     assert execution.run_folder(TRAINED, dataset, folder / "results") == run
     assert execution.is_finished(TRAINED, folder / "results", folder / "data")
     written = (run / "history.csv").stat().st_mtime_ns
-    text = text_of(execute("train", folder, **TRAINED))
+    text = text_of(execute_in(kernel, "train", folder, **TRAINED))
     assert "Nothing left to train: all 640 steps are done." in text and "Estimated duration" not in text
     assert (run / "history.csv").stat().st_mtime_ns == written
 
@@ -137,15 +151,6 @@ def test_a_trained_run_becomes_a_report(trained, capfd):
     assert (page.parent / "figures" / "training.svg").exists()
 
 
-@pytest.fixture(scope="module")
-def kernel():
-    """One kernel for notebooks that stop early: most of their time would be its start."""
-    manager = KernelManager(kernel_name="python3")
-    manager.start_kernel()
-    yield manager
-    manager.shutdown_kernel(now=True)
-
-
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -162,18 +167,14 @@ def kernel():
     ],
 )
 def test_wrong_parameters_of_train_stop_before_anything_is_written(kernel, tmp_path, parameters, message):
-    notebook = parameterize_notebook(load_notebook_node(str(ROOT / "notebooks" / "train.ipynb")), parameters)
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(f"%reset -f\n%cd {tmp_path}"))
-    client = NotebookClient(notebook, km=kernel)
     with pytest.raises(CellExecutionError) as error:
-        client.execute()
-    client.kc.stop_channels()
+        execute_in(kernel, "train", tmp_path, **parameters)
     assert message in error.value.evalue and "Traceback (most recent call last)" not in error.value.traceback
     assert list(tmp_path.iterdir()) == []
 
 
-def test_build_datasets_builds_and_shows_the_embedded_sets(tmp_path):
-    executed = execute("build_datasets", tmp_path)
+def test_build_datasets_builds_and_shows_the_embedded_sets(kernel, tmp_path):
+    executed = execute_in(kernel, "build_datasets", tmp_path)
     assert set(datasets.available(tmp_path / "data")) == set(datasets.EMBEDDED)
     assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")
     data = [output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", [])]
@@ -184,15 +185,15 @@ def test_build_datasets_builds_and_shows_the_embedded_sets(tmp_path):
         assert name in tables and datasets.KNOWN_TRUTH[name].sentence[:20] in tables
 
 
-def test_explore_augmentation_runs_from_top_to_bottom(tmp_path):
-    executed = execute("explore_augmentation", tmp_path, counted=200)
+def test_explore_augmentation_runs_from_top_to_bottom(kernel, tmp_path):
+    executed = execute_in(kernel, "explore_augmentation", tmp_path, counted=200)
     assert (
         sum("image/png" in output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", [])) >= 6
     )
 
 
-def test_drawn_shapes_of_another_look_are_told_apart(tmp_path):
-    executed = execute("tell_apart", tmp_path, epochs=1)
+def test_drawn_shapes_of_another_look_are_told_apart(kernel, tmp_path):
+    executed = execute_in(kernel, "tell_apart", tmp_path, epochs=1)
     scores = two_sample.read_scores(tmp_path / "results", "synthetic10", "synthetic10_different")
     assert two_sample.told_apart(scores.a, scores.b, 0.95, np.random.default_rng(0), 300).auc > 0.9
     assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")

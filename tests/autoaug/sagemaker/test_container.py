@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -181,11 +182,13 @@ def lay_out(request, ml):
         (ml / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
 
 
-def test_a_job_runs_as_it_was_requested_and_its_result_is_collected(study, job_requests, as_opt, tmp_path):
+@pytest.mark.filterwarnings("ignore")  # of the SDK
+def test_a_job_runs_as_it_was_requested_and_its_result_is_collected(study, job_requests, as_opt, tmp_path, monkeypatch):
     """What was uploaded, laid out as SageMaker does, run by the recorded command: the SDK's own script and drivers."""
-    command = [sys.executable, "-m", "autoaug.launch", "--model_name", "wrn", "--train_data", "synthetic10"]
-    command += ["--preset", "quick", "--epochs", "1"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    command = ["--model_name", "wrn", "--train_data", "synthetic10", "--preset", "quick", "--epochs", "1"]
+    monkeypatch.setattr(sys, "argv", ["launch", *command])
+    with pytest.raises(SystemExit, match=r"^0$"):
+        runpy.run_module("autoaug.launch", run_name="__main__")
     (request,), ml = job_requests(), tmp_path / "opt" / "ml"
     lay_out(request, ml)
     environment = os.environ | {"TRAINING_JOB_NAME": request["TrainingJobName"], "PIP_NO_INDEX": "1"} | COMPILED_QUICKLY
@@ -198,11 +201,8 @@ def test_a_job_runs_as_it_was_requested_and_its_result_is_collected(study, job_r
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(ml / "output" / "data", ".")
     study.upload_file(str(archive), "study", f"jobs/{request['TrainingJobName']}/output/output.tar.gz")
-    collected = subprocess.run(
-        [sys.executable, "-c", "from autoaug import records; print(records.collect('s3://study/jobs')[['model', "
-         "'train_data', 'test_set', 'total']].to_csv(index=False))"],
-        env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    collected = records.collect("s3://study/jobs")[["model", "train_data", "test_set", "total"]].to_csv(index=False)
     assert "wrn,synthetic10,synthetic10,2000" in collected
 
 

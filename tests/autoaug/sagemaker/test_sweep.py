@@ -1,5 +1,6 @@
 """A whole study, read from a file and launched by one command."""
 
+import runpy
 import subprocess
 import sys
 import tarfile
@@ -111,11 +112,15 @@ def test_a_study_is_shown_without_account_sdk_and_network(tmp_path, monkeypatch,
     assert "Expected workers=8 and update=sync for ml.p4d.24xlarge" in capsys.readouterr().err
 
 
-def test_the_recorded_requests_of_a_study_have_the_test_sets_of_its_four_accuracies(job_requests, tmp_path):
+@pytest.mark.filterwarnings("ignore")  # of the SDK
+def test_the_recorded_requests_of_a_study_have_the_test_sets_of_its_four_accuracies(
+    job_requests, tmp_path, monkeypatch, capsys
+):
     study = write_study(tmp_path, {"preset": "paper", "model": "wrn", "train_data": list(PAIR)})
-    command = [sys.executable, "-m", "autoaug.sweep", str(study)]
-    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=300)
-    assert "2 jobs are in training." in done.stdout
+    monkeypatch.setattr(sys, "argv", ["sweep", str(study)])
+    with pytest.raises(SystemExit, match=r"^0$"):
+        runpy.run_module("autoaug.sweep", run_name="__main__")
+    assert "2 jobs are in training." in capsys.readouterr().out
     requests = job_requests()
     assert [request["HyperParameters"]["train_data"] for request in requests] == list(PAIR)
     for request in requests:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import forked
 import numpy as np
 import pandas as pd
 import pytest
@@ -193,7 +194,7 @@ def test_two_hosts_of_an_asynchronous_job(two_hosts, tiny_dataset, tiny_recipe, 
 
 
 def test_two_synchronous_hosts_compute_what_two_devices_of_one_process_compute(
-    two_hosts, tiny_dataset, tiny_recipe, tmp_path
+    two_hosts, tiny_dataset, tiny_recipe, tmp_path, monkeypatch
 ):
     """Also where one of them is lost meanwhile: the run ends, and goes on later."""
     recipe = dataclasses.replace(tiny_recipe, epochs=5, learning_rate=0.01)
@@ -207,9 +208,8 @@ def test_two_synchronous_hosts_compute_what_two_devices_of_one_process_compute(
     with second_host("sync") as other:
         training.train(recipe, tiny_dataset, tmp_path / "hosts", **arguments)
         assert (other.communicate(timeout=30)[0], other.returncode) == ("The chief has ended.\n", 0)
-    alone = {name: value for name, value in os.environ.items() if not name.startswith("SM_")}
-    script = str(ROOT / "tests" / "helpers" / "train_mirrored.py")
-    subprocess.run([sys.executable, script, str(tmp_path / "devices"), "live"], env=alone, check=True, timeout=600)
+    monkeypatch.delenv("SM_HOSTS")
+    assert forked.run(tmp_path / "said", "train_mirrored.py", tmp_path / "devices", "live") == 0
     histories = [pd.read_csv(tmp_path / name / "history.csv")[list(MEASURES)] for name in ("hosts", "devices")]
     assert len(histories[0]) == 5
     np.testing.assert_allclose(*histories, rtol=1e-3)
