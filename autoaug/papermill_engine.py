@@ -122,10 +122,11 @@ class _Engine(Engine):
 
 
 class _ThisEnvironment(KernelSpecManager):
-    """Knows one kernel: the Python of this process."""
+    """Knows one kernel: `autoaug.kernel`, in the Python of this process."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        return KernelSpec(**ipykernel.kernelspec.get_kernel_dict())
+        command = ipykernel.kernelspec.make_ipkernel_cmd("autoaug.kernel", python_arguments=["-P"])
+        return KernelSpec(argv=command, display_name=KERNEL, language="python")
 
 
 class _Client(PapermillNotebookClient):

@@ -14,7 +14,7 @@ LAYERS = (
     {"devices", "models", "records", "predictions", "histories", "known_images", "studies", "data_prep"},
     {"evaluation", "checkpoints", "shift", "sagemaker"},
     {"training", "plots"},
-    {"report", "notebook", "launch", "sweep", "papermill_command", "papermill_engine"},  # the last four are commands
+    {"report", "notebook", "launch", "sweep", "papermill_command", "papermill_engine", "kernel"},  # most are commands
 )
 LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
 

@@ -191,11 +191,16 @@ def _announce(task: _Task, bar: tqdm.tqdm) -> None:
 
 
 def _stop_children() -> None:
-    """Interrupt the processes that execute notebooks, so that they end their kernels; kill those that do not end."""
-    children = psutil.Process().children()
-    for child in children:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            child.send_signal(signal.SIGINT)
+    """Interrupt the processes that execute notebooks, so that they end their kernels; kill those that do not end.
+
+    Unlike other children, they have sessions of their own.
+    """
+    children = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getsid(child.pid) == child.pid:
+                child.send_signal(signal.SIGINT)
+                children.append(child)
     for child in psutil.wait_procs(children, timeout=_PATIENCE)[1]:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()

@@ -13,6 +13,7 @@ import time
 
 import nbformat
 import pytest
+from jupyter_client.provisioning import LocalProvisioner
 
 from autoaug import papermill_command
 from autoaug.files import ROOT
@@ -141,6 +142,38 @@ def test_an_error_is_its_message_and_where_the_traceback_is(tmp_path):
     assert done.returncode == 1 and len(output.traceback) > 2
     first, second = done.stderr.splitlines()
     assert first == "ValueError: Expected more. Received: less" and second.startswith("The traceback is in ")
+
+
+LATE = """
+def delay():  # the notebook's own names are gone by then
+    import sys, threading, time
+
+    printing = sys.stdout.pub_thread.io_loop
+    flush, close = sys.stdout.flush, printing.close
+
+    def late():
+        if threading.current_thread().name == "Control":
+            time.sleep(0.5)
+        flush()
+
+    def slow(**options):
+        time.sleep(1)
+        close(**options)
+
+    sys.stdout.flush, sys.stdout.flush_timeout, printing.close = late, 60, slow
+
+delay()
+"""
+
+
+def test_a_kernel_ends_by_itself_though_its_control_thread_is_late(executed, tmp_path, monkeypatch):
+    """While the thread that prints comes to its end, the control thread would still have it print."""
+    terminated, terminate = [], LocalProvisioner.terminate
+    monkeypatch.setattr(
+        LocalProvisioner, "terminate", lambda *given, **how: terminated.append(given) or terminate(*given, **how)
+    )
+    assert papermill_command.main([str(write_notebook(tmp_path / "late.ipynb", LATE))]) == 0
+    assert not terminated
 
 
 @pytest.fixture

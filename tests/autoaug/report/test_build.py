@@ -100,7 +100,10 @@ def test_a_parameter_with_braces_is_no_place_holder_in_the_copys_name(folder):
 def test_a_failing_notebook_stops_the_report_with_its_error_and_names_the_copy(folder, capsys):
     write_notebook(folder / "third.ipynb", "a: int = 1", 'raise ValueError("no such thing")')
     path = write_study(folder, [{"notebook": "third"}], [SHOWN])
-    assert report.main(["--runs", str(path), "--results", str(folder / "results")]) == 1
+    with subprocess.Popen(["sleep", "60"]) as bystander:
+        assert report.main(["--runs", str(path), "--results", str(folder / "results")]) == 1
+        assert bystander.poll() is None
+        bystander.kill()
     out, err = capsys.readouterr()
     assert err.startswith("ValueError: no such thing\n") and "01-third.ipynb" in err and len(err.splitlines()) <= 3
     assert "[2/2]" not in out and not (folder / "results" / "report" / "index.html").exists()
