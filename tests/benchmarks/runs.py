@@ -23,10 +23,13 @@ import papermill
 import tiny
 
 from autoaug import models, recipes, training
+from autoaug.papermill_engine import registered
 from autoaug.training import run_checkpoints
 from autoaug.training.step import MEASURES, TrainingStep
+from data_prep import synthetic
 
 HERE = pathlib.Path(__file__).resolve().parent
+ROUNDS = 3  # of the start-up
 
 
 class Enough(Exception):
@@ -91,23 +94,33 @@ print(*np.diff(clock).round(2))
 
 
 def startup():
-    """Seconds until the quick run's first step, by part, and of its notebook, cell by cell, with one epoch."""
-    output = subprocess.run([sys.executable, "-c", STARTUP], check=True, stdout=subprocess.PIPE, text=True).stdout
-    print("quick run, s: imports, building, first step, second step:", *output.split())
-    notebook = HERE.parents[1] / "notebooks" / "train.ipynb"
+    """Seconds until the quick run's first step, by part, and of its notebook with one epoch, cell by cell."""
+    command = [sys.executable, "-c", STARTUP]
+    outputs = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(ROUNDS)]
+    parts = np.array([output.split() for output in outputs], float).T
+    names = ("imports_s", "building_s", "first_step_s", "second_step_s")
+    SHEET.row("quick run", **dict(zip(names, map(measuring.Spread.of, parts), strict=True)))
     with tempfile.TemporaryDirectory() as folder:
-        for which in ("first", "second"):
-            out = pathlib.Path(folder) / "out.ipynb"
-            parameters = {"epochs": 1, "data_dir": f"{folder}/data", "results_dir": f"{folder}/{which}"}
-            started = pd.Timestamp.now(tz="UTC")
-            options = {"cwd": notebook.parents[1], "kernel_name": "python3", "progress_bar": False}
-            papermill.execute_notebook(notebook, out, parameters, **options)
-            print(f"train.ipynb, one epoch, {which} run (the data are built in the first), s: begun, taken")
-            for cell in nbformat.read(out, as_version=4).cells:
-                if cell.cell_type == "code":
-                    times = (cell.metadata.papermill[key] for key in ("start_time", "end_time"))
-                    begun, ended = ((pd.Timestamp(time, tz="UTC") - started).total_seconds() for time in times)
-                    print(f"  {begun:6.1f}  {ended - begun:6.1f}  {cell.source.strip().splitlines()[-1][:60]}")
+        synthetic.build(f"{folder}/data")
+        rounds = [cell_seconds(pathlib.Path(folder), f"results-{number}") for number in range(ROUNDS)]
+    for name in rounds[0]:
+        SHEET.row(f"train.ipynb: {name}"[:70], seconds=measuring.Spread.of([taken[name] for taken in rounds]))
+
+
+def cell_seconds(folder, results):
+    """Seconds of the training notebook, by the last line of each cell."""
+    notebook, out = HERE.parents[1] / "notebooks" / "train.ipynb", folder / "out.ipynb"
+    parameters = {"epochs": 1, "data_dir": f"{folder}/data", "results_dir": f"{folder}/{results}"}
+    started = pd.Timestamp.now(tz="UTC")
+    with registered():
+        papermill.execute_notebook(notebook, out, parameters, cwd=HERE.parents[1], progress_bar=False)
+    ended, taken = pd.Timestamp.now(tz="UTC"), {}
+    for cell in nbformat.read(out, as_version=4).cells:
+        if cell.cell_type == "code":
+            begun, done = (pd.Timestamp(cell.metadata.papermill[key], tz="UTC") for key in ("start_time", "end_time"))
+            taken.setdefault("the kernel's start", (begun - started).total_seconds())
+            taken[cell.source.strip().splitlines()[-1]] = (done - begun).total_seconds()
+    return taken | {"all": (ended - started).total_seconds()}
 
 
 def saving():
@@ -150,8 +163,8 @@ def _kill(times, changes):
         logits = [np.load(run / "predictions" / "synthetic10.npz")["logits"] for run in (whole, killed)]
         columns = ["epoch", "learning_rate", *MEASURES]
         histories = [pd.read_csv(run / "history.csv")[columns] for run in (whole, killed)]
-        print(f"{times} kills, {changes or 'the tiny run'}: same logits: {np.array_equal(*logits)}; "
-              f"same history: {histories[0].equals(histories[1])}")  # fmt: skip
+        same = {"same_logits": np.array_equal(*logits), "same_history": histories[0].equals(histories[1])}
+        SHEET.row(f"{times} kills of {'a deep' if changes else 'the tiny'} run", **same)
 
 
 PARTS = {part.__name__: part for part in (memory, saving, startup, kills)}
