@@ -116,7 +116,7 @@ def cell_seconds(folder, results):
         papermill.execute_notebook(notebook, out, parameters, cwd=HERE.parents[1], progress_bar=False)
     ended, taken = pd.Timestamp.now(tz="UTC"), {}
     for cell in nbformat.read(out, as_version=4).cells:
-        if cell.cell_type == "code":
+        if cell.cell_type == "code" and not cell.metadata.tags:  # without the parameters
             begun, done = (pd.Timestamp(cell.metadata.papermill[key], tz="UTC") for key in ("start_time", "end_time"))
             taken.setdefault("the kernel's start", (begun - started).total_seconds())
             taken[cell.source.strip().splitlines()[-1]] = (done - begun).total_seconds()
