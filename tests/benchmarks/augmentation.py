@@ -101,12 +101,12 @@ def measure_speed(sheet, images, plan):
     else:
         print("torchvision is left out: it is not installed.")
     seconds = measuring.turns([call for _, call in contenders.values()], ROUNDS, ROUND_SECONDS)
-    speeds = np.array([n for n, _ in contenders.values()]) / seconds
-    for name, speed in zip(contenders, speeds.T, strict=True):
-        of_pillow = measuring.Spread.of(speed / speeds[:, 0])
+    speeds = {name: n / taken for (name, (n, _)), taken in zip(contenders.items(), seconds.T, strict=True)}
+    for name, speed in speeds.items():
+        of_pillow = measuring.Spread.of(speed / speeds["lean Pillow loop"])
         sheet.row(name, images_a_second=measuring.Spread.of(speed), of_the_Pillow_loop=of_pillow)
-    one, two = speeds[:, 1], speeds[:, 2]
-    sheet.row("two threads", of_one=measuring.Spread.of(two / one))
+    of_one = measuring.Spread.of(speeds["this kernel, 2 threads"] / speeds["this kernel, 1 thread"])
+    sheet.row("two threads", of_one=of_one)
 
 
 def measure_operations(sheet, images, plan):
