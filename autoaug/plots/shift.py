@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy.optimize
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Int, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from autoaug.plots import COLOURS, GREY, INK, NAMED, axes, image_grid, looks, small_multiples, styled
-from autoaug.shift.calibration import Reliability
 from autoaug.shift.contrasts import Cells
 from autoaug.shift.line_fit import SCALES, Line
 
@@ -181,76 +180,6 @@ def class_gaps(
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")
     ax.set_xlabel("accuracy lost, percentage points")
-    return ax
-
-
-@styled
-def confusion_difference(
-    first: Float[np.ndarray, "classes classes"],
-    second: Float[np.ndarray, "classes classes"],
-    names: Sequence[str],
-    ax: Axes | None = None,
-) -> Axes:
-    """How much more often each class is taken for each other class on a second test set, in points.
-
-    Cells of 1 point or more also show their number, so that the sign can be read in grey print.
-
-    Args:
-        first, second: float [classes, classes], from `agreement.confusion`, a row per true class.
-        names: of the classes.
-        ax: the Axes to draw on; a new figure if None.
-    """
-    difference = 100 * (second - first)
-    ax = axes(ax, 5.4, 5)
-    limit = max(1, np.nanmax(np.abs(difference)))
-    image = ax.imshow(difference, cmap="PuOr_r", vmin=-limit, vmax=limit)
-    for row, column in np.argwhere(np.abs(np.nan_to_num(difference)) >= 1):
-        value = difference[row, column]
-        text = f"{value:+.0f}".replace("-", "−")
-        colour = "white" if abs(value) > 0.6 * limit else INK
-        ax.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
-    ax.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(len(names)), names)
-    ax.set_xlabel("answer")
-    ax.set_ylabel("class")
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-    ax.figure.colorbar(image, ax=ax, shrink=0.7, label="percentage points")
-    return ax
-
-
-@styled
-def reliability_curves(
-    curves: Mapping[str, Reliability], chosen: Sequence[dict[str, Any]] = (), ax: Axes | None = None
-) -> Axes:
-    """Accuracy against confidence, in percent, with a calibrated model's range; below, the number of images by bin.
-
-    Args:
-        curves: label → `calibration.Reliability`, at least one.
-        chosen: a look for each; those of `plots.looks` if empty.
-        ax: the Axes to draw on; a new figure if None.
-    """
-    ax = axes(ax, 4.6, 4.6)
-    below = ax.inset_axes((0, -0.44, 1, 0.25))
-    ax.plot([0, 100], [0, 100], color=INK, linestyle=":", linewidth=1, label="calibrated")
-    width = 90 / max(len(curve.images) for curve in curves.values()) / len(curves)
-    for number, ((label, curve), look) in enumerate(zip(curves.items(), chosen or looks(), strict=False)):
-        sure = 100 * curve.confidence
-        ax.fill_between(sure, 100 * curve.low, 100 * curve.high, color=look["color"], alpha=0.15, linewidth=0)
-        ax.plot(sure, 100 * curve.accuracy, label=label, clip_on=False, **look)
-        places = sure + (number - (len(curves) - 1) / 2) * width
-        below.bar(places, curve.images, width, color=look["color"], linewidth=0)
-        for place, count in zip(places, curve.images, strict=True):
-            below.annotate(
-                f"{count:,}", (place, count), (0, 2), textcoords="offset points", ha="center", va="bottom",
-                rotation=90, fontsize=5.5, color=look["color"],
-            )  # fmt: skip
-    below.set(xlim=(-1, 101), yscale="log", ylabel="images", xlabel="confidence of the answer, %")
-    below.set_ylim(0.8, 40 * below.get_ylim()[1])
-    below.spines[["top", "right"]].set_visible(False)
-    ax.set(xlim=(-1, 101), ylim=(-1, 101), ylabel="accuracy, %")
-    ax.grid()
-    ax.legend(loc="upper left")
     return ax
 
 

@@ -1,4 +1,4 @@
-"""Sections of further evidence: how large the effects are, and what published models show.
+"""The section of further evidence: what published models show.
 
 Each function takes the `Results` and returns the output of a notebook's cell.
 """
@@ -11,62 +11,27 @@ from autoaug import shift
 from autoaug.datasets.titles import title
 from autoaug.plots import shift as shift_plots
 from autoaug.report import tables
-from autoaug.report.page import decimal, estimate, folded, paragraphs, percent, together
-from autoaug.report.results import NOTHING_COMPARED, Results, rows
-from autoaug.shift import decomposition, line_fit, rankings, study
+from autoaug.report.page import decimal, folded, percent, together
+from autoaug.report.results import Results, rows
+from autoaug.shift import line_fit
 from autoaug.shift import published as published_data
 from autoaug.shift.families import architecture
-from autoaug.shift.intervals import Estimate
 
 NEW = "cifar10.1-v6"
 
 
-def magnitudes(results: Results) -> HTML:
-    """The main effect of the test set and the home advantage, and whether the effect's share depends on the scale."""
-    lines = []
-    for pair in results.pairs:
-        parts = decomposition.decompose(pair.families, results.confidence, results.rng("magnitude", *pair.names))
-        scales = decomposition.scales(pair.families, results.confidence, results.rng("scales", *pair.names))
-        shares = {f"Share, {name}, %": percent(*scale.share) for name, scale in scales.items()}
-        note = "depends on the scale" if decomposition.depends_on_scale(scales) else ""
-        lines.append(
-            {
-                "B": f"{results.label(pair.name)} ({pair.comparison.preset})",
-                "Gap": estimate(parts.gap),
-                "Main effect of the test set": estimate(parts.main_effect),
-                "Mean home advantage": estimate(parts.home_advantage),
-            }
-            | shares
-            | {"Note": note}
-        )
-    if not lines:
-        return paragraphs([NOTHING_COMPARED])
-    caption = (
-        f"How large the effects are, in percentage points with {results.interval}. The gap AA − AB is the sum of the "
-        "main effect of the test set, ½ [(AA − AB) + (BA − BB)], and the mean home advantage, ½ [(AA − BA) + (BB − "
-        "AB)]. The main effect's share of the gap is given on three scales, since no scale is right in general. If B "
-        "is partly like A, it has a main effect although nothing in it is harder. The share is empty where the gap "
-        "may be zero."
-    )
-    return results.page.table("magnitudes", pd.DataFrame(lines, dtype=object), caption, look="matrix")
-
-
 def published(results: Results, scale: str) -> HTML:
-    """Published models on CIFAR-10.1 and 10.2: their line, rankings and numbers, and what to expect of ours.
+    """Published models on CIFAR-10.1 and 10.2: their line and numbers, and what to expect of ours.
 
     Args:
         results: names the folder of published numbers; measured runs on the same test sets are drawn in colour.
         scale: of the line.
     """
-    return together(
-        *(_line(results, scale), _table(results, scale), _further_counts(results), _expectations(results)),
-        _same_errors(results),
-    )
+    return together(_line(results, scale), _table(results, scale), _further_counts(results), _expectations(results))
 
 
 def _line(results: Results, scale: str) -> HTML:
     """The picture of published models, with their line."""
-    answers = published_data.read_right(results.published_dir / "cifar10.1-right.npz").right
     line = _fitted(results, scale)
     ours = results.means[
         (results.means["train_data"] == "cifar10") & results.means["preset"].isin(["paper", "imported"])
@@ -79,14 +44,10 @@ def _line(results: Results, scale: str) -> HTML:
     highlighted = {label: [label] for label in shared if label in set(ours["label"])}
     names = (title("cifar10"), title(NEW))
     ax = shift_plots.old_against_new(old.loc[shared], new.loc[shared], line, highlighted, scale, names)
-    order = rankings.rank_agreement(
-        answers["cifar10"], answers[NEW], results.confidence, results.rng("published", "rankings")
-    )
     caption = (
         f"30 published models with {results.interval}. Their {scale} line has slope {decimal(line.slope)} and R² "
         f"{line.r_squared:.3f}; its band includes the chance in models and in images. Point at a model to see its "
-        f"name. Kendall's τ between the rankings on the two test sets is {order.tau:.2f}; between a random subset of "
-        f"CIFAR-10 of the same size and the rest of CIFAR-10 it is {decimal(order.disjoint)}. {published_data.CAVEAT}"
+        f"name. {published_data.CAVEAT}"
     )
     alt = "Every published model is less accurate on CIFAR-10.1 v6 than on CIFAR-10, and all lie near one line."
     return results.page.figure("published", ax, caption, alt)
@@ -168,35 +129,3 @@ def _expectations(results: Results) -> HTML:
     )
     caption = f"The five models of the study on CIFAR-10.2. {published_data.EXPECTATION}"
     return results.page.table("expected", texts, caption)
-
-
-def _same_errors(results: Results) -> HTML:
-    """Whether our models fail on the images that published models fail on: the correlation of errors on CIFAR-10."""
-    published_right = published_data.read_right(results.published_dir / "cifar10.1-right.npz").right["cifar10"]
-    runs = results.runs
-    runs = runs[
-        (runs["test_set"] == "cifar10") & (runs["test_source"] == "CIFAR-10")
-    ]  # other copies may be in disorder
-    found: dict[tuple[str, str, str], list[Estimate]] = {}
-    for run in rows(runs):
-        answers = study.read_predictions(run)
-        if answers is not None and answers.right.shape == published_right.shape[1:]:
-            one = published_data.error_correlation(answers.right, published_right, results.confidence)
-            found.setdefault((run.train_data, run.family, run.preset), []).append(one)
-    if not found:
-        return paragraphs([])
-    lines = [
-        {
-            "Trained on": results.label(train_data),
-            "Models": f"{family} ({preset})",
-            "Runs": len(correlations),
-            "Correlation of errors": decimal(Estimate(*np.mean(correlations, axis=0))),
-        }
-        for (train_data, family, preset), correlations in found.items()
-    ]
-    caption = (
-        "Do our models fail on the images that published models fail on? The correlation, over CIFAR-10's 10,000 test "
-        f"images, of a run's errors with the share of the 30 published models that are wrong; mean of the runs, with "
-        f"{results.interval} of one run."
-    )
-    return results.page.table("error-correlation", pd.DataFrame(lines, dtype=object), caption)

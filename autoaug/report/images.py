@@ -1,21 +1,18 @@
-"""Sections about classes and single images: losses, confusions, calibration, agreement, hard images.
+"""Sections about classes and single images: losses by class, images that most models lose.
 
 Each function takes the `Results` and returns the output of a notebook's cell; those of one pair return Axes for
 Jupyter.
 """
 
-import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from matplotlib.axes import Axes
 
 from autoaug import datasets, shift
-from autoaug.plots import data_look
 from autoaug.plots import shift as shift_plots
-from autoaug.report import tables
-from autoaug.report.page import decimal, folded, paragraphs, percent, together
+from autoaug.report.page import folded, paragraphs, percent, together
 from autoaug.report.results import Results
-from autoaug.shift import agreement, calibration, study
+from autoaug.shift import study
 
 NO_PREDICTIONS = "This needs a run that was trained on the original, tested on both sets, and kept its predictions."
 Sides = tuple[study.Panel, study.Panel]
@@ -32,24 +29,20 @@ def _class_names(name: str) -> tuple[str, ...]:
 
 
 def image_by_image(results: Results) -> HTML:
-    """For the models of each original: agreement between families, calibration, and the hardest images."""
+    """For the models of each original: the images that most of them lose."""
     parts = []
     for pair in study.pairs(results.runs):
         sides = _sides(results, pair)
         if sides is None:
             continue
-        pieces = [
-            *_reliability(results, pair, sides),
-            *_families(results, pair, sides[1]),
-            *_hardest(results, pair, sides[1]),
-        ]
+        pieces = _hardest(results, pair, sides[1])
         summary = f"{results.label(pair[1])}, image by image, for models of {results.label(pair[0])}"
         parts.append(folded(summary, *pieces))
     return together(*parts) if parts else paragraphs([NO_PREDICTIONS])
 
 
 def classes(results: Results) -> HTML:
-    """For the models of each original: how much each class loses on each reproduction, and new confusions."""
+    """For the models of each original: how much each class loses on each reproduction."""
     rows = []
     for pair in study.pairs(results.runs):
         sides = _sides(results, pair)
@@ -60,17 +53,12 @@ def classes(results: Results) -> HTML:
         order = sorted(gaps, key=lambda label: -gaps[label][0])
         worst = [f"{names[label]} {percent(*gaps[label])}" for label in order[:3]]
         least = [f"{names[label]} {percent(*gaps[label])}" for label in order[-1:]]
-        difference = _confusions(sides[1], len(names)) - _confusions(sides[0], len(names))
-        np.fill_diagonal(difference, -1)
-        true, answer = np.unravel_index(np.nanargmax(difference), difference.shape)
         rows.append(
             {
                 "Tested on": results.label(pair[1]),
                 "Models": f"{sides[0].families[0]}, trained on {results.label(pair[0])}",
                 "Classes that lose most, points": "; ".join(worst),
                 "Class that loses least": least[0],
-                "Most often taken for another": f"{names[true]} for {names[answer]}, "
-                f"{percent(difference[true, answer])} points more often",
             }
         )
     if not rows:
@@ -84,57 +72,9 @@ def _class_gaps(results: Results, sides: Sides) -> dict[int, tuple[float, float,
     return shift.class_gaps(home.right[0], home.labels, away.right[0], away.labels, results.confidence)
 
 
-def _confusions(panel: study.Panel, classes: int) -> np.ndarray:
-    return agreement.confusion(panel.answers, panel.labels, classes)
-
-
-def _reliability(results: Results, pair: tuple[str, str], sides: Sides) -> list[HTML]:
-    """Accuracy against confidence on both test sets, if the first run kept its logits."""
-    curves, errors = {}, []
-    for test_set, panel in zip(pair, sides, strict=True):
-        if panel.logits is None:
-            return []
-        rng = results.rng("reliability", *pair, test_set)
-        curve = calibration.reliability(panel.logits, panel.labels, results.confidence, rng)
-        scores = calibration.scores(
-            panel.logits, panel.labels, results.confidence, results.rng("scores", *pair, test_set)
-        )
-        curves[f"on {results.label(test_set)}"] = curve
-        judgement = "compatible with a calibrated model" if curve.compatible else "not calibrated"
-        errors.append(
-            f"On {results.label(test_set)}, the expected calibration error is {percent(curve.error)} points, and a "
-            f"calibrated model stays below {percent(curve.limit)}: {judgement}. NLL {decimal(scores.nll)}, Brier score "
-            f"{decimal(scores.brier)}."
-        )
-    panel = sides[0]
-    caption = (
-        f"{panel.families[0]}, seed {panel.seeds[0]}: accuracy against confidence, with the range in which a "
-        f"calibrated model would lie. Below: number of images in each bin. {' '.join(errors)}"
-    )
-    ax = shift_plots.reliability_curves(curves, [data_look(name) for name in pair])
-    return [results.page.figure(f"reliability-{pair[1]}", ax, caption, caption)]
-
-
-def _families(results: Results, pair: tuple[str, str], away: study.Panel) -> list[HTML]:
-    """How often runs give the same answer, and which families are better than others."""
-    caption = (
-        f"How often models give the same answer on {results.label(pair[1])}, in % of {len(away.labels):,} images, mean "
-        "over seeds."
-    )
-    parts = [results.page.table(f"agreement-{pair[1]}", tables.agreement_rows(away), caption)]
-    if len(set(away.families)) > 1:
-        caption = (
-            f"Families compared on {results.label(pair[1])}, over all seeds, with {results.interval}. The p-values "
-            "test whether both are right equally often, without and with Holm's correction over the pairs."
-        )
-        rows = tables.family_pair_rows(away, results.confidence)
-        parts.append(results.page.table(f"pairs-{pair[1]}", rows, caption))
-    return parts
-
-
 def _hardest(results: Results, pair: tuple[str, str], away: study.Panel) -> list[HTML]:
     """The images on which most runs fail, if they are on this machine."""
-    hardest = agreement.hardest(away.right, 16)
+    hardest = shift.most_lost(away.right, 16)
     if not len(hardest) or pair[1] not in datasets.available(results.data_dir):
         return []
     images = datasets.load_test(pair[1], results.data_dir).images[away.indices[hardest]]
@@ -155,13 +95,3 @@ def class_gaps_of_pair(results: Results, pair: tuple[str, str]) -> Axes | HTML:
         return paragraphs([NO_PREDICTIONS])
     overall = sides[0].right[0].mean() - sides[1].right[0].mean()
     return shift_plots.class_gaps(_class_gaps(results, sides), _class_names(pair[0]), overall)
-
-
-def confusions_of_pair(results: Results, pair: tuple[str, str]) -> Axes | HTML:
-    """How much more often each class gets each answer on the reproduction than on the original, first run."""
-    sides = _sides(results, pair)
-    if sides is None:
-        return paragraphs([NO_PREDICTIONS])
-    names = _class_names(pair[0])
-    home, away = (_confusions(side, len(names)) for side in sides)
-    return shift_plots.confusion_difference(home, away, names)

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from autoaug import datasets, known_images, records, shift
+from autoaug import datasets, records, shift
 from autoaug.datasets.titles import title
 from autoaug.report import names
 from autoaug.report.page import Page
-from autoaug.shift import strata, study, two_sample
-from autoaug.shift.contrasts import Cells, Sides, Stratum, contrasts
+from autoaug.shift import study
+from autoaug.shift.contrasts import Cells, Stratum, contrasts
 from autoaug.shift.intervals import stream
-from autoaug.shift.two_sample import Scores
 from autoaug.shift.verdict import Verdict, compare
 
 NOTHING_COMPARED = "A comparison needs models trained on an original and on its reproduction, and tested on both."
@@ -140,31 +139,6 @@ class Results:
     def folders(self) -> list[pathlib.Path]:
         """Folders of results; where two hold the same file, the first counts."""
         return [self.results_dir, *([self.measured_dir] if self.measured_dir else [])]
-
-    def versions(self, test_set: str) -> set[str]:
-        """Hashes of a test set that the runs were tested on."""
-        return set(self.runs.loc[self.runs["test_set"] == test_set, "test_sha256"])
-
-    def known_images(self, name: str) -> known_images.KnownImages | None:
-        """What is known of the images of a test set, in the version that the runs were tested on; or None."""
-        read = [known_images.read(folder, name) for folder in self.folders]
-        return next((known for known in read if known and known.test_sha256 in self.versions(name)), None)
-
-    def within_strata(self, pair: Pair) -> strata.Strata | None:
-        """The statements on a pair within strata of difficulty; None if its images' difficulty is not known."""
-        sides = []
-        for name, clean in zip((pair.comparison.original, pair.name), pair.comparison.clean, strict=True):
-            known = self.known_images(name)
-            if known is None or known.difficulty is None or known.difficulty.shape != clean.shape:
-                return None
-            sides.append(known.difficulty[clean])
-        rng = self.rng("difficulty", *pair.names)
-        return strata.by_difficulty(pair.families, Sides(*sides), self.confidence, rng)
-
-    def scores(self, a: str, b: str) -> Scores | None:
-        """A classifier's scores of A's and B's test images, in the versions that the runs were tested on; or None."""
-        read = [two_sample.read_scores(folder, a, b) for folder in self.folders]
-        return next((one for one in read if one and all(one.test_sha256[n] in self.versions(n) for n in (a, b))), None)
 
     def rng(self, *statement: str) -> np.random.Generator:
         """The random stream of one statement, keyed by its names, so that other statements do not change it."""

@@ -4,7 +4,7 @@ import pandas as pd
 
 from autoaug import datasets
 from autoaug.report import partners
-from autoaug.report.page import estimate, percent
+from autoaug.report.page import percent
 from autoaug.report.results import Pair, Results
 from autoaug.shift.intervals import Estimate
 from autoaug.shift.line_fit import SCALES
@@ -82,23 +82,12 @@ def known_truth(results: Results) -> str:
     text = f"On data sets whose answer is known, the method is right in {right} of {len(known)} cases."
     if wrong:
         cases = "; ".join(
-            f"“{results.label(pair.name)}” (answer: {outcome_text(pair.verdict)}; truth: {truth_text(pair.truth)}"
-            f"{_specialising(pair, results)})"
+            f"“{results.label(pair.name)}” (answer: {outcome_text(pair.verdict)}; truth: {truth_text(pair.truth)})"
             for pair in wrong
             if pair.truth
         )
         return f"{text} It is wrong on {cases}."
     return text
-
-
-def _specialising(pair: Pair, results: Results) -> str:
-    """What is added to an answer if a home advantage comes from difficulty alone; else nothing."""
-    within = results.within_strata(pair)
-    if within is None or not within.specialising:
-        return ""
-    homes = {name: getattr(within.adjusted, name) for name in ("home_a", "home_b")}
-    gone = " and ".join(f"{DIFFERENCES[name]} is {estimate(home)}" for name, home in homes.items() if home.low <= 0)
-    return f"; among images that are equally hard, {gone} points, so the models specialise in difficulty"
 
 
 def is_right(pair: Pair) -> bool:

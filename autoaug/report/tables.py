@@ -1,16 +1,12 @@
 """The rows of the report's tables. Fractions become text here, and only here."""
 
-import itertools
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from autoaug.report.page import Number, estimate, percent, run_link
+from autoaug.report.page import Number, percent, run_link
 from autoaug.report.results import Pair, Results, rows
-from autoaug.shift.agreement import agreement, compare_pairs
-from autoaug.shift.study import Panel
 
 
 def matrix_rows(means: pd.DataFrame, results: Results) -> pd.DataFrame:
@@ -91,35 +87,6 @@ def gap_rows(gaps: pd.DataFrame, results: Results) -> pd.DataFrame:
     """The gap of every run, from `shift.gap_table`."""
     texts = [percent(run.gap, run.low, run.high) for run in rows(gaps)]
     return pd.DataFrame(run_columns(gaps, results) | {"Gap, points": texts}, dtype=object)
-
-
-def family_pair_rows(panel: Panel, confidence: float) -> pd.DataFrame:
-    """Each pair of families on the same images, over all their seeds, with Holm's correction over the pairs."""
-    right = {name: panel.right[[family == name for family in panel.families]] for name in dict.fromkeys(panel.families)}
-    lines = [
-        (pair.first, pair.second, estimate(pair.difference), Number(f"{pair.p_value:.2g}", pair.p_value),
-         Number(f"{pair.adjusted:.2g}", pair.adjusted))
-        for pair in compare_pairs(right, confidence)
-    ]  # fmt: skip
-    return pd.DataFrame(lines, columns=["Model", "Against", "Difference, points", "p", "p, Holm"], dtype=object)
-
-
-def agreement_rows(panel: Panel) -> pd.DataFrame:
-    """How often the runs of two families give the same answer, in percent of the images, on average.
-
-    The diagonal compares different seeds of one family.
-    """
-    same = agreement(panel.answers)
-    names = list(dict.fromkeys(panel.families))
-    members = {name: [index for index, family in enumerate(panel.families) if family == name] for name in names}
-    lines = []
-    for one in names:
-        cells: dict[str, object] = {"Model": one}
-        for other in names:
-            values = [same[i, j] for i, j in itertools.product(members[one], members[other]) if i != j]
-            cells[other] = percent(float(np.mean(values))) if values else ""
-        lines.append(cells)
-    return pd.DataFrame(lines, dtype=object)
 
 
 def statement_numbers(pairs: list[Pair]) -> pd.DataFrame:

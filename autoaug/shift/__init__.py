@@ -1,7 +1,7 @@
 """From runs to statements with intervals: is the reproduced test set harder, or different?"""
 
 from autoaug.shift.contrasts import Cells, Sides
-from autoaug.shift.counts import accuracy_table, class_gaps, clean_counts, gap_table
+from autoaug.shift.counts import accuracy_table, class_gaps, clean_counts, gap_table, most_lost
 from autoaug.shift.intervals import Estimate, accuracy_interval, gap
 from autoaug.shift.verdict import Outcome, Verdict, compare
 
@@ -18,4 +18,5 @@ __all__ = [
     "compare",
     "gap",
     "gap_table",
+    "most_lost",
 ]

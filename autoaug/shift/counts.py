@@ -32,6 +32,18 @@ def class_gaps(
     return gaps
 
 
+def most_lost(right: Bool[np.ndarray, "models images"], count: int) -> Int[np.ndarray, " lost"]:
+    """Indices of the images that most models get wrong, the most first; only images that some model gets wrong.
+
+    Args:
+        right: whether each model is right about each image.
+        count: largest number of indices.
+    """
+    wrong = (~right).sum(axis=0)
+    order = np.argsort(-wrong, kind="stable")[:count]
+    return order[wrong[order] > 0]
+
+
 def clean_counts(runs: pd.DataFrame) -> pd.DataFrame:
     """The counts to report, from `records.collect`'s table: `total` and `correct` without the test images that the
     model was trained on. A test set without remaining images has no row."""

@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 from jaxtyping import Bool
 
-from autoaug.shift.intervals import Estimate
 from autoaug.shift.line_fit import SCALES
 
 CAVEAT = (
@@ -50,23 +48,6 @@ def read_right(path: pathlib.Path) -> RightAnswers:
                 raise ValueError(f"{path}: {expected}. Received: {bits.shape}")
             right[name] = np.unpackbits(bits, axis=1, count=images).astype(bool)
     return RightAnswers(models, right)
-
-
-def error_correlation(
-    right: Bool[np.ndarray, " images"], published: Bool[np.ndarray, "models images"], confidence: float
-) -> Estimate:
-    """Pearson's correlation over images: whether a model is wrong, with the share of published models that are wrong.
-
-    A model that was trained on other images, or is tested on them in another order, has a correlation near 0. The
-    interval is Fisher's.
-
-    Args:
-        right: whether the model is right about each image.
-        published: the same of each published model, in the same order of images.
-        confidence: of the interval, in (0, 1).
-    """
-    found = scipy.stats.pearsonr(~right, 1 - published.mean(axis=0))
-    return Estimate(float(found.statistic), *map(float, found.confidence_interval(confidence)))
 
 
 def expected_accuracies(accuracies: pd.DataFrame, lines: pd.DataFrame, test_set: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from autoaug import histories, predictions, recipes, records
+from autoaug import predictions, recipes, records
 from autoaug.datasets import ORIGINALS
 from autoaug.shift import families
 from autoaug.shift.contrasts import Cells, Sides
@@ -148,27 +148,6 @@ def _answers(family: pd.DataFrame, names: Sides) -> Cells | None:
             cells.append([read_predictions(row) for row in rows.itertuples()])
     whole = all(cell and all(answers is not None for answers in cell) for cell in cells)
     return Cells(*cells) if whole else None
-
-
-def ability_curves(runs: pd.DataFrame, comparison: Comparison) -> dict[str, list[Float[np.ndarray, "epochs 2"]]]:
-    """Accuracies on A and on B after each epoch of the runs trained on A, for `matched_ability`.
-
-    Args:
-        runs: as for `comparisons`.
-        comparison: one of these.
-
-    Returns:
-        Family → an array for each run whose history.csv has both columns `test_accuracy:<test set>`, with a row for
-        each epoch after which the run was evaluated.
-    """
-    columns = [f"test_accuracy:{name}" for name in (comparison.original, comparison.reproduction)]
-    rows = runs[(runs["train_data"] == comparison.original) & (runs["preset"] == comparison.preset)]
-    curves: dict[str, list] = {}
-    for row in rows[rows["family"].isin(comparison.families)].drop_duplicates("run_id").itertuples():
-        history = histories.read(row.folder)
-        if set(columns) <= set(history.columns):
-            curves.setdefault(row.family, []).append(history[columns].dropna().to_numpy(float))
-    return curves
 
 
 def pairs(runs: pd.DataFrame) -> list[tuple[str, str]]:

@@ -12,7 +12,6 @@ import pytest
 
 from autoaug.plots import shift as shift_plots
 from autoaug.shift import Cells, line_fit
-from autoaug.shift.calibration import Reliability
 from autoaug.shift.intervals import Estimate
 
 
@@ -117,28 +116,6 @@ def test_class_gaps_are_ordered_by_size_with_intervals_and_the_overall_gap():
     assert texts(ax.get_yticklabels()) == ["owl", "cat"]
     (overall,) = [line for line in ax.lines if line.get_label() == "all classes"]
     assert set(overall.get_xdata()) == {15}
-
-
-def test_confusion_difference_draws_points_of_the_second_over_the_first():
-    first, second = np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([[0.7, 0.3], [0.205, 0.795]])
-    ax = shift_plots.confusion_difference(first, second, ["cat", "dog"])
-    np.testing.assert_allclose(ax.images[0].get_array(), [[-20, 20], [0.5, -0.5]], atol=1e-9)
-    assert ax.images[0].get_clim() == pytest.approx((-20, 20))  # no change is in the middle
-    assert {text.get_position(): text.get_text() for text in ax.texts} == {(0, 0): "−20", (1, 0): "+20"}
-    assert texts(ax.get_xticklabels()) == texts(ax.get_yticklabels()) == ["cat", "dog"]
-
-
-def test_reliability_curves_draw_accuracy_against_confidence_with_the_images_of_each_bin():
-    bins = np.array([0.4, 0.9]), np.array([0.3, 1.0]), np.array([5, 1900]), np.array([0.2, 0.8]), np.array([0.6, 1.0])
-    curve = Reliability(*bins, error=0.12, limit=0.1)
-    look = {"color": "#ff0000", "marker": "s", "linestyle": "-"}
-    ax = shift_plots.reliability_curves({"on old": curve}, [look])
-    np.testing.assert_allclose(ax.lines[1].get_xydata(), [[40, 30], [90, 100]])
-    assert ax.lines[1].get_color() == "#ff0000" and not ax.lines[1].get_clip_on()
-    assert legend(ax) == ["calibrated", "on old"]
-    (below,) = ax.child_axes
-    assert [bar.get_height() for bar in below.patches] == [5, 1900] and texts(below.texts) == ["5", "1,900"]
-    assert ax.get_ylim()[0] < 0 and ax.get_ylim()[1] > 100
 
 
 def test_the_hardest_images_carry_class_usual_answer_and_count():

@@ -133,7 +133,7 @@ def test_a_study_is_carried_out_once_its_page_is_newer_than_every_run(timed, tmp
     os.utime(record, (100, 100))
     assert not is_done(studies.read(ROOT / "notebooks" / "cifar10.2.yml"))  # its data sets are missing
     (run,) = stages[0].runs
-    other = dataclasses.replace(run, notebook=run.notebook.with_stem("tell_apart"), render=False)
+    other = dataclasses.replace(run, notebook=run.notebook.with_stem("explore_augmentation"), render=False)
     assert not is_done([dataclasses.replace(stages[0], runs=(other, run))])
     page.unlink()
     assert not is_done(stages)

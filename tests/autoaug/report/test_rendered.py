@@ -133,7 +133,7 @@ def test_the_page_holds_its_notebook_without_outputs(page):
 
 def test_tables_and_figures_lie_beside_the_page(page):
     tables, figures = ({path.name for path in (page.parent / name).iterdir()} for name in ("tables", "figures"))
-    assert {"statements.csv", "statements.tex", "magnitudes.csv", "accuracy.csv", "runs.csv"} <= tables
+    assert {"statements.csv", "statements.tex", "accuracy.csv", "runs.csv"} <= tables
     assert {"answer.svg", "published.svg", "hardest-synthetic10_harder.svg"} <= figures
     assert "/" not in (page.parent / "tables" / "accuracy.csv").read_text().replace("\\/", "")
 

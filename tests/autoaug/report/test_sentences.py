@@ -7,7 +7,7 @@ import pytest
 from report_runs import CHANCES, load, write_study
 
 from autoaug.files import ROOT
-from autoaug.report import names, page, results, sentences
+from autoaug.report import names, sentences
 from autoaug.shift import Cells, Estimate, Sides, Verdict
 
 PUBLISHED = ROOT / "results" / "published"
@@ -115,14 +115,3 @@ def test_photographs_without_a_reproduction_are_said_to_be_that(tmp_path):
 def test_presets_of_runs_counts_runs_not_rows(loaded):
     assert names.presets_of_runs(loaded.runs).startswith("Measured in 8 quick runs (")
     assert names.presets_of_runs(loaded.runs[:0]) == ""
-
-
-def test_a_wrong_answer_says_whether_the_home_advantage_comes_from_difficulty(tmp_path):
-    measured = results.load(str(tmp_path), str(tmp_path), str(PUBLISHED), 0.95, 0, str(ROOT / "results" / "measured"))
-    (pair,) = (pair for pair in measured.pairs if pair.name == "known_harder")
-    within = measured.within_strata(pair)
-    assert within.specialising and within.adjusted.home_a.low > 0 > within.adjusted.home_b.low
-    assert (
-        "(answer: harder and different; truth: harder; among images that are equally hard, BB − AB is "
-        f"{page.estimate(within.adjusted.home_b)} points, so the models specialise in difficulty)"
-    ) in sentences.known_truth(measured)

@@ -2,13 +2,11 @@
 
 import dataclasses
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from autoaug import shift
 from autoaug.report import names, page, tables
-from autoaug.shift import study
 
 PUBLISHED = pd.DataFrame({"model": ["wrn"], "train_data": ["cifar10"], "test_set": ["cifar10"], "accuracy": [0.975]})
 FAMILIES = {"wrn": "WRN-10-1, 10 epochs", "ss32": "Shake-Shake-8 2×16d, 4 epochs"}
@@ -80,16 +78,6 @@ def test_statements_are_numbers_in_the_file(loaded):
     said = loaded.pairs[0].verdict
     assert (numbers["gap_a"][0], numbers["home_b_low"][0]) == (said.gap_a.value, said.home_b.low)
     assert numbers["harder"].tolist() == [True, False, True]
-
-
-def test_families_are_compared_over_all_their_seeds():
-    right = np.array([[1, 1, 1, 0], [0, 0, 0, 0], [1, 0, 0, 0]], bool)
-    panel = study.Panel(("b", "b", "a"), (0, 1, 0), right.astype(int), right, np.ones(4, int), np.arange(4), None, 0)
-    (row,) = tables.family_pair_rows(panel, 0.95).to_dict("records")
-    assert (row["Model"], row["Against"]) == ("b", "a")
-    assert row["Difference, points"].value == pytest.approx(0.375 - 0.25) and 0 < row["p"].value <= 1
-    rows = tables.agreement_rows(panel)
-    assert rows["b"].tolist() == ["25.0", "62.5"] and rows["a"].tolist() == ["62.5", ""]
 
 
 def test_published_rows_are_ordered_by_accuracy_on_cifar10():

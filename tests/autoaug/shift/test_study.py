@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-import pandas as pd
 import pytest
 import run_files
 
@@ -166,20 +165,3 @@ def test_runs_that_were_trained_on_all_test_images_are_in_no_panel(tmp_path):
     runs = collect(tmp_path)
     assert (runs["clean_total"] == 0).all() and study.pairs(runs) == []
     assert study.panel(runs, *BOTH) is None
-
-
-def test_curves_are_the_accuracies_on_both_test_sets_after_the_epochs_that_were_evaluated(tmp_path):
-    for seed, train_data in enumerate((*BOTH, "synthetic10")):
-        run_id = write(tmp_path, train_data, BOTH, seed)
-        path = tmp_path / "runs" / run_id / "history.csv"
-        columns = {
-            "test_accuracy:synthetic10": [0.5, np.nan, 0.9],
-            "test_accuracy:synthetic10_harder": [0.3, np.nan, 0.6],
-        }
-        pd.read_csv(path).assign(**columns).to_csv(path, index=False)
-    write(tmp_path, "synthetic10", BOTH, seed=5)  # without these columns
-    runs = collect(tmp_path)
-    (comparison,) = study.comparisons(runs)
-    ((family, curves),) = study.ability_curves(runs, comparison).items()
-    assert family == WRN
-    assert [curve.tolist() for curve in curves] == [[[0.5, 0.3], [0.9, 0.6]]] * 2
