@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import pathlib
-import pickletools
 
 import numpy as np
 import pytest
@@ -186,20 +185,6 @@ def test_same_inputs_and_seed_give_the_same_bytes(published, tmp_path):
     assert contents(tmp_path / "a" / "cifar10") == contents(tmp_path / "c" / "cifar10")
     everything = b"".join(contents(tmp_path / "a").values())
     assert str(tmp_path).encode() not in everything  # no path of this machine is written
-
-
-def test_python_2_can_read_every_batch(published, data_dir):
-    """Protocol 2, byte strings, and only names that its NumPy has."""
-    subsets.build(data_dir, BUILT, published)
-    batches = [data_dir / file for file in contents(data_dir) if not file.endswith((".json", ".npy"))]
-    assert len(batches) == 5 + 1 + 2 * 13 + 3
-    for path in batches:
-        opcodes = list(pickletools.genops(path.read_bytes()))
-        assert opcodes[0][:2] == (pickletools.code2op["\x80"], 2)
-        assert max(opcode.proto for opcode, *_ in opcodes) == 2
-        assert not any("UNICODE" in opcode.name for opcode, *_ in opcodes)
-        names = {argument for opcode, argument, _ in opcodes if opcode.name == "GLOBAL"}
-        assert names == {"numpy.core.multiarray _reconstruct", "numpy ndarray", "numpy dtype"}
 
 
 def test_only_what_is_missing_or_outdated_is_built(published, data_dir):
