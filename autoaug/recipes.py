@@ -2,14 +2,26 @@
 
 The paper recipes are those of the original AutoAugment code (Cubuk et al., 2019, arXiv:1805.09501; tensorflow/models,
 research/autoaugment). The small and quick recipes train smaller networks of the same architectures: small for
-photographs on two cores, quick to try things out.
+photographs on two cores, quick to try things out. What they reach stands in `results/measured`.
 """
 
 import dataclasses
 import difflib
+import importlib
 import math
-from collections.abc import Callable, Iterable
-from typing import Any
+import pathlib
+from collections.abc import Iterable
+from typing import Annotated, Any, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+_ADDED = sorted(
+    path.stem
+    for path in (pathlib.Path(__file__).parent / "models").glob("[a-z]*.py")
+    if path.stem not in ("layers", "pyramid_net", "shake_shake", "wide_resnet")
+)
+"""Models that somebody has added: `autoaug/models/<name>.py` has the function <name> and `RECIPES`, by preset."""
 
 SHORT_NAMES = {
     "wrn": "wrn",
@@ -17,29 +29,22 @@ SHORT_NAMES = {
     "shake_shake_96": "ss96",
     "shake_shake_112": "ss112",
     "pyramid_net": "pyramid",
-}
+} | {name: name for name in _ADDED}
 """Long name of each model → its short one."""
 
 PRESETS = ("quick", "small", "paper")
 AUGMENTATIONS = ("autoaugment", "crop_flip_cutout")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-UPDATES = ("async", "sync")
-"""How several workers update the model: through parameter servers, or with the mean of their gradients."""
 
 DEVICES = ("auto", "cpu")
 """What a run is trained on: a GPU where TensorFlow sees one, else the CPU; or the CPU (said for paper recipes)."""
 
-SEEDS = range(2**31)
-"""The seeds that a run may have; a seed and a step's number must fit into int32 inside the models."""
+_CHOICES = {"model": tuple(SHORT_NAMES), "preset": PRESETS, "augmentation": AUGMENTATIONS, "precision": PRECISIONS}
 
-EPOCHS = range(1, 100_001)
-_BATCHES, _IMAGES, _SIZES = range(1, 1_000_001), range(1_000_000_001), range(10_001)
-_NUMBERS: tuple[tuple[str, str, Callable[[float], bool]], ...] = (
-    ("learning_rate", "above 0", lambda value: 0 < value < math.inf),
-    ("clip_norm", "above 0", lambda value: 0 < value < math.inf),
-    ("momentum", "of at least 0 and below 1", lambda value: 0 <= value < 1),
-    ("weight_decay", "of at least 0", lambda value: 0 <= value < math.inf),
-)
+Seed = Annotated[int, Meta(ge=0, lt=2**31)]
+"""A run's seed. It and a step's number must fit into int32 inside the models."""
+
+Positive = Annotated[float, Meta(gt=0, lt=1e6)]
 
 
 def did_you_mean(received: object, known: Iterable[str]) -> str:
@@ -49,17 +54,19 @@ def did_you_mean(received: object, known: Iterable[str]) -> str:
 
 
 def check_seed(seed: int) -> None:
-    """Check the seed of a run.
-
-    Raises:
-        ValueError: it is not one of `SEEDS`.
-    """
-    if not _is_in(seed, SEEDS):
-        raise ValueError(f"Expected seed, an integer from 0 to {SEEDS[-1]:,}. Received: seed={seed!r}")
+    """Raise ValueError unless a run may have this seed."""
+    _check("seed", seed, Seed)
 
 
-def _is_in(value: object, integers: range) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value in integers
+def _check(name: str, value: object, kind: Any) -> None:
+    known = _CHOICES.get(name, ())
+    if known and value not in known:
+        listed = f"Expected {name}, one of {', '.join(known)}"
+        raise ValueError(f"{listed}. Received: {name}={value!r}{did_you_mean(value, known)}")
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"Expected {name}: {str(error)[9:]}. Received: {name}={value!r}") from None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +76,7 @@ class Recipe:
     Args:
         model: long name of the model.
         size: arguments of the model's builder; empty for the published size.
-        epochs: passes over the training set, of `EPOCHS`.
+        epochs: passes over the training set.
         batch_size: images in a step of one worker.
         learning_rate: base of the cosine schedule.
         weight_decay: λ of λ · Σ ½‖w‖² over every trainable variable.
@@ -86,42 +93,22 @@ class Recipe:
     """
 
     model: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
+    epochs: Annotated[int, Meta(ge=1, le=100_000)]
+    batch_size: Annotated[int, Meta(ge=1, le=1_000_000)]
+    learning_rate: Positive
+    weight_decay: Annotated[float, Meta(ge=0, lt=1e6)]
     preset: str
-    size: dict[str, int] = dataclasses.field(default_factory=dict)
+    size: dict[str, Annotated[int, Meta(ge=0, le=10_000)]] = dataclasses.field(default_factory=dict)
     augmentation: str = "autoaugment"
-    momentum: float = 0.9
-    clip_norm: float = 5.0
-    validation_size: int = 0
+    momentum: Annotated[float, Meta(ge=0, lt=1)] = 0.9
+    clip_norm: Positive = 5.0
+    validation_size: Annotated[int, Meta(ge=0, le=10**9)] = 0
     precision: str = "float32"
     xla: bool = False
 
     def __post_init__(self) -> None:
-        for name, integers in (("epochs", EPOCHS), ("batch_size", _BATCHES), ("validation_size", _IMAGES)):
-            if not _is_in(getattr(self, name), integers):
-                expected = f"Expected {name}, an integer from {integers[0]} to {integers[-1]:,}"
-                raise ValueError(f"{expected}. Received: {name}={getattr(self, name)!r}")
-        for name, text, holds in _NUMBERS:
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not holds(value):
-                raise ValueError(f"Expected {name} {text}. Received: {name}={value!r}")
-        if not isinstance(self.size, dict) or not all(_is_in(value, _SIZES) for value in self.size.values()):
-            expected = f"Expected size, names with integers from {_SIZES[0]} to {_SIZES[-1]:,}"
-            raise ValueError(f"{expected}. Received: size={self.size!r}")
-        for name, known in (
-            ("model", tuple(SHORT_NAMES)),
-            ("preset", PRESETS),
-            ("augmentation", AUGMENTATIONS),
-            ("precision", PRECISIONS),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"Expected {name}, one of {', '.join(known)}. Received: {name}={getattr(self, name)!r}"
-                    f"{did_you_mean(getattr(self, name), known)}"
-                )
+        for name, kind in get_type_hints(Recipe, include_extras=True).items():
+            _check(name, getattr(self, name), kind)
 
     def steps_per_epoch(self, train_size: int, workers: int = 1) -> int:
         """Steps of one worker in an epoch: train_size // batch // workers, the last incomplete batch dropped.
@@ -168,13 +155,20 @@ def get(model_name: str, preset: str = "quick") -> Recipe:
         ValueError: there is no such model or preset; the message lists the known ones.
     """
     name = long_name(model_name)
-    if preset not in PRESETS:
-        close = did_you_mean(preset, PRESETS)
-        raise ValueError(f"Expected preset, one of {', '.join(PRESETS)}. Received: preset={preset!r}{close}")
-    return next(recipe for recipe in RECIPES if (recipe.model, recipe.preset) == (name, preset))
+    if name in _ADDED:
+        known = importlib.import_module(f"autoaug.models.{name}").RECIPES
+    else:
+        known = {recipe.preset: recipe for recipe in reversed(RECIPES) if recipe.model == name}
+    if preset not in known:
+        listed = f"Expected preset, one of {', '.join(known)}"
+        raise ValueError(f"{listed}. Received: preset={preset!r}{did_you_mean(preset, known)}")
+    return known[preset]
 
 
-CHANGES = ("epochs", "size", "augmentation", "validation_size", "precision", "xla")
+CHANGES = (
+    *("epochs", "size", "augmentation", "validation_size", "precision", "xla"),
+    *("learning_rate", "batch_size", "weight_decay"),
+)
 """Parameters of train.ipynb that change a preset's recipe; 0, empty or false change nothing."""
 
 
@@ -189,6 +183,9 @@ def variant(model: str, preset: str = "quick", **changes: Any) -> Recipe:
         raise TypeError(f"Expected changes from {', '.join(CHANGES)}. Received: {', '.join(unknown)}")
     recipe = get(model, preset)
     made = {name: value for name, value in changes.items() if value}
+    for name in ("learning_rate", "weight_decay"):
+        if type(made.get(name)) is int:  # 1 and 1.0 are one recipe
+            made[name] = float(made[name])
     return dataclasses.replace(recipe, **made | {"size": recipe.size | made.get("size", {})})
 
 
@@ -206,100 +203,91 @@ def changes(recipe: Recipe) -> dict[str, Any]:
     return made
 
 
+def title(recipe: Recipe) -> str:
+    """The name of the recipe's family, the runs of one recipe, for readers: `WRN-10-2, 12 epochs, bfloat16`.
+
+    Two recipes never have one title: what differs from the preset is added, and the model's short name and the preset
+    where the architecture is not that of exactly one preset, or new and small: `WRN-16-2, 9 epochs (wrn, quick)`.
+    """
+    preset, named = get(recipe.model, recipe.preset), architecture(recipe)
+    parts = [named, f"{recipe.epochs} epochs"]
+    for name in ("augmentation", "precision", "learning_rate", "batch_size", "weight_decay", "momentum", "clip_norm",
+                 "validation_size", "xla"):  # fmt: skip
+        if (value := getattr(recipe, name)) != getattr(preset, name):
+            parts.append(_WORDS.get(f"{name} {value}", f"{name.replace('_', ' ')} {value}"))
+    told = {(other.model, other.preset) for other in RECIPES if architecture(other) == named}
+    told = told or {("shake_shake_32" if recipe.model.startswith("shake_shake_") else recipe.model, "small")}
+    end = "" if told == {(recipe.model, recipe.preset)} else f" ({SHORT_NAMES[recipe.model]}, {recipe.preset})"
+    return ", ".join(parts) + end
+
+
+_WORDS = {
+    "augmentation autoaugment": "AutoAugment",
+    "augmentation crop_flip_cutout": "without AutoAugment",
+    "precision mixed_float16": "float16",
+    "precision mixed_bfloat16": "bfloat16",
+    "xla True": "XLA",
+}
+
+
+def architecture(recipe: Recipe) -> str:
+    """The name that papers give the network: `WRN-28-10`, `Shake-Shake-26 2×32d`, `PyramidNet-272 (α 200)`."""
+    model, size = recipe.model, recipe.size
+    if model == "wrn":
+        return f"WRN-{size.get('depth', 28)}-{size.get('widen_factor', 10)}"
+    if model == "pyramid_net":
+        return f"PyramidNet-{size.get('depth', 272)} (α {size.get('alpha', 200)})"
+    if model.startswith("shake_shake_"):
+        width = 16 * size["widen_factor"] if "widen_factor" in size else int(model.removeprefix("shake_shake_"))
+        return f"Shake-Shake-{size.get('depth', 26)} 2×{width}d"
+    return " ".join([model, *(f"{name} {value}" for name, value in size.items())])
+
+
 WRN = Recipe("wrn", epochs=200, batch_size=128, learning_rate=0.1, weight_decay=5e-4, preset="paper")
 """Wide-ResNet-28-10: 36,220,634 parameters; 97.5 % reported on CIFAR-10."""
 
-SHAKE_SHAKE_32 = Recipe(
+SHAKE_SHAKE = Recipe(
     "shake_shake_32", epochs=1800, batch_size=128, learning_rate=0.01, weight_decay=1e-3, preset="paper"
 )
-"""Shake-Shake 26 2×32d: 2,923,162 parameters; 97.3 % reported on CIFAR-10."""
-
-SHAKE_SHAKE_96 = dataclasses.replace(SHAKE_SHAKE_32, model="shake_shake_96")
-"""Shake-Shake 26 2×96d: 26,192,922 parameters; 98.0 % reported on CIFAR-10."""
-
-SHAKE_SHAKE_112 = dataclasses.replace(SHAKE_SHAKE_32, model="shake_shake_112")
-"""Shake-Shake 26 2×112d: 35,640,442 parameters; 98.1 % reported on CIFAR-10."""
+"""Shake-Shake 26: 2×32d 2,923,162 parameters, 97.3 % reported on CIFAR-10; 2×96d 26,192,922, 98.0 %; 2×112d
+35,640,442, 98.1 %."""
 
 PYRAMID_NET = Recipe("pyramid_net", epochs=1800, batch_size=64, learning_rate=0.05, weight_decay=5e-5, preset="paper")
 """PyramidNet-272 + ShakeDrop: 26,210,842 parameters; 98.4 % reported on CIFAR-10."""
 
-WRN_QUICK = dataclasses.replace(WRN, size={"depth": 10, "widen_factor": 1}, epochs=10, preset="quick")
-"""One block a group, 16 to 64 channels."""
+PAPER = (
+    WRN,
+    *(dataclasses.replace(SHAKE_SHAKE, model=f"shake_shake_{width}") for width in (32, 96, 112)),
+    PYRAMID_NET,
+)
 
-# Crop, flip and cutout only: with shake noise, the learned policy needs more epochs (Shake-Shake, one seed, on
-# synthetic10: 97.2 % after 6 epochs with the policy, 97.5 % after 4 without). Small batches give more steps.
-_GENTLE: dict[str, Any] = {
-    "epochs": 4,
-    "batch_size": 32,
-    "learning_rate": 0.1,
-    "augmentation": "crop_flip_cutout",
-    "preset": "quick",
-}
-
-SHAKE_SHAKE_32_QUICK = dataclasses.replace(SHAKE_SHAKE_32, size={"depth": 8, "widen_factor": 1}, **_GENTLE)
-"""One block a stage, 16 to 64 channels."""
-
-SHAKE_SHAKE_96_QUICK = dataclasses.replace(SHAKE_SHAKE_32_QUICK, model="shake_shake_96")
-"""The same network as `SHAKE_SHAKE_32_QUICK`: the three differ only in width, and a wider one takes over a minute."""
-
-SHAKE_SHAKE_112_QUICK = dataclasses.replace(SHAKE_SHAKE_32_QUICK, model="shake_shake_112")
-"""The same network as `SHAKE_SHAKE_32_QUICK`, for the same reason."""
-
-PYRAMID_NET_QUICK = dataclasses.replace(PYRAMID_NET, size={"depth": 11, "alpha": 12}, **_GENTLE | {"epochs": 8})
-"""One bottleneck a group, widths 20, 24 and 28."""
-
+# Crop, flip and cutout only: with shake noise, or in few epochs, the learned policy needs more epochs. Small batches
+# give more steps.
 _SMALL: dict[str, Any] = {
     "epochs": 12, "batch_size": 64, "learning_rate": 0.1, "augmentation": "crop_flip_cutout", "preset": "small"
 }  # fmt: skip
+_QUICK = _SMALL | {"epochs": 4, "batch_size": 32, "preset": "quick"}
 
-WRN_SMALL = dataclasses.replace(WRN, size={"depth": 10, "widen_factor": 2}, **_SMALL)
-"""One block a group, 32 to 128 channels: 292,954 parameters.
+SMALL_SIZES = (
+    {"depth": 10, "widen_factor": 2},
+    *({"depth": 8, "widen_factor": factor} for factor in (2, 3, 4)),
+    {"depth": 20, "alpha": 24},
+)
+"""Of the five, in the order of `PAPER`: one block in a group or stage, or two bottlenecks."""
 
-    papermill notebooks/train.ipynb -p model wrn -p preset small -p train_data cifar10_12k
-
-Three seeds got 69.8 to 70.5 % of CIFAR-10's test images right; 7 to 9 minutes on two cores of an AMD EPYC with AVX2.
-With `-p train_data cifar10_10k` it was 66.3 to 67.7 %, in 6 minutes on one core of an Intel Xeon with AVX-512.
-"""
-
-SHAKE_SHAKE_32_SMALL = dataclasses.replace(SHAKE_SHAKE_32, size={"depth": 8, "widen_factor": 2}, **_SMALL)
-"""One block a stage, 32 to 128 channels.
-
-    papermill notebooks/train.ipynb -p model ss32 -p preset small -p train_data cifar10_10k
-
-Three seeds got 61.4 to 63.4 % of CIFAR-10's test images right, in 12 minutes on one core of an Intel Xeon with AVX-512.
-"""
-
-SHAKE_SHAKE_96_SMALL = dataclasses.replace(SHAKE_SHAKE_96, size={"depth": 8, "widen_factor": 3}, **_SMALL)
-"""One block a stage, 48 to 192 channels.
-
-    papermill notebooks/train.ipynb -p model ss96 -p preset small -p train_data cifar10_10k -p precision mixed_bfloat16
-
-One seed got 62.0 % of CIFAR-10's test images right; an epoch took 64 to 82 s on one core of an Intel Xeon with AMX.
-"""
-
-SHAKE_SHAKE_112_SMALL = dataclasses.replace(SHAKE_SHAKE_112, size={"depth": 8, "widen_factor": 4}, **_SMALL)
-"""One block a stage, 64 to 256 channels.
-
-    papermill notebooks/train.ipynb -p model ss112 -p preset small -p train_data cifar10_10k -p precision mixed_bfloat16
-
-One seed got 63.5 % of CIFAR-10's test images right; an epoch took 79 to 111 s on one core of an Intel Xeon with AMX.
-"""
-
-PYRAMID_NET_SMALL = dataclasses.replace(PYRAMID_NET, size={"depth": 20, "alpha": 24}, **_SMALL)
-r"""Two bottlenecks a group, widths 20 to 40.
-
-    papermill notebooks/train.ipynb -p model pyramid -p preset small -p train_data cifar10_10k \
-        -p precision mixed_bfloat16
-
-One seed got 50.4 % of CIFAR-10's test images right, in 10 minutes on one core of an Intel Xeon with AMX.
-"""
-
+# The three Shake-Shakes differ only in width, and a wider one takes over a minute: quick, they are one network.
 RECIPES = (
-    *(WRN, SHAKE_SHAKE_32, SHAKE_SHAKE_96, SHAKE_SHAKE_112, PYRAMID_NET),
-    *(WRN_SMALL, SHAKE_SHAKE_32_SMALL, SHAKE_SHAKE_96_SMALL, SHAKE_SHAKE_112_SMALL, PYRAMID_NET_SMALL),
-    *(WRN_QUICK, SHAKE_SHAKE_32_QUICK, SHAKE_SHAKE_96_QUICK, SHAKE_SHAKE_112_QUICK, PYRAMID_NET_QUICK),
+    *PAPER,
+    *(dataclasses.replace(paper, size=size, **_SMALL) for paper, size in zip(PAPER, SMALL_SIZES, strict=True)),
+    dataclasses.replace(WRN, size={"depth": 10, "widen_factor": 1}, epochs=10, preset="quick"),
+    *(dataclasses.replace(paper, size={"depth": 8, "widen_factor": 1}, **_QUICK) for paper in PAPER[1:4]),
+    dataclasses.replace(PYRAMID_NET, size={"depth": 11, "alpha": 12}, **_QUICK | {"epochs": 8}),
 )
 
+# Left for callers that go.
+UPDATES = ("async", "sync")
+SEEDS = range(2**31)
+EPOCHS = range(1, 100_001)
 TRAINING_FLOPS = {
     "paper": {"wrn": 31.3e9, "shake_shake_32": 2.56e9, "shake_shake_96": 22.7e9, "shake_shake_112": 30.8e9,
               "pyramid_net": 26.9e9},
@@ -308,4 +296,3 @@ TRAINING_FLOPS = {
     "quick": {"wrn": 0.0734e9, "shake_shake_32": 0.1458e9, "shake_shake_96": 0.1458e9, "shake_shake_112": 0.1458e9,
               "pyramid_net": 0.0679e9},
 }  # fmt: skip
-"""Preset → model → floating-point operations of one training image, 3 × `models.flops_per_image` (a test compares)."""

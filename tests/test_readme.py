@@ -2,22 +2,16 @@
 
 import re
 
-from autoaug import datasets, records, shift
+from autoaug import datasets, recipes, records, shift
 from autoaug.files import ROOT
 from autoaug.report import page, results
-from autoaug.shift import families
 
 ROW = re.compile(r"^\| (.*) \| `(\w+)`.* \| .* \| ([\d, ]+) \| (\d+\.\d \[\d+\.\d, \d+\.\d\]) \|$", re.MULTILINE)
 
 
 def described(folder):
-    """The model of a kept run as the README names it."""
-    recipe = records.read(ROOT / folder)["recipe"]
-    augmentation = ", AutoAugment" * (recipe["augmentation"] == "autoaugment")
-    precision = ", bfloat16" * (recipe["precision"] == "mixed_bfloat16")
-    return (
-        f"{families.architecture(recipe['model'], recipe['size'])}, {recipe['epochs']} epochs{augmentation}{precision}"
-    )
+    """The family of a kept run."""
+    return recipes.title(recipes.Recipe(**records.read(ROOT / folder)["recipe"]))
 
 
 def test_the_table_of_measurements_is_that_of_the_runs():

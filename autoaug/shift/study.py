@@ -1,6 +1,7 @@
 """The runs in the form that the analysis needs: families of models, their predictions, and the comparisons."""
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,6 @@ from jaxtyping import Bool, Float, Int
 
 from autoaug import predictions, recipes, records
 from autoaug.datasets import ORIGINALS
-from autoaug.shift import families
 from autoaug.shift.contrasts import Cells, Sides
 
 PRESETS = ("imported", *reversed(recipes.PRESETS))
@@ -78,7 +78,8 @@ def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def named(runs: pd.DataFrame) -> pd.DataFrame:
     """`records.collect`'s table with the column `family`, and "imported" as the `preset` of imported runs."""
     preset = runs["preset"].mask(runs["kind"] == "imported", "imported")
-    return runs.assign(preset=preset, family=families.titles(runs))
+    titles = {text: recipes.title(recipes.Recipe(**json.loads(text))) for text in runs["recipe"].unique()}
+    return runs.assign(preset=preset, family=runs["recipe"].map(titles).astype(object))
 
 
 def read_predictions(run: Any) -> predictions.Predictions | None:

@@ -1,4 +1,4 @@
-"""Recipes against the published table, the schedule against the recorded rates."""
+"""Recipes are the published ones, refuse what is out of range, and are named and changed from one place."""
 
 import dataclasses
 import json
@@ -10,6 +10,7 @@ from autoaug import recipes
 from autoaug.files import ROOT
 
 REFERENCE = ROOT.parent / "shared" / "reference"
+MEASURED = ROOT / "results" / "measured"
 
 PUBLISHED = {  # epochs, batch, base learning rate, weight decay
     "wrn": (200, 128, 0.1, 5e-4),
@@ -34,66 +35,42 @@ def test_either_name_gives_the_recipe(long, short, preset):
     assert (recipes.get(long, preset).model, recipes.get(long, preset).preset) == (long, preset)
 
 
-def test_unknown_names_list_the_known_ones():
-    with pytest.raises(ValueError, match=r"shake_shake_32 \(ss32\).*Received: 'resnet'"):
-        recipes.get("resnet")
-    with pytest.raises(ValueError, match=r"quick, small, paper. Received: preset='fast'"):
-        recipes.get("wrn", "fast")
-
-
-def test_a_name_that_resembles_a_known_one_is_suggested():
-    for model, meant in (("wnr", "wrn"), ("shakeshake_32", "shake_shake_32"), ("pyramidnet", "pyramid_net")):
-        with pytest.raises(ValueError, match=rf"Received: '{model}'\. Did you mean {meant}\?"):
-            recipes.get(model)
-    with pytest.raises(ValueError, match=r"Received: preset='papr'\. Did you mean paper\?"):
-        recipes.get("wrn", "papr")
-    with pytest.raises(ValueError, match=r"augmentation='auto_augment'\. Did you mean autoaugment\?"):
-        recipes.variant("wrn", augmentation="auto_augment")
-    assert recipes.did_you_mean("vgg", recipes.SHORT_NAMES) == ""
-
-
-@pytest.mark.parametrize("seed", [-1, 2**31, 1.0, True, "0"])
-@pytest.mark.usefixtures("wrong_types")
-def test_a_seed_out_of_range_is_refused_with_the_range(seed):
-    with pytest.raises(ValueError, match=r"Expected seed, an integer from 0 to 2,147,483,647\. Received: seed="):
-        recipes.check_seed(seed)
-    recipes.check_seed(0)
-    recipes.check_seed(2**31 - 1)
+QUICK = recipes.get("wrn")
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("call", "message"),
     [
-        {"epochs": 0},
-        {"epochs": 2.5},
-        {"epochs": 10**18},
-        {"epochs": True},
-        {"batch_size": 0},
-        {"preset": "slow"},
-        {"augmentation": "none"},
-        {"model": "ss32"},
-        {"learning_rate": 0.0},
-        {"learning_rate": math.inf},
-        {"learning_rate": "0.1"},
-        {"momentum": 5},
-        {"momentum": 1.0},
-        {"momentum": -0.1},
-        {"clip_norm": 0.0},
-        {"clip_norm": -1},
-        {"clip_norm": math.nan},
-        {"batch_size": 10**18},
-        {"validation_size": 10**18},
-        {"size": {"depth": 10**9}},
-        {"size": {"depth": "10"}},
-        {"size": []},
-        {"weight_decay": -1e-4},
+        *(
+            (lambda change=change: dataclasses.replace(QUICK, **change), f"Expected {min(change)}[:,] .*Received")
+            for change in (
+                *({"epochs": value} for value in (0, 2.5, 10**18, True)),
+                *({"learning_rate": value} for value in (0.0, math.inf, math.nan, "0.1")),
+                *({"momentum": value} for value in (5, 1.0, -0.1)),
+                *({"clip_norm": value} for value in (0.0, -1, math.nan)),
+                *({"size": value} for value in ({"depth": 10**9}, {"depth": "10"}, [], {1: 2})),
+                *({"model": value} for value in ("ss32", "<b>", [])),
+                *({name: 10**18} for name in ("batch_size", "validation_size")),
+                {"batch_size": 0}, {"weight_decay": -1e-4}, {"preset": "slow"}, {"augmentation": "none"}, {"xla": 1},
+            )
+        ),
+        *((lambda seed=seed: recipes.check_seed(seed), "Expected seed: .*Received: seed=")
+          for seed in (-1, 2**31, 1.0, True, "0")),
+        (lambda: recipes.get("resnet"), r"shake_shake_32 \(ss32\).*Received: 'resnet'"),
+        (lambda: recipes.get("wrn", "fast"), "one of quick, small, paper. Received: preset='fast'"),
+        (lambda: recipes.get("wnr"), r"Did you mean wrn\?"),
+        (lambda: recipes.get("pyramidnet"), r"Did you mean pyramid_net\?"),
+        (lambda: recipes.get("wrn", "papr"), r"preset='papr'\. Did you mean paper\?"),
+        (lambda: recipes.variant("wrn", augmentation="auto_augment"), r"Did you mean autoaugment\?"),
+        (lambda: recipes.variant("wrn", learning_rate=-1), "Expected learning_rate"),
+        (lambda: QUICK.steps_per_epoch(255, workers=2), "at least 256 training images"),
+        (lambda: recipes.changes(dataclasses.replace(QUICK, momentum=0.5)), "with changes of epochs, size"),
     ],
-)
+)  # fmt: skip
 @pytest.mark.usefixtures("wrong_types")
-def test_values_out_of_range_are_refused(change):
-    (name,) = change
-    with pytest.raises(ValueError, match=f"Expected {name}"):
-        dataclasses.replace(recipes.get("wrn"), **change)
+def test_what_is_out_of_range_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
 
 
 def test_steps_drop_the_last_incomplete_batch_and_divide_among_workers():
@@ -101,8 +78,6 @@ def test_steps_drop_the_last_incomplete_batch_and_divide_among_workers():
     assert recipe.steps_per_epoch(50_000) == 390
     assert recipe.steps_per_epoch(50_000, workers=4) == 97
     assert recipe.total_steps(50_000) == 200 * 390
-    with pytest.raises(ValueError, match="at least 256 training images"):
-        recipe.steps_per_epoch(255, workers=2)
 
 
 def test_schedule_begins_below_base_and_ends_at_exactly_zero():
@@ -118,22 +93,53 @@ def test_schedule_gives_the_recorded_rates():
     assert rates == pytest.approx([row[0] for row in golden["rows"]], rel=1e-7, abs=0)
 
 
-def test_a_recipe_goes_through_json():
-    recipe = recipes.get("pyramid_net")
-    assert recipes.Recipe(**json.loads(json.dumps(dataclasses.asdict(recipe)))) == recipe
-
-
 @pytest.mark.parametrize("recipe", recipes.RECIPES, ids=lambda recipe: f"{recipe.model}-{recipe.preset}")
 def test_a_variant_and_its_changes_lead_to_each_other(recipe):
-    assert recipes.variant(recipe.model, recipe.preset, epochs=0, size={}, augmentation="", xla=False) == recipe
-    changes = {"epochs": 7, "size": {"depth": 34}, "precision": "mixed_bfloat16"}
+    nothing = {"epochs": 0, "size": {}, "augmentation": "", "xla": False, "learning_rate": 0.0, "batch_size": 0}
+    assert recipes.variant(recipe.model, recipe.preset, **nothing) == recipe
+    changes = {"epochs": 7, "size": {"depth": 34}, "precision": "mixed_bfloat16", "weight_decay": 1, "batch_size": 8}
     variant = recipes.variant(recipe.model, recipe.preset, **changes)
     assert (variant.epochs, variant.size) == (7, recipe.size | {"depth": 34})
     assert recipes.variant(recipe.model, recipe.preset, **recipes.changes(variant)) == variant
+    assert recipes.Recipe(**json.loads(json.dumps(dataclasses.asdict(variant)))) == variant
 
 
-def test_what_the_notebook_has_no_parameter_for_is_no_change():
-    with pytest.raises(ValueError, match="with changes of epochs, size"):
-        recipes.changes(dataclasses.replace(recipes.get("wrn"), batch_size=64))
-    with pytest.raises(TypeError, match="Received: batch_size"):
-        recipes.variant("wrn", batch_size=64)
+def test_a_change_that_the_notebook_has_no_parameter_for_is_refused():
+    with pytest.raises(TypeError, match="Received: momentum"):
+        recipes.variant("wrn", momentum=0.5)
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "title"),
+    [
+        ("paper", {}, "WRN-28-10, 200 epochs"),
+        ("paper", {"size": {"depth": 28}}, "WRN-28-10, 200 epochs"),  # the same network
+        ("small", {"epochs": 9, "augmentation": "autoaugment"}, "WRN-10-2, 9 epochs, AutoAugment"),
+        ("quick", {"augmentation": "crop_flip_cutout"}, "WRN-10-1, 10 epochs, without AutoAugment"),
+        ("small", {"precision": "mixed_bfloat16", "xla": True}, "WRN-10-2, 12 epochs, bfloat16, XLA"),
+        ("small", {"learning_rate": 0.2, "batch_size": 8}, "WRN-10-2, 12 epochs, learning rate 0.2, batch size 8"),
+        ("small", {"size": {"depth": 16}}, "WRN-16-2, 12 epochs"),
+        ("paper", {"size": {"depth": 16, "widen_factor": 2}, "epochs": 12}, "WRN-16-2, 12 epochs (wrn, paper)"),
+        ("quick", {"size": {"widen_factor": 2}}, "WRN-10-2, 10 epochs (wrn, quick)"),
+    ],
+)
+def test_a_title_tells_the_network_the_epochs_and_what_differs_from_the_preset(preset, changes, title):
+    assert recipes.title(recipes.variant("wrn", preset, **changes)) == title
+
+
+def test_no_two_recipes_have_one_title():
+    made = [
+        recipes.variant(model, preset, epochs=12, size=size)
+        for model in recipes.SHORT_NAMES
+        for preset in recipes.PRESETS
+        for size in ({}, {"depth": 38}, {"depth": 38, "alpha" if model == "pyramid_net" else "widen_factor": 5})
+    ]
+    assert len({recipes.title(recipe) for recipe in made}) == len(made)
+    assert recipes.title(recipes.get("ss96")) == "Shake-Shake-8 2×16d, 4 epochs (ss96, quick)"
+    assert recipes.title(recipes.get("pyramid", "paper")) == "PyramidNet-272 (α 200), 1800 epochs"
+
+
+def test_recipes_of_kept_runs_are_read_and_unchanged():
+    for path in MEASURED.glob("runs/*/record.json"):
+        recipe = json.loads(path.read_text())["recipe"]
+        assert dataclasses.asdict(recipes.Recipe(**recipe)) == recipe
