@@ -78,6 +78,30 @@ def halves(
     return rng.permutation(np.concatenate(first)), rng.permutation(np.concatenate(second))
 
 
+def per_class(
+    labels: Int[np.ndarray, " n"], sizes: Sequence[int], num_classes: int, rng: np.random.Generator
+) -> list[Int[np.ndarray, " _"]]:
+    """Disjoint random choices of images, each with so many of every class; images labelled -1 are not chosen.
+
+    Args:
+        labels: of the images.
+        sizes: images of each class, for each choice.
+        num_classes: how many classes.
+        rng: of the choice and the order.
+
+    Raises:
+        DatasetError: a class has too few images.
+    """
+    chosen: list[list[np.ndarray]] = [[] for _ in sizes]
+    for label in range(num_classes):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        if len(members) < sum(sizes):
+            raise DatasetError(f"Class {label}: Expected at least {sum(sizes)} images. Received: {len(members)}")
+        for part, rows in zip(chosen, np.split(members, np.cumsum(sizes))[:-1], strict=True):
+            part.append(rows)
+    return [rng.permutation(np.concatenate(part)) for part in chosen]
+
+
 def generator(seed: int, key: str) -> np.random.Generator:
     """A separate random stream for each key."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *key.encode()])))

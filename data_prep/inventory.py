@@ -24,13 +24,15 @@ def parts(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
     """
     rows = {}
     for name in datasets.available(data_dir):
-        test = datasets.load_test(name, data_dir)
-        contents = {"test": (test.images, test.labels)}
-        if datasets.DATASETS[name].training_files:
+        spec, contents = datasets.DATASETS[name], {}
+        if spec.training_files:
             dataset = datasets.load(name, data_dir)
-            contents = {"training": (dataset.train_images, dataset.train_labels)} | contents
-        for part, (images, labels) in contents.items():
-            rows[name, part] = _row(folders.describe(images, labels, datasets.DATASETS[name].num_classes), test.source)
+            contents["training"] = (dataset.train_images, dataset.train_labels, dataset.source)
+        if spec.test_file:
+            test = datasets.load_test(name, data_dir)
+            contents["test"] = (test.images, test.labels, test.source)
+        for part, (images, labels, source) in contents.items():
+            rows[name, part] = _row(folders.describe(images, labels, spec.num_classes), source)
     columns = ["source", "images", "fewest", "most", *_channel_columns("mean"), *_channel_columns("std"), "sha256"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     table.index = pd.MultiIndex.from_tuples(rows, names=["data set", "part"])

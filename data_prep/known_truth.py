@@ -1,108 +1,120 @@
 """Reproductions of `cifar10_12k` whose truth is known, made of other photographs of CIFAR-10.
 
-The expected answers are in `autoaug.datasets.KNOWN_TRUTH`, written before any run. No image of a reproduction is in the
-original. Both parts of the original come from CIFAR-10's training part. The training images of a reproduction come from
-there too, but its test images come from CIFAR-10's test part. For this part there are people's labels and answers of
-published models, so the hardness of `known_harder` can be checked without our models. CIFAR-10's two parts are a random
-split of one collection.
+The expected answers are in `autoaug.datasets.KNOWN_TRUTH`, written before any run. Training images come from CIFAR-10's
+training part, outside of `cifar10_12k`. Test images come from its test part: five hundred of each class, drawn at
+random, are `photo_original`, on which the models of `cifar10_12k` are at home; the designs draw from the others.
+
+Each design draws 40 % of a pool of 25,000 training images and of the 5,000 test images, anew for each design. Three
+designs prefer images that are hard for outside models (`difficulty.npz`, made by `difficulty.py`). How strongly,
+`sharpness`, was chosen before any training, so that earlier models of `cifar10_12k` lose about 5 and 15 points.
 """
 
 import dataclasses
-import os
 import pathlib
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.stats
 from jaxtyping import Bool, Float, Int, UInt8
 
 from autoaug import datasets
-from autoaug.datasets import manifest as manifests
-from autoaug.datasets.batch_file import DatasetError
-from data_prep import download, drawing, folders, sources
-from data_prep.margins import Margins
-from data_prep.reading import load_arrays
+from data_prep import drawing, folders
 
-SHARPNESS = 5.0  # weight of an image drawn hard: exp(-SHARPNESS · margin)
+DIFFICULTY = pathlib.Path(__file__).with_name("difficulty.npz")
+ORIGINAL_TEST = "photo_original"
+_POOL = {"training": 2_500, "test": 500}  # images of each class that a design draws from
 
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """How the images of a reproduction are made; all numbers are fractions of each class in each part.
+    """How the images of a reproduction are made.
 
     Args:
-        hard: share of images drawn with weights exp(-5 · margin), without replacement; the rest is drawn at random.
-        new_look: share of colour negatives with exchanged channels; images drawn at random come first.
+        score: "entropy" (of outside models, without the label) or "margin" (with it); the images are drawn with weights
+            exp(sharpness · z), z the score's normal quantile in its class, harder images first. Empty: at random.
+        sharpness: 0 for a random draw.
+        new_look: share of images that are shown as colour negatives with exchanged channels, of each class and part.
         wrong_labels: share of images with the label of another class, chosen at random.
     """
 
-    hard: float = 0.0
+    score: str = ""
+    sharpness: float = 0.0
     new_look: float = 0.0
     wrong_labels: float = 0.0
 
 
 DESIGNS = {
-    "known_same": Design(),
-    "known_harder": Design(hard=1),
-    "known_different": Design(new_look=1),
-    "known_diluted": Design(new_look=0.4),
-    "known_both": Design(hard=1, new_look=1),
-    "known_half": Design(hard=0.5, new_look=0.5),
-    "known_noisy": Design(wrong_labels=0.1),
+    "photo_same": Design(),
+    "photo_harder_5": Design("entropy", 0.0),
+    "photo_harder_15": Design("entropy", 0.0),
+    "photo_harder_margin": Design("margin", 0.0),
+    "photo_look_10": Design(new_look=0.1),
+    "photo_look_20": Design(new_look=0.2),
+    "photo_look_100": Design(new_look=1.0),
+    "photo_noise_10": Design(wrong_labels=0.1),
 }
-NEED_MARGINS = tuple(name for name, design in DESIGNS.items() if design.hard)
 
 
-class Images(NamedTuple):
-    """The images of one part: indices into CIFAR-10's part, and what is done to each image."""
+def pools(old: datasets.Dataset, original: datasets.Dataset, seed: int) -> dict[str, Int[np.ndarray, " _"]]:
+    """Places in CIFAR-10's parts: "training" and "test", what designs draw from; and "original test", the other half.
 
-    indices: Int[np.ndarray, " n"]
-    new_look: Bool[np.ndarray, " n"]
-    wrong_label: Bool[np.ndarray, " n"]
-    labels: Int[np.ndarray, " n"]
+    Repeated images and those of `cifar10_12k` are left out.
+
+    Args:
+        old: `cifar10`.
+        original: `cifar10_12k`.
+        seed: of the choice.
+    """
+    taken = datasets.overlap(old.train_images, np.concatenate([original.train_images, original.test_images]))
+    taken |= datasets.repeated(old.train_images)
+    twice = datasets.overlap(old.test_images, old.train_images) | datasets.repeated(old.test_images)
+    classes, half = old.num_classes, _POOL["test"]
+    training = np.where(taken, -1, old.train_labels)
+    (train,) = drawing.per_class(training, [_POOL["training"]], classes, drawing.generator(seed, "photo training"))
+    test = np.where(twice, -1, old.test_labels)
+    drawn, own = drawing.per_class(test, [half, half], classes, drawing.generator(seed, "photo test"))
+    return {"training": train, "test": drawn, "original test": own}
 
 
 def choose(
     design: Design,
     labels: Int[np.ndarray, " pool"],
+    scores: Float[np.ndarray, " pool"] | None,
     size: int,
     num_classes: int,
-    margins: Float[np.ndarray, " pool"] | None,
-    seed: int,
-    part: str,
-) -> Images:
-    """Chooses the images of one part, equally many of each class.
-
-    Designs with one seed share their random numbers. So all designs without hard images have the same images in the
-    same order, and so have all designs with hard images only.
+    rng: np.random.Generator,
+) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"], Bool[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """Chooses images of one part, equally many of each class.
 
     Args:
         design: the design.
-        labels: of the images of CIFAR-10's part; images labelled -1 are not drawn.
+        labels: of the pool's images.
+        scores: of the pool's images, larger is harder; None for a random draw.
         size: number of images, a multiple of the number of classes.
-        num_classes: number of classes.
-        margins: of the same images; needed for hard images.
-        seed: of the random choices.
-        part: "training" or "test", which names the random streams.
+        num_classes: how many classes.
+        rng: of the choice, the labels and the order.
+
+    Returns:
+        Places in the pool; whether each has the new look; whether its label is wrong; and the labels.
     """
-    hardness = 0.0 if margins is None else -SHARPNESS * margins
-    by_hardness = hardness + drawing.generator(seed, f"{part} hard").gumbel(size=len(labels))
-    at_random = drawing.generator(seed, f"{part} random").random(len(labels))
     per_class = size // num_classes
-    hard, new_look, wrong = (round(share * per_class) for share in dataclasses.astuple(design))
-    chosen = []
-    for label in range(num_classes):
-        candidates = np.flatnonzero(labels == label)
-        first = candidates[np.argsort(-by_hardness[candidates])][:hard]
-        others = np.setdiff1d(candidates, first)
-        chosen += [first, others[np.argsort(at_random[others])][: per_class - hard]]
-    place = np.tile(np.arange(per_class), num_classes)  # within the class: hard images come first
-    indices = np.concatenate(chosen)
-    is_wrong = place >= per_class - wrong
-    turn = drawing.generator(seed, f"{part} labels").integers(1, num_classes, size)
-    new_labels = np.where(is_wrong, (labels[indices] + turn) % num_classes, labels[indices])
-    order = drawing.generator(seed, f"{part} order").permutation(size)
-    return Images(*(values[order] for values in (indices, place >= per_class - new_look, is_wrong, new_labels)))
+    preference = rng.gumbel(size=len(labels))  # the largest sums are a weighted draw without replacement
+    for label in range(num_classes if scores is not None else 0):
+        members = np.flatnonzero(labels == label)
+        ranks = scipy.stats.rankdata(scores[members])
+        preference[members] += design.sharpness * scipy.stats.norm.ppf((ranks - 0.5) / len(members))
+    chosen = np.concatenate(
+        [
+            (members := np.flatnonzero(labels == label))[np.argsort(-preference[members], kind="stable")[:per_class]]
+            for label in range(num_classes)
+        ]
+    )
+    place = np.concatenate([rng.permutation(per_class) for _ in range(num_classes)])
+    new_look, wrong = place < round(design.new_look * per_class), place < round(design.wrong_labels * per_class)
+    turn = rng.integers(1, num_classes, size)
+    new_labels = np.where(wrong, (labels[chosen] + turn) % num_classes, labels[chosen])
+    order = rng.permutation(size)
+    return chosen[order], new_look[order], wrong[order], new_labels[order]
 
 
 def in_new_look(images: UInt8[np.ndarray, "n 32 32 3"]) -> UInt8[np.ndarray, "n 32 32 3"]:
@@ -111,128 +123,60 @@ def in_new_look(images: UInt8[np.ndarray, "n 32 32 3"]) -> UInt8[np.ndarray, "n 
 
 
 def write(
-    name: str,
-    folder: pathlib.Path,
-    old: datasets.Dataset,
-    original: datasets.Dataset,
-    margins: Margins | None,
-    seed: int,
-    checks_dir: str | os.PathLike[str] = "",
+    name: str, folder: pathlib.Path, old: datasets.Dataset, original: datasets.Dataset, seed: int
 ) -> dict[str, Any]:
-    """Writes a design's batch files, and for each file where its images come from and what was done to them.
+    """Writes a design's batch files, or those of `photo_original`; returns entries for the manifest.
 
-    Each batch has a file `…_origins.npy` (drawing.ORIGIN) and, if the design needs them, `…_new_look.npy` and
-    `…_wrong_labels.npy` (bool) and `…_margins.npy` (float32).
+    Beside each batch, `…_origins.npy` (drawing.ORIGIN) says where its images come from, and `…_new_look.npy` and
+    `…_wrong_labels.npy` (bool) what was done to them.
 
     Args:
-        name: of DESIGNS.
+        name: of DESIGNS, or ORIGINAL_TEST.
         folder: where the files go.
         old: `cifar10`.
         original: `cifar10_12k`, whose images are left out.
-        margins: of CIFAR-10's images, for NEED_MARGINS.
         seed: of the random choices.
-        checks_dir: for `known_harder`, a folder of files for `hardness_checks`; empty: no checks.
-
-    Returns:
-        Entries for the manifest: expected answer, runs behind the margins, checks, parts.
     """
-    pools = _eligible(old, original)
-    parts = {part: _choose(name, part, pools[part][1], margins, seed) for part in pools}
-    arrays = {}
-    for part, chosen in parts.items():
-        images = pools[part][0][chosen.indices]
-        images[chosen.new_look] = in_new_look(images[chosen.new_look])
-        arrays[part] = images, chosen.labels
-    content = {"expected": dataclasses.asdict(datasets.KNOWN_TRUTH[name])}
-    described = folders.write_parts(name, folder, arrays)
-    for part, chosen in parts.items():
-        described[part] |= _write_origins(folder / folders.part_file(name, part), part, chosen, margins)
-    if margins is not None:
-        content["margins"] = {"sharpness": SHARPNESS, "runs": margins.runs}
-    if name == "known_harder" and checks_dir:
-        same = _choose("known_same", "test", pools["test"][1], None, seed)
-        drawn = {"known_same": same.indices, name: parts["test"].indices}
-        content["checks"] = hardness_checks(drawn, pathlib.Path(checks_dir))
-    return content | {"parts": described}
+    places = pools(old, original, seed)
+    images = {"training": (old.train_images, old.train_labels), "test": (old.test_images, old.test_labels)}
+    if name == ORIGINAL_TEST:
+        rows = places["original test"]
+        described = folders.write_parts(name, folder, {"test": (images["test"][0][rows], images["test"][1][rows])})
+        described["test"] |= _write_origins(folder, name, "test", {"origins": rows})
+        return {"parts": described}
+    design, spec, described = DESIGNS[name], datasets.DATASETS[name], {}
+    for part, size in (("training", spec.train_size), ("test", spec.test_size)):
+        pool = places[part]
+        pixels, labels = images[part][0][pool], images[part][1][pool]
+        scores = difficulty(design.score, part)[pool] if design.score else None
+        rng = drawing.generator(seed, f"{name} {part}")
+        rows, new_look, wrong, new_labels = choose(design, labels, scores, size, spec.num_classes, rng)
+        chosen = pixels[rows]
+        chosen[new_look] = in_new_look(chosen[new_look])
+        described |= folders.write_parts(name, folder, {part: (chosen, new_labels)})
+        marks = {"origins": pool[rows], "new_look": new_look, "wrong_labels": wrong}
+        described[part] |= _write_origins(folder, name, part, marks)
+    return {"expected": dataclasses.asdict(datasets.KNOWN_TRUTH[name]), "parts": described}
 
 
-def _eligible(old: datasets.Dataset, original: datasets.Dataset) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Part → images and labels of CIFAR-10's part; labels are -1 for repeated images and those in the original."""
-    taken = datasets.overlap(old.train_images, np.concatenate([original.train_images, original.test_images]))
-    taken |= datasets.repeated(old.train_images)
-    twice = datasets.overlap(old.test_images, old.train_images) | datasets.repeated(old.test_images)
-    return {
-        "training": (old.train_images, np.where(taken, -1, old.train_labels)),
-        "test": (old.test_images, np.where(twice, -1, old.test_labels)),
-    }
+def difficulty(score: str, part: str) -> Float[np.ndarray, " n"]:
+    """How hard each image of CIFAR-10's part is for models that were not trained on it, larger is harder.
+
+    Args:
+        score: "entropy" of their answers, in nats; or "margin", minus the margin of the label.
+        part: "training" or "test".
+    """
+    with np.load(DIFFICULTY, allow_pickle=False) as file:
+        return file[f"{score} {part}"].astype(float)
 
 
-def _choose(name: str, part: str, labels: Int[np.ndarray, " pool"], margins: Margins | None, seed: int) -> Images:
-    spec = datasets.DATASETS[name]
-    size = spec.train_size if part == "training" else spec.test_size
-    return choose(DESIGNS[name], labels, size, spec.num_classes, getattr(margins, part, None), seed, part)
-
-
-def _write_origins(path: pathlib.Path, part: str, chosen: Images, margins: Margins | None) -> dict[str, Any]:
+def _write_origins(folder: pathlib.Path, name: str, part: str, marks: dict[str, np.ndarray]) -> dict[str, Any]:
     """Writes the small files beside a batch; returns their description for the manifest."""
-    pool = f"cifar10 {part}"
-    files = {"origins": drawing.origins(drawing.POOLS.index(pool), chosen.indices)}
-    said: dict[str, Any] = {"origins": {pool: len(chosen.indices)}}
-    for what, marked in (("new_look", chosen.new_look), ("wrong_labels", chosen.wrong_label)):
-        if marked.any():
-            files[what], said[what] = marked, int(marked.sum())
-    if margins is not None:
-        files["margins"] = getattr(margins, part)[chosen.indices].astype(np.float32)
-        said["mean_margin"] = float(files["margins"].mean())
-    for what, values in files.items():
-        np.save(path.with_name(f"{path.name}_{what}.npy"), values)
+    pool, file = f"cifar10 {part}", folders.part_file(name, part)
+    said: dict[str, Any] = {"origins": {pool: len(marks["origins"])}}
+    marks = marks | {"origins": drawing.origins(drawing.POOLS.index(pool), marks["origins"])}
+    for what, values in marks.items():
+        if what == "origins" or values.any():
+            np.save(folder / f"{file}_{what}.npy", values)
+            said |= {} if what == "origins" else {what: int(values.sum())}
     return said
-
-
-def require_same_runs(runs: dict[str, list[str]], names: list[str], data_dir: str | os.PathLike[str]) -> None:
-    """Raises DatasetError if one of these sets is on disk and was made with the margins of other runs."""
-    for name in names:
-        made_with = (
-            (manifests.read(datasets.training_folder(name, data_dir)) or {}).get("margins", {}).get("runs", runs)
-        )
-        if made_with != runs:
-            remedy = f"Build them together: -y '{{sets: [{', '.join(NEED_MARGINS)}]}}' -p rebuild True"
-            raise DatasetError(f"{name}: Expected margins of the runs {runs}. Received: those of {made_with}. {remedy}")
-
-
-def peoples_labels(source_dir: str | os.PathLike[str]) -> Int[np.ndarray, "images classes"]:
-    """CIFAR-10H: how many people chose each class, for each image of CIFAR-10's test part, in its order.
-
-    Args:
-        source_dir: folder of the file, which is downloaded if it is missing. Its terms are in `sources.CIFAR10H`.
-
-    Raises:
-        DatasetError: the file is not the published one, or could not be downloaded.
-    """
-    source = sources.CIFAR10H
-    path = download.obtain([source], source_dir)[source.file].path
-    return load_arrays(path, lambda array: array[...])
-
-
-def hardness_checks(drawn: dict[str, Int[np.ndarray, " n"]], folder: pathlib.Path) -> dict[str, dict[str, float]]:
-    """The hardness of test images for published models and for people.
-
-    Args:
-        drawn: data set → indices into CIFAR-10's test part.
-        folder: of `cifar10.1-predictions.npz` (as for `data_prep.published`), and of CIFAR-10H, which is downloaded if
-            it is missing.
-
-    Returns:
-        Mean accuracy of the published models, a fraction, and mean entropy of people's labels, in nats, by data set.
-
-    Raises:
-        DatasetError: a file is missing or is not the published one.
-    """
-    right = load_arrays(
-        folder / "cifar10.1-predictions.npz", lambda arrays: arrays["predictions/cifar10"] == arrays["labels/cifar10"]
-    )
-    entropy = scipy.stats.entropy(peoples_labels(folder), axis=1)
-    return {
-        "mean accuracy of published models": {name: float(right[:, rows].mean()) for name, rows in drawn.items()},
-        "mean entropy of people's labels, nats": {name: float(entropy[rows].mean()) for name, rows in drawn.items()},
-    }

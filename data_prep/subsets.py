@@ -22,12 +22,11 @@ from jaxtyping import Shaped
 from autoaug import datasets
 from autoaug.datasets import Dataset, DatasetError
 from autoaug.datasets import manifest as manifests
-from data_prep import download, drawing, folders, known_truth, recognition
+from data_prep import cinic, download, drawing, folders, known_truth, recognition
 from data_prep.download import Obtained
 from data_prep.folders import Part
-from data_prep.margins import Margins, cross_fitted
 from data_prep.reading import read_published
-from data_prep.sources import FILES
+from data_prep.sources import CINIC10_SHEETS, FILES
 
 GENERATOR_VERSION = 1  # raise it with every change of the written files: sets of another version are built again
 DRAWN_FROM: dict[str, tuple[str, ...]] = {
@@ -37,10 +36,11 @@ DRAWN_FROM: dict[str, tuple[str, ...]] = {
     "cifar102": ("cifar10", "cifar105"),
     "cifar102_30k": ("cifar10", "cifar105"),
     **dict.fromkeys(datasets.HALVES, ("cifar10",)),
-    **dict.fromkeys(known_truth.DESIGNS, ("cifar10", "cifar10_12k")),
+    **dict.fromkeys(datasets.JUDGES, ("cifar10", "cifar10_12k")),
+    "cifar10_5k": ("cifar10", "cifar10_12k"),
+    "cinic10_5k": ("cifar10",),
+    **dict.fromkeys((known_truth.ORIGINAL_TEST, *known_truth.DESIGNS), ("cifar10", "cifar10_12k")),
 }
-for _name in known_truth.NEED_MARGINS:
-    DRAWN_FROM[_name] += datasets.HALVES
 
 SETS = (*FILES, *DRAWN_FROM)  # in the order of building
 _MIXED = [name for name, inputs in DRAWN_FROM.items() if "cifar105" in inputs]
@@ -54,8 +54,6 @@ def build(
     new_fraction: float = 0.4,
     unverified: str = "",
     rebuild: bool = False,
-    results_dir: str | os.PathLike[str] = "results",
-    checks_dir: str | os.PathLike[str] = "",
 ) -> dict[str, str]:
     """Writes `data_dir/<name>/training/` for each name, and for the sets that it is drawn from.
 
@@ -71,9 +69,6 @@ def build(
         unverified: a label such as "JPEG copy", which allows files that are not the published data; every set built
             from them is marked with it.
         rebuild: whether to write the named sets again; files that were not built here are never replaced.
-        results_dir: folder of the runs on the halves of CIFAR-10, for the designs of known truth with hard images.
-            Designs that exist are kept when there are more runs, until they are rebuilt.
-        checks_dir: folder of files to check `known_harder` with (`known_truth.hardness_checks`); empty: no check.
 
     Returns:
         Name → "written", "there already" or "recognised" (original files), for the names and what they are drawn from.
@@ -94,9 +89,10 @@ def build(
 
         published = [name for name in wanted if name in FILES and must_be_written(name)]
         files = {source.file: source for name in published for source in FILES[name]}
+        if "cinic10_5k" in wanted and must_be_written("cinic10_5k"):
+            files |= {source.file: source for source in CINIC10_SHEETS}
         obtained = download.obtain(list(files.values()), source_dir, unverified)
         load = functools.cache(lambda name: datasets.load(name, data_dir))
-        margins = functools.cache(lambda: cross_fitted(data_dir, results_dir))
         for name in wanted:
             if not must_be_written(name):
                 done.setdefault(name, "there already")
@@ -104,12 +100,12 @@ def build(
             recipe = _recipe(name, data_dir, seed, new_fraction)
             if name in FILES:
                 write_files = functools.partial(_write_published, name, obtained, unverified)
-            elif name in known_truth.DESIGNS:
-                kept = [
-                    other for other in known_truth.NEED_MARGINS if other not in wanted or not must_be_written(other)
-                ]
-                options = _design_options(name, load, margins, kept, data_dir)
-                write_files = functools.partial(known_truth.write, name, seed=seed, checks_dir=checks_dir, **options)
+            elif name in (known_truth.ORIGINAL_TEST, *known_truth.DESIGNS):
+                old, original = load("cifar10"), load("cifar10_12k")
+                write_files = functools.partial(known_truth.write, name, old=old, original=original, seed=seed)
+            elif name == "cinic10_5k":
+                sheets = [obtained[source.file].path for source in CINIC10_SHEETS]
+                write_files = functools.partial(cinic.write, paths=sheets, old=load("cifar10"), seed=seed)
             else:
                 write_files = functools.partial(_write_drawn, name, recipe, load)
             folders.write(datasets.training_folder(name, data_dir), recipe, write_files)
@@ -158,20 +154,10 @@ def _recipe(name: str, data_dir: pathlib.Path, seed: int, new_fraction: float) -
         hashes = {part: described["sha256"] for part, described in manifest["parts"].items()}
         inputs[source] = {"source": manifest["source"], "sha256": hashes}
     named = dict.fromkeys(str(values["source"]) for values in inputs.values())
-    recipe |= {"source": " and ".join(named), "seed": seed}
+    recipe |= {"source": "CINIC-10" if name == "cinic10_5k" else " and ".join(named), "seed": seed}
     if name in known_truth.DESIGNS:
         recipe["design"] = dataclasses.asdict(known_truth.DESIGNS[name])
     return recipe | ({"new_fraction": new_fraction} if name in _MIXED else {}) | {"inputs": inputs}
-
-
-def _design_options(
-    name: str, load: Callable[[str], Dataset], margins: Callable[[], Margins], kept: list[str], data_dir: pathlib.Path
-) -> dict[str, Any]:
-    """The inputs of designs of known truth; existing sets with hard images that are kept must have the same margins."""
-    if name not in known_truth.NEED_MARGINS:
-        return {"old": load("cifar10"), "original": load("cifar10_12k"), "margins": None}
-    known_truth.require_same_runs(margins().runs, kept, data_dir)
-    return {"old": load("cifar10"), "original": load("cifar10_12k"), "margins": margins()}
 
 
 def _write_published(
@@ -228,7 +214,12 @@ def _pools(name: str, load: Callable[[str], Dataset]) -> dict[str, Part]:
     """The pools that a subset is drawn from: names of drawing.POOLS → images, labels."""
     old = load("cifar10")
     pools: dict[str, Part] = {"cifar10 training": (old.train_images, old.train_labels)}
-    if name in datasets.HALVES:
+    if name in (*datasets.JUDGES, "cifar10_5k"):
+        original = load("cifar10_12k")
+        taken = datasets.overlap(old.train_images, np.concatenate([original.train_images, original.test_images]))
+        inside = taken if name == "cifar10_5k" else ~taken
+        pools["cifar10 training"] = old.train_images, np.where(inside, old.train_labels, -1)
+    elif name in datasets.HALVES:
         pools["cifar10 test"] = old.test_images, old.test_labels
     elif name in _MIXED:
         new = load("cifar105")
@@ -246,6 +237,12 @@ def _draw(name: str, recipe: Mapping[str, Any], pools: Mapping[str, Part]) -> di
         first = datasets.HALVES.index(name)
         return {"training": halves[first], "test": halves[1 - first]}
     (old, old_labels), *new = pools.values()
+    if name in datasets.JUDGES:
+        sizes = [spec.train_size // spec.num_classes] * len(datasets.JUDGES)
+        chosen = drawing.per_class(
+            old_labels, sizes, spec.num_classes, drawing.generator(recipe["seed"], "cifar10_rest")
+        )
+        return {"training": drawing.origins(0, chosen[datasets.JUDGES.index(name)])}
     old_labels = np.where(datasets.repeated(old), -1, old_labels)
     for images, _ in new:
         old_labels[datasets.overlap(old, images)] = -1

@@ -25,7 +25,9 @@ from autoaug.datasets.catalogue import (
     DESIGNS,
     EMBEDDED,
     HALVES,
+    JUDGES,
     KNOWN_TRUTH,
+    ORIGINAL_TESTS,
     ORIGINALS,
     TEST_PARTS,
     Spec,
@@ -36,10 +38,10 @@ from autoaug.datasets.overview import overview
 from autoaug.recipes import did_you_mean
 
 __all__ = [
-    "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "HALVES", "KNOWN_TRUTH", "ORIGINALS", "TEST_PARTS", "Dataset",
-    "DatasetError", "LabelledImages", "Spec", "Truth", "available", "channel_statistics", "content_hash", "load",
-    "load_test", "overlap", "overlap_tables", "overview", "partners", "read_images", "repeated", "require_trainable",
-    "training_folder",
+    "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "HALVES", "JUDGES", "KNOWN_TRUTH", "ORIGINALS",
+    "ORIGINAL_TESTS", "TEST_PARTS", "Dataset", "DatasetError", "LabelledImages", "Spec", "Truth", "available",
+    "channel_statistics", "content_hash", "load", "load_test", "overlap", "overlap_tables", "overview", "partners",
+    "read_images", "repeated", "require_trainable", "training_folder",
 ]  # fmt: skip
 
 
@@ -104,13 +106,14 @@ def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
     train_images, train_labels = read_images(folder, spec.training_files, spec.train_size, spec)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         statistics = pool.submit(channel_statistics, train_images)  # while the test part is read
-        test_images, test_labels = read_images(folder, (spec.test_file,), spec.test_size, spec)
+        test_images, test_labels = read_images(folder, _files(spec)[len(spec.training_files) :], spec.test_size, spec)
     mean, std = statistics.result()
     parts, names = (train_images, train_labels, test_images, test_labels), CLASS_NAMES[spec.family]
     if manifest is None:
         return Dataset(name, *parts, names, mean, std)
     dataset = Dataset(name, *parts, names, mean, std, manifest["source"])
-    manifests.require(folder, manifest, {"training": dataset.sha256, "test": dataset.test_sha256})
+    hashes = {"training": dataset.sha256} | ({"test": dataset.test_sha256} if spec.test_file else {})
+    manifests.require(folder, manifest, hashes)
     return dataset
 
 
@@ -145,7 +148,7 @@ def read_images(
         DatasetError: a file is missing or malformed, or its number of images or its labels do not fit the spec.
     """
     images, labels = np.empty((size, 32, 32, 3), np.uint8), np.empty(size, np.int64)
-    count = size // len(files)
+    count = size // max(len(files), 1)
     copies = []
     with concurrent.futures.ThreadPoolExecutor(1) as pool:  # copies pixels while the next file is read
         for number, file in enumerate(files):
@@ -215,18 +218,20 @@ def overlap_tables(data_dir: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.D
         how many images of this part repeat an earlier image of the part.
     """
     training, test = {}, {}
-    for name in available(data_dir):
+    names = available(data_dir)
+    for name in names:
         if DATASETS[name].training_files:
             dataset = load(name, data_dir)
             training[name] = [_image_hash(image) for image in dataset.train_images]
-            test[name] = [_image_hash(image) for image in dataset.test_images]
+            if len(dataset.test_images):
+                test[name] = [_image_hash(image) for image in dataset.test_images]
         else:
             test[name] = [_image_hash(image) for image in load_test(name, data_dir).images]
     known = {name: set(hashes) for name, hashes in training.items()}
     counts = [[sum(image in images for image in hashes) for hashes in test.values()] for images in known.values()]
     overlaps = pd.DataFrame(counts, index=list(known), columns=list(test), dtype=int)
-    repeats = [[len(hashes) - len(set(hashes)) for hashes in (training.get(n, []), test[n])] for n in test]
-    return overlaps, pd.DataFrame(repeats, index=list(test), columns=["training", "test"], dtype=int)
+    repeats = [[len(hashes) - len(set(hashes)) for hashes in (training.get(n, []), test.get(n, []))] for n in names]
+    return overlaps, pd.DataFrame(repeats, index=names, columns=["training", "test"], dtype=int)
 
 
 def _image_hash(image: UInt8[np.ndarray, "32 32 3"]) -> bytes:
@@ -239,7 +244,7 @@ def training_folder(name: str, data_dir: str | os.PathLike[str]) -> pathlib.Path
 
 
 def _files(spec: Spec) -> tuple[str, ...]:
-    return (*spec.training_files, spec.test_file)
+    return (*spec.training_files, *filter(None, [spec.test_file]))
 
 
 def _missing(spec: Spec, folder: pathlib.Path) -> list[str]:

@@ -42,7 +42,7 @@ CLASS_NAMES = {
 class Spec:
     """The files of a data set. A model is evaluated on all test sets of its `family`, which have the same classes.
 
-    A set without training files is a test set only.
+    A set without training files is a test set only; a set with an empty `test_file` is a training set only.
     """
 
     training_files: tuple[str, ...]
@@ -59,12 +59,16 @@ class Spec:
 
 
 DESIGNS = (
-    *("known_same", "known_harder", "known_different", "known_diluted", "known_both", "known_half", "known_noisy"),
+    *("photo_same", "photo_harder_5", "photo_harder_15", "photo_harder_margin"),
+    *("photo_look_10", "photo_look_20", "photo_look_100", "photo_noise_10"),
 )
 """Reproductions of `cifar10_12k` whose truth is known, from other images of CIFAR-10 (data_prep/known_truth.py)."""
 
 HALVES = ("cifar10_half_a", "cifar10_half_b")
 """CIFAR-10 in two halves; each is the training part of one set and the test part of the other."""
+
+JUDGES = ("cifar10_rest_a", "cifar10_rest_b")
+"""Two disjoint sets of CIFAR-10's training images outside of `cifar10_12k`; models of them judge difficulty."""
 
 _CIFAR10_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
 _SYNTHETIC = Spec(("train_batch",), "test_batch", 5_120, 2_000, family="synthetic10")
@@ -88,6 +92,10 @@ DATASETS = {
     "cifar10.1-v6": Spec((), "cifar10.1-v6_test", 0, 2_000),
     "cifar10.2": Spec((), "cifar10.2_test", 0, 2_000),
     **{name: _pair(name, 30_000, 30_000, "cifar10_half") for name in HALVES},
+    **{name: Spec((f"{name}_train",), "", 19_000, 0) for name in JUDGES},
+    "cifar10_5k": _pair("cifar10_5k", 2_460, 2_000),
+    "cinic10_5k": _pair("cinic10_5k", 2_460, 2_000),
+    "photo_original": Spec((), "photo_original_test", 0, 5_000),
     **{name: _pair(name, 10_000, 2_000) for name in DESIGNS},
     "synthetic10": _SYNTHETIC,
     "synthetic10_harder": _SYNTHETIC,
@@ -106,25 +114,16 @@ KNOWN_TRUTH = {
         False,
         "B covers more, it is not harder: models of A lose on its faint shapes, models of B on neither set.",
     ),
-    "known_same": Truth(
-        False, False, "Nothing is shown, and the interval of the gap holds 0: B has other images of A's kind."
+    "photo_same": Truth(False, False, "Neither: other images of A's kind."),
+    "photo_harder_5": Truth(True, False, "Harder by about 5 points: images that outside models are unsure of."),
+    "photo_harder_15": Truth(True, False, "Harder by about 15 points: more of the images that they are unsure of."),
+    "photo_harder_margin": Truth(
+        True, None, "Harder by about 15 points. Chosen by margins, which contain the label, so different is left open."
     ),
-    "known_harder": Truth(True, False, "B is harder, not different: its images are the ones that models find hard."),
-    "known_different": Truth(
-        False, True, "B is different, not harder: random images as colour negatives with turned channels."
-    ),
-    "known_diluted": Truth(
-        False, True, "B is different, not harder: 40 % of its images are of the new look, 60 % are like A's."
-    ),
-    "known_both": Truth(
-        None, True, "B is different: hard images, all of the new look. Harder on B's side is not required."
-    ),
-    "known_half": Truth(
-        None, True, "B is different: half of it is of the new look. By origin, its other half is harder."
-    ),
-    "known_noisy": Truth(
-        True, False, "B is harder on order alone: 10 % of its labels are wrong. The noise row finds them."
-    ),
+    "photo_look_10": Truth(None, True, "Different: 10 % of the images are negatives with exchanged channels."),
+    "photo_look_20": Truth(None, True, "Different: 20 % of the images are negatives with exchanged channels."),
+    "photo_look_100": Truth(False, True, "Different, not harder: all images are negatives with exchanged channels."),
+    "photo_noise_10": Truth(True, False, "Harder: 10 % of the labels are wrong."),
 }
 """Reproduction → what must come out, written down before any model was trained on it."""
 
@@ -135,9 +134,18 @@ ORIGINALS = {
     "cifar102": "cifar10_10k",
     "cifar102_30k": "cifar10_30k",
     "cifar105": "cifar10_12k",
+    "cinic10_5k": "cifar10_5k",
     **dict.fromkeys(DESIGNS, "cifar10_12k"),
 }
 """Reproduction → the data set that it reproduces, of the same size."""
+
+ORIGINAL_TESTS = {
+    "cifar105": "cifar10",
+    "cinic10_5k": "cifar10",
+    **dict.fromkeys(DESIGNS, "photo_original"),
+}
+"""Reproduction → the test set of its original's side, if this is not the original's own test part. CIFAR-10's 10,000
+test images are more than a subsample's, and `photo_original` has those that no design draws from."""
 
 TEST_PARTS = {"cifar10.2": "cifar105"}
 """Test set → the data set whose test part it is."""
