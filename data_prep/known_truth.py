@@ -45,9 +45,9 @@ class Design:
 
 DESIGNS = {
     "photo_same": Design(),
-    "photo_harder_5": Design("entropy", 0.0),
-    "photo_harder_15": Design("entropy", 0.0),
-    "photo_harder_margin": Design("margin", 0.0),
+    "photo_harder_5": Design("entropy", 0.33),
+    "photo_harder_15": Design("entropy", 1.55),
+    "photo_harder_margin": Design("margin", 0.67),
     "photo_look_10": Design(new_look=0.1),
     "photo_look_20": Design(new_look=0.2),
     "photo_look_100": Design(new_look=1.0),

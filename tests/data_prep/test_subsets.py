@@ -9,11 +9,11 @@ import pytest
 
 from autoaug import datasets
 from autoaug.datasets.batch_file import DatasetError
-from data_prep import drawing, folders, known_truth, sources, subsets
+from data_prep import drawing, folders, sources, subsets
 
-DRAWN = [name for name in subsets.DRAWN_FROM if name not in {*datasets.HALVES, *datasets.DESIGNS}]
-BUILT = [name for name in subsets.SETS if name not in known_truth.NEED_MARGINS]  # without any runs
 MIXED = ["cifar102", "cifar102_30k"]
+DRAWN = [name for name in subsets.DRAWN_FROM if name in ("cifar10_10k", "cifar10_30k", "cifar10_12k", *MIXED)]
+BUILT = [*sources.FILES, *DRAWN, *datasets.HALVES]
 
 
 def contents(folder):
@@ -56,7 +56,7 @@ def test_every_set_is_built_loads_and_is_described(published, data_dir):
         assert described["parts"].keys() == parts.keys()
         for part, (images, labels) in parts.items():
             counts = np.bincount(labels, minlength=spec.num_classes)
-            assert len(set(counts)) == 1 or name == "known_noisy"  # as many of each class
+            assert len(set(counts)) == 1  # as many of each class
             mean, std = datasets.channel_statistics(images)
             expected = {
                 "images": len(images), "images_per_class": counts.tolist(), "mean": mean.tolist(), "std": std.tolist(),
