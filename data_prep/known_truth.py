@@ -22,7 +22,7 @@ from data_prep import drawing, folders
 
 DIFFICULTY = pathlib.Path(__file__).with_name("difficulty.npz")
 ORIGINAL_TEST = "photo_original"
-_POOL = {"training": 2_500, "test": 500}  # images of each class that a design draws from
+_POOL = 2.5  # a design draws from so many times its own number of images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +68,12 @@ def pools(old: datasets.Dataset, original: datasets.Dataset, seed: int) -> dict[
     taken = datasets.overlap(old.train_images, np.concatenate([original.train_images, original.test_images]))
     taken |= datasets.repeated(old.train_images)
     twice = datasets.overlap(old.test_images, old.train_images) | datasets.repeated(old.test_images)
-    classes, half = old.num_classes, _POOL["test"]
-    training = np.where(taken, -1, old.train_labels)
-    (train,) = drawing.per_class(training, [_POOL["training"]], classes, drawing.generator(seed, "photo training"))
-    test = np.where(twice, -1, old.test_labels)
-    drawn, own = drawing.per_class(test, [half, half], classes, drawing.generator(seed, "photo test"))
+    spec, classes = datasets.DATASETS["photo_same"], old.num_classes
+    training, test = np.where(taken, -1, old.train_labels), np.where(twice, -1, old.test_labels)
+    of_training, of_test = (round(_POOL * size / classes) for size in (spec.train_size, spec.test_size))
+    of_original = datasets.DATASETS[ORIGINAL_TEST].test_size // classes
+    (train,) = drawing.per_class(training, [of_training], classes, drawing.generator(seed, "photo training"))
+    drawn, own = drawing.per_class(test, [of_test, of_original], classes, drawing.generator(seed, "photo test"))
     return {"training": train, "test": drawn, "original test": own}
 
 

@@ -12,13 +12,13 @@ from data_prep import inventory, subsets
 
 @pytest.fixture
 def data_dir(published, tmp_path):
-    subsets.build(tmp_path / "data", ["cifar100", "cifar10.1-v4", "known_diluted"], published)
+    subsets.build(tmp_path / "data", ["cifar100", "cifar10.1-v4", "photo_look_20"], published)
     return tmp_path / "data"
 
 
 def test_every_part_is_described_as_its_manifest_says(data_dir):
     parts = inventory.parts(data_dir)
-    names = ("cifar10", "cifar100", "cifar10_12k", "known_diluted")
+    names = ("cifar10", "cifar100", "cifar10_12k", "photo_look_20")
     pairs = [(name, part) for name in names for part in ("training", "test")]
     assert set(parts.index) == {*pairs, ("cifar10.1-v4", "test")}
     for (name, part), row in parts.iterrows():
@@ -35,8 +35,8 @@ def test_every_part_is_described_as_its_manifest_says(data_dir):
 
 
 def test_a_damaged_set_is_named(data_dir):
-    write_batch(datasets.training_folder("known_diluted", data_dir) / "known_diluted_test", *blank(20))
-    with pytest.raises(DatasetError, match="known_diluted/training: Expected the test part of its manifest"):
+    write_batch(datasets.training_folder("photo_look_20", data_dir) / "photo_look_20_test", *blank(20))
+    with pytest.raises(DatasetError, match="photo_look_20/training: Expected the test part of its manifest"):
         inventory.parts(data_dir)
 
 
@@ -57,34 +57,18 @@ def test_files_without_a_manifest_are_described_too(tmp_path, published):
 
 def test_origins_what_was_done_and_what_must_come_out(data_dir):
     origins = inventory.origins(data_dir)
-    assert origins.loc[("known_diluted", "test")].to_dict() == {
-        "cifar10 training": 0, "cifar10 test": 20, "new_look": 10,
+    assert origins.loc[("photo_look_20", "test")].to_dict() == {
+        "cifar10 training": 0, "cifar10 test": 20, "new_look": 0,
     }  # fmt: skip
     assert origins.loc[("cifar10_12k", "training")].to_dict() == {
         "cifar10 training": 100, "cifar10 test": 0, "new_look": 0,
     }  # fmt: skip
     known = inventory.known_truth(data_dir)
-    truth = datasets.KNOWN_TRUTH["known_diluted"]
+    truth = datasets.KNOWN_TRUTH["photo_look_20"]
     expected = {
         "original": "cifar10_12k", "harder": truth.harder, "different": truth.different, "expected": truth.sentence,
     }  # fmt: skip
-    assert known.to_dict("index") == {"known_diluted": expected}
-
-
-def test_checks_of_hardness_stand_beside_both_sets(data_dir, published):
-    subsets.build(data_dir, ["known_same"], published)
-    folder = datasets.training_folder("known_diluted", data_dir)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["checks"] = {"mean accuracy": {"known_same": 0.9, "known_harder": 0.8}}
-    harder = datasets.training_folder("known_harder", data_dir)
-    harder.mkdir(parents=True)
-    for path in folder.glob("known_diluted_*"):
-        (harder / path.name.replace("diluted", "harder")).write_bytes(path.read_bytes())
-    (harder / "manifest.json").write_text(json.dumps(manifest))
-    assert inventory.known_truth(data_dir)["mean accuracy"].dropna().to_dict() == {
-        "known_same": 0.9,
-        "known_harder": 0.8,
-    }
+    assert known.to_dict("index") == {"photo_look_20": expected}
 
 
 def test_notes_are_those_of_the_manifests(data_dir):
