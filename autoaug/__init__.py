@@ -9,7 +9,6 @@ import gc
 import importlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,72 +18,42 @@ _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only: no start-up chatter in notebooks
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # take a GPU's memory only as needed, so that other processes can use the rest
 }
-
+_FUNCTIONS = {"build_model": "autoaug.models", "load": "autoaug.runs.export"}
 _SUBMODULES = (
-    "augment",
-    "checkpoints",
-    "datasets",
-    "devices",
-    "evaluation",
-    "models",
-    "plots",
-    "recipes",
-    "records",
-    "shift",
-    "training",
+    *("augment", "checkpoints", "datasets", "devices", "evaluation", "models", "plots", "recipes", "records"),
+    *("report", "runs", "shift", "study", "training"),
 )
 
-_WITH_TENSORFLOW = ("checkpoints", "devices", "evaluation", "models", "training")
+__all__ = [*_FUNCTIONS, *_SUBMODULES]
 
-__all__ = ["build_model", *_SUBMODULES]
-
-
-def _set_defaults() -> None:
-    """Set environment variables that Keras and TensorFlow read at their import, unless the user has set them."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-
-
-_set_defaults()
+for _name, _value in _ENVIRONMENT.items():
+    os.environ.setdefault(_name, _value)  # Keras and TensorFlow read them at their import
 # With TensorFlow, Python needs a second for its last search for objects that refer to each other. This leaves it out.
 atexit.register(gc.freeze)
 
 
 @contextlib.contextmanager
-def _native_chatter_held_back() -> Iterator[None]:
-    """In this context, TensorFlow's C++ messages on standard error are held back, and shown only if the import fails.
+def _quiet() -> Iterator[None]:
+    """In this context nothing is written to standard error.
 
-    TensorFlow writes some of them before it reads any setting of its log.
+    TensorFlow says twice at its import that oneDNN is on, before it reads the level of its log: no variable stops it.
     """
-    try:
-        shown = os.dup(2)
-    except OSError:  # standard error is closed
+    with contextlib.ExitStack() as at_end:
+        with contextlib.suppress(OSError):  # standard error is closed
+            shown, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+            at_end.callback(os.close, shown)
+            at_end.callback(os.dup2, shown, 2)
         yield
-        return
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            kept.seek(0)
-            os.write(shown, kept.read())
-            raise
-        finally:
-            os.dup2(shown, 2)
-            os.close(shown)
 
 
 def __getattr__(name: str) -> Any:
-    if name == "build_model":
-        return __getattr__("models").build_model
-    if name in _SUBMODULES:
-        with (
-            _native_chatter_held_back()
-            if name in _WITH_TENSORFLOW and "tensorflow" not in sys.modules
-            else contextlib.nullcontext()
-        ):
-            return importlib.import_module(f"autoaug.{name}")
-    raise AttributeError(f"module 'autoaug' has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module 'autoaug' has no attribute {name!r}")
+    with contextlib.nullcontext() if "tensorflow" in sys.modules else _quiet():
+        module = importlib.import_module(_FUNCTIONS.get(name, f"autoaug.{name}"))
+    return getattr(module, name) if name in _FUNCTIONS else module
 
 
 def __dir__() -> list[str]:

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from autoaug.files import ArchiveError, read_text, require_regular, unpack
@@ -59,8 +60,8 @@ def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
         path: the checkpoint's prefix (`…/model.ckpt-199`), a folder with the file `checkpoint`, or a `.tar.gz` of
             either, such as SageMaker's `model.tar.gz`.
     Raises:
-        CheckpointError: there is no such checkpoint, it is damaged, or the names, shapes or types differ from the
-            model's; the message lists them.
+        CheckpointError: there is no such checkpoint, it is damaged, holds NaN or infinite numbers, or the names, shapes
+            or types differ from the model's; the message lists them.
     """
     if not os.fspath(path):
         raise CheckpointError("Expected checkpoint, the path of a prefix, a folder or a .tar.gz. Received: none")
@@ -82,6 +83,8 @@ def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
             raise
         except (tf.errors.OpError, RuntimeError, LookupError, OSError, ValueError, TypeError) as error:
             raise CheckpointError(f"{path}: Expected an undamaged checkpoint. Received: {error}") from error
+    if bad := sorted(name for name, value in values.items() if not np.isfinite(value).all()):
+        raise CheckpointError(f"{path}: Expected finite weights. Received: others.{_listed('NaN or infinite', bad)}")
     for name, variable in variables.items():
         variable.assign(values[name])
 
@@ -118,7 +121,10 @@ def _listed(title: str, lines: Sequence[str]) -> str:
 
 def _hint(stored: Shapes, wanted: Shapes) -> str:
     """A hint from the dense layers' shapes, or an empty text."""
-    (have, have_classes), (want, want_classes) = (_dense_shape(shapes) for shapes in (stored, wanted))
+    (have, have_classes), (want, want_classes) = (
+        next((shape for name, (shape, _) in shapes.items() if name.endswith("FC/weights") and len(shape) == 2), (0, 0))
+        for shapes in (stored, wanted)
+    )
     if have != want and have in _LAST_CHANNELS:
         return f' The checkpoint looks like one of build_model("{_LAST_CHANNELS[have]}", num_classes={have_classes}).'
     if have == want and have_classes != want_classes:
@@ -126,19 +132,15 @@ def _hint(stored: Shapes, wanted: Shapes) -> str:
     return ""
 
 
-def _dense_shape(variables: Shapes) -> tuple[int, int]:
-    """(channels, classes) of the dense layer; zeros if there is none."""
-    shapes = [shape for name, (shape, _) in variables.items() if name.endswith("FC/weights") and len(shape) == 2]
-    channels, classes = shapes[0] if shapes else (0, 0)
-    return channels, classes
-
-
 @contextlib.contextmanager
 def _open(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """The prefix of the checkpoint at a path; an archive stays unpacked while the context lasts."""
     if path.is_file() and path.name.endswith((".tar.gz", ".tgz")):
         with tempfile.TemporaryDirectory() as folder:
-            _unpack(path, pathlib.Path(folder))
+            try:
+                unpack(path, folder, lambda member: bool(_CHECKPOINT_FILE.fullmatch(member.name)), _LARGEST_ARCHIVE)
+            except ArchiveError as error:
+                raise CheckpointError(str(error)) from error
             inner = [index.parent for index in pathlib.Path(folder).rglob("*.index")]
             yield _newest(inner[0] if inner else pathlib.Path(folder), path)
     elif path.is_dir():
@@ -170,11 +172,3 @@ def _newest(folder: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
         return prefixes[0]
     names = ", ".join(prefix.name for prefix in prefixes) or "no .index file"
     raise CheckpointError(f"{path}: Expected its file `checkpoint` to name a checkpoint there. Received: {names}")
-
-
-def _unpack(path: pathlib.Path, folder: pathlib.Path) -> None:
-    """Unpack the checkpoint's files of an archive, and nothing else."""
-    try:
-        unpack(path, folder, lambda member: bool(_CHECKPOINT_FILE.fullmatch(member.name)), _LARGEST_ARCHIVE)
-    except ArchiveError as error:
-        raise CheckpointError(str(error)) from error

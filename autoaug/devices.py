@@ -26,8 +26,8 @@ def select(device: str, preset: str) -> None:
         preset: of the recipe; "paper" runs on a CPU only with device "cpu".
 
     Raises:
-        ValueError: the device is none of `recipes.DEVICES`, or the preset is "paper", the device "auto", and
-            there is no GPU.
+        ValueError: the device is none of `recipes.DEVICES`; or the preset is "paper", the device "auto", and there is
+            no GPU.
     """
     if device not in DEVICES:
         raise ValueError(f"Expected device, one of {', '.join(DEVICES)}. Received: device={device!r}")
@@ -39,6 +39,11 @@ def select(device: str, preset: str) -> None:
             "Expected a GPU for the published recipe (preset paper), or -p device cpu to train on the CPU. "
             "Received: TensorFlow sees no GPU. If there is an NVIDIA GPU, make setup installs TensorFlow for it."
         )
+
+
+def gpus() -> list[Any]:
+    """The GPUs that TensorFlow sees; none if the CPU was asked for."""
+    return tf.config.list_physical_devices("GPU") if os.environ.get(_VISIBLE) != _NONE else []
 
 
 def keep_float32() -> None:
@@ -59,19 +64,10 @@ def recorded() -> dict[str, Any]:
     return {"device": description(), "tf32": tf.config.experimental.tensor_float_32_execution_enabled()}
 
 
-def gpus() -> list[Any]:
-    """The GPUs that TensorFlow sees; none if the CPU was asked for."""
-    return tf.config.list_physical_devices("GPU") if os.environ.get(_VISIBLE) != _NONE else []
-
-
-def bfloat16_units(description: pathlib.Path = pathlib.Path("/proc/cpuinfo")) -> str:
-    """Names of this processor's units for products of bfloat16 numbers, such as "AMX"; empty if it has none.
-
-    Args:
-        description: Linux's description of the processors; on other systems there is none, and the result is empty.
-    """
+def bfloat16_units() -> str:
+    """Names of this processor's units for products of bfloat16 numbers, such as "AMX"; empty if Linux names none."""
     try:
-        lines = description.read_text().splitlines()
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return ""
     flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())

@@ -1,8 +1,6 @@
 """Where the repository is, and how files are read and written."""
 
 import gzip
-import json
-import math
 import os
 import pathlib
 import re
@@ -12,8 +10,9 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Callable
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
+import msgspec
 import psutil
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -52,11 +51,7 @@ def temporary_suffix() -> str:
 def remove_left_over(folder: str | os.PathLike[str], names: str = ".*") -> None:
     """Remove temporary files and folders that killed processes have left in a folder, or one level below.
 
-    Those of living processes stay.
-
-    Args:
-        folder: need not exist.
-        names: pattern of the names before `.<process id>.tmp`.
+    Those of living processes stay. `names` is a pattern of what stands before `.<process id>.tmp`.
     """
     for path in [*pathlib.Path(folder).glob(f"{names}.tmp"), *pathlib.Path(folder).glob(f"*/{names}.tmp")]:
         process = _TEMPORARY.fullmatch(path.name)
@@ -106,19 +101,9 @@ def parse_json(text: str) -> Any:
         ValueError: it is something else, or is nested too deeply.
     """
     try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
-    except RecursionError:
-        raise ValueError("values nested too deeply") from None
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant}, which is no number in JSON")
-
-
-def _finite(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text[:20]}, a number that is too large")
-    return number
+        return msgspec.json.decode(text)
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
 
 
 class ArchiveError(ValueError):
@@ -131,20 +116,14 @@ def unpack(
     take: Callable[[pathlib.PurePosixPath], bool],
     most_bytes: int,
 ) -> set[str]:
-    """Unpack files of a .tar or .tar.gz archive into a folder, after a check of the whole archive.
-
-    Args:
-        archive: its path.
-        folder: where the files go, under their names in the archive.
-        take: whether to unpack the file of a name.
-        most_bytes: largest size of the whole archive unpacked, including the files that are not taken.
+    """Unpack the files of a .tar or .tar.gz archive that are to be taken, after a check of the whole archive.
 
     Returns:
         The names of the unpacked files.
 
     Raises:
-        ArchiveError: the archive is damaged or cut short, is larger than `most_bytes`, or holds a file twice; or a
-            member of it is neither a plain file nor a folder, or leads outside of the archive.
+        ArchiveError: the archive is damaged or cut short, has more than `most_bytes` unpacked, or holds a file twice;
+            or a member of it is neither a plain file nor a folder, or leads outside of the archive.
     """
     try:
         require_regular(archive, most_bytes)
@@ -164,15 +143,15 @@ def unpack(
 def _decompress(archive: str | os.PathLike[str], plain: IO[bytes], most_bytes: int) -> None:
     """Write the tar archive, without gzip's compression, to a file; ValueError if it is too large or has no end."""
     with pathlib.Path(archive).open("rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(archive) if compressed else pathlib.Path(archive).open("rb") as source:
-        end = b""
+        is_compressed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        source = gzip.GzipFile(fileobj=file) if is_compressed else file
         while chunk := source.read(2**20):
             plain.write(chunk)
-            end = (end + chunk)[-1024:]
             if plain.tell() > most_bytes:
                 raise ValueError(f"more than {most_bytes:,} bytes")
-    if end.strip(b"\0"):
+    plain.seek(max(0, plain.tell() - 1024))
+    if plain.read().strip(b"\0"):
         raise ValueError("one without its end")
     plain.seek(0)
 

@@ -111,17 +111,17 @@ def member(name, kind, target=""):
     return info
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"../model.ckpt-3.index": b"outside"},
-        {"model.ckpt-4.index": member("model.ckpt-4.index", tarfile.SYMTYPE, "/etc/passwd")},
-        {"model.ckpt-4.index": member("model.ckpt-4.index", tarfile.LNKTYPE, "../../etc/passwd")},
-        {"model.ckpt-4.index": member("model.ckpt-4.index", tarfile.SYMTYPE, "model.ckpt-3.index")},
-        {"fifo": member("fifo", tarfile.FIFOTYPE)},
-    ],
-    ids=["path outside", "absolute link", "hard link", "link inside", "device"],
-)
+INDEX, DATA = "model.ckpt-3.index", "model.ckpt-3.data-00000-of-00001"
+BAD_MEMBERS = {
+    "path outside": {f"../{INDEX}": b"outside"},
+    "absolute link": {"model.ckpt-4.index": member("model.ckpt-4.index", tarfile.SYMTYPE, "/etc/passwd")},
+    "hard link": {"model.ckpt-4.index": member("model.ckpt-4.index", tarfile.LNKTYPE, "../../etc/passwd")},
+    "link inside": {"model.ckpt-4.index": member("model.ckpt-4.index", tarfile.SYMTYPE, INDEX)},
+    "device": {"fifo": member("fifo", tarfile.FIFOTYPE)},
+}
+
+
+@pytest.mark.parametrize("bad", BAD_MEMBERS.values(), ids=BAD_MEMBERS)
 def test_links_and_paths_outside_an_archive_are_refused(bad, model, stored, tmp_path):
     path = archive(tmp_path / "model.tar.gz", checkpoint_files(stored[0]) | bad)
     assert_refused(path, "model.tar.gz", model)
@@ -133,51 +133,50 @@ def test_an_archive_too_large_is_refused_before_it_is_unpacked(model, stored, tm
     assert_refused(archive(tmp_path / "model.tar.gz", checkpoint_files(stored[0])), "more than 1,000", model)
 
 
+def flipped(path):
+    """Change one byte in the middle."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+
+
+def to_pipe(path):
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
 @pytest.mark.parametrize(
-    ("name", "content"), [("model.tar.gz", b"not an archive"), ("missing", None), ("folder", "folder")]
-)
-def test_what_is_no_checkpoint_is_named(name, content, model, tmp_path):
-    path = tmp_path / name
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    elif content:
-        path.mkdir()
-    assert str(path) in assert_refused(path, "Expected", model)
+    ("damage", "loaded", "message"),
+    [
+        (lambda folder: (folder / "m.tar.gz").write_bytes(b"none"), "m.tar.gz", "m.tar.gz: Expected an undamaged"),
+        (lambda folder: None, "missing", "Expected a checkpoint: .* Received: .*missing"),
+        (lambda folder: (folder / "empty").mkdir(), "empty", "empty: Expected .* Received: no .index file"),
+        (lambda folder: (folder / "checkpoint").write_bytes(b"\xff\xfe"), ".", "its file `checkpoint` to be text"),
+        (lambda folder: (folder / "checkpoint").write_bytes(b"a" * 2**21), ".", "its file `checkpoint` to be text"),
+        (lambda folder: to_pipe(folder / "checkpoint"), ".", "no regular file"),
+        (lambda folder: to_pipe(folder / DATA), ".", "no regular file"),
+        (lambda folder: flipped(folder / DATA), "model.ckpt-3", "undamaged checkpoint"),
+        (lambda folder: (folder / DATA).write_bytes(b"short"), "model.ckpt-3", "undamaged checkpoint"),
+        (lambda folder: (folder / INDEX).write_bytes(b"nothing"), "model.ckpt-3", "undamaged checkpoint"),
+    ],
+)  # fmt: skip
+def test_what_is_damaged_is_named_and_changes_nothing(damage, loaded, message, model, stored, tmp_path):
+    for file in stored[0].iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    damage(tmp_path)
+    assert str(tmp_path) in assert_refused(tmp_path / loaded, message, model)
 
 
 def test_a_path_must_be_given(model):
     assert_refused("", "Expected checkpoint, the path of a prefix", model)
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe no text", b"a" * (2**20 + 1)])
-def test_a_file_checkpoint_that_is_no_text_is_named(content, model, stored, tmp_path):
-    for file in stored[0].iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    (tmp_path / "checkpoint").write_bytes(content)
-    assert str(tmp_path) in assert_refused(tmp_path, "its file `checkpoint` to be text", model)
-
-
-@pytest.mark.parametrize("name", ["checkpoint", "model.ckpt-3.data-00000-of-00001"])
-def test_a_pipe_among_a_checkpoints_files_is_refused_at_once(name, model, stored, tmp_path):
-    for file in stored[0].iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    (tmp_path / name).unlink(missing_ok=True)
-    os.mkfifo(tmp_path / name)
-    assert_refused(tmp_path, "no regular file", model)
-
-
-def test_a_damaged_checkpoint_changes_nothing(model, stored, tmp_path):
-    for file in stored[0].iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    data = next(tmp_path.glob("*.data-*"))
-    content = bytearray(data.read_bytes())
-    content[len(content) // 2] ^= 255
-    data.write_bytes(content)
-    assert_refused(tmp_path / "model.ckpt-3", "undamaged checkpoint", model)
-    data.write_bytes(content[:100])
-    assert_refused(tmp_path / "model.ckpt-3", "undamaged checkpoint", model)
-    (tmp_path / "model.ckpt-3.index").write_bytes(b"nothing")
-    assert_refused(tmp_path / "model.ckpt-3", "undamaged checkpoint", model)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused_by_name(bad, model, stored, tmp_path):
+    values = dict(stored[2])
+    values["model/unit_last/FC/biases"] = np.where(np.arange(10) == 3, np.float32(bad), 0).astype(np.float32)
+    message = assert_refused(write(tmp_path, values), "Expected finite weights", model)
+    assert message.endswith("NaN or infinite (1):\n  model/unit_last/FC/biases")
 
 
 def test_all_that_differs_is_listed_with_its_shape(model, stored, tmp_path):
