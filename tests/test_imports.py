@@ -80,17 +80,6 @@ def test_no_modules_and_no_rooms_import_each_other_in_a_circle():
     tuple(graphlib.TopologicalSorter({name: others - {name} for name, others in rooms.items()}).static_order())
 
 
-def test_the_launcher_of_a_cluster_does_not_import_what_it_starts():
-    reached, left = set(), ["autoaug.training.cluster.launcher"]
-    while left:
-        module = left.pop()
-        if module not in reached:
-            reached.add(module)
-            left += IMPORTS[module]
-    assert "autoaug.training.options" in reached
-    assert not {"autoaug.training.cluster.supervisor", "autoaug.training.cluster.tasks", "autoaug.training"} & reached
-
-
 @pytest.mark.parametrize(
     "source",
     [

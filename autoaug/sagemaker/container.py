@@ -110,7 +110,7 @@ def _require_gpus(workers: int) -> None:
     here = workers if len(json.loads(os.environ["SM_HOSTS"])) == 1 else 1
     if gpus > here:
         raise ValueError(
-            f"Expected one host with workers={gpus} and update=sync, one worker for each of its GPUs; or an instance "
+            f"Expected one host with workers={gpus}, one worker for each of its GPUs; or an instance "
             f"type with fewer GPUs. Received: workers={workers}, SM_NUM_GPUS={gpus}"
         )
 
@@ -162,8 +162,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         hosts, parameters = json.loads(os.environ["SM_HOSTS"]), parse(arguments)
         if os.environ["SM_CURRENT_HOST"] != hosts[0]:
-            command = [sys.executable, "-m", "autoaug.training.cluster.supervisor"]
-            command += ["--update", parameters.get("update", "async")]
+            command = [sys.executable, "-m", "autoaug.training.servers"]
             return subprocess.run(command, cwd=_ROOT, check=False).returncode
         train(parameters)
     except (papermill.PapermillExecutionError, DeadKernelError, ValueError, OSError) as error:

@@ -95,8 +95,6 @@ class Training:
             raise LaunchError(str(error)) from error
         parameters: dict[str, Any] = {"model": recipe.model, "train_data": self.train_data, "preset": recipe.preset}
         parameters |= {"epochs": recipe.epochs, "seed": self.seed, "workers": self.workers}
-        if self.workers > 1:
-            parameters["update"] = self.update
         if self.evaluate_every != -1:
             parameters["evaluate_every"] = self.evaluate_every
         if self.device != "auto":

@@ -1,8 +1,9 @@
-"""One run, from plan to checkpoint. `loop` is the training loop; `step` computes a step.
+"""One run, from its recipe to a finished record. `loop` is the training loop; `step` computes a step.
 
-Synchronous workers of one host train in this process (`mirrored`); other workers have their own processes (`cluster`).
+Several workers train on the devices of this machine, in this process (`mirrored`), or on several hosts (`servers`).
 """
 
+import contextlib
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -10,15 +11,11 @@ from collections.abc import Callable, Sequence
 import keras
 import pandas as pd
 
-from autoaug import devices, records
+from autoaug import devices, evaluation, recipes, records
 from autoaug.datasets import Dataset, LabelledImages
 from autoaug.recipes import Recipe
 from autoaug.training import loop
-from autoaug.training.cluster import launcher
-from autoaug.training.cluster.layout import from_environment
-from autoaug.training.cluster.messages import ClusterError
-from autoaug.training.mirrored import Mirrored
-from autoaug.training.options import RunOptions
+from autoaug.training.step import Engine
 
 
 def train(
@@ -26,30 +23,33 @@ def train(
     dataset: Dataset,
     run_dir: str | os.PathLike[str],
     seed: int = 0,
+    workers: int = 1,
+    test_sets: Sequence[LabelledImages] | None = None,
     checkpoint_epochs: int = 1,
     checkpoint_minutes: float = 10.0,
-    on_epoch: Callable[[pd.DataFrame], object] | None = None,
-    workers: int = 1,
-    update: str = "async",
-    test_sets: Sequence[LabelledImages] = (),
     evaluate_every: int = -1,
-    open_ports: bool = False,
+    on_epoch: Callable[[pd.DataFrame], object] | None = None,
     device: str = "auto",
 ) -> keras.Model:
-    """Train a model, or continue the same run from its newest good checkpoint.
+    """Train a model, or continue the same run from its newest good checkpoint; then evaluate it and finish the run.
 
-    Writes `record.json` (unfinished until the model is evaluated), `history.csv`, `tensorboard/` and `checkpoints/`
-    into `run_dir`. After Ctrl-C or SIGTERM, the current step ends and a checkpoint is written; then the signal acts.
+    Writes `record.json`, `history.csv`, `tensorboard/`, `checkpoints/` and `predictions/` into `run_dir`. After Ctrl-C,
+    SIGTERM or SIGHUP, the current step ends and a checkpoint is written; then the signal acts.
 
     Args:
         recipe: the recipe.
         dataset: the data set; its training part is used.
-        run_dir, seed, checkpoint_epochs, checkpoint_minutes, evaluate_every, open_ports: as for `options.RunOptions`.
+        run_dir: the run's folder.
+        seed: of initial weights, order, augmentation, noise and the validation images; one of `recipes.SEEDS`.
+        workers: number of workers: devices of this machine, or hosts of a SageMaker job.
+        test_sets: evaluated at the end, and after every `evaluate_every`-th epoch. The history gets a column
+            `test_accuracy:<name>` for each: the fraction of right answers, without images that are among the training
+            images. None: the test part of the data set.
+        checkpoint_epochs: epochs from one checkpoint to the next, at least 1; the last epoch always has one.
+        checkpoint_minutes: a checkpoint is also written when the last one is so many minutes old; above 0.
+        evaluate_every: epochs from one evaluation of the test sets to the next; 0: at the end only; −1: as often as
+            adds about 5 % to the computation.
         on_epoch: called with the history after every epoch.
-        workers: number of workers, on this machine or one on each host of a SageMaker job.
-        update: how several workers update the model, one of `recipes.UPDATES`.
-        test_sets: evaluated after every `evaluate_every`-th epoch. The history gets a column `test_accuracy:<name>` for
-            each: the fraction of right answers, without images that are among the training images.
         device: as for `devices.select`.
 
     Returns:
@@ -57,33 +57,69 @@ def train(
 
     Raises:
         ValueError: an argument is out of range; the training set is smaller than a batch for each worker; there are
-            fewer devices than synchronous workers; the ports of asynchronous workers would be open, and `open_ports`
-            does not allow it; or `devices.select` refuses a CPU.
-        ClusterError: a worker did not start, or a process ended that the others need.
+            fewer devices than workers; or `devices.select` refuses a CPU.
+        servers.ServersError: a host did not come up, or a process ended that the others need.
         records.RecordError: the folder belongs to another run, or another process is training it.
-        run_checkpoints.DamagedCheckpointError: all checkpoints are damaged.
+        checkpoints.DamagedCheckpointError: all checkpoints are damaged.
         FloatingPointError: a cost was not finite; the last good checkpoint remains.
         OSError: a file cannot be written, for example because the disk is full; the run can be continued later.
     """
+    run_dir = pathlib.Path(run_dir)
+    recipes.check_seed(seed)
     devices.select(device, recipe.preset)
-    options = RunOptions(
-        run_dir=pathlib.Path(run_dir),
-        seed=seed,
-        checkpoint_epochs=checkpoint_epochs,
-        checkpoint_minutes=checkpoint_minutes,
-        evaluate_every=evaluate_every,
-        workers=workers,
-        update=update,
-        open_ports=open_ports,
-    )
-    launcher.check(recipe, len(dataset.train_labels) - recipe.validation_size, workers, update)
-    if workers == 1:
-        return loop.train_here(recipe, dataset, options, test_sets, on_epoch)
-    if update == "sync" and len(from_environment()[0]) == 1:
-        return loop.train_here(recipe, dataset, options, test_sets, on_epoch, Mirrored(workers))
-    launcher.train(recipe, dataset, options, test_sets, on_epoch)
-    with records.lock(run_dir):
-        run = loop.Run(recipe, dataset, options)
-    if run.done < run.total:
-        raise ClusterError(f"{run_dir}: the last checkpoint is damaged. Give the same command again to train it again.")
-    return run.model
+    if checkpoint_epochs < 1 or not checkpoint_minutes > 0:
+        raise ValueError(
+            "Expected checkpoint_epochs of at least 1 and checkpoint_minutes above 0. Received: "
+            f"checkpoint_epochs={checkpoint_epochs}, checkpoint_minutes={checkpoint_minutes}"
+        )
+    if evaluate_every < -1:
+        raise ValueError(f"Expected evaluate_every of at least -1. Received: evaluate_every={evaluate_every}")
+    engine, named = _engine(recipe, len(dataset.train_labels) - recipe.validation_size, workers, run_dir)
+    tests = _test_part(dataset) if test_sets is None else test_sets
+    with records.lock(run_dir), named:
+        with loop.signals_held_back() as signals:
+            run = loop.Run(recipe, dataset, run_dir, seed, workers, engine)
+            saver = loop.Saver(run, checkpoint_epochs, checkpoint_minutes, signals)
+            loop.train_model(run, saver, evaluation.Monitor(tests, dataset, evaluate_every), on_epoch)
+        if signals:
+            loop.act_on(signals[0])
+        model = run.model_of_its_own()
+        evaluation.evaluate_run(model, dataset, run_dir, tests)
+    return model
+
+
+def _test_part(dataset: Dataset) -> list[LabelledImages]:
+    """The test part of the data set; none if it has no images."""
+    part = LabelledImages(dataset.name, dataset.test_images, dataset.test_labels, dataset.source)
+    return [part] if len(part.labels) else []
+
+
+def _engine(
+    recipe: Recipe, train_size: int, workers: int, run_dir: pathlib.Path
+) -> tuple[Engine, contextlib.AbstractContextManager]:
+    """What computes the steps of so many workers, and a context that names its errors.
+
+    Raises:
+        ValueError: the message names the argument.
+    """
+    from autoaug.training import mirrored, servers  # here, since `servers` is also a program
+
+    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
+        raise ValueError(f"Expected workers, an integer of at least 1. Received: workers={workers!r}")
+    if workers > 1 and recipe.xla:
+        raise ValueError(f"Expected xla=False with several workers. Received: xla=True, workers={workers}")
+    hosts, host = servers.from_environment()
+    recipe.total_steps(train_size, len(hosts))
+    if len(hosts) == 1 and recipe.batch_size % workers:
+        raise ValueError(
+            "Expected a batch_size that the workers can share equally. "
+            f"Received: batch_size={recipe.batch_size}, workers={workers}"
+        )
+    if len(hosts) > 1 and (workers != len(hosts) or host != 0):
+        raise ValueError(
+            f"Expected workers={len(hosts)}, one on each host of SM_HOSTS, and the first host to train. "
+            f"Received: workers={workers} on host {hosts[host]}"
+        )
+    if len(hosts) > 1:
+        return servers.Servers(hosts), servers.losses_named(run_dir)
+    return mirrored.Mirrored(workers) if workers > 1 else Engine(), contextlib.nullcontext()

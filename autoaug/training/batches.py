@@ -1,15 +1,14 @@
-"""Training batches, prepared in background threads before the step that needs them."""
+"""The steps of a run, and their batches, prepared in background threads before the step that needs them."""
 
 import collections
 import concurrent.futures
-import time
-from collections.abc import Iterator
-from typing import Any
+import dataclasses
+from collections.abc import Generator
 
 import numpy as np
-from jaxtyping import Float32, Int, Int64, Shaped, UInt8
+from jaxtyping import Float32, Int64
 
-from autoaug import augment
+from autoaug import augment, recipes
 from autoaug.augment.policies import POLICIES
 from autoaug.datasets import Dataset
 from autoaug.recipes import Recipe
@@ -32,11 +31,43 @@ def load_kernel() -> None:
     augment.augment_batch(no_images, no_plan, mean=np.zeros(3), std=np.ones(3))
 
 
-class Batches:
-    """One epoch's batches. (seed, epoch) determines their order and augmentation.
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """The steps of a run. Steps and epochs are counted from 0.
 
-    Iteration yields (images, labels). The training set, without the validation images, is shuffled in each epoch, and
-    the last incomplete batch is dropped. Close the iterator, or exhaust it, to end its threads.
+    Args:
+        recipe: for epochs, batch_size and learning_rate.
+        train_size: number of images trained on.
+        turns: number of workers that take turns; so many successive updates are one step of the cosine. 1 if every
+            update is computed by all devices.
+    """
+
+    recipe: Recipe
+    train_size: int
+    turns: int = 1
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in an epoch."""
+        return self.turns * self.recipe.steps_per_epoch(self.train_size, self.turns)
+
+    @property
+    def total(self) -> int:
+        """Updates in the run."""
+        return self.recipe.epochs * self.steps_per_epoch
+
+    def learning_rate(self, step: int) -> float:
+        """Of a step; the formula counts from 1."""
+        return recipes.learning_rate_at(self.recipe.learning_rate, step // self.turns + 1, self.total // self.turns)
+
+
+def of_epoch(
+    dataset: Dataset, recipe: Recipe, seed: int, epoch: int, start: int = 0, stop: int | None = None, threads: int = 2
+) -> Generator[tuple[Float32[np.ndarray, "batch 32 32 3"], Int64[np.ndarray, " batch"]], None, None]:
+    """One epoch's batches: images and labels. (seed, epoch) determines their order and augmentation.
+
+    The training set, without the validation images, is shuffled in each epoch, and the last incomplete batch is
+    dropped. Close the iterator, or exhaust it, to end its threads.
 
     Args:
         dataset: the data set; its training part is used.
@@ -44,71 +75,29 @@ class Batches:
         seed: of all random choices of the run.
         epoch: counted from 0.
         start: the first batch to yield, counted from 0; earlier batches are not prepared.
-        share: (i, n): yield the i-th of n equal parts of every batch.
+        stop: the batch to end before; None: after the last whole batch.
         threads: number of threads; each augments a batch at a time.
-
-    Attributes:
-        wait_seconds: time for which the consumer has waited for input so far.
     """
+    rng, (trained_on, _) = augment.epoch_generator(seed, epoch), split(dataset, recipe, seed)
+    order = rng.permutation(trained_on)
+    plan = augment.sample_plan(rng, len(trained_on), policy=POLICIES[recipe.augmentation])
+    stop = len(trained_on) // recipe.batch_size if stop is None else stop
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        recipe: Recipe,
-        seed: int,
-        epoch: int,
-        start: int = 0,
-        share: tuple[int, int] = (0, 1),
-        threads: int = 2,
-    ) -> None:
-        self._dataset, self._batch_size, self._epoch, self._threads = dataset, recipe.batch_size, epoch, threads
-        self._start, self._share = start, share
-        rng, (trained_on, _) = augment.epoch_generator(seed, epoch), split(dataset, recipe, seed)
-        self._order = rng.permutation(trained_on)
-        self._plan = augment.sample_plan(rng, len(trained_on), policy=POLICIES[recipe.augmentation])
-        self.wait_seconds = 0.0
-
-    def __len__(self) -> int:
-        return len(self._order) // self._batch_size - self._start
-
-    def __iter__(self) -> Iterator[tuple[Float32[np.ndarray, "batch 32 32 3"], Int64[np.ndarray, " batch"]]]:
-        pending: collections.deque[concurrent.futures.Future] = collections.deque()
-        with concurrent.futures.ThreadPoolExecutor(self._threads, thread_name_prefix="augment") as pool:
-            try:
-                for index in range(self._start, self._start + len(self)):
-                    while len(pending) < _AHEAD and index + len(pending) < self._start + len(self):
-                        pending.append(pool.submit(self._prepare, index + len(pending)))
-                    started = time.perf_counter()
-                    batch = pending.popleft().result()
-                    self.wait_seconds += time.perf_counter() - started
-                    yield batch
-            finally:
-                pool.shutdown(cancel_futures=True)
-
-    def _prepare(self, index: int) -> tuple[Float32[np.ndarray, "part 32 32 3"], Int64[np.ndarray, " part"]]:
-        (number, parts), first = self._share, index * self._batch_size
-        part = slice(first + number * self._batch_size // parts, first + (number + 1) * self._batch_size // parts)
-        chosen = self._order[part]
-        images, plan = self._dataset.train_images[chosen], self._plan[part]
+    def prepare(index):
+        part = slice(index * recipe.batch_size, (index + 1) * recipe.batch_size)
+        images, labels = dataset.train_images[order[part]], dataset.train_labels[order[part]]
         try:
-            return self._augment(images, plan), self._dataset.train_labels[chosen]
+            return augment.augment_batch(images, plan[part], dataset.mean, dataset.std), labels
         except Exception as error:
-            error.add_note(f"while augmenting training image {self._first_failing(images, plan, chosen)}, "
-                           f"epoch {self._epoch}, batch {index}")  # fmt: skip
+            error.add_note(f"while augmenting the training images {order[part]}, epoch {epoch}, batch {index}")
             raise
 
-    def _augment(
-        self, images: UInt8[np.ndarray, "n 32 32 3"], plan: Shaped[np.ndarray, " n"]
-    ) -> Float32[np.ndarray, "n 32 32 3"]:
-        return augment.augment_batch(images, plan, self._dataset.mean, self._dataset.std)
-
-    def _first_failing(
-        self, images: UInt8[np.ndarray, "n 32 32 3"], plan: Shaped[np.ndarray, " n"], chosen: Int[np.ndarray, " n"]
-    ) -> Any:
-        """Index in the training set of the first image that fails by itself; the batch's first image if none does."""
-        for i in range(len(images)):
-            try:
-                self._augment(images[i : i + 1], plan[i : i + 1])
-            except Exception:
-                return chosen[i]
-        return chosen[0]
+    pending: collections.deque[concurrent.futures.Future] = collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="augment") as pool:
+        try:
+            for index in range(start, stop):
+                while len(pending) < _AHEAD and index + len(pending) < stop:
+                    pending.append(pool.submit(prepare, index + len(pending)))
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,63 +1,36 @@
-"""The training loop, for one process and for the chief of several workers. An interruption does not change the result.
+"""The training loop: `train_model` → `train_epoch` → the step. An interruption does not change the result.
 
 All random choices depend on (seed, epoch) for the data, and on (seed, step, worker) for the noise inside the model. A
 checkpoint holds everything else. So a run that continues from a checkpoint does exactly what it would have done without
-the interruption. With several workers, this holds for synchronous ones only.
+the interruption. On several hosts, where workers do not wait for each other, this does not hold.
 """
 
 import contextlib
 import io
 import json
+import pathlib
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, NoReturn
 
 import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from autoaug import devices, duration, evaluation, models, records
-from autoaug.datasets import Dataset, LabelledImages
+from autoaug import devices, evaluation, models, records
+from autoaug.datasets import Dataset
 from autoaug.files import write_atomically
 from autoaug.recipes import Recipe
-from autoaug.training import batches, interruption, step_time
-from autoaug.training.history import HistoryWriter, Row
-from autoaug.training.options import RunOptions
+from autoaug.training import batches
+from autoaug.training.batches import Schedule
+from autoaug.training.checkpoints import Checkpoints, DamagedCheckpointError
 from autoaug.training.progress import Progress
-from autoaug.training.run_checkpoints import DamagedCheckpointError, RunCheckpoints
-from autoaug.training.schedule import Epoch, Schedule
-from autoaug.training.step import TrainingStep, precision_scope
+from autoaug.training.step import Engine, precision_scope
 
-
-@runtime_checkable
-class Engine(Protocol):
-    """Computes the steps of a run."""
-
-    @property
-    def share(self) -> tuple[int, int]:
-        """(i, n): this process prepares the i-th of n equal parts of every batch."""
-
-    @property
-    def device(self) -> str | None:
-        """The TensorFlow device whose machine writes checkpoints; None: the device of the variables."""
-
-    def scope(self) -> contextlib.AbstractContextManager[Any]:
-        """The context in which the model and its step are built."""
-
-    def step(self, model: keras.Model, recipe: Recipe, seed: int) -> TrainingStep:
-        """The step that trains the model."""
-
-
-class OneProcess:
-    """Computes the steps in this process."""
-
-    share, device = (0, 1), None
-    scope = staticmethod(contextlib.nullcontext)
-
-    def step(self, model: keras.Model, recipe: Recipe, seed: int) -> TrainingStep:
-        """The step that trains the model."""
-        return TrainingStep(model, recipe, seed)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Run:
@@ -67,41 +40,53 @@ class Run:
 
     Raises:
         records.RecordError: the folder belongs to another run.
-        run_checkpoints.DamagedCheckpointError: epochs were trained, but there is no good checkpoint.
+        checkpoints.DamagedCheckpointError: epochs were trained, but there is no good checkpoint.
     """
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, options: RunOptions, engine: Engine | None = None) -> None:
-        self.recipe, self.dataset, self.options, self.engine = recipe, dataset, options, engine or OneProcess()
-        trained_on, self.held_out = batches.split(dataset, recipe, options.seed)
-        self.schedule = Schedule(recipe, len(trained_on), options.workers if options.update == "async" else 1)
-        with precision_scope(recipe), self.engine.scope():
-            self.model = models.build_model(recipe.model, dataset.num_classes, seed=options.seed, **recipe.size)
-            self.step = self.engine.step(self.model, recipe, options.seed)
+    def __init__(
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        run_dir: pathlib.Path,
+        seed: int = 0,
+        workers: int = 1,
+        engine: Engine | None = None,
+    ) -> None:
+        self.recipe, self.dataset, self.run_dir, self.seed = recipe, dataset, run_dir, seed
+        self.engine = engine or Engine()
+        trained_on, self.held_out = batches.split(dataset, recipe, seed)
+        self.schedule = Schedule(recipe, len(trained_on), self.engine.turns)
+        with self.engine.scope():
+            self.model = self._build()
+            self.step = self.engine.step(self.model, recipe, seed)
         self.predict = evaluation.Predictor(self.model, dataset.mean, dataset.std)
         parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
-        records.start(
-            options.run_dir,
-            recipe,
-            dataset,
-            options.seed,
-            parameters,
-            workers=options.workers,
-            update=options.update,
-            computing=devices.recorded(),
-        )
-        self._history = tf.Variable("[]")  # JSON; part of the checkpoint, so that both always agree
-        self._clock = tf.Variable([0.0, 0.0], dtype=tf.float64)
-        self.checkpoints = RunCheckpoints(
-            options.run_dir / records.CHECKPOINTS, self.schedule.steps_per_epoch, self.engine.device,
-            model=self.model, history=self._history, clock=self._clock, **self.step.state,
+        records.start(run_dir, recipe, dataset, seed, parameters, workers=workers, computing=devices.recorded())
+        self._state = tf.Variable(b"")  # JSON; part of the checkpoint, so that both always agree
+        self.checkpoints = Checkpoints(
+            run_dir / records.CHECKPOINTS, self.schedule.steps_per_epoch, self.engine.io_device,
+            model=self.model, state=self._state, **self.step.state,
         )  # fmt: skip
+        self.history: list[dict[str, float]] = []
+        self.seconds = 0.0  # of this epoch's steps
         self.done = self.checkpoints.restore()
-        self.history: list[Row] = json.loads(self._history.numpy())
-        self.seconds, self.waiting = self._clock.numpy().tolist()  # of this epoch's steps: all, and waiting for input
-        if not self.done and (options.run_dir / records.HISTORY).exists():
+        if self.done:
+            self._restore_state()
+        elif (run_dir / records.HISTORY).exists():
             raise DamagedCheckpointError(
-                f"{options.run_dir}: Expected a checkpoint, since history.csv lists trained epochs. Received: no "
-                "checkpoint in checkpoints/. Restore it from a copy; or remove the folder to train from the beginning."
+                f"{run_dir}: Expected a checkpoint, since history.csv lists trained epochs. Received: no checkpoint in "
+                "checkpoints/. Restore it from a copy; or remove the folder to train from the beginning."
+            )
+
+    def _build(self) -> keras.Model:
+        with precision_scope(self.recipe):
+            return models.build_model(self.recipe.model, self.dataset.num_classes, seed=self.seed, **self.recipe.size)
+
+    def _restore_state(self) -> None:
+        turns, self.history, self.seconds = json.loads(self._state.numpy())
+        if turns != self.schedule.turns:
+            raise records.RecordError(
+                f"{self.run_dir}: Expected a run of {turns} hosts, as it was begun. Received: {self.schedule.turns}"
             )
 
     @property
@@ -114,92 +99,73 @@ class Run:
         """Whether the last step was an epoch's last."""
         return self.done % self.schedule.steps_per_epoch == 0
 
+    def batches(self, done: int) -> Generator[Any, None, None]:
+        """The batches of the epoch that are left after so many steps of the run."""
+        epoch, first = divmod(done, self.schedule.steps_per_epoch)
+        return batches.of_epoch(self.dataset, self.recipe, self.seed, epoch, first, self.schedule.steps_per_epoch)
+
     def save(self) -> None:
         """Write a checkpoint."""
         self.step.wait()
         require_finite(self)
-        self._history.assign(json.dumps(self.history))
-        self._clock.assign([self.seconds, self.waiting])
+        self._state.assign(json.dumps([self.schedule.turns, self.history, self.seconds]))
         self.checkpoints.save(self.done)
 
-
-def train_here(
-    recipe: Recipe,
-    dataset: Dataset,
-    options: RunOptions,
-    test_sets: Sequence[LabelledImages] = (),
-    on_epoch: Callable[[pd.DataFrame], object] | None = None,
-    engine: Engine | None = None,
-    show: Callable[[int, int, int], Any] = Progress,
-) -> keras.Model:
-    """Train in this process; with several workers, this is the chief's process.
-
-    Args:
-        recipe, dataset, test_sets, on_epoch: as for `training.train`.
-        options: of the run.
-        engine: computes the steps; None: this process does.
-        show: makes the progress display.
-
-    Returns:
-        The model after the last epoch.
-    """
-    with records.lock(options.run_dir), interruption.held_back() as signals:
-        run = Run(recipe, dataset, options, engine)
-        train_model(run, test_sets, on_epoch, signals, show)
-    if signals:
-        interruption.act_on(signals[0])
-    return run.model
+    def model_of_its_own(self) -> keras.Model:
+        """The model with plain variables, wherever the engine keeps them."""
+        if type(self.engine) is Engine:
+            return self.model
+        model = self._build()
+        for mine, trained in zip(model.variables, self.model.variables, strict=True):
+            mine.assign(trained.numpy())
+        return model
 
 
 def train_model(
-    run: Run,
-    test_sets: Sequence[LabelledImages],
-    on_epoch: Callable[[pd.DataFrame], object] | None,
-    signals: Sequence[int],
-    show: Callable[[int, int, int], Any],
+    run: Run, saver: "Saver", monitor: evaluation.Monitor, on_epoch: Callable[[pd.DataFrame], object] | None
 ) -> None:
     """Train the steps that are left, or until a signal is noted."""
-    saver = Saver(run, signals)
     if run.done == run.total:
         print(f"Nothing left to train: all {run.total:,} steps are done.", flush=True)
         return
-    monitor = evaluation.Monitor(test_sets, run.dataset, run.options.evaluate_every)
     _announce(run, monitor)
     batches.load_kernel()  # now, so that the first step does not wait for it
-    estimate = "" if run.recipe.xla else f": about {duration.compiling(len(run.model.weights)):.0f} s"
-    print(f"Compiling the training step{estimate}.", flush=True)
-    progress = show(run.total, run.done, run.recipe.batch_size)
-    while run.done < run.total and not signals:
-        train_epoch(run, progress, saver, signals)
+    progress = Progress(run.total, run.done, run.recipe.batch_size)
+    events = tf.summary.create_file_writer(str(run.run_dir / "tensorboard"))
+    while run.done < run.total and not saver.signals:
+        train_epoch(run, progress, saver)
         if run.is_between_epochs:
             end_epoch(run, monitor)
+            with events.as_default(step=len(run.history)):
+                for name in run.history[-1].keys() - {"epoch"}:
+                    tf.summary.scalar(name, run.history[-1][name])
             if on_epoch:
                 on_epoch(pd.DataFrame(run.history))
             saver.save_if_due(epoch_has_ended=True)
-    if signals:
-        print(f"Stopped after step {run.done:,} of {run.total:,}. The same command goes on from there.", flush=True)
-    progress.close()
+    with contextlib.suppress(OSError):
+        progress.close()
+        if saver.signals:
+            print(f"Stopped after step {run.done:,} of {run.total:,}. The same command goes on from there.", flush=True)
 
 
-def train_epoch(run: Run, progress: Any, saver: "Saver", signals: Sequence[int]) -> None:
+def train_epoch(run: Run, progress: Progress, saver: "Saver") -> None:
     """Train to the end of the epoch, or until a signal is noted, and write checkpoints that are due."""
-    epoch = Epoch(run.dataset, run.schedule, run.options.seed, run.done, run.engine.share)
-    seconds, waiting, begun = run.seconds, run.waiting, time.perf_counter()
-    with contextlib.closing(iter(epoch)) as steps:
-        for step in steps:
-            run.step(step.images, step.labels, step.learning_rate, step.number)
-            run.done = step.number + 1
+    seconds, begun = run.seconds, time.perf_counter()
+    with contextlib.closing(run.batches(run.done)) as left:
+        for images, labels in left:
+            run.step(images, labels, run.schedule.learning_rate(run.done), run.done)
+            run.done += 1
             if run.is_between_epochs:
                 run.step.wait()
             run.seconds = seconds + time.perf_counter() - begun
-            run.waiting = waiting + epoch.wait_seconds
-            if progress.advance():
+            if progress.advance() and not saver.signals:
                 require_finite(run)
                 means = run.step.take_means()
-                progress.show({"loss": means["loss"], "accuracy": means["accuracy"]})
+                with contextlib.suppress(OSError):  # the terminal is gone
+                    progress.show({"loss": means["loss"], "accuracy": means["accuracy"]})
             if not run.is_between_epochs:
                 saver.save_if_due(epoch_has_ended=False)
-                if signals:
+                if saver.signals:
                     return
 
 
@@ -213,34 +179,40 @@ def end_epoch(run: Run, monitor: evaluation.Monitor) -> None:
         row["validation_accuracy"] = evaluation.accuracy(run.predict, *held_out)
     row |= monitor.accuracies(run.predict, epoch)
     row["images_per_second"] = run.recipe.batch_size * run.schedule.steps_per_epoch / run.seconds
-    row["input_wait_share"] = run.waiting / run.seconds
     row["seconds"] = run.seconds + time.perf_counter() - begun  # with the evaluation, which the speed leaves out
     run.history.append(row)
-    run.seconds = run.waiting = 0.0
+    run.seconds = 0.0
     run.step.reset()
 
 
 class Saver:
-    """Writes checkpoints, together with the history, as often as the run's options say.
+    """Writes checkpoints, together with history.csv, so that both always agree.
 
     Args:
         run: the run; its history is written at once, in the state of the newest checkpoint.
+        epochs, minutes: from one checkpoint to the next; the last epoch always has one.
         signals: the signals noted so far; after a signal, a checkpoint is due too.
     """
 
-    def __init__(self, run: Run, signals: Sequence[int]) -> None:
-        self._run, self._signals, self._saved = run, signals, time.monotonic()
-        self._history = HistoryWriter(run.options.run_dir)
-        self._history.write(run.history)
+    def __init__(self, run: Run, epochs: int, minutes: float, signals: Sequence[signal.Signals] = ()) -> None:
+        self._run, self._epochs, self._seconds, self.signals = run, epochs, 60 * minutes, signals
+        self._saved = time.monotonic()
+        if run.history:
+            self._write_history()
 
     def save_if_due(self, epoch_has_ended: bool) -> None:
         """Write a checkpoint after the last step, if one is due."""
-        run, options = self._run, self._run.options
-        due = epoch_has_ended and (len(run.history) % options.checkpoint_epochs == 0 or run.done == run.total)
-        if due or self._signals or time.monotonic() - self._saved > 60 * options.checkpoint_minutes:
+        run = self._run
+        due = epoch_has_ended and (len(run.history) % self._epochs == 0 or run.done == run.total)
+        if due or self.signals or time.monotonic() - self._saved > self._seconds:
             run.save()
-            self._history.write(run.history)
+            self._write_history()
             self._saved = time.monotonic()
+
+    def _write_history(self) -> None:
+        path, content = self._run.run_dir / records.HISTORY, pd.DataFrame(self._run.history).to_csv(index=False)
+        if self._run.history and not (path.exists() and path.read_text() == content):
+            write_atomically(path, content.encode())
 
 
 def require_finite(run: Run) -> None:
@@ -252,15 +224,14 @@ def require_finite(run: Run) -> None:
     failed = int(run.step.failed_step.numpy())
     if failed < 0:
         return
-    epoch = Epoch(run.dataset, run.schedule, run.options.seed, failed)
-    step = next(iter(epoch))
-    buffer = io.BytesIO()
-    np.savez(buffer, step=failed, images=step.images, labels=step.labels, learning_rate=step.learning_rate)
-    write_atomically(run.options.run_dir / "failed_step.npz", buffer.getvalue())
-    good = run.checkpoints.steps()
+    with contextlib.closing(run.batches(failed)) as left:
+        images, labels = next(left)
+    buffer, learning_rate = io.BytesIO(), run.schedule.learning_rate(failed)
+    np.savez(buffer, step=failed, images=images, labels=labels, learning_rate=learning_rate)
+    write_atomically(run.run_dir / "failed_step.npz", buffer.getvalue())
+    (epoch, batch), good = divmod(failed, run.schedule.steps_per_epoch), run.checkpoints.steps()
     raise FloatingPointError(
-        f"{run.options.run_dir}: the cost of step {failed + 1:,} (epoch {epoch.number + 1}, "
-        f"batch {failed % run.schedule.steps_per_epoch + 1}) is not finite. "
+        f"{run.run_dir}: the cost of step {failed + 1:,} (epoch {epoch + 1}, batch {batch + 1}) is not finite. "
         f"Its input is in failed_step.npz. The same command trains again from the last good checkpoint "
         f"({f'step {good[-1]:,}' if good else 'none yet: from the beginning'})."
     )
@@ -269,19 +240,41 @@ def require_finite(run: Run) -> None:
 def _announce(run: Run, monitor: evaluation.Monitor) -> None:
     """Print what comes next."""
     if run.done:
-        print(f"{run.options.run_dir}: going on after step {run.done:,} of {run.total:,}.")
+        print(f"{run.run_dir}: going on after step {run.done:,} of {run.total:,}.")
     xla = "on" if run.recipe.xla else "off"
     print(f"{devices.description()}. Precision {run.recipe.precision}, TensorFloat-32 off, XLA {xla}.")
-    images = (run.total - run.done) * run.recipe.batch_size
-    print(duration.describe(3 * models.flops_per_image(run.model) * images))
-    if not run.done and _may_be_faster_in_bfloat16(run):
-        print(f"This processor has units for bfloat16 ({devices.bfloat16_units()}). Timing a step.", flush=True)
-        print(step_time.of_precisions(run.recipe))
+    if run.recipe.precision == "float32" and not devices.gpus() and (units := devices.bfloat16_units()):
+        print(f"This processor has units for bfloat16 ({units}): -p precision mixed_bfloat16 may be faster here.")
     if 0 < monitor.every <= run.recipe.epochs:
         print(f"Epochs from one evaluation of the test sets to the next: {monitor.every}.")
+    print(f"Compiling the training step of a model with {len(run.model.weights)} variables.", flush=True)
 
 
-def _may_be_faster_in_bfloat16(run: Run) -> bool:
-    """Whether to time both precisions. This compiles two more steps, which would take a good part of a quick run."""
-    in_float32 = run.recipe.precision == "float32" and run.recipe.preset != "quick" and run.options.workers == 1
-    return in_float32 and not devices.gpus() and bool(devices.bfloat16_units())
+@contextlib.contextmanager
+def signals_held_back() -> Iterator[list[signal.Signals]]:
+    """In this context, signals that would end the process are only added to the list that it yields.
+
+    A second signal acts at once, and one that is ignored stays ignored (as under nohup). Outside the main thread the
+    list stays empty, since Python handles no signals there.
+    """
+    noted: list[signal.Signals] = []
+    earlier: dict[signal.Signals, Any] = {}
+
+    def note(number: int, _frame: object) -> None:
+        noted.append(signal.Signals(number))
+        for other, handler in earlier.items():
+            signal.signal(other, handler)
+
+    if threading.current_thread() is threading.main_thread():
+        taken = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        earlier |= {number: signal.signal(number, note) for number in taken}
+    try:
+        yield noted
+    finally:
+        for other, handler in earlier.items():
+            signal.signal(other, handler)
+
+
+def act_on(number: int) -> NoReturn:
+    """Act on the signal: raise KeyboardInterrupt, after which Python exits with 130, or exit with 143 or 129."""
+    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)

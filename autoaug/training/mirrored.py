@@ -1,4 +1,4 @@
-"""A synchronous run's workers in one process: one for each GPU of this machine, without servers or ports.
+"""Several workers in one process: one for each GPU of this machine, without servers or ports.
 
 TensorFlow's `MirroredStrategy` keeps a copy of all variables on every device. Each device takes its equal part of the
 batch, draws its own noise, and normalises by the statistics of its part. Gradient, loss, accuracy and moving averages
@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from autoaug.recipes import Recipe
-from autoaug.training.step import TrainingStep, noise_key
+from autoaug.training.step import Engine, TrainingStep, noise_key
 
 
 def prepare_devices(workers: int) -> list[str]:
@@ -46,7 +46,7 @@ def prepare_devices(workers: int) -> list[str]:
     return [f"CPU:{number}" for number in range(workers)]
 
 
-class Mirrored:
+class Mirrored(Engine):
     """Computes the steps of several workers in this process.
 
     Args:
@@ -56,14 +56,15 @@ class Mirrored:
         ValueError: as for `prepare_devices`.
     """
 
-    share, device = (0, 1), None
-
     def __init__(self, workers: int) -> None:
         devices = prepare_devices(workers)
         # On GPUs, TensorFlow chooses NCCL. On a CPU, sums are added in a fixed order, so that they repeat to the bit.
         in_turn = tf.distribute.ReductionToOneDevice(accumulation_fn=functools.partial(functools.reduce, operator.add))
         self._strategy = tf.distribute.MirroredStrategy(devices, in_turn if devices[0].startswith("CPU") else None)
-        self.scope = self._strategy.scope
+
+    def scope(self) -> Any:
+        """The context in which the model and its step are built."""
+        return self._strategy.scope()
 
     def step(self, model: keras.Model, recipe: Recipe, seed: int) -> TrainingStep:
         """The step that trains the model."""
@@ -93,10 +94,5 @@ class _MirroredStep(TrainingStep):
         return self._step(images[part], labels[part], learning_rate, keys[worker], step)
 
     def _average(self, *measured):
-        return all_reduce("MEAN", measured)
-
-
-def all_reduce(reduction: str, tensors: Any) -> Any:
-    """The sums or means (see `tf.distribute.ReduceOp`) of tensors over all workers; every worker must call it."""
-    local = tf.nest.map_structure(tf.identity, tensors)  # on the worker's device; an argument may have no device
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp[reduction], local)
+        local = tf.nest.map_structure(tf.identity, measured)  # on the worker's device; an argument may have no device
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, local)

@@ -11,7 +11,6 @@ import tqdm
 
 _LOG_LINES = 20  # at most, for the whole run
 _REDRAW_SECONDS = 0.5
-_CURVES_SECONDS = 60  # from one drawing of the curves to the next, where nobody looks at them meanwhile
 _ESTIMATE_AFTER = 10  # steps; the first one compiles
 
 
@@ -32,22 +31,21 @@ class Progress:
         self._line_due = False
         self._estimate: str | None = None
         self._bar: Any = None
-        self._live: _LiveText | None = None
+        self._place: Any = None  # of the text in Jupyter, once there is one
+        self._is_watched = _is_watched()
         if sys.stderr.isatty():
             self._bar = tqdm.tqdm(total=total, initial=done, unit="step", dynamic_ncols=True)
-        elif _is_watched():
-            self._live = _LiveText()
 
-    def advance(self, steps: int = 1) -> bool:
-        """Count steps; the first step must be counted alone. Returns whether it is time to `show`."""
-        now, before = time.perf_counter(), self._done
-        self._done += steps
+    def advance(self) -> bool:
+        """Count a step. Returns whether it is time to `show`."""
+        now = time.perf_counter()
+        self._done += 1
         if self._done == self._begun + 1:
             self._clock = now  # the first step includes compiling, so it does not count for the speed
             return False
-        if before < self._begun + _ESTIMATE_AFTER <= self._done:
+        if self._done == self._begun + _ESTIMATE_AFTER:
             self._announce_estimate()
-        self._line_due |= self._done * _LOG_LINES // self._total > before * _LOG_LINES // self._total
+        self._line_due |= self._done * _LOG_LINES // self._total > (self._done - 1) * _LOG_LINES // self._total
         return self._line_due or now - self._drawn > _REDRAW_SECONDS
 
     def show(self, metrics: Mapping[str, float]) -> None:
@@ -64,11 +62,20 @@ class Progress:
         line = (
             f"step {self._done}/{self._total}  {shown}  {self._images_per_second():.0f} images/s  {self._left()} left"
         )
-        if self._live is not None:
-            self._live.show("\n".join(filter(None, (self._estimate, line))))
+        if self._is_watched:
+            self._replace("\n".join(filter(None, (self._estimate, line))))
         elif self._line_due:
             print(line, flush=True)
         self._line_due = False
+
+    def _replace(self, text: str) -> None:
+        """Show a text in Jupyter in the place of the one before."""
+        from IPython.display import display
+
+        if self._place is None:
+            self._place = display({"text/plain": text}, raw=True, display_id=True)
+        else:
+            self._place.update({"text/plain": text}, raw=True)
 
     def close(self) -> None:
         """End the display."""
@@ -82,7 +89,7 @@ class Progress:
         )
         if self._bar is not None:
             self._bar.write(self._estimate, file=sys.stderr)
-        elif self._live is None:
+        elif not self._is_watched:
             print(self._estimate, flush=True)
 
     def _seconds_per_step(self) -> float:
@@ -95,28 +102,10 @@ class Progress:
         return datetime.timedelta(seconds=round((self._total - self._done) * self._seconds_per_step()))
 
 
-class _LiveText:
-    """Text in a notebook that is replaced in place; its place is where the first text is shown."""
-
-    def __init__(self) -> None:
-        self._display: Any = None
-
-    def show(self, text: str) -> None:
-        """Replace the previous text by this one."""
-        from IPython.display import display
-
-        if self._display is None:
-            self._display = display({"text/plain": text}, raw=True, display_id=True)
-        else:
-            self._display.update({"text/plain": text}, raw=True)
-
-
 class LiveCurves:
-    """Training curves of a run in a notebook.
+    """Training curves of a run in Jupyter, redrawn with the history after every epoch; elsewhere nobody watches them.
 
-    Call it with the history after every epoch. In Jupyter, that redraws the curves; elsewhere it does so once a minute
-    at most, since a drawing takes as long as some steps. Their place is fixed when this object is made, so that later
-    output stays together below the curves.
+    Their place is where this object is made, so that later output stays together below the curves.
 
     Args:
         label: of the run.
@@ -125,24 +114,19 @@ class LiveCurves:
     def __init__(self, label: str) -> None:
         from IPython.display import display
 
-        self._label, self._drawn = label, time.perf_counter()
-        self._pause = 0 if _is_watched() else _CURVES_SECONDS
-        self._display: Any = display({"text/html": ""}, raw=True, display_id=True)
+        self._label = label
+        self._place: Any = display({"text/html": ""}, raw=True, display_id=True) if _is_watched() else None
 
     def __call__(self, history: pd.DataFrame) -> None:
-        """Draw the curves if it is time to."""
-        if time.perf_counter() - self._drawn >= self._pause:
-            self.draw(history)
-            self._drawn = time.perf_counter()
-
-    def draw(self, history: pd.DataFrame) -> None:
         """Draw the curves of a history, a row per epoch."""
+        if self._place is None:
+            return
         import matplotlib.pyplot as plt
 
         from autoaug.plots import training as training_plots
 
         figure = training_plots.training_curves({self._label: [history]}).get_figure(root=True)
-        self._display.update(figure)
+        self._place.update(figure)
         plt.close(figure)
 
 

@@ -52,6 +52,26 @@ def precision_scope(recipe: Recipe) -> Iterator[None]:
         keras.config.set_dtype_policy(earlier)
 
 
+class Engine:
+    """Computes the steps of a run in this process, on one device; `mirrored` and `servers` compute them elsewhere.
+
+    Attributes:
+        turns: number of workers that take turns, each with a batch of its own.
+        io_device: the TensorFlow device whose machine writes checkpoints; None: the device of the variables.
+    """
+
+    turns: int = 1
+    io_device: str | None = None
+
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
+        """The context in which the model and its step are built."""
+        return contextlib.nullcontext()
+
+    def step(self, model: keras.Model, recipe: Recipe, seed: int) -> "TrainingStep":
+        """The step that trains the model."""
+        return TrainingStep(model, recipe, seed)
+
+
 class TrainingStep(tf.Module):
     """The compiled step of one model: updates its weights, its momentum and the sums of the measurements.
 
@@ -63,16 +83,16 @@ class TrainingStep(tf.Module):
     Args:
         model: from normalised images to logits.
         recipe: for weight_decay, momentum, clip_norm, precision and xla.
-        seed, worker: of the noise inside the model.
+        seed: of the noise inside the model.
 
     Attributes:
         state: everything that changes besides the model's variables: trackable objects by name.
     """
 
-    def __init__(self, model: keras.Model, recipe: Recipe, seed: int = 0, worker: int = 0) -> None:
+    def __init__(self, model: keras.Model, recipe: Recipe, seed: int = 0) -> None:
         super().__init__()
         add_in_pairs()
-        self.model, self.recipe, self.seed, self.worker = model, recipe, seed, worker
+        self.model, self.recipe, self.seed = model, recipe, seed
         self.weights = [variable.value for variable in model.trainable_variables]
         self.momenta = [_zeros_beside(weight) for weight in self.weights]
         self.sums = tf.Variable(tf.zeros(len(MEASURES)), trainable=False)
@@ -99,7 +119,7 @@ class TrainingStep(tf.Module):
         Returns:
             float32 [5]: cross-entropy, cost, accuracy, gradient norm before clipping, 1 if it was clipped.
         """
-        key = noise_key(self.seed, step, self.worker)
+        key = noise_key(self.seed, step)
         return self._compute(images, labels, np.float32(learning_rate), key, np.int64(step))
 
     def _compute(self, *arguments: Any) -> Any:

@@ -137,7 +137,8 @@ def original_checkpoint(folder):
 def run_checkpoint(folder):
     import tensorflow as tf
 
-    from autoaug.training.run_checkpoints import DamagedCheckpointError, RunCheckpoints
+    from autoaug.training.checkpoints import Checkpoints as RunCheckpoints
+    from autoaug.training.checkpoints import DamagedCheckpointError
 
     written = RunCheckpoints(folder, 4, weights=tf.Variable(tf.ones(1000)), history=tf.Variable("[]"))
     written.save(4)

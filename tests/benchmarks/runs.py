@@ -24,7 +24,7 @@ import tiny
 
 from autoaug import models, recipes, training
 from autoaug.papermill_engine import registered
-from autoaug.training import run_checkpoints
+from autoaug.training import checkpoints as run_checkpoints
 from autoaug.training.step import MEASURES, TrainingStep
 from data_prep import synthetic
 
@@ -129,7 +129,7 @@ def saving():
     model = models.build_model("wrn")
     state = TrainingStep(model, recipe).state
     with tempfile.TemporaryDirectory() as folder:
-        checkpoints = run_checkpoints.RunCheckpoints(folder, 390, model=model, **state)
+        checkpoints = run_checkpoints.Checkpoints(folder, 390, model=model, **state)
         seconds = []
         for step in range(1, 4):
             started = time.perf_counter()

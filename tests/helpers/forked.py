@@ -7,13 +7,23 @@ import runpy
 import sys
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["autoaug.training.loop", "autoaug.training.mirrored", "tiny"])
+_CONTEXT.set_forkserver_preload(["autoaug.training.mirrored", "autoaug.training.servers", "tiny"])
 
 
 def run(output, script, *arguments):
     """Run the script to its end, and write what it prints to `output`. Returns its exit code, as of a subprocess."""
+    return end(start(output, script, *arguments))
+
+
+def start(output, script, *arguments):
+    """Start the script; returns its process."""
     process = _CONTEXT.Process(target=_run, args=(output, script, arguments, dict(os.environ)))
     process.start()
+    return process
+
+
+def end(process):
+    """Wait until the process ends. Returns its exit code."""
     process.join(300)
     process.kill()
     process.join()

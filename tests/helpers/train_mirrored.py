@@ -1,7 +1,6 @@
-"""A process that trains the tiny run on one and on two devices: `train_mirrored.py FOLDER {frozen,live}`.
+"""A process that trains the tiny run on one and on two devices, in FOLDER/1 and FOLDER/2: `train_mirrored.py FOLDER`.
 
-With batch normalisation frozen both runs compute the same; they are in FOLDER/1 and FOLDER/2. Live, one run is trained,
-on two devices, in FOLDER. The learning rate is low, so that rounding grows little.
+Batch normalisation is frozen, so both runs compute the same. The learning rate is low, so that rounding grows little.
 """
 
 import dataclasses
@@ -18,10 +17,7 @@ if __name__ == "__main__":
     folder, dataset = pathlib.Path(sys.argv[1]), tiny.dataset()
     recipe = dataclasses.replace(tiny.recipe(), epochs=5, learning_rate=0.01)
     mirrored.prepare_devices(2)  # before the first training starts TensorFlow
-    if sys.argv[2] == "live":
-        training.train(recipe, dataset, folder, seed=6, workers=2, update="sync")
-    else:
-        normalise = layers.FusedBatchNorm.call
-        layers.FusedBatchNorm.call = lambda self, x, training=False: normalise(self, x, training=False)
-        for workers in (1, 2):
-            training.train(recipe, dataset, folder / str(workers), seed=6, workers=workers, update="sync")
+    normalise = layers.FusedBatchNorm.call
+    layers.FusedBatchNorm.call = lambda self, x, training=False: normalise(self, x, training=False)
+    for workers in (1, 2):
+        training.train(recipe, dataset, folder / str(workers), seed=6, workers=workers)

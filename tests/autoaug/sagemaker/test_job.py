@@ -48,7 +48,6 @@ def test_four_workers_take_a_quarter_of_the_time_on_four_hosts():
     four = dataclasses.replace(TRAINING, workers=4)
     configuration = job.describe(four, OPTIONS)
     assert configuration["compute"]["instance_count"] == 4
-    assert configuration["hyperparameters"]["update"] == "async"
     assert four.hours("ml.g5.2xlarge") == pytest.approx(TRAINING.hours("ml.g5.2xlarge") / 4, abs=1e-3)
     assert configuration["stopping_condition"]["max_runtime_in_seconds"] == 48 * 3600
 

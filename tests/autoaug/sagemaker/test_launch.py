@@ -82,7 +82,6 @@ def test_every_option_reaches_the_request_and_the_command_waits(study, job_reque
     assert request["OutputDataConfig"]["KmsKeyId"] == "alias/study"
     assert request["VpcConfig"] == {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
     assert {"Key": "project", "Value": "shift"} in request["Tags"]
-    assert request["HyperParameters"]["update"] == "sync"
     code = f"results/{request['TrainingJobName']}/input/code/autoaug/sagemaker/container.py"
     assert study.head_object(Bucket="study", Key=code)["SSEKMSKeyId"] == "alias/study"
     assert "Logs_20140328.DescribeLogStreams" in (tmp_path / "recording").read_text()  # to show the log while it waits

@@ -120,13 +120,6 @@ def test_curves_are_drawn_where_they_were_made_after_every_epoch_in_jupyter(cloc
     assert list(figure.axes[0].lines[0].get_ydata()) == [50, 75]
 
 
-def test_curves_that_nobody_looks_at_are_drawn_once_a_minute_and_at_the_end(clock, monkeypatch, shown):
-    monkeypatch.setattr(progress, "_is_watched", lambda: False)
-    curves, drawn_at = progress.LiveCurves("run"), []
-    for clock.now in range(0, 200, 25):
-        before = len(shown)
-        curves(HISTORY)
-        drawn_at += [clock.now] * (len(shown) - before)
-    assert drawn_at == [75, 150]
-    curves.draw(HISTORY)
-    assert len(shown) == 4
+def test_curves_that_nobody_looks_at_are_not_drawn(shown):
+    progress.LiveCurves("run")(HISTORY)
+    assert not shown

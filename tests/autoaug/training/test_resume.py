@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 import signal
+import warnings
 
 import forked
 import numpy as np
@@ -12,9 +13,8 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from autoaug import datasets, evaluation, records, training
-from autoaug.training import loop, run_checkpoints
-from autoaug.training.options import RunOptions
+from autoaug import records, training
+from autoaug.training import checkpoints, loop
 from autoaug.training.step import MEASURES, TrainingStep
 
 MEASURED = ["epoch", "learning_rate", *MEASURES]
@@ -35,10 +35,7 @@ def assert_same_run(run_dir, other_dir, model, other):
 def whole(tiny_dataset, tiny_recipe, tmp_path_factory):
     """The uninterrupted run: its folder and model."""
     run_dir = tmp_path_factory.mktemp("whole")
-    model = training.train(tiny_recipe, tiny_dataset, run_dir, seed=3)
-    test = datasets.LabelledImages("synthetic10", tiny_dataset.test_images, tiny_dataset.test_labels)
-    evaluation.evaluate_run(model, tiny_dataset, run_dir, [test])
-    return run_dir, model
+    return run_dir, training.train(tiny_recipe, tiny_dataset, run_dir, seed=3)
 
 
 def test_a_run_killed_three_times_is_the_uninterrupted_run(whole, tiny_dataset, tiny_recipe, tmp_path):
@@ -78,21 +75,33 @@ class SignalAt:
         return call
 
 
-@pytest.mark.parametrize("number, error", [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_lets_the_step_end_and_writes_a_checkpoint(
-    number, error, whole, tiny_dataset, tiny_recipe, tmp_path, monkeypatch, capsys
+    number, whole, tiny_dataset, tiny_recipe, tmp_path, monkeypatch, capsys
 ):
-    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    handlers = [signal.getsignal(each) for each in loop._SIGNALS]
     monkeypatch.setattr(TrainingStep, "__call__", SignalAt(number, 6))
-    with pytest.raises(error) as stopped:
+    with pytest.raises((KeyboardInterrupt, SystemExit)) as stopped:
         training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)
     monkeypatch.undo()
-    assert number == signal.SIGINT or stopped.value.code == 143
-    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert getattr(stopped.value, "code", 130) == 128 + number
+    assert [signal.getsignal(each) for each in loop._SIGNALS] == handlers
     assert "Stopped after step 6 of 12. The same command goes on from there." in capsys.readouterr().out
     assert (tmp_path / "checkpoints" / "step-000000006.index").exists()
     model = training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)
     assert_same_run(tmp_path, whole[0], model, whole[1])
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    """As SIGHUP is under nohup."""
+    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with loop.signals_held_back() as signals:
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGTERM)
+        assert signals == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGHUP, earlier)
 
 
 def test_a_signal_after_the_last_step_is_not_lost(whole, tiny_dataset, tiny_recipe, monkeypatch):
@@ -120,11 +129,11 @@ def test_damaged_checkpoints_are_passed_over(whole, tiny_dataset, tiny_recipe, t
         path.write_bytes(b"nothing")
     with (
         pytest.warns(UserWarning, match="is damaged"),
-        pytest.raises(run_checkpoints.DamagedCheckpointError, match="all 2 checkpoints are damaged"),
+        pytest.raises(checkpoints.DamagedCheckpointError, match="all 2 checkpoints are damaged"),
     ):
         training.train(tiny_recipe, tiny_dataset, run_dir, seed=3)
     shutil.rmtree(run_dir / "checkpoints")
-    with pytest.raises(run_checkpoints.DamagedCheckpointError, match=r"history\.csv lists trained epochs"):
+    with pytest.raises(checkpoints.DamagedCheckpointError, match=r"history\.csv lists trained epochs"):
         training.train(tiny_recipe, tiny_dataset, run_dir, seed=3)
     assert len(history(run_dir)) == 3
 
@@ -132,10 +141,10 @@ def test_damaged_checkpoints_are_passed_over(whole, tiny_dataset, tiny_recipe, t
 def test_no_flipped_bit_is_trained_on(tmp_path):
     values = [np.random.default_rng(i).standard_normal(50).astype(np.float32) for i in range(3)]
     variable = tf.Variable(values[0])
-    checkpoints = run_checkpoints.RunCheckpoints(tmp_path, 1, variable=variable)
+    saved = checkpoints.Checkpoints(tmp_path, 1, variable=variable)
     for step in (1, 2):
         variable.assign(values[step])
-        checkpoints.save(step)
+        saved.save(step)
     rng, passed_over = np.random.default_rng(0), 0
     for path in sorted(tmp_path.glob("step-000000002*")):
         content = path.read_bytes()
@@ -145,9 +154,9 @@ def test_no_flipped_bit_is_trained_on(tmp_path):
             path.write_bytes(damaged)
             variable.assign(values[0])
             with pytest.warns() as caught:
-                step = checkpoints.restore()
+                step = saved.restore()
                 if step == 2:  # a byte that TensorFlow does not read
-                    run_checkpoints.warnings.warn("unharmed", stacklevel=1)
+                    warnings.warn("unharmed", stacklevel=1)
             passed_over += step == 1
             np.testing.assert_array_equal(variable, values[step])
             assert len(caught) == 1
@@ -156,11 +165,11 @@ def test_no_flipped_bit_is_trained_on(tmp_path):
 
 
 def test_the_newest_two_and_the_newest_at_an_epochs_end_are_kept(tmp_path):
-    checkpoints = run_checkpoints.RunCheckpoints(tmp_path, 10, variable=tf.Variable(0.0))
+    saved = checkpoints.Checkpoints(tmp_path, 10, variable=tf.Variable(0.0))
     kept = []
     for step in (10, 13, 16, 20, 23, 26, 29):
-        checkpoints.save(step)
-        kept.append(checkpoints.steps())
+        saved.save(step)
+        kept.append(saved.steps())
     assert kept == [[10], [10, 13], [10, 13, 16], [16, 20], [20, 23], [20, 23, 26], [20, 26, 29]]
     assert len(list(tmp_path.iterdir())) == 6
 
@@ -192,15 +201,8 @@ def test_a_cost_that_is_not_finite_ends_the_run(tiny_dataset, tiny_recipe, tmp_p
     for _ in range(2):  # the same command comes to the same step again
         with pytest.raises(FloatingPointError, match=message):
             training.train(recipe, tiny_dataset, tmp_path, checkpoint_minutes=1e-9)
-    run = loop.Run(recipe, tiny_dataset, RunOptions(run_dir=tmp_path))
+    run = loop.Run(recipe, tiny_dataset, tmp_path)
     failed = np.load(tmp_path / "failed_step.npz")
     learning_rate, step = float(failed["learning_rate"]), int(failed["step"])
     measured = run.step(failed["images"], failed["labels"], learning_rate, step)
     assert run.done == 1 and not np.isfinite(measured[1])
-
-
-@pytest.mark.parametrize("arguments", [{"checkpoint_epochs": 0}, {"checkpoint_minutes": 0}])
-def test_checkpoint_intervals_out_of_range(arguments, tiny_dataset, tiny_recipe, tmp_path):
-    with pytest.raises(ValueError, match="Expected checkpoint_epochs of at least 1 and checkpoint_minutes above 0"):
-        training.train(tiny_recipe, tiny_dataset, tmp_path / "run", **arguments)
-    assert not (tmp_path / "run").exists()

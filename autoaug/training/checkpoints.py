@@ -25,7 +25,7 @@ class DamagedCheckpointError(ValueError):
     """A run has checkpoints, and none of them can be read."""
 
 
-class RunCheckpoints:
+class Checkpoints:
     """Saves and restores one run's state.
 
     The two newest are kept, and the newest one at an epoch's end.
@@ -33,16 +33,16 @@ class RunCheckpoints:
     Args:
         folder: of the checkpoints; only one process at a time may use it.
         steps_per_epoch: number of steps, to know which checkpoints are at an epoch's end.
-        device: the TensorFlow device whose machine has the folder; None: the device of the variables.
+        io_device: the TensorFlow device whose machine has the folder; None: the device of the variables.
         **state: the trackable objects that hold the state, by name.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], steps_per_epoch: int, device: str | None = None, **state: Any
+        self, folder: str | os.PathLike[str], steps_per_epoch: int, io_device: str | None = None, **state: Any
     ) -> None:
         self._folder, self._steps_per_epoch = pathlib.Path(folder), steps_per_epoch
         self._checkpoint = tf.train.Checkpoint(**state)
-        self._options = tf.train.CheckpointOptions(experimental_io_device=device)
+        self._options = tf.train.CheckpointOptions(experimental_io_device=io_device)
 
     def steps(self) -> list[int]:
         """Steps after which there is a checkpoint, damaged or not, in ascending order."""

@@ -1,0 +1,97 @@
+"""Two hosts, each with processes of its own on this machine: they train one model, are killed, and come to an end."""
+
+import os
+import re
+import signal
+import time
+
+import forked
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+from autoaug import recipes, records, training
+from autoaug.training import loop, servers
+
+
+@pytest.fixture
+def train_on_two_hosts(ports_of_hosts, tmp_path, monkeypatch):
+    """A function: the exit codes of both hosts, and what the chief says; no process may be left."""
+    monkeypatch.setenv("AUTOAUG_TEST_HOSTS", mark := f"{os.getpid()} {tmp_path}")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # each start imports TensorFlow
+
+    def train(*arguments):
+        other = forked.start(tmp_path / "other", "train_hosts.py", 1, tmp_path / "run", 0)
+        code = forked.run(tmp_path / "said", "train_hosts.py", 0, tmp_path / "run", *arguments)
+        codes = code, forked.end(other)
+        deadline = time.monotonic() + 10
+        while left := [process for process in psutil.process_iter() if is_marked(process, mark)]:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.1)
+        return codes, (tmp_path / "said").read_text()
+
+    return train
+
+
+def is_marked(process, mark):
+    """Whether it belongs to this test and runs, this process and its forks of scripts left out."""
+    try:
+        command, environment = process.cmdline(), process.environ()
+        return environment.get("AUTOAUG_TEST_HOSTS") == mark and "autoaug.training.servers" in command
+    except psutil.Error:
+        return False
+
+
+def test_a_killed_chief_ends_the_others_and_is_gone_on_with(train_on_two_hosts, tiny_dataset, tiny_recipe, tmp_path):
+    codes, said = train_on_two_hosts(3, "2:chief")
+    assert codes == (-signal.SIGKILL, 0), said
+    assert "their ports 22220 to 22225 are open. Whoever can connect to one can read and write files" in said
+    assert records.read(tmp_path / "run")["status"] == "unfinished"
+    codes, said = train_on_two_hosts(3)
+    assert codes == (0, 0), said
+    assert "going on after step 4 of 12" in said
+    record, history = records.read(tmp_path / "run"), pd.read_csv(tmp_path / "run" / "history.csv")
+    assert (record["status"], record["workers"]) == ("finished", 2)
+    # two steps of each worker in an epoch, and six in all: the last two updates have the rate of a sixth step
+    np.testing.assert_allclose(history.learning_rate, [recipes.learning_rate_at(0.1, step, 6) for step in (2, 4, 6)])
+    assert history.loss.iloc[-1] < history.loss.iloc[0]
+    with pytest.raises(records.RecordError, match="Expected a run of 2 hosts"):
+        loop.Run(tiny_recipe, tiny_dataset, tmp_path / "run", seed=3, workers=2)
+
+
+def test_a_killed_worker_does_not_stop_the_run_and_a_killed_parameter_server_does(train_on_two_hosts, tmp_path):
+    codes, said = train_on_two_hosts(1000, "2:worker", "40:ps")
+    assert codes[0] == 1 and codes[1] in (0, 1), (
+        said
+    )  # the second host sees either its own loss or the chief's end first
+    assert said.index("killing worker") < said.index("epoch 40") < said.index("killing ps")
+    assert "Host 127.0.0.2: the worker ended (exit code -9)." in (tmp_path / "other").read_text()
+    assert re.search(r"ServersError: .*run: parameter server 1 is lost.* goes on from the newest checkpoint\.", said)
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert list(history.epoch) == list(range(1, len(history) + 1)) and len(history) >= 39
+
+
+def test_a_host_that_never_comes_up_is_named(ports_of_hosts, monkeypatch):
+    monkeypatch.setattr(servers.subprocess, "Popen", lambda *_, **__: None)
+    monkeypatch.setattr(servers, "SERVER_SECONDS", 1)
+    message = (
+        r"Expected an answer of every host within 1 s\. Received: none from 127\.0\.0\.1:22220, 127\.0\.0\.2:22223"
+    )
+    with pytest.raises(servers.ServersError, match=message):
+        servers.Servers(["127.0.0.1", "127.0.0.2"])
+
+
+def test_hosts_of_a_job_are_counted_by_their_position(monkeypatch, tiny_recipe, tiny_dataset, tmp_path):
+    monkeypatch.setenv("SM_HOSTS", '["algo-3", "algo-1"]')
+    monkeypatch.setenv("SM_CURRENT_HOST", "algo-1")
+    assert servers.from_environment() == (["algo-3", "algo-1"], 1)
+    with pytest.raises(ValueError, match="Expected workers=2, one on each host of SM_HOSTS, and the first host to"):
+        training.train(tiny_recipe, tiny_dataset, tmp_path / "run", workers=2)
+    assert servers.addresses(["algo-3", "algo-1"]) == {
+        "ps": ["algo-3:22220", "algo-1:22223"], "worker": ["algo-3:22221", "algo-1:22224"], "chief": ["algo-3:22222"]
+    }  # fmt: skip
+    monkeypatch.setenv("SM_CURRENT_HOST", "algo-2")
+    with pytest.raises(ValueError, match=r"expected one of SM_HOSTS, algo-3, algo-1\. Received: 'algo-2'"):
+        servers.from_environment()
+    assert not (tmp_path / "run").exists()
