@@ -24,7 +24,7 @@ endif
 
 help:
 	@echo 'make report   build the embedded data, train small networks on it, make results/report/index.html (minutes)'
-	@echo 'make study    CIFAR-10.2: download, train, evaluate, make the report; says first what it takes, asks if over an hour'
+	@echo 'make study    CIFAR-10.2: download, train, evaluate, make the report; says first what it costs, and asks'
 	@echo '              STUDY=notebooks/full.yml names another study, YES=1 starts without asking'
 	@echo 'make lab      the notebooks in Jupyter'
 	@echo 'make test     all tests'
@@ -40,7 +40,7 @@ report: $(READY)
 	$(BIN)/python -m autoaug.report
 
 study: $(READY)
-	$(BIN)/python -m autoaug.report --plan --runs $(STUDY) $(if $(YES),--yes)
+	$(BIN)/python -m autoaug.report --runs $(STUDY) $(if $(YES),--yes)
 
 test: .venv/sagemaker
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 20

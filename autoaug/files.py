@@ -1,6 +1,7 @@
 """Where the repository is, and how files are read and written."""
 
 import gzip
+import itertools
 import os
 import pathlib
 import re
@@ -14,6 +15,7 @@ from typing import IO, Any
 
 import msgspec
 import psutil
+import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 """The checkout, or the folder that holds the installed packages."""
@@ -57,6 +59,11 @@ def remove_left_over(folder: str | os.PathLike[str], names: str = ".*") -> None:
         process = _TEMPORARY.fullmatch(path.name)
         if process and not psutil.pid_exists(int(process[1])):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def absolute(path: str | os.PathLike[str]) -> pathlib.Path:
+    """The absolute path; `~` is the user's home, and relative paths begin in the working directory."""
+    return pathlib.Path(path).expanduser().absolute()
 
 
 def require_regular(path: str | os.PathLike[str], most_bytes: int) -> None:
@@ -104,6 +111,33 @@ def parse_json(text: str) -> Any:
         return msgspec.json.decode(text)
     except (UnicodeEncodeError, RecursionError) as error:
         raise ValueError(str(error)) from None
+
+
+def check_yaml(text: str, name: str) -> None:
+    """Refuse YAML that is read as something else than it seems; `name` is that of its file.
+
+    Raises:
+        ValueError: a key is there twice, of which only the last would count; a number would be read as octal or
+            sexagesimal (010 as 8, 1:30 as 90); or it is no YAML.
+    """
+    try:
+        nodes, seen = [yaml.compose(text, Loader=yaml.SafeLoader)], set()
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"{name}: Expected YAML. Received: {error}") from error
+    for node in nodes:  # it grows
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        place = f"{name}, line {node.start_mark.line + 1}"
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            if repeated := sorted({key for key in keys if keys.count(key) > 1}):
+                raise ValueError(f"{place}: Expected each name once. Received twice: {', '.join(repeated)}")
+            nodes += itertools.chain.from_iterable(node.value)
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif node.tag.endswith(":int") and re.match(r"[-+]?0[0-9_]|.*:", node.value):
+            raise ValueError(f"{place}: Expected a decimal number, such as 10. Received: {node.value}")
 
 
 class ArchiveError(ValueError):

@@ -11,10 +11,10 @@ from autoaug.files import ROOT
 
 LAYERS = (
     {"files", "provenance", "recipes", "duration", "s3", "datasets", "augment"},
-    {"devices", "models", "records", "predictions", "histories", "known_images", "studies", "data_prep"},
+    {"devices", "models", "records", "predictions", "histories", "known_images", "study", "data_prep"},
     {"evaluation", "checkpoints", "shift", "sagemaker"},
     {"training", "plots"},
-    {"report", "notebook", "papermill_engine", "launch", "sweep", "papermill_command", "kernel"},  # 4 commands last
+    {"report", "notebook", "launch", "sweep", "papermill_command"},  # 4 commands last
 )
 LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
 

@@ -7,16 +7,16 @@ import re
 import nbformat
 import papermill
 import pytest
+import yaml
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
-from autoaug import datasets, recipes, records, studies
+from autoaug import datasets, recipes, records, study
 from autoaug.files import ROOT
-from autoaug.papermill_engine import KERNEL, registered
-from autoaug.report import build, execution
+from autoaug.report import build
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -29,7 +29,7 @@ class TestRules:
         assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
         assert len(notebook.cells) <= 30
         assert not [cell for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
-        assert notebook.metadata.kernelspec == {"display_name": KERNEL, "language": "python", "name": KERNEL}
+        assert notebook.metadata.kernelspec == {"display_name": "autoaug", "language": "python", "name": "autoaug"}
 
     def test_has_narrative_and_calls_but_no_definitions(self, path):
         notebook = nbformat.read(path, as_version=4)
@@ -80,8 +80,7 @@ def trained(tmp_path_factory):
     """A whole run of the quick preset: where the notebook was executed, its executed copy, and the run's folder."""
     folder = tmp_path_factory.mktemp("trained")
     out, options = folder / "train.ipynb", {"cwd": folder, "kernel_name": "python3", "progress_bar": False}
-    with registered():
-        papermill.execute_notebook(ROOT / "notebooks" / "train.ipynb", out, TRAINED, **options)
+    papermill.execute_notebook(ROOT / "notebooks" / "train.ipynb", out, TRAINED, **options)
     (run,) = (folder / "results" / "runs").iterdir()
     return folder, nbformat.read(out, as_version=4), run
 
@@ -106,9 +105,9 @@ def test_train_leaves_a_finished_run_whose_accuracy_is_the_quick_presets(trained
 
 def test_the_run_is_where_the_report_looks_for_it_and_goes_no_further_the_second_time(trained, kernel):
     folder, _, run = trained
-    dataset = datasets.load("synthetic10", folder / "data")
-    assert execution.run_folder(TRAINED, dataset, folder / "results") == run
-    assert execution.is_finished(TRAINED, folder / "results", folder / "data")
+    train = ROOT / "notebooks" / "train.ipynb"
+    again = study.Run(train, TRAINED, study.parameters_of(train) | TRAINED, False)
+    assert study.is_finished(again, folder / "data", folder / "results")
     written = (run / "history.csv").stat().st_mtime_ns
     text = text_of(execute_in(kernel, "train", folder, **TRAINED))
     assert "Nothing left to train: all 640 steps are done." in text and "Estimated duration" not in text
@@ -128,23 +127,17 @@ def test_every_parameter_that_changes_a_recipe_reaches_it():
     assert {word.arg: ast.unparse(word.value) for word in call.keywords} == {name: name for name in recipes.CHANGES}
 
 
-def test_a_trained_run_becomes_a_report(trained, capfd):
+def test_a_trained_run_becomes_a_report(trained):
     folder, _, run = trained
-    train, shown = (ROOT / "notebooks" / f"{name}.ipynb" for name in ("train", "distribution_shift"))
-    stages = [
-        studies.Stage("training", (studies.Run(train, TRAINED, studies.parameter_names(train)),)),
-        studies.Stage(
-            "report",
-            (studies.Run(shown, {"measured_dir": ""}, studies.parameter_names(shown), render=True),),
-        ),
-    ]
-    page = folder / "results" / "report" / "index.html"
-    build.render(execution.execute(stages, folder / "results", folder / "data", jobs=1), page)
-    assert "training: 1 of 1 runs are finished already" in "".join(capfd.readouterr())
+    path, page = folder / "study.yml", folder / "results" / "report" / "index.html"
+    shown = {"notebook": "distribution_shift", "parameters": {"measured_dir": ""}, "render": True}
+    runs = [{"notebook": "train", "parameters": TRAINED}, shown]
+    path.write_text(yaml.safe_dump([{"stage": "all", "runs": runs}]))
+    build.render(study.run(path, folder / "results", folder / "data"), page)
+    assert not list((page.parent / "notebooks").glob("*train*"))  # the run is finished
     test = records.read(run)["tests"]["synthetic10"]
-    accuracy = f"{100 * test['correct'] / test['total']:.1f}"
     text = page.read_text()
-    assert run.name in text and f"<strong>{accuracy}</strong>" in text
+    assert run.name in text and f"<strong>{100 * test['correct'] / test['total']:.1f}</strong>" in text
     assert "Shake-Shake-8 2×16d, 4 epochs" in text
     assert (page.parent / "figures" / "training.svg").exists()
 

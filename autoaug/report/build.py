@@ -1,7 +1,7 @@
 """Runs the notebooks of `notebooks/runs.yml` and renders the report: `make report`.
 
     python -m autoaug.report [--runs notebooks/runs.yml] [--results results] [--data data] [--jobs 2]
-    python -m autoaug.report --plan [--yes] --runs notebooks/cifar10.2.yml      # make study
+    python -m autoaug.report [--yes] --runs notebooks/cifar10.2.yml      # make study
 
 Executed notebooks are kept under `<results>/report/notebooks/`. The one marked `render: true` becomes
 `<results>/report/index.html`, a single file that needs no network.
@@ -23,17 +23,13 @@ import nbformat
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ClearOutputPreprocessor
 
-from autoaug import papermill_command, studies
+from autoaug import study
 from autoaug.files import ROOT, remove_left_over, write_atomically
-from autoaug.report import plan
-from autoaug.report.execution import NotebookError, execute
 from autoaug.report.page import data_url
-from autoaug.report.plan import PlanError
-from autoaug.studies import StudyError
+from autoaug.study import NotebookError, StudyError
 
 _RUNS = ROOT / "notebooks" / "runs.yml"
 _INTERRUPTED = "Interrupted. Run again to go on from the newest checkpoint."
-_NOTHING_LEFT = "Nothing is left to train, and the page is newer than every run. Remove it to have it made anew."
 _NEXT = """\
 What to try next:
     {bin}papermill notebooks/train.ipynb -p model ss96    # train another model
@@ -65,17 +61,11 @@ def render(notebook: pathlib.Path, page: pathlib.Path) -> None:
     write_atomically(page, html.encode())
 
 
-def read_study(path: pathlib.Path) -> list[studies.Stage]:
-    """The stages of a study with a report.
-
-    Raises:
-        StudyError: as for `studies.read`; or the number of runs with `render: true` is not 1.
-    """
-    stages = studies.read(path)
-    rendered = sum(run.render for stage in stages for run in stage.runs)
+def require_page(path: pathlib.Path) -> None:
+    """Raise StudyError, as for `study.read`, or because the number of runs with `render: true` is not 1."""
+    rendered = sum(run.render for stage in study.read(path) for run in stage.runs)
     if rendered != 1:
         raise StudyError(f"{path}: Expected one run with render: true. Received: {rendered}")
-    return stages
 
 
 @contextlib.contextmanager
@@ -97,43 +87,30 @@ def _locked(folder: pathlib.Path) -> Iterator[None]:
         ) from error
 
 
-def _carry_out(stages: Sequence[studies.Stage], options: argparse.Namespace, page: pathlib.Path) -> bool:
-    """Make the page, with a plan first if asked for. Returns whether there is one."""
-    gpus: tuple[str, ...] = ()
-    if options.plan:
-        planned = plan.make(stages, options.results, options.data)
-        if plan.is_carried_out(planned, stages, options.results, page):
-            print(_NOTHING_LEFT)
-            return True
-        if not plan.confirm(planned, options.results, options.yes):
-            return False
-        stages, gpus = stages if planned.gpus else plan.on_cpu(stages), planned.gpus
-    started = time.perf_counter()
-    render(execute(stages, options.results, options.data, options.jobs, gpus), page)
-    print(f"Report after {time.perf_counter() - started:.0f} s: {page}")
-    return True
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0; 1 if a notebook failed; 2 if study or plan are wrong; 130 or 143 if stopped."""
+    """Returns the exit status: 0; 1 if a notebook failed; 2 if the study is wrong; 128 + a signal's number."""
     parser = argparse.ArgumentParser(prog="python -m autoaug.report", description="Run the study, render the report.")
     parser.add_argument("--runs", type=pathlib.Path, default=_RUNS, help="what to run")
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder of runs and report")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data", help="folder of the data sets")
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="number of trainings at a time")
-    parser.add_argument("--plan", action="store_true", help="first print hours and disk space, and ask if over an hour")
-    parser.add_argument("--yes", action="store_true", help="with --plan: start without asking")
+    parser.add_argument("--yes", action="store_true", help="train published recipes without asking")
     options = parser.parse_args(arguments)
     if options.jobs < 1:
         parser.error(f"Expected --jobs of at least 1. Received: {options.jobs}")
     page = options.results.resolve() / "report" / "index.html"
-    terminated = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    ending = (signal.SIGTERM, signal.SIGHUP)
+    earlier = {number: signal.signal(number, lambda number, _: sys.exit(128 + number)) for number in ending}
     try:
-        stages = read_study(options.runs)
+        require_page(options.runs)
         with _locked(page.parent):
-            if not _carry_out(stages, options, page):
+            started = time.perf_counter()
+            executed = study.run(options.runs, options.results, options.data, options.jobs, options.yes)
+            if executed is None:
                 return 0
-    except (StudyError, PlanError) as error:
+            render(executed, page)
+            print(f"Report after {time.perf_counter() - started:.0f} s: {page}")
+    except StudyError as error:
         print(error, file=sys.stderr)
         return 2
     except NotebookError as error:
@@ -149,10 +126,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_INTERRUPTED, file=sys.stderr)
         return int(stop.code or 0)
     finally:
-        signal.signal(signal.SIGTERM, terminated)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
     print(f"Open it: {page.as_uri()}")
     if options.runs == _RUNS:
         commands = pathlib.Path(sys.executable).parent
         on_path = str(commands) in os.environ.get("PATH", "").split(os.pathsep)
-        print(_NEXT.format(bin="" if on_path else f"{papermill_command.shown(commands)}/"))
+        print(_NEXT.format(bin="" if on_path else f"{commands}/"))
     return 0

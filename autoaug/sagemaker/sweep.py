@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from autoaug import recipes, s3, studies
+from autoaug import recipes, s3, study
 from autoaug.files import ROOT
 from autoaug.sagemaker import collection, instances, job, launch, options
 from autoaug.sagemaker.launch import Progress, State
@@ -39,8 +39,8 @@ def read_study(path: pathlib.Path) -> list[job.Training]:
         LaunchError: the message names the file and the run, what was expected and what was received.
     """
     try:
-        runs = [run for stage in studies.read(path) for run in stage.runs if run.notebook.stem == "train"]
-    except studies.StudyError as error:
+        runs = [run for stage in study.read(path) for run in stage.runs if run.notebook.stem == "train"]
+    except study.StudyError as error:
         raise LaunchError(str(error)) from error
     if not runs:
         raise LaunchError(f"{path}: Expected runs of train. Received: none")

@@ -26,7 +26,8 @@ import zipfile
 import numpy as np
 import run_files
 
-from autoaug import files, histories, known_images, predictions, records, studies
+from autoaug import files, histories, known_images, predictions, records
+from autoaug import study as studies
 from autoaug.datasets import batch_file
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import DatasetError

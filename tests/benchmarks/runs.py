@@ -23,7 +23,6 @@ import papermill
 import tiny
 
 from autoaug import models, recipes, training
-from autoaug.papermill_engine import registered
 from autoaug.training import checkpoints as run_checkpoints
 from autoaug.training.step import MEASURES, TrainingStep
 from data_prep import synthetic
@@ -112,8 +111,7 @@ def cell_seconds(folder, results):
     notebook, out = HERE.parents[1] / "notebooks" / "train.ipynb", folder / "out.ipynb"
     parameters = {"epochs": 1, "data_dir": f"{folder}/data", "results_dir": f"{folder}/{results}"}
     started = pd.Timestamp.now(tz="UTC")
-    with registered():
-        papermill.execute_notebook(notebook, out, parameters, cwd=HERE.parents[1], progress_bar=False)
+    papermill.execute_notebook(notebook, out, parameters, cwd=HERE.parents[1], progress_bar=False)
     ended, taken = pd.Timestamp.now(tz="UTC"), {}
     for cell in nbformat.read(out, as_version=4).cells:
         if cell.cell_type == "code" and not cell.metadata.tags:  # without the parameters

@@ -10,14 +10,14 @@ import urllib.parse
 
 import nbformat
 import numpy as np
+import papermill
 import pytest
 import run_files
 from report_runs import CHANCES, SHAPES, write_study
 
-from autoaug import recipes, studies
+from autoaug import recipes
 from autoaug.files import ROOT
 from autoaug.report import build as report
-from autoaug.report import execution
 from data_prep import synthetic
 
 
@@ -42,8 +42,11 @@ class Page(html.parser.HTMLParser):
 
 def render(results):
     notebook, page = ROOT / "notebooks" / "distribution_shift.ipynb", results / "report" / "index.html"
-    run = studies.Run(notebook, {"measured_dir": ""}, studies.parameter_names(notebook), render=True)
-    report.render(execution.execute([studies.Stage("report", (run,))], results, results / "data", jobs=1), page)
+    folders = {"results_dir": str(results), "data_dir": str(results / "data"), "measured_dir": ""}
+    (results / "report").mkdir(exist_ok=True)
+    executed, options = results / "report" / "executed.ipynb", {"progress_bar": False, "kernel_name": "python3"}
+    papermill.execute_notebook(notebook, executed, folders, cwd=ROOT, **options)
+    report.render(executed, page)
     return page
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from autoaug import studies
+from autoaug import study
 from autoaug.files import ROOT
 from autoaug.sagemaker import launch, options, sweep
 
@@ -49,7 +49,7 @@ def test_a_switch_is_given_by_its_name_alone(monkeypatch):
 
 
 def test_the_notebook_has_the_most_used_options_as_parameters_and_no_others():
-    known = studies.parameter_names(ROOT / "notebooks" / "train.ipynb")
+    known = set(study.parameters_of(ROOT / "notebooks" / "train.ipynb"))
     assert known & set(NAMES) == {"bucket", "role", "instance_type"} and "job_options" in known
 
 

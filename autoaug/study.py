@@ -1,0 +1,303 @@
+"""Studies: which notebooks run with which parameters, in which order. Read from YAML, carried out by papermill.
+
+A study is a list of stages, which run one after another:
+
+    # Cost: 6 trainings, 8 hours on one GPU.    (this paragraph of the leading comment is shown before the start)
+    - stage: trainings
+      side_by_side: true              # the runs do not depend on each other; without it, they run one after another
+      runs:
+        - notebook: train             # a notebook in the folder of the YAML file, or else in notebooks/
+          parameters: {model: wrn}    # values that differ from the notebook's defaults
+          each: {seed: [0, 1]}        # lists of values; every combination is a run
+          judges: [cifar10_rest_a]    # training sets whose models judge difficulty, for the notebook that is rendered
+          render: true                # this notebook becomes the report's page
+
+The caller, not the file, says where data and results are. A run that is named twice is one run.
+"""
+
+import ast
+import ctypes
+import dataclasses
+import itertools
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any
+
+import msgspec
+import tqdm
+import yaml
+
+from autoaug import recipes
+from autoaug.files import ROOT, absolute, check_yaml, read_text
+from autoaug.recipes import did_you_mean
+
+_TRAIN = ROOT / "notebooks" / "train.ipynb"
+_FOLDERS = ("data_dir", "results_dir")
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+_BAR = "{l_bar}{bar}| {n_fmt} of {total_fmt} notebooks, {elapsed}, about {remaining} left"
+_LIBC, _SIGNAL_AT_PARENTS_DEATH = ctypes.CDLL(None), 1  # PR_SET_PDEATHSIG of prctl(2)
+_PATIENCE = 60  # seconds for a notebook to end by itself, with a checkpoint
+
+
+class StudyError(ValueError):
+    """A study's file is not as it should be, or the study may not start."""
+
+
+class NotebookError(RuntimeError):
+    """A notebook of a study failed."""
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    notebook: str
+    parameters: dict[str, Any] = {}
+    each: dict[str, Annotated[list[Any], msgspec.Meta(min_length=1)]] = {}
+    judges: list[str] = []
+    render: bool = False
+
+
+class _Listed(msgspec.Struct, forbid_unknown_fields=True):
+    stage: str
+    runs: Annotated[list[_Entry], msgspec.Meta(min_length=1)]
+    side_by_side: bool = False
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """A notebook with parameters.
+
+    Args:
+        notebook: its file.
+        parameters: values that differ from the notebook's defaults.
+        given: all parameters.
+        render: whether it becomes the report's page.
+    """
+
+    notebook: pathlib.Path
+    parameters: dict[str, Any]
+    given: dict[str, Any]
+    render: bool
+
+    @property
+    def title(self) -> str:
+        """The notebook's name and the parameters."""
+        return " ".join([self.notebook.stem, *(f"{name}={value}" for name, value in self.parameters.items())])
+
+    @property
+    def recipe(self) -> recipes.Recipe | None:
+        """What a run of train.ipynb trains; None for other notebooks."""
+        if self.notebook != _TRAIN:
+            return None
+        changes = {name: self.given[name] for name in recipes.CHANGES if name in self.given}
+        return recipes.variant(self.given["model"], self.given["preset"], **changes)
+
+    @property
+    def identity(self) -> str:
+        """The same for two runs that leave the same results, whichever of its names the model has."""
+        recipe = self.recipe
+        trained = [recipe, *(self.given.get(name) for name in ("train_data", "seed", "workers"))]
+        return f"{self.notebook} {trained if recipe else self.given}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """Runs that start when the previous stage has ended; several at a time if they run side by side."""
+
+    name: str
+    runs: tuple[Run, ...]
+    side_by_side: bool
+
+
+def read(path: pathlib.Path) -> list[Stage]:
+    """The stages of a study.
+
+    Raises:
+        StudyError: the message names the file and the place, what was expected and what was received.
+    """
+    try:
+        text = read_text(path, most_bytes=2**18)
+        check_yaml(text, str(path))
+        listed = msgspec.convert(yaml.safe_load(text), list[_Listed])
+    except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:  # YAML's dates too
+        raise StudyError(f"{path}: {str(error).replace(', got', '. Received:')}") from error
+    judges = list(dict.fromkeys(judge for stage in listed for entry in stage.runs for judge in entry.judges))
+    stages, earlier = [], set[str]()
+    for stage in listed:
+        runs: dict[str, Run] = {}
+        for run in itertools.chain.from_iterable(_runs(entry, path, judges) for entry in stage.runs):
+            runs.setdefault(run.identity, run)
+        stages.append(Stage(stage.stage, tuple(runs[name] for name in runs if name not in earlier), stage.side_by_side))
+        earlier |= runs.keys()
+    return stages
+
+
+def _runs(entry: _Entry, path: pathlib.Path, judges: list[str]) -> Iterator[Run]:
+    """The runs of an entry: one for each combination of the values in `each`."""
+    notebooks = {file.stem: file for place in (ROOT / "notebooks", path.parent) for file in place.glob("*.ipynb")}
+    _require_known(path, "notebook", [entry.notebook], notebooks)
+    defaults = parameters_of(notebooks[entry.notebook])
+    allowed = sorted(defaults.keys() - set(_FOLDERS))
+    _require_known(path, f"parameter of {entry.notebook}", [*entry.parameters, *entry.each], allowed)
+    handed = {"judges": judges} if judges and entry.render and "judges" in defaults else {}
+    for values in itertools.product(*entry.each.values()):
+        parameters = handed | entry.parameters | dict(zip(entry.each, values, strict=True))
+        run = Run(notebooks[entry.notebook], parameters, defaults | parameters, entry.render)
+        try:
+            run.recipe  # noqa: B018  # it has one
+        except (ValueError, TypeError) as error:
+            raise StudyError(f"{path}: {run.title}: {error}") from error
+        yield run
+
+
+def _require_known(path: pathlib.Path, what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            expected, close = f"a {what}: {', '.join(known)}", did_you_mean(name, known)
+            raise StudyError(f"{path}: Expected {expected}. Received: {name[:100]}{close}")
+
+
+def parameters_of(notebook: pathlib.Path) -> dict[str, Any]:
+    """The annotated names in a notebook's `parameters` cell, with their defaults."""
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    (source,) = ("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
+    return {
+        node.target.id: ast.literal_eval(node.value)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value
+    }
+
+
+def run(
+    path: pathlib.Path,
+    results_dir: pathlib.Path,
+    data_dir: pathlib.Path = ROOT / "data",
+    jobs: int = 1,
+    yes: bool = False,
+) -> pathlib.Path | None:
+    """Carry out a study: its notebooks in the repository's root. Trainings that are finished are left out.
+
+    Args:
+        path: the YAML.
+        results_dir, data_dir: passed to every notebook that has such a parameter.
+        jobs: notebooks at a time in stages that run side by side; with GPUs, each GPU has one.
+        yes: train published recipes without asking.
+
+    Returns:
+        The executed copy of the notebook with `render: true`; None if there is none, or the user does not start.
+
+    Raises:
+        StudyError: as for `read`; or published recipes would be trained without a GPU, or with nobody to ask.
+        NotebookError: a notebook failed; the others that run at the same time are stopped.
+    """
+    stages, gpus = read(path), _gpus()
+    folders = {"data_dir": absolute(data_dir), "results_dir": absolute(results_dir)}
+    runs = [run for stage in stages for run in stage.runs]
+    due = [run for run in runs if not is_finished(run, **folders)]
+    if not _may_start(path, due, len(runs) - len(due), bool(gpus), yes):
+        return None
+    tasks = {run: _Task(run, number, folders) for number, run in enumerate(runs, 1)}
+    with tqdm.tqdm(total=len(due), bar_format=_BAR, disable=None) as bar:
+        for stage in stages:
+            slots = (gpus or [""] * jobs) if stage.side_by_side else (gpus or [""])[:1]
+            _execute([tasks[run] for run in stage.runs if run in due], slots, bar)
+    return next((task.copy for run, task in tasks.items() if run.render), None)
+
+
+def is_finished(run: Run, data_dir: pathlib.Path, results_dir: pathlib.Path) -> bool:
+    """Whether it is a training whose run is finished, with every test set that is there."""
+    if not run.recipe:
+        return False
+    from autoaug import datasets, records
+
+    try:
+        dataset = datasets.load(run.given["train_data"], data_dir)
+        record = records.read(results_dir / "runs" / records.run_id(run.recipe, dataset, run.given["seed"]))
+    except (datasets.DatasetError, records.RecordError):
+        return False  # the notebook says what is wrong
+    tests = datasets.available(data_dir, datasets.DATASETS[dataset.name].family)
+    return record["status"] == "finished" and set(tests) <= set(record["tests"])
+
+
+def _may_start(path: pathlib.Path, due: Sequence[Run], done: int, has_gpu: bool, yes: bool) -> bool:
+    """Say what is due and what it costs, and ask before published recipes."""
+    print(f"{path}: {done} notebooks are done, {len(due)} are due.", *(f"    {run.title}" for run in due), sep="\n")
+    if cost := re.search(r"^# (Cost: .*(?:\n# .*)*)", path.read_text("utf-8"), re.MULTILINE):
+        print(cost[1].replace("\n# ", "\n"), flush=True)
+    published = [run for run in due if run.recipe and run.recipe.preset == "paper"]
+    if not has_gpu and any(run.given.get("device") != "cpu" for run in published):
+        expected = "a GPU for published recipes (nvidia-smi -L lists them), or device: cpu in the study's parameters"
+        raise StudyError(f"Expected {expected}. Received: no GPU. Nothing was started")
+    if yes or not published:
+        return True
+    if not sys.stdin.isatty():
+        expected = "YES=1 (--yes) to train published recipes, which takes days, or a terminal to ask in"
+        raise StudyError(f"Expected {expected}. Received: neither. Nothing was started")
+    return input("Start? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _gpus() -> list[str]:
+    """The GPUs of this machine, by their names in CUDA_VISIBLE_DEVICES."""
+    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
+    if not shutil.which("nvidia-smi"):
+        return []
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
+    return [str(number) for number in range(len(re.findall(r"^GPU \d+", listed, re.MULTILINE)))]
+
+
+class _Task:
+    """A notebook to execute, in a process that ends with this one; what it prints is kept beside its executed copy."""
+
+    def __init__(self, run: Run, number: int, folders: dict[str, pathlib.Path]) -> None:
+        name = re.sub(r"[^\w=.]+", "-", f"{number:02} {run.title}")[:150]  # papermill gives braces a meaning
+        self.run, self.copy = run, folders["results_dir"] / "report" / "notebooks" / f"{name}.ipynb"
+        self.parameters = {name: str(folder) for name, folder in folders.items() if name in run.given} | run.parameters
+
+    def start(self, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "autoaug.papermill_command", str(self.run.notebook), str(self.copy)]
+        command += ["-y", yaml.safe_dump(self.parameters), "--cwd", str(ROOT), "--stdout-file", "-"]
+        command += ["--no-progress-bar", "--log-level", "CRITICAL"]
+        self.copy.parent.mkdir(parents=True, exist_ok=True)
+        with self.copy.with_suffix(".log").open("wb") as log:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=os.environ | environment,
+                start_new_session=True,  # Ctrl-C reaches only this process, which passes it on
+                preexec_fn=lambda: _LIBC.prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGTERM, 0, 0, 0),
+            )  # fmt: skip
+
+
+def _execute(tasks: list[_Task], slots: Sequence[str], bar: "tqdm.tqdm[Any]") -> None:
+    """Execute tasks, one in each slot (a GPU, or empty); stop all of them if one fails or at an interrupt."""
+    free: list[str] = list(slots[: len(tasks)])
+    running: dict[subprocess.Popen[bytes], tuple[_Task, str, float]] = {}
+    threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // max(1, len(free)))))
+    try:
+        while tasks or running:
+            while tasks and free:
+                task, gpu = tasks.pop(0), free.pop()
+                process = task.start({"CUDA_VISIBLE_DEVICES": gpu} if gpu else threads)
+                running[process] = task, gpu, time.monotonic()
+            time.sleep(0.1)
+            for process in [process for process in running if process.poll() is not None]:
+                task, gpu, begun = running.pop(process)
+                free.append(gpu)
+                if process.returncode:
+                    said = task.copy.with_suffix(".log").read_text("utf-8", errors="replace").splitlines()[-3:]
+                    raise NotebookError("\n".join([*said, f"Failed: {task.run.title}"]))
+                bar.write(f"{task.run.title}: {time.monotonic() - begun:.0f} s")
+                bar.update()
+    finally:
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        for process in running:
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()

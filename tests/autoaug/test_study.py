@@ -1,0 +1,188 @@
+"""Studies: read from YAML, and carried out."""
+
+import io
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import psutil
+import pytest
+import yaml
+
+from autoaug import study
+from autoaug.files import ROOT, check_yaml
+
+FIRST = 'results_dir: str = "r"\ncount: int = 1\nsize: dict = {}\njudges: list = []'
+
+
+def write_notebook(path, parameters, *sources):
+    cells = [nbformat.v4.new_code_cell(source) for source in (parameters, *sources)]
+    cells[0].metadata["tags"] = ["parameters"]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the notebooks `first`, with parameters, and `second`, with one."""
+    write_notebook(tmp_path / "first.ipynb", FIRST, "print(count, size, results_dir)")
+    write_notebook(tmp_path / "second.ipynb", 'title: str = "x"', "import os\nprint(title, os.getcwd())")
+    return tmp_path
+
+
+def write(folder, content):
+    """The study in a file: a text, or stages, each of which is a list of runs or a whole stage."""
+    if not isinstance(content, str):
+        content = [{"stage": "some", "runs": stage} if isinstance(stage, list) else stage for stage in content]
+    path = folder / "study.yml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return path
+
+
+def test_stages_follow_each_other_and_every_combination_is_a_run(folder):
+    entry = {
+        "notebook": "first",
+        "parameters": {"size": {"a": 1}},
+        "each": {"count": [1, 2]},
+        "judges": ["b", "a"],
+    }
+    stages = [{"stage": "pair", "side_by_side": True, "runs": [entry]}, [{"notebook": "first", "render": True}]]
+    pair, page = study.read(write(folder, stages))
+    assert (pair.name, pair.side_by_side, page.side_by_side) == ("pair", True, False)
+    assert [run.parameters for run in pair.runs] == [{"size": {"a": 1}, "count": count} for count in (1, 2)]
+    (shown,) = page.runs
+    assert shown.parameters == {"judges": ["b", "a"]} and shown.render and shown.given["count"] == 1
+
+
+def test_a_run_that_is_named_twice_is_one_run(folder):
+    entry = {"notebook": "train", "each": {"model": ["ss32", "shake_shake_32", "wrn"], "seed": [0, 1]}}
+    again = {"notebook": "train", "parameters": {"model": "wrn", "preset": "quick", "device": "cpu"}}
+    first, second = study.read(write(folder, [[entry, again], [again, {"notebook": "second"}]]))
+    assert [(run.given["model"], run.given["seed"]) for run in first.runs] == [
+        ("ss32", 0), ("ss32", 1), ("wrn", 0), ("wrn", 1)
+    ]  # fmt: skip
+    assert [run.title for run in second.runs] == ["second"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("- [", "Expected YAML"),
+        ("[" * 10_000, "Expected YAML"),
+        ("{}", "Expected `array`. Received: `object`"),
+        ("#" * 2**18 + "\n- a", "more than 262,144"),
+        ("- 2026-99-99", "month must be in 1..12"),
+        ("- notebook: train", "unknown field `notebook`"),
+        ([{"stage": "a", "runs": []}], r"of length >= 1 - at `\$\[0\].runs`"),
+        ([{"stage": "a", "runs": [{"notebook": "first"}], "side_by_side": 2}], r"at `\$\[0\].side_by_side`"),
+        ([[{"notebok": "first"}]], "unknown field `notebok`"),
+        ([[{"notebook": "frist"}]], "train.*first.* Received: frist. Did you mean first?"),
+        ([[{"notebook": "../first"}]], "Expected a notebook: .*Received: ../first"),
+        ([[{"notebook": "first", "parameters": {"cuont": 1}}]], "parameter of first: count.*Did you mean count?"),
+        ([[{"notebook": "first", "each": {"results_dir": ["x"]}}]], "Received: results_dir"),
+        ([[{"notebook": "first", "each": {"count": []}}]], "of length >= 1"),
+        ([[{"notebook": "first", "judges": "a"}]], r"runs\[0\].judges"),
+        ([[{"notebook": "train", "parameters": {"model": "vgg"}}]], "train model=vgg: Expected the name of a model"),
+        ("- stage: a\n  runs:\n  - {notebook: first, each: {},\n     each: {}}", "line 3: .*twice: each"),
+        ("- stage: a\n  runs:\n  - {notebook: first, parameters: {count: 1, count: 2}}", "line 3: .*twice: count"),
+        ("- stage: a\n  runs:\n  - notebook: first\n    parameters: {count: 010}", "line 4: .* Received: 010"),
+    ],
+)  # fmt: skip
+def test_a_wrong_study_is_refused_by_file_and_place(folder, content, said):
+    with pytest.raises(study.StudyError, match=f"study.yml.*{said}"):
+        study.read(write(folder, content))
+
+
+def test_yaml_that_is_what_it_seems():
+    check_yaml("a: &x [1, 0, -3, 0.5, 0x1F, '010', 1_000]\nb: {a: *x, c: *x}\n? [a]\n: 1", "name")
+    with pytest.raises(ValueError, match=r"name, line 1: .* Received: 1:30"):
+        check_yaml("a: 1:30", "name")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.yml")), ids=lambda path: path.stem)
+def test_the_committed_studies_are_right(path):
+    assert study.read(path)
+
+
+def test_notebooks_run_in_order_with_parameters_in_the_root(folder, capfd):
+    entry = {"notebook": "first", "parameters": {"count": 7, "size": {"depth": 1}}}
+    text = "# A study.\n# Cost: little\n#     make study\n" + yaml.safe_dump(
+        [{"stage": "a", "runs": [entry]}, {"stage": "b", "runs": [{"notebook": "second", "render": True}]}]
+    )
+    copy = study.run(write(folder, text), folder / "results")
+    out = capfd.readouterr().out
+    assert "study.yml: 0 notebooks are done, 2 are due." in out and "Cost: little" in out
+    assert out.index("first count=7 size={'depth': 1}: ") < out.index("second: ")
+    assert (copy.name, copy.with_suffix(".log").read_text()) == ("02-second.ipynb", f"x {ROOT}\n")
+    (log,) = copy.parent.glob("01-*.log")
+    assert log.name == "01-first-count=7-size=-depth-1-.log"
+    assert log.read_text() == f"7 {{'depth': 1}} {folder / 'results'}\n"
+
+
+def test_notebooks_side_by_side_share_the_cores_and_one_failure_stops_them(folder, capfd):
+    """Each of two waits for the other's file, so they pass only if they run at the same time."""
+    wait = "import os, pathlib, time\nmine, other = (pathlib.Path(results_dir) / f'{n}' for n in (count, 3 - count))\n"
+    wait += "mine.write_text(os.environ['TF_NUM_INTRAOP_THREADS'])\nwhile not other.exists():\n    time.sleep(0.1)"
+    write_notebook(folder / "first.ipynb", FIRST, wait)
+    entry = {"notebook": "first", "each": {"count": [1, 2]}}
+    path = write(folder, [{"stage": "pair", "side_by_side": True, "runs": [entry]}])
+    assert study.run(path, folder / "results", jobs=2) is None
+    assert (folder / "results" / "1").read_text() == str(max(1, os.cpu_count() // 2))
+
+    sleep = "import time\nif count == 1:\n    raise ValueError('first of two')\ntime.sleep(300)"
+    write_notebook(folder / "first.ipynb", FIRST, sleep)
+    started = time.monotonic()
+    with pytest.raises(study.NotebookError) as error:
+        study.run(path, folder / "results", jobs=2)
+    assert time.monotonic() - started < 120
+    lines = str(error.value).splitlines()
+    assert lines[0] == "Error: ValueError: first of two" and lines[-1] == "Failed: first count=1"
+
+
+PUBLISHED = [[{"notebook": "train", "parameters": {"model": "wrn", "preset": "paper", "train_data": "cifar10"}}]]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "yes", "said"),
+    [
+        ("", True, "Expected a GPU for published recipes"),
+        ("0,1", False, r"Expected YES=1 \(--yes\) to train published"),
+    ],
+)
+def test_published_recipes_need_a_gpu_and_a_yes(folder, monkeypatch, gpus, yes, said):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(study.StudyError, match=said):
+        study.run(write(folder, PUBLISHED), folder / "results", folder / "data", yes=yes)
+    assert not (folder / "results").exists()
+
+
+def test_each_gpu_has_a_notebook_of_its_own(folder, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-a")
+    write_notebook(folder / "first.ipynb", FIRST, "import os, time\nprint(os.environ['CUDA_VISIBLE_DEVICES'])")
+    entry = {"notebook": "first", "each": {"count": [1, 2, 3]}}
+    study.run(write(folder, [{"stage": "a", "side_by_side": True, "runs": [entry]}]), folder / "results")
+    said = [path.read_text().strip() for path in (folder / "results" / "report" / "notebooks").glob("*.log")]
+    assert len(said) == 3 and set(said) == {"3", "GPU-a"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+def test_notebooks_end_with_their_study(folder, number):
+    sleep = "import os, pathlib, time\npathlib.Path(results_dir, 'pid').write_text(str(os.getpid()))\n"
+    sleep += "try:\n    time.sleep(300)\nfinally:\n    pathlib.Path(results_dir, 'woken').touch()"
+    write_notebook(folder / "first.ipynb", FIRST, sleep)
+    path, pid = write(folder, [[{"notebook": "first"}]]), folder / "results" / "pid"
+    code = f"import pathlib; from autoaug import study; study.run(*map(pathlib.Path, {[str(path), str(pid.parent)]}))"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        while not pid.exists() or not pid.read_text():
+            assert process.poll() is None
+            time.sleep(0.1)
+        kernel = psutil.Process(int(pid.read_text()))
+        process.send_signal(number)
+    kernel.wait(timeout=60)
+    assert pathlib.Path(pid.parent, "woken").exists()
