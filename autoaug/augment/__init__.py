@@ -5,95 +5,21 @@ For each image, in this order: one sub-policy of two operations, zero padding by
 """
 
 import functools
-import numbers
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64, Shaped, UInt8
+from jaxtyping import Bool, Float, Float32, Shaped, UInt8
 
 from autoaug.augment import kernel, policies
 from autoaug.augment.geometry import geometric_sources
-from autoaug.augment.kernel import AREA, PADDING, SIDE
-from autoaug.augment.policies import Policy
+from autoaug.augment.kernel import AREA, SIDE
+from autoaug.augment.plan import PLAN, STEP, checked_integer, epoch_generator, operation_number, sample_plan
 
-# One operation on one image. Only the five geometric operations read `negate`, and only Cutout the centre.
-STEP = np.dtype(
-    [
-        ("operation", np.int8),  # number in policies.Operation
-        ("level", np.int8),
-        ("acts", np.bool_),
-        ("negate", np.bool_),
-        ("center_column", np.int8),
-        ("center_row", np.int8),
-    ]
-)
-
-# The choices for one image.
-PLAN = np.dtype(
-    [
-        ("sub_policy", np.int16),  # its index; −1 without a policy
-        ("steps", STEP, 2),  # the sub-policy's two operations
-        ("crop_row", np.int8),  # 0…7; 4 is the centre
-        ("crop_column", np.int8),
-        ("flip", np.bool_),
-        ("cutout_row", np.int8),  # the centre of the final cutout, 0…31
-        ("cutout_column", np.int8),
-    ]
-)
+__all__ = ["PLAN", "STEP", "apply_operations", "augment_batch", "epoch_generator", "normalize", "sample_plan"]
 
 _geometric_sources = functools.cache(geometric_sources)
-
-
-def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
-    """The random generator of one epoch's plan: Philox, keyed by two integers in 0…2⁶⁴−1."""
-    for name, value in (("seed", seed), ("epoch", epoch)):
-        if not 0 <= value < 2**64:
-            raise ValueError(f"Expected {name} in 0…2⁶⁴−1. Received: {name}={value}")
-    return np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
-
-
-def sample_plan(rng: np.random.Generator, n: int, policy: Policy = policies.CIFAR10) -> Shaped[np.ndarray, " n"]:
-    """Draws every random choice for n images.
-
-    Args:
-        rng: such as `epoch_generator(seed, epoch)`.
-        n: number of images.
-        policy: `()` for crop, flip and cutout only. These are drawn first, so they are the same with every policy.
-
-    Returns: structured array of type PLAN.
-    """
-    plan = np.zeros(n, PLAN)
-    plan["crop_row"], plan["crop_column"] = rng.integers(0, 2 * PADDING, (2, n))  # 8, the last offset, is never drawn
-    plan["flip"] = rng.integers(0, 2, n)
-    plan["cutout_row"], plan["cutout_column"] = rng.integers(0, SIDE, (2, n))
-    plan["sub_policy"] = -1
-    if policy:
-        table, probability = _policy_arrays(policy)
-        plan["sub_policy"] = sub_policy = rng.integers(0, len(policy), n)
-        steps = table[sub_policy]
-        steps["acts"] = rng.random((n, 2)) < probability[sub_policy]
-        steps["negate"] = rng.integers(0, 2, (n, 2))
-        steps["center_column"], steps["center_row"] = rng.integers(0, SIDE, (2, n, 2))
-        plan["steps"] = steps
-    return plan
-
-
-def _policy_arrays(policy: Policy) -> tuple[Shaped[np.ndarray, "policies 2"], Float64[np.ndarray, "policies 2"]]:
-    """The operations and levels, of type STEP, and the probabilities."""
-    steps = np.zeros((len(policy), 2), STEP)
-    probability = np.empty((len(policy), 2))
-    for index, sub_policy in enumerate(policy):
-        if len(sub_policy) != 2:
-            raise ValueError(f"Expected two operations in each sub-policy. Received: {sub_policy}")
-        for position, (name, chance, level) in enumerate(sub_policy):
-            steps[index, position]["operation"] = _operation_number(name)
-            steps[index, position]["level"] = _checked_integer("level", level, policies.LEVELS)
-            if not 0 <= chance <= 1:
-                raise ValueError(f"Expected a probability in 0…1. Received: {name} with probability {chance}")
-            probability[index, position] = chance
-    return steps, probability
 
 
 def augment_batch(
@@ -107,21 +33,19 @@ def augment_batch(
     """Augments and normalises images. The same plan gives the same bits with any division into batches or threads.
 
     Args:
-        images: to augment.
         plan: from `sample_plan`.
         mean, std: the training set's, as fractions of 255.
         out: C-contiguous array to write to; a new array if None.
         threads: Python threads that share the batch; the kernel releases the interpreter's lock.
-
-    Raises:
-        ValueError: an argument is not as described.
     """
-    images = _checked_images(images)
+    images = _checked("images", images, np.uint8)
     n = len(images)
     steps = _checked_steps(plan, n)
     if threads < 1:
         raise ValueError(f"Expected threads ≥ 1. Received: threads={threads}")
-    out = _checked_out(np.empty(images.shape, np.float32) if out is None else out, images.shape)
+    out = np.empty(images.shape, np.float32) if out is None else _checked("out", out, np.float32)
+    if len(out) != n or not out.flags.carray:
+        raise ValueError(f"Expected out, {n} images, writable and C-contiguous. Received: {len(out)}, {out.strides=}")
     normalization = np.ascontiguousarray(_normalization(mean, std).T)
     pixels = np.require(images, requirements=["C", "W"]).reshape(n, AREA, 3)
     plan = np.require(plan, requirements=["C", "W"])  # one memory layout for all calls: the kernel is compiled once
@@ -133,17 +57,8 @@ def augment_batch(
         augment(slice(None))
         return out
     bounds = np.linspace(0, n, 4 * threads + 1).astype(int)  # several parts a thread, as some images take longer
-    parts = map(slice, bounds[:-1], bounds[1:])
-
-    def augment_parts() -> None:
-        for part in parts:
-            augment(part)
-
-    with ThreadPoolExecutor(threads - 1) as pool:
-        others = [pool.submit(augment_parts) for _ in range(threads - 1)]
-        augment_parts()
-    for other in others:
-        other.result()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(augment, map(slice, bounds[:-1], bounds[1:])))
     return out
 
 
@@ -151,7 +66,7 @@ def normalize(
     images: UInt8[np.ndarray, "n 32 32 3"], mean: Float[np.ndarray, "3"], std: Float[np.ndarray, "3"]
 ) -> Float32[np.ndarray, "n 32 32 3"]:
     """(value/255 − mean)/std, with the same rounding as in `augment_batch`."""
-    return _normalization(mean, std)[_checked_images(images), np.arange(3)]
+    return _normalization(mean, std)[_checked("images", images, np.uint8), np.arange(3)]
 
 
 def apply_operations(
@@ -167,9 +82,7 @@ def apply_operations(
     Returns:
         The image, and where it is opaque; the other pixels are zero after normalisation.
     """
-    image = np.asarray(image)
-    if image.dtype != np.uint8 or image.shape != (SIDE, SIDE, 3):
-        raise ValueError(f"Expected image: uint8 [32, 32, 3]. Received: {image.dtype} {image.shape}")
+    image = _checked("image", image, np.uint8, ndim=3)
     steps = np.zeros(len(operations), STEP)
     for step, operation in zip(steps, operations, strict=True):
         _fill_step(step, operation)
@@ -188,13 +101,12 @@ def _fill_step(step: Any, operation: Mapping[str, Any]) -> None:
     center = operation.get("center")
     if operation["op"] == "Cutout" and center is None:
         raise ValueError("Expected a center (column, row) for Cutout. Received: center=None")
-    step["operation"] = _operation_number(operation["op"])
-    step["level"] = _checked_integer("level", operation["level"], policies.LEVELS)
+    step["operation"] = operation_number(operation["op"])
+    step["level"] = checked_integer("level", operation["level"], policies.LEVELS)
     step["acts"] = True
     step["negate"] = operation.get("negate", False)
     if center is not None:
-        step["center_column"] = _checked_integer("center column", center[0], SIDE)
-        step["center_row"] = _checked_integer("center row", center[1], SIDE)
+        step["center_column"], step["center_row"] = (checked_integer("center", value, SIDE) for value in center)
 
 
 def _normalization(mean: Any, std: Any) -> Float32[np.ndarray, "256 3"]:
@@ -205,32 +117,13 @@ def _normalization(mean: Any, std: Any) -> Float32[np.ndarray, "256 3"]:
     return ((np.arange(256)[:, None] / 255 - mean) / std).astype(np.float32)
 
 
-def _operation_number(name: str) -> int:
-    if name not in policies.Operation.__members__:
-        raise ValueError(f"Expected op to be one of {', '.join(policies.Operation.__members__)}. Received: op={name!r}")
-    return policies.Operation[name]
-
-
-def _checked_integer(name: str, value: Any, end: int) -> int:
-    if not isinstance(value, numbers.Integral):
-        raise ValueError(f"Expected an integer {name}. Received: {name}={value}")
-    number = int(value)
-    if not 0 <= number < end:
-        raise ValueError(f"Expected {name} in 0…{end - 1}. Received: {name}={number}")
-    return number
-
-
-def _checked_images(images: Any) -> UInt8[np.ndarray, "n 32 32 3"]:
-    images = np.asarray(images)
-    if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE, 3):
-        raise ValueError(f"Expected images: uint8 [n, 32, 32, 3]. Received: {images.dtype} {images.shape}")
-    return images
-
-
-def _checked_out(out: np.ndarray, shape: tuple[int, ...]) -> Float32[np.ndarray, "n 32 32 3"]:
-    if out.shape != shape or out.dtype != np.float32 or not out.flags.carray:
-        raise ValueError(f"Expected out: writable, C-contiguous, float32 {shape}. Received: {out.dtype} {out.shape}")
-    return out
+def _checked(name: str, array: Any, dtype: Any, ndim: int = 4) -> np.ndarray:
+    """The array; ValueError unless it holds images of 32×32 pixels in this type."""
+    array = np.asarray(array)
+    if array.dtype != dtype or array.ndim != ndim or array.shape[-3:] != (SIDE, SIDE, 3):
+        shape = "[n, 32, 32, 3]" if ndim == 4 else "[32, 32, 3]"
+        raise ValueError(f"Expected {name}: {np.dtype(dtype)} {shape}. Received: {array.dtype} {array.shape}")
+    return array
 
 
 def _checked_steps(plan: Any, n: int) -> Shaped[np.ndarray, "n 2"]:
@@ -241,5 +134,5 @@ def _checked_steps(plan: Any, n: int) -> Shaped[np.ndarray, "n 2"]:
     steps = np.ascontiguousarray(plan["steps"])
     for name, end in (("operation", len(policies.Operation)), ("level", policies.LEVELS)):
         for extreme in (np.min, np.max):
-            _checked_integer(f"{name} in the plan", extreme(steps[name], initial=0), end)
+            checked_integer(f"{name} in the plan", extreme(steps[name], initial=0), end)
     return steps

@@ -18,11 +18,9 @@ Operation = enum.IntEnum(
 SIGNED = tuple(Operation)[:5]
 """The geometric operations, whose magnitude gets a random sign."""
 
-# Levels run from 0 to 9.
-LEVELS = 10
+LEVELS = 10  # from 0 to 9
 
-Policy = tuple[tuple[tuple[str, float, int], ...], ...]
-"""Sub-policies, each two (operation, probability, level)."""
+Policy = tuple[tuple[tuple[str, float, int], ...], ...]  # sub-policies, each two (operation, probability, level)
 
 CIFAR10: Policy = (
     (("Invert", 0.1, 7), ("Contrast", 0.2, 6)),
