@@ -13,7 +13,7 @@ import IPython
 import pandas as pd
 from IPython.display import display
 
-from autoaug import shift
+from autoaug import runs
 from autoaug.files import ROOT
 from autoaug.recipes import did_you_mean
 
@@ -69,24 +69,19 @@ def check_parameters(namespace: Mapping[str, Any]) -> None:
         _require_writable("results_dir", pathlib.Path(namespace["results_dir"]))
 
 
-def accuracies(record: Mapping[str, Any]) -> pd.DataFrame:
-    """The tests of a run's record as text: a row for each test set, accuracies with exact 95 % intervals.
+def accuracies(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
+    """The tests of a run as text: a row for each test set, accuracies with exact 95 % intervals.
 
     If all images of a test set are among the training images, the table says so.
     """
     rows = {}
-    for name, test in record["tests"].items():
-        right, total = test["clean_correct"], test["clean_total"]
-        if total:
-            low, high = shift.accuracy_interval(right, total)
-            accuracy = f"{100 * right / total:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-        else:
-            accuracy = f"all {test['total']:,} left out"
-        rows[name] = {
-            "source": test["source"],
-            "left out": f"{test['overlap']:,}",
-            "correct": f"{right:,} of {total:,}" if total else "–",
-            "accuracy, % [95 %]": accuracy,
+    for test in runs.accuracies(run_dir).itertuples():
+        counted = f"{100 * test.accuracy:.1f} [{100 * test.low:.1f}, {100 * test.high:.1f}]"
+        rows[test.test_set] = {
+            "source": test.test_source,
+            "left out": f"{test.overlap:,}",
+            "correct": f"{test.correct:,} of {test.total:,}" if test.total else "–",
+            "accuracy, % [95 %]": counted if test.total else f"all {test.overlap:,} left out",
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("test set")
 

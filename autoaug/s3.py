@@ -147,7 +147,7 @@ def fetch(url: str, folder: str | os.PathLike[str] | None = None) -> pathlib.Pat
         folder: runs go to its `runs/<run id>/`; None: a folder in the user's cache.
 
     Returns:
-        The folder, for `records.collect`.
+        The folder, for `runs.collect`.
 
     Raises:
         S3Error: the bucket cannot be read, or an archive is damaged or not from a job of this project.

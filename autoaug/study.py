@@ -214,15 +214,16 @@ def is_finished(run: Run, data_dir: pathlib.Path, results_dir: pathlib.Path) -> 
     """Whether it is a training whose run is finished, with every test set that is there."""
     if not run.recipe:
         return False
-    from autoaug import datasets, records
+    from autoaug import datasets, runs
+    from autoaug.runs import record
 
     try:
-        dataset = datasets.load(run.given["train_data"], data_dir)
-        record = records.read(results_dir / "runs" / records.run_id(run.recipe, dataset, run.given["seed"]))
-    except (datasets.DatasetError, records.RecordError):
+        name = runs.name(run.recipe, run.given["train_data"], run.given["seed"], run.given.get("workers", 1))
+        found = record.read(results_dir / "runs" / name)
+        tests = datasets.available(data_dir, datasets.DATASETS[run.given["train_data"]].family)
+    except (KeyError, ValueError):
         return False  # the notebook says what is wrong
-    tests = datasets.available(data_dir, datasets.DATASETS[dataset.name].family)
-    return record["status"] == "finished" and set(tests) <= set(record["tests"])
+    return found.status == "finished" and set(tests) <= set(found.tests)
 
 
 def _may_start(path: pathlib.Path, due: Sequence[Run], done: int, has_gpu: bool, yes: bool) -> bool:

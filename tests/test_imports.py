@@ -10,9 +10,9 @@ import pytest
 from autoaug.files import ROOT
 
 LAYERS = (
-    {"files", "provenance", "recipes", "duration", "s3", "datasets", "augment"},
-    {"devices", "models", "records", "predictions", "histories", "known_images", "study", "data_prep"},
-    {"evaluation", "checkpoints", "shift", "sagemaker"},
+    {"files", "recipes", "duration", "s3", "datasets", "augment"},
+    {"devices", "models", "runs", "study", "data_prep"},
+    {"checkpoints", "shift", "sagemaker"},
     {"training", "plots"},
     {"report", "notebook", "launch", "sweep", "papermill_command"},  # 4 commands last
 )

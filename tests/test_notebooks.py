@@ -1,7 +1,6 @@
 """Every notebook keeps the rules and runs from top to bottom."""
 
 import ast
-import dataclasses
 import re
 
 import nbformat
@@ -14,9 +13,11 @@ from nbclient.exceptions import CellExecutionError
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
-from autoaug import datasets, recipes, records, study
+from autoaug import datasets, recipes, study
 from autoaug.files import ROOT
 from autoaug.report import build
+from autoaug.runs import accuracies
+from autoaug.runs import record as records
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -91,8 +92,8 @@ def test_train_leaves_a_finished_run_whose_accuracy_is_the_quick_presets(trained
     outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 2  # the data and the curves
     record = records.read(run)
-    assert record["status"] == "finished"
-    assert record["recipe"] == dataclasses.asdict(recipes.get("ss32"))
+    assert record.status == "finished"
+    assert record.recipe == recipes.get("ss32")
     test = record["tests"]["synthetic10"]
     assert test["total"] == 2_000 and 0.95 <= test["correct"] / test["total"] <= 0.995
     text = text_of(executed)
@@ -135,9 +136,9 @@ def test_a_trained_run_becomes_a_report(trained):
     path.write_text(yaml.safe_dump([{"stage": "all", "runs": runs}]))
     build.render(study.run(path, folder / "results", folder / "data"), page)
     assert not list((page.parent / "notebooks").glob("*train*"))  # the run is finished
-    test = records.read(run)["tests"]["synthetic10"]
+    (test,) = accuracies(run).itertuples()
     text = page.read_text()
-    assert run.name in text and f"<strong>{100 * test['correct'] / test['total']:.1f}</strong>" in text
+    assert run.name in text and f"<strong>{100 * test.accuracy:.1f}</strong>" in text
     assert "Shake-Shake-8 2×16d, 4 epochs" in text
     assert (page.parent / "figures" / "training.svg").exists()
 

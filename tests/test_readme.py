@@ -2,26 +2,28 @@
 
 import re
 
-from autoaug import datasets, recipes, records, shift
+from autoaug import datasets, recipes, shift
 from autoaug.files import ROOT
 from autoaug.report import page, results
+from autoaug.runs import collect
+from autoaug.runs import record as records
 
 ROW = re.compile(r"^\| (.*) \| `(\w+)`.* \| .* \| ([\d, ]+) \| (\d+\.\d \[\d+\.\d, \d+\.\d\]) \|$", re.MULTILINE)
 
 
 def described(folder):
     """The family of a kept run."""
-    return recipes.title(recipes.Recipe(**records.read(ROOT / folder)["recipe"]))
+    return recipes.title(records.read(ROOT / folder).recipe)
 
 
 def test_the_table_of_measurements_is_that_of_the_runs():
-    runs = records.collect(ROOT / "results" / "measured")
+    runs = collect(ROOT / "results" / "measured")
     runs = runs[~runs["train_data"].isin(datasets.DESIGNS)]
     halves = runs["train_data"].str.startswith("cifar10_half")
     runs = runs[runs["test_set"] == runs["train_data"].where(halves, "cifar10")]
     measured = {}
     for (model, train_data), chosen in runs.groupby([runs["folder"].map(described), "train_data"]):
-        correct, (total,) = round(chosen["clean_correct"].mean()), set(chosen["clean_total"])
+        correct, (total,) = round(chosen["correct"].mean()), set(chosen["total"])
         text = page.percent(correct / total, *shift.accuracy_interval(correct, int(total)))
         measured[model, train_data] = (", ".join(map(str, sorted(chosen["seed"]))), text)
     rows = ROW.findall((ROOT / "README.md").read_text())
@@ -50,12 +52,12 @@ def test_the_table_of_photographs_of_known_truth_is_that_of_the_runs(tmp_path):
 
 
 def test_all_kept_runs_are_of_committed_code_and_have_a_prediction_for_each_image():
-    runs = records.collect(ROOT / "results" / "measured")
+    runs = collect(ROOT / "results" / "measured")
     assert len(runs) >= 8
     for folder in {ROOT / folder for folder in runs["folder"]}:
         record = records.read(folder)
-        assert record["code"]["commit"] and record["code"]["dirty"] is False
-        assert sorted(path.stem for path in (folder / "predictions").iterdir()) == sorted(record["tests"])
+        assert record.code.commit and record.code.dirty is False
+        assert sorted(path.stem for path in (folder / "predictions").iterdir()) == sorted(record.tests)
 
 
 def test_the_table_of_names_is_that_of_the_data_sets():

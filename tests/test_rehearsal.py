@@ -19,9 +19,10 @@ import rehearsal
 import stand_ins
 import yaml
 
-from autoaug import datasets, records
+from autoaug import datasets
 from autoaug.files import ROOT
 from autoaug.report import build
+from autoaug.runs import record as records
 
 SETS = ("cifar105", "cifar10_12k", "cifar10.1-v4", "cifar10.1-v6")
 FILES = 7  # CIFAR-10's archive, two of CIFAR-10.2, four of CIFAR-10.1
@@ -106,7 +107,7 @@ def test_make_study_from_nothing_to_the_answer_interrupted_once(server, argument
     assert len(Handler.asked) == len(set(Handler.asked)) == FILES
     dataset = datasets.load("cifar105", tmp_path / "data")
     assert dataset.source == "CIFAR-10.2"  # verified, by the hashes of the stand-ins
-    assert sorted(records.read(folder)["status"] for folder in runs.iterdir()) == ["finished", "unfinished"]
+    assert sorted(records.read(folder).status for folder in runs.iterdir()) == ["finished", "unfinished"]
     assert "Interrupted. Run again to go on" in first and not page.exists()
 
     assert build.main(arguments) == 0
@@ -116,6 +117,6 @@ def test_make_study_from_nothing_to_the_answer_interrupted_once(server, argument
     answer = html.unescape(page.read_text())
     assert "CIFAR-10.2 (12,000 images) against CIFAR-10 (12,000 images) (paper models, 1 + 1 runs)" in answer
     for folder in runs.iterdir():
-        assert set(records.read(folder)["tests"]) == {"cifar10", *SETS}
+        assert set(records.read(folder).tests) == {"cifar10", *SETS}
 
     assert len(Handler.asked) == FILES

@@ -92,6 +92,14 @@ class Dataset:
         """Of the test part."""
         return content_hash(self.test_images, self.test_labels)
 
+    def trained_on(self, images: UInt8[np.ndarray, "n 32 32 3"]) -> Bool[np.ndarray, " n"]:
+        """Whether each image has the same pixels as some training image; these are hashed once."""
+        return np.array([_image_hash(image) in self._hashes for image in images], bool)
+
+    @functools.cached_property
+    def _hashes(self) -> set[bytes]:
+        return {_image_hash(image) for image in self.train_images}
+
 
 def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
     """Reads a data set from `data_dir/<name>/training/`.

@@ -12,6 +12,7 @@ import zlib
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from jaxtyping import Float
 from keras import KerasTensor, ops
@@ -114,6 +115,33 @@ class FusedBatchNorm(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The input's shape."""
         return input_shape
+
+
+@keras.saving.register_keras_serializable("autoaug")
+class Normalize(keras.layers.Layer):
+    """(value/255 − mean)/std of uint8 images, with the same rounding as `augment.normalize`: from a table.
+
+    Args:
+        mean, std: of the channels, as fractions of 255.
+    """
+
+    def __init__(self, mean: Any, std: Any, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float32", "autocast": False, "trainable": False} | kwargs)
+        self.mean, self.std = ([float(value) for value in values] for values in (mean, std))
+        table = (np.arange(256)[:, None] / 255 - np.array(self.mean)) / np.array(self.std)
+        self._table = table.astype(np.float32).ravel()
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "mean": self.mean, "std": self.std}
+
+    def call(self, images: tf.Tensor) -> Float[tf.Tensor, "n 32 32 3"]:
+        """Look each value up."""
+        return tf.gather(self._table, tf.cast(images, tf.int32) * 3 + tf.range(3))
+
+    def compute_output_spec(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        """float32 of the input's shape."""
+        return keras.KerasTensor(images.shape, "float32")
 
 
 def take_noise_key(layer: keras.layers.Layer) -> None:

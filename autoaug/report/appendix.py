@@ -4,21 +4,24 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from autoaug import datasets, histories, plots, records, shift
+from autoaug import datasets, plots, shift
 from autoaug.plots import training as training_plots
 from autoaug.report import names, provenance, tables
 from autoaug.report.page import folded, paragraphs, percent, together
 from autoaug.report.results import Results, rows
+from autoaug.runs import history as read_history
+from autoaug.runs import unfinished as unfinished_runs
+from autoaug.runs.record import read
 
 _NUMBERS = ["run_id", "preset", "model", "family", "seed", "train_data", "test_set"]  # the rest is in each run's record
-_COUNTS = ["total", "correct", "overlap", "clean_total", "clean_correct", "accuracy", "low", "high"]
+_COUNTS = ["total", "correct", "overlap", "accuracy", "low", "high"]
 
 
 def training(results: Results) -> HTML:
     """Training accuracy by epoch: a picture for each training set, a line for each family of models."""
     panels: dict[str, dict[str, list[pd.DataFrame]]] = {}
     for row in rows(results.runs.drop_duplicates("run_id")):
-        history = histories.read(row.folder)
+        history = read_history(row.folder)
         if "accuracy" in history and len(history):
             panel = panels.setdefault(results.label(row.train_data), {})
             panel.setdefault(f"{row.family} ({row.preset})", []).append(history)
@@ -56,7 +59,7 @@ def runs(results: Results) -> HTML:
     """Every run's accuracies and gaps, its provenance, and the runs that are not counted; tables are folded."""
     page, parts = results.page, []
     if len(results.runs):
-        finished = [records.read(folder) for folder in results.runs["folder"].unique()]
+        finished = [read(folder) for folder in results.runs["folder"].unique()]
         numbers = results.accuracies[_NUMBERS + _COUNTS]
         gaps = shift.gap_table(results.accuracies, confidence=results.confidence)
         caption = f"Accuracy of every run on every test set, with exact {results.interval}."
@@ -73,16 +76,14 @@ def runs(results: Results) -> HTML:
         caption = "The runs, with their code and packages. Click a run's name to download its record, compressed."
         texts = provenance.runs(finished, results.labels)
         parts.append(folded("Provenance of the runs", page.table("runs", texts, caption)))
-        texts = provenance.data(finished, results.labels)
+        texts = provenance.data(results.runs, results.labels)
         parts.append(folded("Provenance of the data", page.table("data", texts, "The data that the runs read.")))
     return together(*parts, paragraphs(_not_counted(results)))
 
 
 def _not_counted(results: Results) -> list[str]:
     """Sentences about the runs that are left out."""
-    unfinished = [
-        str(folder.name.encode(errors="replace"), "utf-8") for folder in records.unfinished(results.results_dir)
-    ]
+    unfinished = [str(folder.name.encode(errors="replace"), "utf-8") for folder in unfinished_runs(results.results_dir)]
     texts = []
     if unfinished:
         texts.append(

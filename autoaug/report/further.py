@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from autoaug import shift
+from autoaug import recipes, shift
 from autoaug.datasets.titles import title
 from autoaug.plots import shift as shift_plots
 from autoaug.report import tables
@@ -15,7 +15,6 @@ from autoaug.report.page import decimal, folded, percent, together
 from autoaug.report.results import Results, rows
 from autoaug.shift import line_fit
 from autoaug.shift import published as published_data
-from autoaug.shift.families import architecture
 
 NEW = "cifar10.1-v6"
 
@@ -120,7 +119,7 @@ def _expectations(results: Results) -> HTML:
     measured = {row.model: percent(row.accuracy, row.low, row.high) for row in rows(ours)}
     texts = pd.DataFrame(
         {
-            "Model": [architecture(model, {}) for model in expected["model"]],
+            "Model": [recipes.architecture(recipes.get(model, "paper")) for model in expected["model"]],
             "CIFAR-10, published, %": [percent(value) for value in expected["accuracy"]],
             "CIFAR-10.2, expected, %": [percent(value) for value in expected["expected"]],
         }

@@ -27,7 +27,7 @@ def data_label(name: str, source: str) -> str:
 
 
 def data_labels(runs: pd.DataFrame) -> dict[str, str]:
-    """`data_label` of every data set that `records.collect`'s table names."""
+    """`data_label` of every data set that `runs.collect`'s table names."""
     sides = [runs[["train_data", "train_source"]], runs[["test_set", "test_source"]]]
     rows = sorted({row for side in sides for row in side.itertuples(index=False, name=None)}, reverse=True)
     return {name: data_label(name, source) for name, source in rows}

@@ -16,7 +16,7 @@ def missing(runs: pd.DataFrame) -> list[str]:
     CIFAR-10.2 as published comes first, then what has the most seeds. Sets of known truth are no sets to compare with.
 
     Args:
-        runs: `records.collect`'s table.
+        runs: `runs.collect`'s table.
     """
     found = []
     trained = runs[runs["kind"] == "trained"]

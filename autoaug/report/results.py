@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from autoaug import datasets, records, shift
+from autoaug import datasets, shift
 from autoaug.datasets.titles import title
 from autoaug.report import names
 from autoaug.report.page import Page
+from autoaug.runs import collect
 from autoaug.shift import study
 from autoaug.shift.contrasts import Cells, Stratum, contrasts
 from autoaug.shift.intervals import stream
@@ -63,7 +64,7 @@ class Results:
     """Runs and statements, loaded once; the sections of the report read them.
 
     Args:
-        runs: `records.collect`'s table of the runs that are counted, with the columns `preset` and `family`.
+        runs: `runs.collect`'s table of the runs that are counted, with the columns `preset` and `family`.
         on_other_data: ids of runs that are left out because they read other versions of the data.
         results_dir, measured_dir, data_dir, published_dir: folders that `load` was given; measured_dir may be None.
         confidence: of every interval.
@@ -151,10 +152,11 @@ def load(
     """The finished runs under `results_dir`, and under `measured_dir` if one is given.
 
     Raises:
-        records.RecordError: a record is damaged; the message names it.
+        runs.RecordError: a folder does not exist.
     """
     folders = [folder for folder in (results_dir, measured_dir) if folder]
-    runs, on_other_data = study.of_newest_data(records.collect(*folders))
+    pathlib.Path(results_dir).mkdir(parents=True, exist_ok=True)
+    runs, on_other_data = study.of_newest_data(collect(*folders))
     return Results(
         runs=study.named(runs),
         on_other_data=on_other_data,

@@ -11,19 +11,19 @@ from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from autoaug import provenance
 from autoaug.plots import data_look
 from autoaug.plots import shift as shift_plots
 from autoaug.report import names, sentences, tables
 from autoaug.report.page import estimate, folded, paragraphs, table, together
 from autoaug.report.provenance import code_text
 from autoaug.report.results import NOTHING_COMPARED, Pair, Results
+from autoaug.runs.record import code_version
 from autoaug.shift.verdict import Verdict
 
 
 def masthead() -> HTML:
     """When and by which code the report was made, and how to cite it."""
-    today, code = datetime.datetime.now(datetime.UTC), code_text(provenance.code_version())
+    today, code = datetime.datetime.now(datetime.UTC), code_text(code_version()[0])
     made = f"{today.day} {today:%B %Y}. Made by autoaug {code}."
     cite = f"To cite: “Harder, or different?”, report of autoaug {code}, {today:%Y-%m-%d}."
     return paragraphs([f"{made} {cite}"], "masthead")

@@ -32,8 +32,9 @@ import papermill  # noqa: E402
 import psutil  # noqa: E402
 from nbclient.exceptions import DeadKernelError  # noqa: E402
 
-from autoaug import records  # noqa: E402
+from autoaug import runs  # noqa: E402
 from autoaug.datasets import DATASETS  # noqa: E402
+from autoaug.runs import record  # noqa: E402
 from autoaug.sagemaker.job import CHECKPOINTS, channel_name  # noqa: E402
 
 _OUTPUT = pathlib.Path("/opt/ml/output")
@@ -88,10 +89,9 @@ def train(parameters: dict[str, Any]) -> None:
             )  # fmt: skip
         finally:
             _copy_results(results, executed)
-    for path in results.glob("runs/*/record.json"):
-        for name, test in json.loads(path.read_text())["tests"].items():
-            if test["clean_total"]:  # 0 if every image is among the training images
-                print(f"test accuracy {name} {test['clean_correct'] / test['clean_total']:.4f}", flush=True)
+    for row in runs.collect(results).itertuples():
+        if row.total:  # 0 if every image is among the training images
+            print(f"test accuracy {row.test_set} {row.accuracy:.4f}", flush=True)
 
 
 def _require_gpus(workers: int) -> None:
@@ -118,15 +118,15 @@ def _require_gpus(workers: int) -> None:
 def _copy_results(results: pathlib.Path, executed: pathlib.Path) -> None:
     """Record, history, predictions and notebook go to output.tar.gz; record and newest checkpoint to model.tar.gz."""
     output, model = _OUTPUT / "data", pathlib.Path(os.environ["SM_MODEL_DIR"])
-    for run in (record.parent for record in results.glob("runs/*/record.json")):
-        ignored = shutil.ignore_patterns(records.CHECKPOINTS, ".lock")
+    for run in (path.parent for path in results.glob("runs/*/record.json")):
+        ignored = shutil.ignore_patterns(record.CHECKPOINTS, ".lock")
         shutil.copytree(run, output / "runs" / run.name, ignore=ignored, dirs_exist_ok=True)
-        steps = records.checkpoint_steps(run / records.CHECKPOINTS)
-        target = model / "runs" / run.name / records.CHECKPOINTS
+        steps = record.checkpoint_steps(run / record.CHECKPOINTS)
+        target = model / "runs" / run.name / record.CHECKPOINTS
         target.mkdir(parents=True, exist_ok=True)
         shutil.copy(run / "record.json", target.parent)
         if steps:
-            newest = records.checkpoint_prefix(run / records.CHECKPOINTS, steps[-1])
+            newest = record.checkpoint_prefix(run / record.CHECKPOINTS, steps[-1])
             for path in newest.parent.glob(f"{newest.name}.*"):
                 shutil.copy(path, target)
     if executed.exists():

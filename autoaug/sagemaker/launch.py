@@ -24,10 +24,12 @@ from typing import Any, NamedTuple
 
 import boto3
 import botocore.exceptions
+import msgspec
 
-from autoaug import provenance, recipes, s3
+from autoaug import recipes, s3
 from autoaug.datasets import DATASETS
 from autoaug.files import ROOT
+from autoaug.runs.record import code_version
 from autoaug.sagemaker import instances, job, options
 from autoaug.sagemaker.options import LaunchError, Options
 
@@ -168,8 +170,6 @@ def state_at_path(training: job.Training, chosen: Options, data_hash: str | None
     with _expecting_fields(f"{path}/{record_keys[0]}"):
         received = {name: record[name] for name in ("recipe", "seed", "workers", "status")}
         received |= {"train_data": record["train_data"]["name"], "tests": set(record["tests"])}
-        if training.workers > 1:
-            expected["update"], received["update"] = training.update, record.get("update")
         if data_hash:
             expected["data"], received["data"] = data_hash, record["train_data"]["sha256"]
     for name, value in expected.items():
@@ -224,7 +224,7 @@ def submit(configuration: dict[str, Any], wait: bool = False) -> str:
 
 
 def stage(folder: str | os.PathLike[str]) -> None:
-    """Copy the source that a job runs into a folder, with its `provenance.code_version` in `code_version.json`."""
+    """Copy the source that a job runs into a folder, with its `record.code_version` in `code_version.json`."""
     for name in job.SOURCE:
         source, target = ROOT / name, pathlib.Path(folder) / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -232,7 +232,7 @@ def stage(folder: str | os.PathLike[str]) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    (pathlib.Path(folder) / "code_version.json").write_text(json.dumps(provenance.code_version()))
+    (pathlib.Path(folder) / "code_version.json").write_bytes(msgspec.json.encode(code_version()[0]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -45,10 +45,9 @@ def most_lost(right: Bool[np.ndarray, "models images"], count: int) -> Int[np.nd
 
 
 def clean_counts(runs: pd.DataFrame) -> pd.DataFrame:
-    """The counts to report, from `records.collect`'s table: `total` and `correct` without the test images that the
+    """The counts to report, from `runs.collect`'s table: `total` and `correct` without the test images that the
     model was trained on. A test set without remaining images has no row."""
-    counts = runs.assign(total=runs["clean_total"], correct=runs["clean_correct"])
-    return counts[counts["total"] > 0].reset_index(drop=True)
+    return runs[runs["total"] > 0].reset_index(drop=True)
 
 
 def accuracy_table(counts: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """The runs in the form that the analysis needs: families of models, their predictions, and the comparisons."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -10,8 +9,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from autoaug import predictions, recipes, records
+from autoaug import recipes
 from autoaug.datasets import ORIGINALS
+from autoaug.runs import predictions
 from autoaug.shift.contrasts import Cells, Sides
 
 PRESETS = ("imported", *reversed(recipes.PRESETS))
@@ -63,7 +63,7 @@ def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The runs on the newest version of every data set, that is, with the pixels and labels of the newest run.
 
     Args:
-        runs: `records.collect`'s table.
+        runs: `runs.collect`'s table.
 
     Returns:
         The rows on these versions; and the ids of the runs that the other rows belong to, sorted.
@@ -76,26 +76,17 @@ def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def named(runs: pd.DataFrame) -> pd.DataFrame:
-    """`records.collect`'s table with the column `family`, and "imported" as the `preset` of imported runs."""
-    preset = runs["preset"].mask(runs["kind"] == "imported", "imported")
-    titles = {text: recipes.title(recipes.Recipe(**json.loads(text))) for text in runs["recipe"].unique()}
-    return runs.assign(preset=preset, family=runs["recipe"].map(titles).astype(object))
+    """`runs.collect`'s table: its columns `preset` and `family` name what is compared."""
+    return runs
 
 
-def read_predictions(run: Any) -> predictions.Predictions | None:
-    """Predictions of a row of `records.collect`'s table; None if the run was fetched without them.
+def read_predictions(run: Any) -> predictions.Predictions:
+    """Predictions of a row of `runs.collect`'s table.
 
     Raises:
-        records.RecordError: the file is damaged, or does not hold what the record says.
+        runs.RecordError: the file is damaged.
     """
-    path = pathlib.Path(run.folder) / "predictions" / f"{run.test_set}.npz"
-    if not path.exists():
-        return None
-    answers = predictions.read(path)
-    counts, recorded = answers.counts(), {name: getattr(run, name) for name in answers.counts()}
-    if counts != recorded:
-        raise records.RecordError(f"{path}: Expected the counts of record.json, {recorded}. Received: {counts}")
-    return answers
+    return predictions.read(pathlib.Path(run.folder) / "predictions" / f"{run.test_set}.npz")
 
 
 def comparisons(runs: pd.DataFrame) -> list[Comparison]:
@@ -157,7 +148,7 @@ def pairs(runs: pd.DataFrame) -> list[tuple[str, str]]:
     A test set is left out if all of its images are among the training images.
     """
     rows = runs[~runs["train_data"].isin(ORIGINALS) & ~runs["test_set"].isin(ORIGINALS.values())]
-    rows = rows[(rows["test_set"] != rows["train_data"]) & (rows["clean_total"] > 0)]
+    rows = rows[(rows["test_set"] != rows["train_data"]) & (rows["total"] > 0)]
     return list(dict.fromkeys(zip(rows["train_data"], rows["test_set"], strict=True)))
 
 
@@ -166,7 +157,7 @@ def panel(runs: pd.DataFrame, train_data: str, test_set: str) -> Panel | None:
 
     Runs that were trained on all of the test images are left out.
     """
-    rows = runs[(runs["train_data"] == train_data) & (runs["test_set"] == test_set) & (runs["clean_total"] > 0)]
+    rows = runs[(runs["train_data"] == train_data) & (runs["test_set"] == test_set) & (runs["total"] > 0)]
     for preset in PRESETS:
         rows_read = [(row, read_predictions(row)) for row in rows[rows["preset"] == preset].itertuples()]
         read = [(row, answers) for row, answers in rows_read if answers is not None]
@@ -186,7 +177,7 @@ def _panel(rows: Sequence[Any], runs: Sequence[predictions.Predictions]) -> Pane
         right=answers == labels,
         labels=labels,
         indices=np.flatnonzero(clean),
-        logits=None if runs[0].logits is None else runs[0].logits[clean],
+        logits=None,
         left_out=int((~clean).sum()),
     )
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 import keras
 import pandas as pd
 
-from autoaug import devices, evaluation, recipes, records
+from autoaug import devices, recipes
 from autoaug.datasets import Dataset, LabelledImages
 from autoaug.recipes import Recipe
+from autoaug.runs import evaluation, record
 from autoaug.training import loop
 from autoaug.training.step import Engine
 
@@ -33,8 +34,8 @@ def train(
 ) -> keras.Model:
     """Train a model, or continue the same run from its newest good checkpoint; then evaluate it and finish the run.
 
-    Writes `record.json`, `history.csv`, `tensorboard/`, `checkpoints/` and `predictions/` into `run_dir`. After Ctrl-C,
-    SIGTERM or SIGHUP, the current step ends and a checkpoint is written; then the signal acts.
+    Writes what `runs` describes into `run_dir`. After Ctrl-C, SIGTERM or SIGHUP, the current step ends and a checkpoint
+    is written; then the signal acts.
 
     Args:
         recipe: the recipe.
@@ -59,7 +60,7 @@ def train(
         ValueError: an argument is out of range; the training set is smaller than a batch for each worker; there are
             fewer devices than workers; or `devices.select` refuses a CPU.
         servers.ServersError: a host did not come up, or a process ended that the others need.
-        records.RecordError: the folder belongs to another run, or another process is training it.
+        runs.RecordError: the folder belongs to another run, or another process is training it.
         checkpoints.DamagedCheckpointError: all checkpoints are damaged.
         FloatingPointError: a cost was not finite; the last good checkpoint remains.
         OSError: a file cannot be written, for example because the disk is full; the run can be continued later.
@@ -76,7 +77,7 @@ def train(
         raise ValueError(f"Expected evaluate_every of at least -1. Received: evaluate_every={evaluate_every}")
     engine, named = _engine(recipe, len(dataset.train_labels) - recipe.validation_size, workers, run_dir)
     tests = _test_part(dataset) if test_sets is None else test_sets
-    with records.lock(run_dir), named:
+    with record.lock(run_dir), named:
         with loop.signals_held_back() as signals:
             run = loop.Run(recipe, dataset, run_dir, seed, workers, engine)
             saver = loop.Saver(run, checkpoint_epochs, checkpoint_minutes, signals)

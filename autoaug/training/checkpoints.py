@@ -1,6 +1,6 @@
 """The checkpoints of a run: written while it trains, found after an interruption; damaged ones are skipped.
 
-Format and checksums are TensorFlow's; the names are those of `records`. The index file is renamed into place last, so
+Format and checksums are TensorFlow's, names those of `runs.record`. The index file is renamed into place last, so
 an incomplete checkpoint has none.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from autoaug import records
+from autoaug.runs import record
 
 _KEPT = 2
 _NOISE = re.compile(r"\{\{.*?\}\} |\s+\[(\[|Op:).*", re.DOTALL)  # in TensorFlow's messages
@@ -46,7 +46,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Steps after which there is a checkpoint, damaged or not, in ascending order."""
-        return records.checkpoint_steps(self._folder)
+        return record.checkpoint_steps(self._folder)
 
     def save(self, step: int) -> None:
         """Write the state after `step` steps, then remove old checkpoints.
@@ -97,7 +97,7 @@ class Checkpoints:
         return 0
 
     def _prefix(self, step: int) -> pathlib.Path:
-        return records.checkpoint_prefix(self._folder, step)
+        return record.checkpoint_prefix(self._folder, step)
 
     def _remove_all_but(self, kept: Iterable[int]) -> None:
         """Remove other checkpoints, index files first, and incomplete files."""

@@ -20,10 +20,11 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from autoaug import devices, evaluation, models, records
+from autoaug import devices, models
 from autoaug.datasets import Dataset
 from autoaug.files import write_atomically
 from autoaug.recipes import Recipe
+from autoaug.runs import evaluation, record
 from autoaug.training import batches
 from autoaug.training.batches import Schedule
 from autoaug.training.checkpoints import Checkpoints, DamagedCheckpointError
@@ -39,7 +40,7 @@ class Run:
     A new object has the state of the newest good checkpoint.
 
     Raises:
-        records.RecordError: the folder belongs to another run.
+        runs.RecordError: the folder belongs to another run.
         checkpoints.DamagedCheckpointError: epochs were trained, but there is no good checkpoint.
     """
 
@@ -61,10 +62,10 @@ class Run:
             self.step = self.engine.step(self.model, recipe, seed)
         self.predict = evaluation.Predictor(self.model, dataset.mean, dataset.std)
         parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
-        records.start(run_dir, recipe, dataset, seed, parameters, workers=workers, computing=devices.recorded())
+        record.start(run_dir, recipe, dataset, seed, parameters, workers=workers, computing=devices.recorded())
         self._state = tf.Variable(b"")  # JSON; part of the checkpoint, so that both always agree
         self.checkpoints = Checkpoints(
-            run_dir / records.CHECKPOINTS, self.schedule.steps_per_epoch, self.engine.io_device,
+            run_dir / record.CHECKPOINTS, self.schedule.steps_per_epoch, self.engine.io_device,
             model=self.model, state=self._state, **self.step.state,
         )  # fmt: skip
         self.history: list[dict[str, float]] = []
@@ -72,7 +73,7 @@ class Run:
         self.done = self.checkpoints.restore()
         if self.done:
             self._restore_state()
-        elif (run_dir / records.HISTORY).exists():
+        elif (run_dir / record.HISTORY).exists():
             raise DamagedCheckpointError(
                 f"{run_dir}: Expected a checkpoint, since history.csv lists trained epochs. Received: no checkpoint in "
                 "checkpoints/. Restore it from a copy; or remove the folder to train from the beginning."
@@ -85,7 +86,7 @@ class Run:
     def _restore_state(self) -> None:
         turns, self.history, self.seconds = json.loads(self._state.numpy())
         if turns != self.schedule.turns:
-            raise records.RecordError(
+            raise record.RecordError(
                 f"{self.run_dir}: Expected a run of {turns} hosts, as it was begun. Received: {self.schedule.turns}"
             )
 
@@ -210,7 +211,7 @@ class Saver:
             self._saved = time.monotonic()
 
     def _write_history(self) -> None:
-        path, content = self._run.run_dir / records.HISTORY, pd.DataFrame(self._run.history).to_csv(index=False)
+        path, content = self._run.run_dir / record.HISTORY, pd.DataFrame(self._run.history).to_csv(index=False)
         if self._run.history and not (path.exists() and path.read_text() == content):
             write_atomically(path, content.encode())
 

@@ -9,7 +9,7 @@ import papermill
 import pytest
 import tensorflow as tf
 
-from autoaug import checkpoints, models, records
+from autoaug import checkpoints, models, runs
 from autoaug.files import ROOT
 from data_prep import synthetic
 
@@ -210,5 +210,5 @@ def test_the_notebook_puts_an_old_model_among_the_runs(stored, tmp_path):
     parameters = {"checkpoint": str(path), "train_data": "synthetic10", "size": SIZE}
     options = {"cwd": tmp_path, "kernel_name": "python3", "progress_bar": False}
     papermill.execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters, **options)
-    (run,) = records.collect(tmp_path / "results").itertuples()
+    (run,) = runs.collect(tmp_path / "results").itertuples()
     assert (run.kind, run.model, run.test_set, run.total) == ("imported", "wrn", "synthetic10", 2000)

@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 
-from autoaug import files, recipes, records
+from autoaug import files, recipes
 from autoaug.report import build
+from autoaug.runs import record as records
 
 WRITE_AND_DIE = """
 import os, signal, sys

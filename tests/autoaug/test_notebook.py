@@ -2,11 +2,13 @@
 
 import types
 
+import numpy as np
 import pytest
+import run_files
 
 from autoaug import notebook
 from autoaug.notebook import ParameterError, accuracies, check_parameters
-from autoaug.records import RecordError
+from autoaug.runs import RecordError
 
 ANNOTATIONS = {"model": str, "epochs": int, "rate": float, "sets": list}
 DEFAULTS = {"model": "wrn", "epochs": 0, "rate": 0.5, "sets": []}
@@ -59,10 +61,15 @@ def test_a_folder_for_results_that_cannot_be_written_is_named_before_any_work(tm
         check_parameters(names | {"results_dir": str(tmp_path / "new")})
 
 
-def test_accuracies_are_percent_with_one_interval_and_say_what_is_left_out():
-    clean = {"total": 2000, "overlap": 0, "clean_total": 2000, "clean_correct": 1964, "source": "embedded images"}
-    gone = {"total": 2000, "overlap": 2000, "clean_total": 0, "clean_correct": 0, "source": "CIFAR-10"}
-    table = accuracies({"tests": {"synthetic10": clean, "cifar10": gone}})
+def test_accuracies_are_percent_with_one_interval_and_say_what_is_left_out(tmp_path):
+    labels, rng = np.arange(2000) % 10, np.random.default_rng(0)
+    tests = {
+        "synthetic10": run_files.predictions(rng, labels, 1),
+        "cifar10": run_files.predictions(rng, labels, 1, labels),
+    }
+    tests["synthetic10"]["labels"] = np.where(np.arange(2000) < 36, (labels + 1) % 10, labels)
+    tests["cifar10"]["overlap"][:] = True
+    table = accuracies(tmp_path / "runs" / run_files.write(tmp_path, "synthetic10", tests))
     assert table["accuracy, % [95 %]"].to_dict() == {
         "synthetic10": "98.2 [97.5, 98.7]",
         "cifar10": "all 2,000 left out",

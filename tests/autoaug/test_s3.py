@@ -9,11 +9,11 @@ import tarfile
 import boto3
 import numpy as np
 import pytest
+import run_files
 
-from autoaug import recipes, records, s3
+from autoaug import runs, s3
 
-TEST = {"total": 100, "correct": 60, "overlap": 10, "clean_total": 90, "clean_correct": 53}
-TEST |= {"source": "drawn", "sha256": "b" * 64}
+TESTS = {"synthetic10": run_files.predictions(np.random.default_rng(0), np.arange(100) % 10, 1, range(10))}
 
 
 @pytest.fixture
@@ -36,14 +36,12 @@ def archive(folder, name="runs"):
 
 
 def test_one_call_collects_the_results_of_jobs(bucket, tmp_path, tiny_dataset, monkeypatch):
-    run = tmp_path / "made" / "some-run"
-    record = records.start(run, recipes.get("wrn"), tiny_dataset, seed=0, parameters=123)
-    records.write(run, record | {"status": "finished", "tests": {"synthetic10": TEST}})
-    put(bucket, "wrn-synthetic10-1-20260101000000", archive(tmp_path / "made"))
-    table = records.collect("s3://results/jobs")
-    assert table[["run_id", "test_set", "clean_correct"]].values.tolist() == [["some-run", "synthetic10", 53]]
+    run_id = run_files.write(tmp_path / "made", "synthetic10", TESTS)
+    put(bucket, "wrn-synthetic10-1-20260101000000", archive(tmp_path / "made" / "runs"))
+    table = runs.collect(s3.fetch("s3://results/jobs"))
+    assert table[["run_id", "test_set", "correct"]].values.tolist() == [[run_id, "synthetic10", 90]]
     monkeypatch.setattr(s3, "_fetch_archive", lambda *_: pytest.fail("fetched before"))
-    assert records.collect("s3://results/jobs").equals(table)
+    assert runs.collect(s3.fetch("s3://results/jobs")).equals(table)
 
 
 def test_a_client_is_kept_until_a_failure_or_another_environment(bucket, monkeypatch):
@@ -82,7 +80,7 @@ def test_an_archive_that_grows_too_large_is_refused_while_it_is_unpacked(bucket,
     monkeypatch.setattr(s3, "_MOST_BYTES", 10**6)
     (tmp_path / "made" / "run").mkdir(parents=True)
     (tmp_path / "made" / "run" / "file").write_bytes(bytes(10**7))
-    put(bucket, "job", archive(tmp_path / "made"))
+    put(bucket, "job", archive(tmp_path / "made" / "runs"))
     with pytest.raises(s3.S3Error, match="more than 1,000,000 bytes"):
         s3.fetch("s3://results/jobs")
     assert not list((tmp_path / "autoaug").rglob("file"))

@@ -26,11 +26,13 @@ import zipfile
 import numpy as np
 import run_files
 
-from autoaug import files, histories, known_images, predictions, records
+from autoaug import files
 from autoaug import study as studies
 from autoaug.datasets import batch_file
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import DatasetError
+from autoaug.runs import history, predictions
+from autoaug.runs import record as records
 
 TIMEOUT, MEMORY = 20, 300  # seconds for one read; MB of a kind's process above what it takes to read whole files
 TOKEN = re.compile(rb'"[^"]*"|-?\d+(?:\.\d+)?|true|false|null|[\w.]+')
@@ -78,15 +80,13 @@ def mutated_inside(content, chance, is_text):
 def results(folder):
     arrays = run_files.predictions(np.random.default_rng(0), np.arange(200) % 10, 0.7)
     run = folder / "runs" / run_files.write(folder, "synthetic10", {"synthetic10": arrays})
-    whole, compact = run / "predictions" / "synthetic10.npz", run / "predictions" / "compact.npz"
-    predictions.write(compact, predictions.read(whole)._replace(logits=None))
-    known = known_images.KnownImages("ab" * 32, np.arange(50) % 2 == 0, np.linspace(-1, 1, 50), 3)
+    kept, judged = run / "predictions" / "synthetic10.npz", run / "predictions" / "judged.npz"
+    predictions.write(judged, run_files.kept(**arrays, margins=True))
     return {
         run / "record.json": lambda: records.read(run),
-        run / "history.csv": lambda: histories.read(run),
-        whole: lambda: predictions.read(whole).counts(),
-        compact: lambda: predictions.read(compact).counts(),
-        known_images.write(folder, "cifar10", known): lambda: known_images.read(folder, "cifar10"),
+        run / "history.csv": lambda: history(run),
+        kept: lambda: predictions.read(kept),
+        judged: lambda: predictions.read(judged),
     }, records.RecordError
 
 

@@ -20,9 +20,11 @@ import pandas as pd
 import report_runs
 import run_files
 
-from autoaug import augment, datasets, evaluation, histories, models, recipes, records, shift
+from autoaug import augment, datasets, models, recipes, shift
 from autoaug.files import ROOT
 from autoaug.report import build
+from autoaug.runs import collect, evaluation
+from autoaug.runs import history as read_history
 
 NAMES = ("cifar10_12k", *datasets.DESIGNS)
 
@@ -60,7 +62,7 @@ def epochs(number):
         table = pd.DataFrame(rows)
         return {
             "writing_s": seconds(lambda: table.to_csv(pathlib.Path(name) / "history.csv", index=False)),
-            "reading_s": seconds(lambda: histories.read(name)),
+            "reading_s": seconds(lambda: read_history(name)),
         }
 
 
@@ -88,7 +90,7 @@ def report_of(folder):
     """What the report of a folder takes: reading the records, the statements, and the whole page."""
     study = ["--runs", str(ROOT / "notebooks" / "measured.yml"), "--results", str(folder), "--data", f"{folder}/data"]
     figures = {
-        "reading_s": seconds(lambda: records.collect(folder)),
+        "reading_s": seconds(lambda: collect(folder)),
         "statements_s": seconds(lambda: report_runs.load(folder).pairs),
     }
     with contextlib.redirect_stdout(io.StringIO()):

@@ -158,10 +158,10 @@ def _kill(times, changes):
             process.kill()
             process.wait()
         subprocess.run(commands[1], check=True, capture_output=True)
-        logits = [np.load(run / "predictions" / "synthetic10.npz")["logits"] for run in (whole, killed)]
+        answers = [np.load(run / "predictions" / "synthetic10.npz")["answers"] for run in (whole, killed)]
         columns = ["epoch", "learning_rate", *MEASURES]
         histories = [pd.read_csv(run / "history.csv")[columns] for run in (whole, killed)]
-        same = {"same_logits": np.array_equal(*logits), "same_history": histories[0].equals(histories[1])}
+        same = {"same_answers": np.array_equal(*answers), "same_history": histories[0].equals(histories[1])}
         SHEET.row(f"{times} kills of {'a deep' if changes else 'the tiny'} run", **same)
 
 

@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
+import psutil
 
-from autoaug import devices, provenance
+from autoaug import devices
 from autoaug.files import ROOT, write_atomically
+from autoaug.runs import record
 
 
 class Spread(NamedTuple):
@@ -67,9 +70,7 @@ class Sheet:
     def __init__(self, topic: str) -> None:
         self._topic, self._rows = topic, {}
         units = devices.bfloat16_units() or "none"
-        print(
-            f"{provenance.processor()}, {provenance.machine()['cpus']} cores; units for bfloat16: {units}", flush=True
-        )
+        print(f"{record.processor()}, {psutil.cpu_count()} cores; units for bfloat16: {units}", flush=True)
 
     def row(self, name: str, **figures: Spread | float) -> None:
         """Print and keep the figures of one row."""
@@ -86,9 +87,13 @@ class Sheet:
         content = {
             "topic": self._topic,
             "date": now.isoformat(timespec="seconds"),
-            "machine": provenance.machine() | {"bfloat16_units": devices.bfloat16_units()},
-            "code": provenance.code_version(),
-            "packages": provenance.package_versions(),
+            "machine": {
+                "processor": record.processor(),
+                "cpus": psutil.cpu_count(),
+                "bfloat16_units": devices.bfloat16_units(),
+            },
+            "code": msgspec.to_builtins(record.code_version()[0]),
+            "packages": record.package_versions(),
             "rows": self._rows,
         }
         path = ROOT / "results" / "benchmarks" / f"{self._topic}-{now:%Y%m%dT%H%M%S}.json"

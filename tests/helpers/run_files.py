@@ -1,14 +1,12 @@
 """Run folders as training leaves them, without the training, for tests of what reads them."""
 
-import dataclasses
-import io
-import json
-
+import msgspec
 import numpy as np
 import pandas as pd
 
-from autoaug import recipes, records, shift
-from autoaug.files import write_atomically
+from autoaug import recipes, shift
+from autoaug.runs import predictions as files
+from autoaug.runs import record as records
 
 
 def predictions(rng, labels, accuracy, overlap=()):
@@ -19,55 +17,46 @@ def predictions(rng, labels, accuracy, overlap=()):
     return {"logits": logits, "labels": labels, "overlap": np.isin(np.arange(len(labels)), overlap)}
 
 
-def counts(logits, labels, overlap):
-    """As `predictions.Predictions.counts`, written apart from it."""
-    correct = logits.argmax(axis=1) == labels
-    clean = {"clean_total": int((~overlap).sum()), "clean_correct": int(correct[~overlap].sum())}
-    return {"total": len(labels), "correct": int(correct.sum()), "overlap": int(overlap.sum()), **clean}
+def kept(logits, labels, overlap, margins=False):
+    """The predictions of these logits, as `evaluate_run` keeps them."""
+    judged = files.margins(logits, labels) if margins else None
+    return files.Predictions(logits.argmax(axis=1).astype(np.uint8), labels.astype(np.uint8), overlap, judged)
+
+
+def record(run_id="a-run", train_data="synthetic10", tests=(), recipe=None, **changes):
+    """A record of a finished run; `tests` are names of test sets, or a mapping to their hashes."""
+    hashes = tests if isinstance(tests, dict) else dict.fromkeys(tests, "cd" * 32)
+    recipe = recipe or recipes.get("wrn")
+    fields = {
+        "format": 2, "status": "finished", "kind": "trained", "run_id": run_id, "family": recipes.title(recipe),
+        "recipe": recipe, "seed": 0, "workers": 1,
+        "train_data": train(train_data),
+        "tests": {name: records.Test("embedded images", sha256) for name, sha256 in hashes.items()},
+        "code": records.Code("f" * 40, False), "packages": {"numpy": "2.4.0"}, "machine": records.Machine(),
+        "parameters": 174_058, "started": "2026-01-01T00:00:00Z", "wall_seconds": 61.2,
+    }  # fmt: skip
+    return records.Record(**fields | changes)
+
+
+def train(name, sha256="ab" * 32):
+    """What a record says of a training set."""
+    return records.TrainData(name, 10, 5120, "embedded images", sha256, [0.5] * 3, [0.2] * 3)
 
 
 def write(
     results, train_data, tests, seed=0, recipe=None, kind="trained", status="finished", workers=1,
-    train_sha256="ab" * 32, test_sha256="cd" * 32, started="2026-01-01T00:00:00Z",
+    train_sha256="ab" * 32, test_sha256="cd" * 32, started="2026-01-01T00:00:00Z", margins=False,
 ):  # fmt: skip
     """Write a run with its predictions, test set → arrays; returns its row-to-be's run id."""
     recipe = recipe or recipes.get("wrn")
     run_id = f"{recipe.model}-{train_data}-{recipe.preset}-{recipe.epochs}-{kind}-seed{seed}"
     folder = results / "runs" / run_id
-    record = {
-        "format": 1,
-        "status": status,
-        "kind": kind,
-        "run_id": run_id,
-        "recipe": json.loads(json.dumps(dataclasses.asdict(recipe))),
-        "seed": seed,
-        "workers": workers,
-        **({"update": "async"} if workers > 1 else {}),
-        "train_data": {
-            "name": train_data,
-            "train_size": 5120,
-            "num_classes": 10,
-            "mean": [0.5] * 3,
-            "std": [0.2] * 3,
-            "source": "embedded images",
-            "sha256": train_sha256,
-        },
-        "code": {"version": "0.1.0", "commit": "f" * 40, "dirty": False},
-        "packages": {"numpy": "2.4.0"},
-        "machine": {},
-        "parameters": 174_058,
-        "started": started,
-        "wall_seconds": 61.2,
-        "tests": {
-            name: counts(**arrays) | {"source": "embedded images", "sha256": test_sha256}
-            for name, arrays in tests.items()
-        },
-    }
-    records.write(folder, record)
+    changes = {"seed": seed, "kind": kind, "status": status, "workers": workers, "started": started}
+    hashes = dict.fromkeys(tests, test_sha256)
+    made = record(run_id, train_data, hashes, recipe, **changes)
+    records.write(folder, msgspec.structs.replace(made, train_data=train(train_data, train_sha256)))
     for name, arrays in tests.items():
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        write_atomically(folder / "predictions" / f"{name}.npz", buffer.getvalue())
+        files.write(folder / "predictions" / f"{name}.npz", kept(**arrays, margins=margins))
     epochs = np.arange(1, 4)
     history = pd.DataFrame({"epoch": epochs, "loss": 1 / epochs, "accuracy": 1 - 1 / (1 + epochs)})
     history.to_csv(folder / "history.csv", index=False)
@@ -78,6 +67,6 @@ def tables(*rows):
     """Accuracies and gaps of runs given as (run id, kind, training set, test set, correct of 1,000)."""
     counts = pd.DataFrame(rows, columns=["run_id", "preset", "train_data", "test_set", "correct"])
     counts = counts.assign(model="wrn", family="wrn", train_source="CIFAR-10", seed=0)
-    counts = counts.assign(test_source="CIFAR-10", total=1000, overlap=0, clean_total=1000)
-    counts = shift.clean_counts(counts.assign(clean_correct=counts["correct"]))
+    counts = counts.assign(test_source="CIFAR-10", total=1000, overlap=0)
+    counts = shift.clean_counts(counts)
     return shift.accuracy_table(counts), shift.gap_table(counts)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from autoaug.plots import shift as shift_plots
 from autoaug.report import page, provenance
+from autoaug.runs.record import Code
 from autoaug.shift.intervals import Estimate
 
 
@@ -104,10 +105,10 @@ def test_estimates_are_shown_in_percent_and_nothing_for_no_number():
 @pytest.mark.parametrize(
     ("commit", "dirty", "text"),
     [
-        ("0123456789abcdef", True, "1.0, commit 0123456789 with changes"),
-        ("0" * 40, False, "1.0, commit 0000000000"),
-        (None, None, "1.0"),
+        ("0123456789abcdef", True, "commit 0123456789 with changes"),
+        ("0" * 40, False, "commit 0000000000"),
+        (None, None, "of an unknown commit"),
     ],
 )
-def test_code_text_names_version_commit_and_changes(commit, dirty, text):
-    assert provenance.code_text({"version": "1.0", "commit": commit, "dirty": dirty}) == text
+def test_code_text_names_commit_and_changes(commit, dirty, text):
+    assert provenance.code_text(Code(commit, dirty)) == text

@@ -146,12 +146,11 @@ def test_a_report_of_nothing_says_what_to_run(tmp_path):
     assert "No finished run yet" in text and "make report" in text and "<h2" in text
 
 
-def test_a_report_of_an_imported_model_without_predictions_and_of_one_without_its_own_test_set(tmp_path):
+def test_a_report_of_an_imported_model_and_of_one_without_its_own_test_set(tmp_path):
     rng, labels = np.random.default_rng(0), np.arange(2_000) % 10
     tests = {name: run_files.predictions(rng, labels, 0.95) for name in ("cifar10", "cifar10.1-v6")}
     tests["cifar10.1-v6"]["overlap"][:7] = True
-    run_id = run_files.write(tmp_path, "cifar10", tests, recipe=recipes.get("wrn", "paper"), kind="imported")
-    shutil.rmtree(tmp_path / "runs" / run_id / "predictions")
+    run_id = run_files.write(tmp_path, "cifar10", tests, recipe=recipes.get("wrn", "paper"), kind="checkpoint")
     (tmp_path / "runs" / run_id / "history.csv").unlink()
     run_files.write(tmp_path, "cifar102", {"cifar10": tests["cifar10"]}, recipe=recipes.get("ss32", "paper"))
     text = render(tmp_path).read_text()

@@ -16,7 +16,8 @@ import numpy as np
 import psutil
 import pytest
 
-from autoaug import datasets, records, s3
+from autoaug import datasets, runs, s3
+from autoaug.runs import record as records
 from autoaug.sagemaker import container, launch
 from data_prep import synthetic
 
@@ -86,16 +87,17 @@ class TestJob:
         assert done.returncode == 0, done.stderr
         (run,) = (folder / "ml" / "output" / "data" / "runs").iterdir()
         record = records.read(run)
-        assert record["status"] == "finished" and record["recipe"]["epochs"] == 1
+        assert record.status == "finished" and record.recipe.epochs == 1
         sent = json.loads((folder / "code" / "code_version.json").read_text())
-        assert record["code"] == sent and sent["version"]  # of the checkout that it was sent from
+        code = {"commit": record.code.commit, "dirty": record.code.dirty}
+        assert code == sent and sent["commit"]  # of the checkout that it was sent from
         assert (run / "history.csv").exists() and (run / "predictions" / "synthetic10.npz").exists()
         assert (run.parents[1] / "train.ipynb").exists()
         model = folder / "ml" / "model" / "runs" / run.name
         assert records.read(model) == record
         assert (model / "checkpoints" / "step-000000040.index").exists()
-        test = record["tests"]["synthetic10"]
-        assert f"test accuracy synthetic10 {test['clean_correct'] / test['clean_total']:.4f}" in done.stdout
+        (test,) = runs.accuracies(run).itertuples()
+        assert f"test accuracy synthetic10 {test.accuracy:.4f}" in done.stdout
         assert not (folder / "ml" / "output" / "failure").exists()
 
     def test_an_interrupted_job_goes_on_where_it_was(self, start_job, finished, tmp_path):
@@ -148,7 +150,7 @@ class TestJob:
         assert [process.returncode for process in processes] == [0, 0], outputs
         (run,) = (tmp_path / "0" / "ml" / "output" / "data" / "runs").iterdir()
         record = records.read(run)
-        assert (record["status"], record["workers"]) == ("finished", 2)
+        assert (record.status, record.workers) == ("finished", 2)
         assert len((run / "history.csv").read_text().splitlines()) == 2  # names, and one epoch
         assert not (tmp_path / "1" / "ml" / "output" / "data").exists()
 
@@ -200,7 +202,9 @@ def test_a_job_runs_as_it_was_requested_and_its_result_is_collected(study, job_r
         tar.add(ml / "output" / "data", ".")
     study.upload_file(str(archive), "study", f"jobs/{request['TrainingJobName']}/output/output.tar.gz")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    collected = records.collect("s3://study/jobs")[["model", "train_data", "test_set", "total"]].to_csv(index=False)
+    collected = runs.collect(s3.fetch("s3://study/jobs"))[["model", "train_data", "test_set", "total"]].to_csv(
+        index=False
+    )
     assert "wrn,synthetic10,synthetic10,2000" in collected
 
 

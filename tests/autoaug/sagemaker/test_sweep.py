@@ -11,7 +11,7 @@ import pytest
 import run_files
 import yaml
 
-from autoaug import recipes, records
+from autoaug import recipes, runs
 from autoaug.files import ROOT
 from autoaug.report import build
 from autoaug.sagemaker import collection, job, launch, options, sweep
@@ -155,8 +155,8 @@ def test_the_same_command_renders_the_report_once_all_runs_are_finished(study, t
     monkeypatch.setattr(collection, "render", lambda results: rendered.append(results) or 0)
     assert sweep.main([str(file), "--results", str(tmp_path / "results")]) == 0
     assert rendered == [tmp_path / "results"]
-    runs = records.collect(tmp_path / "results")
-    assert {(a, b) for a, b in zip(runs["train_data"], runs["test_set"], strict=True) if b in PAIR} == {
+    table = runs.collect(tmp_path / "results")
+    assert {(a, b) for a, b in zip(table["train_data"], table["test_set"], strict=True) if b in PAIR} == {
         (a, b) for a in PAIR for b in PAIR
     }
     assert boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"] == []

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from autoaug import records, training
+from autoaug import training
+from autoaug.runs import record as records
 from autoaug.training import loop, mirrored
 from autoaug.training.step import MEASURES
 
@@ -41,7 +42,7 @@ def test_two_devices_compute_what_one_computes(tiny_dataset, tiny_recipe, tmp_pa
         np.testing.assert_allclose(a, b, atol=1e-4, rtol=0)
     np.testing.assert_allclose(history(tmp_path / "1"), history(tmp_path / "2"), rtol=5e-4)
     record = records.read(tmp_path / "2")
-    assert (record["workers"], record["status"]) == (2, "finished")
+    assert (record.workers, record.status) == (2, "finished")
 
 
 def test_a_killed_run_of_half_precision_on_four_devices_goes_on_to_the_same_bits(tmp_path):

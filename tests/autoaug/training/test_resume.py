@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from autoaug import records, training
+from autoaug import training
+from autoaug.runs import record as records
 from autoaug.training import checkpoints, loop
 from autoaug.training.step import MEASURES, TrainingStep
 
@@ -46,7 +47,7 @@ def test_a_run_killed_three_times_is_the_uninterrupted_run(whole, tiny_dataset, 
         reached.append(max(int(path.stem.removeprefix("step-")) for path in (tmp_path / "checkpoints").glob("*.index")))
     assert codes == [-signal.SIGKILL, 143, -signal.SIGKILL]
     assert reached[:2] == [2, 4] and reached[2] in (6, 8)
-    assert records.read(tmp_path)["status"] == "unfinished"
+    assert records.read(tmp_path).status == "unfinished"
     code = forked.run(tmp_path / "said", "train_and_die.py", tmp_path, "SIGKILL", "after", 99)
     said = (tmp_path / "said").read_text()
     assert code == 0, said
@@ -54,7 +55,7 @@ def test_a_run_killed_three_times_is_the_uninterrupted_run(whole, tiny_dataset, 
     model = training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)  # finished: its weights are restored
     assert_same_run(tmp_path, whole[0], model, whole[1])
     predictions = [np.load(folder / "predictions" / "synthetic10.npz") for folder in (tmp_path, whole[0])]
-    np.testing.assert_array_equal(predictions[0]["logits"], predictions[1]["logits"])
+    np.testing.assert_array_equal(predictions[0]["answers"], predictions[1]["answers"])
     steps = sorted(path.stem for path in (tmp_path / "checkpoints").glob("*.index"))
     assert steps == ["step-000000010", "step-000000012"]
     assert history(tmp_path).learning_rate.iloc[-1] == 0.0

@@ -11,7 +11,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from autoaug import recipes, records, training
+from autoaug import recipes, training
+from autoaug.runs import record as records
 from autoaug.training import loop, servers
 
 
@@ -47,12 +48,12 @@ def test_a_killed_chief_ends_the_others_and_is_gone_on_with(train_on_two_hosts, 
     codes, said = train_on_two_hosts(3, "2:chief")
     assert codes == (-signal.SIGKILL, 0), said
     assert "their ports 22220 to 22225 are open. Whoever can connect to one can read and write files" in said
-    assert records.read(tmp_path / "run")["status"] == "unfinished"
+    assert records.read(tmp_path / "run").status == "unfinished"
     codes, said = train_on_two_hosts(3)
     assert codes == (0, 0), said
     assert "going on after step 4 of 12" in said
     record, history = records.read(tmp_path / "run"), pd.read_csv(tmp_path / "run" / "history.csv")
-    assert (record["status"], record["workers"]) == ("finished", 2)
+    assert (record.status, record.workers) == ("finished", 2)
     # two steps of each worker in an epoch, and six in all: the last two updates have the rate of a sixth step
     np.testing.assert_allclose(history.learning_rate, [recipes.learning_rate_at(0.1, step, 6) for step in (2, 4, 6)])
     assert history.loss.iloc[-1] < history.loss.iloc[0]

@@ -14,8 +14,10 @@ import tensorflow as tf
 import tiny
 from tensorflow.core.util import event_pb2
 
-from autoaug import checkpoints, datasets, evaluation, models, recipes, records, training
+from autoaug import checkpoints, datasets, models, recipes, runs, training
 from autoaug.files import ROOT
+from autoaug.runs import evaluation
+from autoaug.runs import record as records
 from autoaug.training import batches
 from autoaug.training.step import MEASURES, TrainingStep, noise_key, precision_scope
 
@@ -190,9 +192,9 @@ def test_test_sets_are_evaluated_while_training_without_the_images_trained_on(ti
     for a, b in zip(model.variables, plain.variables, strict=True):
         np.testing.assert_array_equal(a, b)
 
-    record = records.read(tmp_path / "a")
-    assert record["tests"]["synthetic10"]["clean_correct"] == correct.sum()
-    assert (record["tests"]["known"]["clean_total"], record["tests"]["known"]["overlap"]) == (0, 20)
+    counts = runs.accuracies(tmp_path / "a").set_index("test_set")
+    assert counts.loc["synthetic10", "correct"] == correct.sum()
+    assert counts.loc["known", ["total", "overlap"]].tolist() == [0, 20]
 
 
 def test_the_time_of_evaluation_is_in_the_seconds_and_not_in_the_speed(
@@ -210,7 +212,7 @@ def test_the_time_of_evaluation_is_in_the_seconds_and_not_in_the_speed(
     evaluating = history.seconds - 128 / history.images_per_second
     assert ((evaluating > 0.5) & (evaluating < 1.0)).all()
     record = records.read(tmp_path)
-    assert record["wall_seconds"] > history.seconds.sum()
+    assert record.wall_seconds > history.seconds.sum()
 
 
 @pytest.mark.parametrize(("test_size", "train_size", "epochs"), [(0, 50, 1), (750, 5000, 1), (8000, 5120, 11)])

@@ -5,16 +5,20 @@ import os
 import pathlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
+import msgspec
 import numpy as np
 import tensorflow as tf
 import tqdm
 from jaxtyping import Float, Float32, Int, UInt8
 
-from autoaug import augment, datasets, histories, predictions, records
+from autoaug import datasets, runs
 from autoaug.datasets import Dataset, LabelledImages
+from autoaug.models.layers import Normalize
+from autoaug.runs import export, predictions
+from autoaug.runs.predictions import Predictions
+from autoaug.runs.record import HISTORY, PREDICTIONS, Record, RecordError, Test, read, write
 
 _BATCH_SIZE = 250
 _AFFORDABLE_SHARE = 0.05  # of a training's operations, for evaluating the test sets while it trains
@@ -27,18 +31,22 @@ class Predictor:
     """Logits of a model in evaluation mode, compiled once.
 
     Args:
-        model: from normalised images to logits.
+        model: from normalised images to logits; or, without mean and std, from uint8 images.
         mean, std: channel statistics of the model's training set, as fractions of 255.
     """
 
-    def __init__(self, model: keras.Model, mean: Float[np.ndarray, "3"], std: Float[np.ndarray, "3"]) -> None:
-        self._predict = tf.function(lambda batch: model(batch, training=False), autograph=False, reduce_retracing=True)
-        self._mean, self._std = mean, std
+    def __init__(
+        self, model: keras.Model, mean: Float[np.ndarray, "3"] | None = None, std: Float[np.ndarray, "3"] | None = None
+    ) -> None:
+        normalize = Normalize(mean, std) if mean is not None and std is not None else lambda images: images
+        self._predict = tf.function(
+            lambda images: model(normalize(images), training=False), autograph=False, reduce_retracing=True
+        )
 
     def __call__(self, images: UInt8[np.ndarray, "n 32 32 3"]) -> Float32[np.ndarray, "n classes"]:
         """Logits of the images, in order."""
         parts = [images[start : start + _BATCH_SIZE] for start in range(0, len(images), _BATCH_SIZE)]
-        return np.concatenate([self._predict(augment.normalize(part, self._mean, self._std)).numpy() for part in parts])
+        return np.concatenate([self._predict(tf.constant(part)).numpy() for part in parts])
 
 
 def accuracy(predict: Predict, images: UInt8[np.ndarray, "n 32 32 3"], labels: Int[np.ndarray, " n"]) -> float:
@@ -71,7 +79,7 @@ class Monitor:
     def __init__(self, test_sets: Sequence[LabelledImages], dataset: Dataset, every: int = -1) -> None:
         self._parts = []
         for test in test_sets if every != 0 else ():
-            clean = ~datasets.overlap(test.images, dataset.train_images)
+            clean = ~dataset.trained_on(test.images)
             if clean.any():
                 images, labels = (test.images, test.labels) if clean.all() else (test.images[clean], test.labels[clean])
                 self._parts.append((test.name, images, labels))
@@ -96,55 +104,63 @@ def load_test_sets(dataset: Dataset, data_dir: str | os.PathLike[str]) -> list[L
 
 
 def evaluate_run(
-    model: keras.Model, dataset: Dataset, run_dir: str | os.PathLike[str], test_sets: Sequence[LabelledImages]
-) -> dict[str, Any]:
-    """Evaluate a trained model and finish its run's record.
+    model: keras.Model,
+    dataset: Dataset,
+    run_dir: str | os.PathLike[str],
+    test_sets: Sequence[LabelledImages],
+    margins: bool | None = None,
+) -> Record:
+    """Evaluate a trained model, and finish its run: predictions, `model.keras`, record.
 
-    Predictions go to `run_dir/predictions/<test set>.npz`, in the whole form of `predictions`. A test set with the same
-    pixels and labels is not evaluated again, unless its predictions are missing, damaged or unlike the record.
+    A test set with the same pixels and labels is not evaluated again, unless its predictions are missing or damaged.
 
     Args:
-        model: the trained model.
+        model: the trained model, from normalised images.
         dataset: the data set that it was trained on; its statistics normalise every test set.
         run_dir: the run's folder, with the record that was begun by the training.
         test_sets: from `load_test_sets`.
+        margins: whether to keep each image's margin; None: if the data set is one of those whose models judge.
 
     Returns:
         The finished record.
 
     Raises:
-        records.RecordError: the run was not trained to its end.
+        RecordError: the run was not trained to its end.
     """
     run_dir, started = pathlib.Path(run_dir), time.perf_counter()
-    record = records.read(run_dir)
+    record = read(run_dir)
     trained_seconds = _trained_seconds(run_dir, record)
-    predict = Predictor(model, dataset.mean, dataset.std)
+    keeps_margins = dataset.name in datasets.JUDGES if margins is None else margins
+    predict, tests = Predictor(model, dataset.mean, dataset.std), dict(record.tests)
     for test in tqdm.tqdm(test_sets, desc="test sets", disable=None):
         if predictions.are_kept(run_dir, record, test.name, test.sha256):
             continue
-        overlap = datasets.overlap(test.images, dataset.train_images)
-        answers = predictions.from_logits(predict(test.images), test.labels, overlap)
-        predictions.write(run_dir / "predictions" / f"{test.name}.npz", answers)
-        record["tests"][test.name] = answers.counts() | {"source": test.source, "sha256": test.sha256}
-    if record["status"] == "unfinished":
+        logits = predict(test.images)
+        answers = Predictions(
+            logits.argmax(axis=1).astype(np.uint8),
+            test.labels.astype(np.uint8),
+            dataset.trained_on(test.images),
+            predictions.margins(logits, test.labels) if keeps_margins else None,
+        )
+        predictions.write(run_dir / PREDICTIONS / f"{test.name}.npz", answers)
+        tests[test.name] = Test(test.source, test.sha256)
+    export.write(model, dataset, run_dir)
+    seconds = record.wall_seconds
+    if record.status == "unfinished":
         seconds = trained_seconds + time.perf_counter() - started
-        record |= {"status": "finished", "wall_seconds": seconds}
-    records.write(run_dir, record)
+    record = msgspec.structs.replace(record, status="finished", tests=tests, wall_seconds=seconds)
+    write(run_dir, record)
     return record
 
 
-def _trained_seconds(run_dir: pathlib.Path, record: dict[str, Any]) -> float:
-    """Seconds that the training took; 0 for an imported model."""
-    if record["kind"] == "imported":
+def _trained_seconds(run_dir: pathlib.Path, record: Record) -> float:
+    """Seconds that the training took; 0 for a model that was trained elsewhere."""
+    if record.kind != "trained" or record.recipe is None:
         return 0.0
-    history, epochs = histories.read(run_dir), record["recipe"]["epochs"]
+    history, epochs = runs.history(run_dir), record.recipe.epochs
     if len(history) != epochs:
-        raise records.RecordError(
-            f"{run_dir} has trained {len(history)} of {epochs} epochs. Train it to its end first."
-        )
+        raise RecordError(f"{run_dir} has trained {len(history)} of {epochs} epochs. Train it to its end first.")
     seconds = math.fsum(history.get("seconds", [math.nan]))
     if not 0 <= seconds < math.inf:
-        raise records.RecordError(
-            f"{run_dir / records.HISTORY}: Expected the seconds of each epoch. Received: {seconds}"
-        )
+        raise RecordError(f"{run_dir / HISTORY}: Expected the seconds of each epoch. Received: {seconds}")
     return seconds

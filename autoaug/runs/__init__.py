@@ -1,0 +1,222 @@
+"""Runs: a folder each, `results/runs/<run id>/`, and the table of those that are finished.
+
+    record.json                 what was trained, on what, by which code (`record`)
+    history.csv                 a row per epoch
+    checkpoints/, tensorboard/  of the training
+    predictions/<test set>.npz  an answer for each image (`predictions`)
+    model.keras                 the trained model, normalisation inside (`load`)
+
+Files are written under a temporary name and then renamed.
+"""
+
+import csv
+import os
+import pathlib
+import re
+import shlex
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from autoaug import recipes
+from autoaug.files import read_text
+from autoaug.runs import predictions
+from autoaug.runs.record import CHECKPOINTS, HISTORY, PREDICTIONS, Record, RecordError, checkpoint_steps, name, read
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["COLUMNS", "Record", "RecordError", "accuracies", "collect", "history", "load", "name", "unfinished"]
+
+COLUMNS = (
+    *("run_id", "folder", "started", "kind", "preset", "model", "family", "recipe", "seed", "epochs", "precision"),
+    *("train_data", "train_size", "train_source", "train_sha256", "test_set", "test_source", "test_sha256"),
+    *("total", "correct", "overlap", "accuracy", "low", "high"),
+)
+IMPORTED = "imported"
+"""The `preset` of models that were trained elsewhere."""
+
+_COLUMN = re.compile(r"[A-Za-z0-9][\w:.+-]{0,299}")
+
+
+def load(run_dir: str | os.PathLike[str]) -> "keras.Model":
+    """The trained model of a run: uint8 [n, 32, 32, 3] → logits [n, classes], normalisation inside.
+
+    Raises:
+        RecordError: the run has no `model.keras`, or another file in its place.
+    """
+    from autoaug.runs import export  # with TensorFlow
+
+    return export.load(run_dir)
+
+
+def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]) -> pd.DataFrame:
+    """Table of the finished runs under `results_dir/runs`: a row per run and test set, columns COLUMNS.
+
+    `total` and `correct` leave out the test images that are among the run's training images; `overlap` counts these.
+    `accuracy` and its exact 95 % interval (Clopper–Pearson) are fractions; NaN if no image is left. `recipe` is JSON.
+    Models that were trained elsewhere have the preset "imported", and no recipe unless it is known. `train_sha256` and
+    `test_sha256` are hashes of pixels and labels.
+
+    A run with an unreadable file is left out, with a warning that names the file and the remedy; `attrs["unreadable"]`
+    lists (folder, message) of each. `unfinished` lists unfinished runs.
+
+    Args:
+        results_dir, others: folders. If a run is there several times, only the first one counts.
+
+    Raises:
+        RecordError: a folder does not exist.
+    """
+    rows: dict[str, list[dict[str, Any]]] = {}
+    unreadable = []
+    for folder, record in (run for directory in (results_dir, *others) for run in _runs(directory)):
+        try:
+            if isinstance(record, RecordError):
+                raise record
+            if record.status == "finished" and record.run_id not in rows:
+                rows[record.run_id] = _rows(folder, record)
+        except RecordError as error:
+            unreadable.append((str(folder), f"{error}. {_remedy(folder, record)}"))
+            warnings.warn(f"Left out, since it cannot be read: {unreadable[-1][1]}", stacklevel=2)
+    table = _table([row for run in rows.values() for row in run])
+    table.attrs["unreadable"] = unreadable
+    return table
+
+
+def accuracies(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
+    """The rows of one run, finished or not, as in `collect`'s table.
+
+    Raises:
+        RecordError: a file of the run is unreadable.
+    """
+    return _table(_rows(pathlib.Path(run_dir), read(run_dir)))
+
+
+def _rows(folder: pathlib.Path, record: Record) -> list[dict[str, Any]]:
+    """The run's rows of `collect`'s table; RecordError if its predictions are unreadable."""
+    data, recipe, rows = record.train_data, record.recipe, []
+    run = {
+        "run_id": record.run_id,
+        "folder": str(folder),
+        "started": record.started,
+        "kind": record.kind,
+        "preset": recipe.preset if recipe and record.kind == "trained" else IMPORTED,
+        "model": recipe.model if recipe else record.family,
+        "family": record.title(),
+        "recipe": msgspec.json.encode(recipe, order="sorted").decode() if recipe else "",
+        "seed": record.seed,
+        "epochs": recipe.epochs if recipe else 0,
+        "precision": recipe.precision if recipe else "",
+        "train_data": data.name,
+        "train_size": data.train_size or 0,
+        "train_source": data.source,
+        "train_sha256": data.sha256 or "",
+    }
+    for test_set, test in record.tests.items():
+        path = folder / PREDICTIONS / f"{test_set}.npz"
+        answers = predictions.read(path)
+        if max(answers.answers.max(), answers.labels.max()) >= data.num_classes:
+            raise RecordError(f"{path}: Expected answers and labels of {data.num_classes} classes. Received: others")
+        clean = ~answers.overlap
+        counts: dict[str, Any] = {
+            "total": clean.sum(),
+            "correct": answers.right[clean].sum(),
+            "overlap": answers.overlap.sum(),
+        }
+        rows.append(run | {"test_set": test_set, "test_source": test.source, "test_sha256": test.sha256} | counts)
+    return rows
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """The table of rows of counts, with accuracies and their exact 95 % intervals."""
+    from scipy.special import betaincinv  # slow to import
+
+    table = pd.DataFrame(rows, columns=list(COLUMNS[:-3])).astype({"total": int, "correct": int, "overlap": int})
+    correct, total = table["correct"].to_numpy(float), table["total"].to_numpy(float)
+    with np.errstate(invalid="ignore"):  # 0 of 0 is NaN
+        accuracy = correct / total
+    low = np.where(correct > 0, betaincinv(np.maximum(correct, 0.5), total - correct + 1, 0.025), 0.0)
+    high = np.where(correct < total, betaincinv(correct + 1, np.maximum(total - correct, 0.5), 0.975), 1.0)
+    empty = np.isnan(accuracy)
+    return table.assign(accuracy=accuracy, low=np.where(empty, np.nan, low), high=np.where(empty, np.nan, high))
+
+
+def _remedy(folder: pathlib.Path, record: Record | RecordError) -> str:
+    """A sentence: how to get the run back."""
+    if isinstance(record, Record) and checkpoint_steps(folder / CHECKPOINTS) and record.recipe:
+        recipe, changes = record.recipe, recipes.changes(record.recipe)
+        given = {"model": recipe.model, "preset": recipe.preset, "train_data": record.train_data.name}
+        given |= {"seed": record.seed, "workers": record.workers, "results_dir": str(folder.parent.parent)}
+        yaml = f" -y {shlex.quote(str(changes))}" if changes else ""
+        words = [word for key, value in given.items() for word in ("-p", key, str(value))]
+        return f"To mend it: {shlex.join(['papermill', 'notebooks/train.ipynb', *words])}{yaml}"
+    return f"Restore it from a copy; or remove it, and make the run again: rm -r {shlex.quote(str(folder))}"
+
+
+def unfinished(results_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
+    """Folders of unfinished runs under `results_dir/runs` that can be continued, sorted.
+
+    A run without a checkpoint and without a history cannot be continued, and is not listed.
+    """
+    return sorted(
+        folder
+        for folder, record in _runs(results_dir)
+        if not (isinstance(record, Record) and record.status == "finished")
+        and (checkpoint_steps(folder / CHECKPOINTS) or (folder / HISTORY).exists())
+    )
+
+
+def _runs(results_dir: str | os.PathLike[str]) -> Iterator[tuple[pathlib.Path, Record | RecordError]]:
+    """Each run's folder with its record, or with what is wrong with it; a folder without a record is passed over.
+
+    A folder that bears the run's name comes before folders with copies of the run.
+    """
+    if not pathlib.Path(results_dir).is_dir():
+        raise RecordError(f"{pathlib.Path(results_dir).absolute()}: Expected a folder of results. Received: none")
+    found: list[tuple[bool, pathlib.Path, Record | RecordError]] = []
+    for folder in sorted(path for path in (pathlib.Path(results_dir) / "runs").glob("*") if path.is_dir()):
+        try:
+            if os.path.lexists(folder / "record.json"):
+                record = read(folder)
+                found.append((record.run_id != folder.name, folder, record))
+        except RecordError as error:
+            found.append((False, folder, error))
+    yield from ((folder, record) for _, folder, record in sorted(found, key=lambda run: run[0]))
+
+
+def history(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
+    """The history of a run: a row for each epoch from 1 on, floats, NaN for no value, accuracies in [0, 1].
+
+    If there is no file, the table is empty.
+
+    Raises:
+        RecordError: the file holds something else; the message names it.
+    """
+    path = pathlib.Path(run_dir) / HISTORY
+    try:
+        names, *lines = list(csv.reader(read_text(path).splitlines(), strict=True)) or [[]]
+        return _history(names, lines)
+    except FileNotFoundError:
+        return pd.DataFrame()
+    except (OSError, ValueError, csv.Error) as error:
+        raise RecordError(f"{path}: Expected the history of a run. Received: {error}") from error
+
+
+def _history(names: list[str], lines: list[list[str]]) -> pd.DataFrame:
+    """The rows as numbers; ValueError if they are not those of a history."""
+    if "epoch" not in names or len(set(names)) < len(names) or not all(map(_COLUMN.fullmatch, names)):
+        raise ValueError(f"the columns {', '.join(names)[:200]!r}")
+    columns = list(zip(*lines, strict=True)) or [()] * len(names)
+    table = pd.DataFrame(
+        {name: [float(cell or "nan") for cell in column] for name, column in zip(names, columns, strict=True)}
+    )
+    if table["epoch"].tolist() != list(range(1, len(table) + 1)):
+        raise ValueError("epochs that do not count from 1")
+    accuracies = table.filter(like="accuracy")
+    if ((accuracies < 0) | (accuracies > 1)).any(axis=None):
+        raise ValueError("accuracies outside of 0 to 1")
+    return table.astype({"epoch": int})

@@ -1,0 +1,100 @@
+"""A trained model in one file: the same answers, in another process and folder; strangers' code is refused."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import autoaug
+from autoaug import augment, models, recipes, runs, training
+from autoaug.datasets import LabelledImages
+from autoaug.models.layers import Normalize
+from autoaug.runs import evaluation, export, predictions
+from autoaug.runs.record import RecordError
+from autoaug.training.step import precision_scope
+
+FAMILIES = {
+    "wrn": {"depth": 10, "widen_factor": 1},
+    "shake_shake_32": {"depth": 8, "widen_factor": 1},
+    "pyramid_net": {"depth": 11, "alpha": 12},
+}
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_file_has_the_models_logits(name, precision, tiny_dataset, tmp_path):
+    recipe = recipes.variant(name, precision=precision)
+    with precision_scope(recipe):
+        model = models.build_model(name, **FAMILIES[name])
+    rng = np.random.default_rng(0)
+    for variable in model.variables:  # moving averages that do something
+        variable.assign(variable.numpy() + rng.uniform(0, 0.1, variable.shape))
+    export.write(model, tiny_dataset, tmp_path)
+    loaded, images = autoaug.load(tmp_path), tiny_dataset.test_images
+    assert (loaded.input_shape, loaded.inputs[0].dtype) == ((None, 32, 32, 3), "uint8")
+    expected = evaluation.Predictor(model, tiny_dataset.mean, tiny_dataset.std)(images)
+    np.testing.assert_array_equal(evaluation.Predictor(loaded)(images), expected)
+    logits = loaded.predict(images, verbose=0)
+    assert logits.dtype == np.float32 and (logits.argmax(axis=1) == expected.argmax(axis=1)).all()
+
+
+def test_images_are_normalised_to_the_same_bits(tiny_dataset):
+    mean, std = tiny_dataset.mean, tiny_dataset.std
+    inside = Normalize(mean, std)(tiny_dataset.test_images).numpy()
+    np.testing.assert_array_equal(inside, augment.normalize(tiny_dataset.test_images, mean, std))
+
+
+OPEN = """
+import sys
+{imports}
+import numpy as np
+model = keras.saving.load_model(sys.argv[1])
+np.save(sys.argv[3], model.predict(np.load(sys.argv[2]), verbose=0).argmax(axis=1))
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_dataset, tiny_recipe, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    test = LabelledImages("synthetic10", tiny_dataset.test_images, tiny_dataset.test_labels)
+    model = training.train(tiny_recipe, tiny_dataset, folder)
+    evaluation.evaluate_run(model, tiny_dataset, folder, [test])
+    return folder, test
+
+
+@pytest.mark.parametrize("imports", ["import autoaug\nimport keras", "import keras\nimport autoaug"])
+def test_a_run_leaves_a_model_that_answers_alike_in_another_process_and_folder(imports, trained, tmp_path):
+    folder, test = trained
+    np.save(tmp_path / "images.npy", test.images)
+    files = [str(folder / "model.keras"), "images.npy", "answers.npy"]
+    command = [sys.executable, "-c", OPEN.format(imports=imports), *files]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    kept = predictions.read(folder / "predictions" / "synthetic10.npz")
+    np.testing.assert_array_equal(np.load(tmp_path / "answers.npy"), kept.answers)
+
+
+def with_code(path):
+    stranger = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Lambda(lambda x: x), keras.layers.Flatten()])
+    stranger.save(path)
+
+
+def damaged(path):
+    path.write_bytes(b"PK\x03\x04" + bytes(200))
+
+
+def folder(path):
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"), [(with_code, "[Ll]ambda"), (damaged, ""), (folder, "no regular file"), (None, "No such file")]
+)
+def test_a_strangers_code_and_files_that_are_no_models_are_refused_with_a_line(make, message, tmp_path):
+    if make:
+        make(tmp_path / "model.keras")
+    with pytest.raises(RecordError, match=rf"model\.keras: Expected a Keras model.* Received: .*{message}") as refused:
+        runs.load(tmp_path)
+    assert "\n" not in str(refused.value)

@@ -1,0 +1,105 @@
+"""Predictions: written, read, refused when damaged, without unpacking what a hostile file declares."""
+
+import io
+import os
+import random
+import zipfile
+
+import numpy as np
+import pytest
+import run_files
+
+from autoaug.runs import predictions
+from autoaug.runs.record import RecordError
+
+
+@pytest.fixture(scope="module")
+def kept():
+    rng = np.random.default_rng(0)
+    return run_files.kept(**run_files.predictions(rng, rng.integers(0, 10, 200), 0.7, (3, 5)), margins=True)
+
+
+@pytest.mark.parametrize("judges", [True, False])
+def test_predictions_are_read_as_they_were_written(judges, kept, tmp_path):
+    written = kept if judges else predictions.Predictions(kept.answers, kept.labels, kept.overlap)
+    predictions.write(tmp_path / "a.npz", written)
+    read = predictions.read(tmp_path / "a.npz")
+    for name in ("answers", "labels", "overlap"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
+        assert getattr(read, name).dtype == getattr(written, name).dtype
+    assert (read.margins is None) == (not judges)
+    if judges:
+        np.testing.assert_array_equal(read.margins, kept.margins)
+        assert ((read.margins > 0) == read.right).all()
+
+
+def test_the_margin_is_the_labels_logit_minus_the_largest_other_one():
+    logits = np.array([[1, 4, 2], [1, 4, 2], [7e4, -7e4, 0]], np.float32)
+    assert predictions.margins(logits, np.array([1, 0, 1])).tolist() == [2, -3, -65504]
+
+
+def npz(**arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def declared(header):
+    """An npz file whose first array declares another shape or type than it has."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in ("answers", "labels", "overlap"):
+            content = header.ljust(117).encode() + b"\n"
+            archive.writestr(f"{name}.npy", b"\x93NUMPY\x01\x00" + len(content).to_bytes(2, "little") + content)
+    return buffer.getvalue()
+
+
+EIGHT, BOOL = np.zeros(4, np.uint8), np.zeros(4, bool)
+GOOD = {"answers": EIGHT, "labels": EIGHT, "overlap": BOOL}
+BAD = {
+    "logits": (npz(logits=np.zeros((4, 10)), labels=EIGHT, overlap=BOOL), "the arrays logits"),
+    "one array too few": (npz(answers=EIGHT, labels=EIGHT), "the arrays answers, labels"),
+    "one array too many": (npz(**GOOD, seed=EIGHT), "the arrays .*seed"),
+    "another type": (npz(**GOOD | {"answers": EIGHT.astype(float)}), "answers float64"),
+    "objects": (npz(**GOOD | {"answers": EIGHT.astype(object)}), "answers object"),
+    "another length": (npz(**GOOD | {"answers": EIGHT[:3]}), r"answers uint8 \(3,\)"),
+    "no images": (npz(**{name: array[:0] for name, array in GOOD.items()}), r"\(0,\)"),
+    "two dimensions": (npz(**{name: array[None] for name, array in GOOD.items()}), r"\(1, 4\)"),
+    "NaN": (npz(**GOOD, margins=np.full(4, np.nan, np.float16)), "margins that are not finite"),
+    "neither true nor false": (npz(**GOOD | {"overlap": np.full(4, 2, np.uint8).view(bool)}), "neither true nor false"),
+    "a huge array": (declared("{'descr': '|u1', 'fortran_order': False, 'shape': (900000000,), }"), r"\(900000000,\)"),
+    "code for a shape": (declared("{'descr': '|u1', 'fortran_order': False, 'shape': (exit(),), }"), "malformed node"),
+    "no archive": (b"PK" * 100, "not a zip file"),
+    "nothing": (b"", "not a zip file"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD.values(), ids=BAD)
+def test_other_files_are_refused_by_name(content, message, tmp_path):
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(RecordError, match=rf"a\.npz: Expected the predictions of a run\. Received: .*{message}"):
+        predictions.read(tmp_path / "a.npz")
+
+
+def test_pipes_and_too_large_files_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "a.npz")
+    with pytest.raises(RecordError, match="no regular file"):
+        predictions.read(tmp_path / "a.npz")
+    with (tmp_path / "b.npz").open("wb") as file:
+        file.truncate(2**25)
+    with pytest.raises(RecordError, match="33,554,432 bytes"):
+        predictions.read(tmp_path / "b.npz")
+
+
+def test_any_change_of_bytes_ends_in_predictions_or_a_named_error(kept, tmp_path):
+    predictions.write(tmp_path / "a.npz", kept)
+    whole, chance = (tmp_path / "a.npz").read_bytes(), random.Random(0)
+    for _ in range(300):
+        content = bytearray(whole)
+        for _ in range(chance.randint(1, 4)):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        (tmp_path / "a.npz").write_bytes(content[: chance.choice([None, chance.randrange(len(content))])])
+        try:
+            assert len(predictions.read(tmp_path / "a.npz").labels) == 200
+        except RecordError as error:
+            assert "a.npz" in str(error)

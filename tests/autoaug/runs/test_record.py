@@ -1,0 +1,214 @@
+"""The record of a run: what it may hold, whose it is, the code that it names, the folder's lock and name."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import unittest.mock
+
+import msgspec
+import pytest
+import run_files
+
+from autoaug import files, recipes
+from autoaug.runs import record
+from autoaug.runs.record import RecordError
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path):
+    written = run_files.record(tests=["synthetic10"], recipe=recipes.get("pyramid", "small"))
+    record.write(tmp_path, written)
+    assert record.read(tmp_path) == written
+    judged = msgspec.structs.replace(
+        written, kind="predictions", recipe=None, family="ConvNeXt, my own", parameters=None,
+        train_data=msgspec.structs.replace(written.train_data, mean=None, std=None, sha256=None, train_size=None),
+    )  # fmt: skip
+    record.write(tmp_path, judged)
+    assert record.read(tmp_path) == judged
+
+
+def changed(**changes):
+    """The text of a record with some values changed; a key such as `train_data.name` leads into a part."""
+    whole = msgspec.to_builtins(run_files.record(tests=["synthetic10"]))
+    for path, value in changes.items():
+        part, (*folders, last) = whole, path.split("__")
+        for folder in folders:
+            part = part[folder]
+        part[last] = value
+    return json.dumps(whole)
+
+
+BAD = {
+    "another format": changed(format=1),
+    "an unknown field": changed(counts={}),
+    "an unknown field of the recipe": changed(recipe__momentums=0.9),
+    "a recipe that is out of range": changed(recipe__epochs=0),
+    "markup in a size": changed(recipe__size={"<b>": 1}),
+    "no recipe": changed(recipe=None),
+    "an unknown status": changed(status="done"),
+    "a number as text": changed(seed="0"),
+    "a fraction": changed(seed=1.5),
+    "true for a number": changed(workers=True),
+    "a negative number": changed(seed=-1),
+    "too large a number": changed(seed=2**31),
+    "a number of 5,000 digits": changed().replace('"seed": 0', f'"seed": 1{"0" * 5_000}'),
+    "not a number": changed(wall_seconds=float("nan")),
+    "an infinite number": changed().replace("61.2", "1e999"),
+    "markup in a name": changed(train_data__name="<script>"),
+    "a slash in a name": changed(run_id="../../etc"),
+    "a line break after a name": changed(run_id="a\n"),
+    "a test set with a path for a name": changed(tests={"../x": {"source": "a", "sha256": "0" * 64}}),
+    "markup in a source": changed(train_data__source="<img src=x>"),
+    "hidden characters": changed(train_data__source="CIFAR\u202e-10"),
+    "a hash that is none": changed(train_data__sha256="0" * 63),
+    "two channels": changed(train_data__mean=[0.5, 0.5]),
+    "a time in another form": changed(started="2026-01-01 00:00:00"),
+    "a time that is none": changed(started="2026-02-30T00:00:00Z"),
+    "a year far away": changed(started="9999-01-01T00:00:00Z"),
+    "Arabic digits": changed(started="20٢٦-01-01T00:00:00Z"),
+    "a commit that is none": changed(code__commit="HEAD"),
+    "a list": "[]",
+    "nothing": "",
+    "half a record": changed()[:200],
+    "no text": "\x00\x00",
+    "many brackets": "[" * 100_000,
+    "many brackets inside": changed().replace('"packages": {', '"packages": {"a": ' + "[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("content", BAD.values(), ids=BAD)
+def test_anything_else_is_refused_by_file(content, tmp_path):
+    (tmp_path / "record.json").write_text(content)
+    with pytest.raises(RecordError, match=r"record\.json: Expected a run's record\. Received: ."):
+        record.read(tmp_path)
+
+
+def test_files_of_other_kinds_are_refused_without_being_read(tmp_path):
+    path = tmp_path / "record.json"
+    for make, message in (
+        (lambda: os.mkfifo(path), "no regular file"),
+        (lambda: path.symlink_to("/dev/zero"), "no regular file"),
+        (lambda: path.symlink_to(tmp_path / "absent"), "No such file"),
+        (lambda: path.mkdir(), "no regular file"),
+        (lambda: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 2**25), "more than 16,777,216"),
+    ):
+        make()
+        with pytest.raises(RecordError, match=message):
+            record.read(tmp_path)
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def test_a_record_that_could_not_be_read_is_not_written(tmp_path):
+    with pytest.raises(RecordError, match="Expected a run's record"):
+        record.write(tmp_path, msgspec.structs.replace(run_files.record(), seed=-1))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_goes_on_only_as_the_same_run(tmp_path, tiny_dataset, tiny_recipe, capsys):
+    begun = record.start(tmp_path / "run", tiny_recipe, tiny_dataset, 0, 123)
+    assert (begun.status, begun.family, begun.train_data.sha256) == (
+        "unfinished", recipes.title(tiny_recipe), tiny_dataset.sha256,
+    )  # fmt: skip
+    assert record.start(tmp_path / "run", tiny_recipe, tiny_dataset, 0, 123) == begun
+    longer = dataclasses.replace(tiny_recipe, epochs=9)
+    other = dataclasses.replace(tiny_dataset, train_labels=(tiny_dataset.train_labels + 1) % 10)
+    for arguments, message in (
+        ((longer, tiny_dataset, 0, 123), "epochs: 3 there, 9 now"),
+        ((tiny_recipe, tiny_dataset, 4, 123), "seed: 0 there, 4 now"),
+        ((tiny_recipe, other, 0, 123), f"sha256: {tiny_dataset.sha256} there"),
+        ((tiny_recipe, tiny_dataset, 0, 123, "checkpoint"), "kind: trained there"),
+        ((tiny_recipe, tiny_dataset, 0, 123, "trained", 2), "workers: 1 there, 2 now"),
+    ):
+        with pytest.raises(RecordError, match=f"belongs to another run. {message}"):
+            record.start(tmp_path / "run", *arguments)
+
+
+def test_a_run_is_named_by_its_parameters(tiny_recipe):
+    name = record.name(tiny_recipe, "cifar10_10k", 0)
+    assert name.startswith("wrn-cifar10-10k-quick-seed0-") and len(name) == len("wrn-cifar10-10k-quick-seed0-12345678")
+    others = [
+        record.name(dataclasses.replace(tiny_recipe, epochs=4), "cifar10_10k", 0),
+        record.name(tiny_recipe, "cifar10_12k", 0),
+        record.name(tiny_recipe, "cifar10_10k", 1),
+        record.name(tiny_recipe, "cifar10_10k", 0, 2),
+        record.name(tiny_recipe, "cifar10_10k", 0, kind="checkpoint"),
+        record.name("my-resnet", "cifar10_10k", 0, kind="predictions"),
+    ]
+    assert len({name, *others}) == 7
+    with pytest.raises(ValueError, match="seed"):
+        record.name(tiny_recipe, "cifar10_10k", -1)
+
+
+def test_two_processes_do_not_train_one_run(tmp_path):
+    held, other = record.lock(tmp_path / "run"), record.lock(tmp_path / "run")
+    with held, pytest.raises(RecordError, match="another process is training this run"):
+        other.__enter__()
+    with record.lock(tmp_path / "run"):
+        pass
+
+
+def git(folder, *arguments):
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    given = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    return subprocess.run(given, check=True, capture_output=True, text=True, env=clean).stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A clone of nothing but this module's file, which the package takes for its own checkout."""
+    file = tmp_path / "clone" / "autoaug" / "runs" / "record.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+    git(tmp_path / "clone", "init", "-q")
+    git(tmp_path / "clone", "add", ".")
+    git(tmp_path / "clone", "commit", "-qm", "first")
+    monkeypatch.setattr(record, "ROOT", tmp_path / "clone")
+    return tmp_path / "clone"
+
+
+def test_the_code_is_the_checkouts_whatever_the_environment_says(checkout, tmp_path, monkeypatch):
+    commit = git(checkout, "rev-parse", "HEAD")
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "-q")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    assert record.code_version() == (record.Code(commit, False), "")
+    (checkout / "autoaug" / "runs" / "record.py").write_text("changed")
+    assert record.code_version() == (record.Code(commit, True), "")
+
+
+def another_owner(checkout, monkeypatch):
+    """Git refuses; it has a variable for such tests, which our own code would take out of the environment."""
+    refused = subprocess.CalledProcessError(128, "git", stderr="fatal: detected dubious ownership in repository\n")
+    monkeypatch.setattr(record, "_git", unittest.mock.Mock(side_effect=refused))
+
+
+def no_git(checkout, monkeypatch):
+    monkeypatch.setenv("PATH", str(checkout))
+
+
+def sent_to_a_job(checkout, monkeypatch):
+    (checkout / "code_version.json").write_text('{"commit": null, "dirty": null}')
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (another_owner, "git says: fatal: detected dubious ownership"),
+        (no_git, "there is no git"),
+        (sent_to_a_job, "where the job was submitted"),
+    ],
+)
+def test_an_unknown_commit_is_said_where_the_run_is_made(
+    spoil, reason, checkout, tmp_path, tiny_dataset, tiny_recipe, monkeypatch, capsys
+):
+    spoil(checkout, monkeypatch)
+    assert record.start(tmp_path / "run", tiny_recipe, tiny_dataset, 0, 1).code == record.Code(None, None)
+    assert reason in capsys.readouterr().out
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path, tiny_dataset, tiny_recipe):
+    left = tmp_path / f".record.json.{2**22 + 1}.tmp"
+    left.write_text("half")
+    record.start(tmp_path, tiny_recipe, tiny_dataset, 0, 1)
+    assert not left.exists() and files.read_json(tmp_path / "record.json")["format"] == 2

@@ -1,0 +1,158 @@
+"""The table of finished runs, what is left out of it and why, and histories."""
+
+import json
+import os
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import run_files
+
+from autoaug import recipes, runs, shift
+from autoaug.files import ROOT
+from autoaug.runs import predictions
+from autoaug.runs.record import RecordError
+
+LABELS = np.arange(200) % 10
+
+
+def arrays(accuracy=0.7, overlap=(), seed=0):
+    return run_files.predictions(np.random.default_rng(seed), LABELS, accuracy, overlap)
+
+
+def test_the_table_has_the_counts_of_the_predictions_without_overlap(tmp_path):
+    tests = {"synthetic10": arrays(), "synthetic10_harder": arrays(0.5, range(50)), "known": arrays(1, range(200))}
+    run_id = run_files.write(tmp_path, "synthetic10", tests, seed=3)
+    table = runs.collect(tmp_path)
+    assert list(table.columns) == list(runs.COLUMNS) and table.attrs["unreadable"] == []
+    rows = table.set_index("test_set")
+    for name, given in tests.items():
+        clean = ~given["overlap"]
+        right = given["logits"].argmax(axis=1)[clean] == LABELS[clean]
+        expected = {"total": clean.sum(), "correct": right.sum(), "overlap": given["overlap"].sum()}
+        assert rows.loc[name, list(expected)].to_dict() == expected
+        if clean.any():
+            interval = shift.accuracy_interval(int(right.sum()), int(clean.sum()))
+            np.testing.assert_allclose(rows.loc[name, ["low", "high"]].astype(float), interval, rtol=1e-9)
+            assert rows.loc[name, "accuracy"] == right.mean()
+    assert rows.loc["known", ["accuracy", "low", "high"]].isna().all()
+    row = rows.loc["synthetic10"]
+    assert (row.run_id, row.kind, row.preset, row.model) == (run_id, "trained", "quick", "wrn")
+    assert (row.seed, row.epochs) == (3, 10)
+    assert (row.family, row.precision) == (recipes.title(recipes.get("wrn")), "float32")
+    assert recipes.Recipe(**json.loads(row.recipe)) == recipes.get("wrn")
+    pd.testing.assert_frame_equal(runs.accuracies(row.folder), table, check_like=False)
+
+
+@pytest.mark.parametrize(("correct", "total"), [(0, 10), (10, 10), (1, 1)])
+def test_intervals_at_the_ends(correct, total, tmp_path):
+    given = arrays(1)
+    given["overlap"][:] = np.arange(200) >= total
+    given["labels"] = np.where(np.arange(200) < correct, LABELS, (LABELS + 1) % 10)
+    run_files.write(tmp_path, "synthetic10", {"synthetic10": given})
+    (row,) = runs.collect(tmp_path).itertuples()
+    assert (row.correct, row.total) == (correct, total)
+    np.testing.assert_allclose((row.low, row.high), shift.accuracy_interval(correct, total), rtol=1e-9)
+
+
+def test_a_run_that_is_there_twice_counts_once_under_its_own_name(tmp_path):
+    run_id = run_files.write(tmp_path / "a", "synthetic10", {"synthetic10": arrays()})
+    folder = tmp_path / "a" / "runs"
+    shutil.copytree(folder / run_id, folder / "a-copy")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    assert runs.collect(tmp_path / "a", tmp_path / "b")["folder"].tolist() == [str(folder / run_id)]
+
+
+def test_unfinished_runs_and_folders_without_a_record_are_not_counted(tmp_path):
+    unfinished = run_files.write(tmp_path, "synthetic10", {"synthetic10": arrays()}, status="unfinished")
+    (tmp_path / "runs" / "empty").mkdir()
+    assert runs.collect(tmp_path).empty and runs.unfinished(tmp_path) == [tmp_path / "runs" / unfinished]
+
+
+def test_a_missing_folder_is_an_error_and_an_empty_one_is_not(tmp_path):
+    assert runs.collect(tmp_path).empty
+    with pytest.raises(RecordError, match=re.escape(f"{tmp_path / 'absent'}: Expected a folder of results")):
+        runs.collect(tmp_path, tmp_path / "absent")
+
+
+def spoil_record(folder):
+    (folder / "record.json").write_text('{"format": 1}')
+
+
+def pipe_record(folder):
+    (folder / "record.json").unlink()
+    os.mkfifo(folder / "record.json")
+
+
+def spoil_predictions(folder):
+    (folder / "predictions" / "synthetic10.npz").write_bytes(b"PK")
+
+
+def lose_predictions(folder):
+    shutil.rmtree(folder / "predictions")
+
+
+def answer_another_class(folder):
+    path = folder / "predictions" / "synthetic10.npz"
+    kept = predictions.read(path)
+    predictions.write(path, predictions.Predictions(kept.answers + np.uint8(100), kept.labels, kept.overlap))
+
+
+@pytest.mark.parametrize(
+    "damage", [spoil_record, pipe_record, spoil_predictions, lose_predictions, answer_another_class]
+)
+def test_one_unreadable_run_stops_nothing_and_is_named_with_its_remedy(damage, tmp_path):
+    good = run_files.write(tmp_path, "synthetic10", {"synthetic10": arrays()})
+    bad = tmp_path / "runs" / run_files.write(tmp_path, "synthetic10", {"synthetic10": arrays()}, seed=1)
+    damage(bad)
+    with pytest.warns(UserWarning, match=rf"Left out, since it cannot be read: {re.escape(str(bad))}.*rm -r"):
+        table = runs.collect(tmp_path)
+    assert table["run_id"].tolist() == [good]
+    ((folder, message),) = table.attrs["unreadable"]
+    assert folder == str(bad) and str(bad) in message
+
+
+def test_the_remedy_of_a_run_with_checkpoints_is_its_command(tmp_path):
+    run = tmp_path / "runs" / run_files.write(tmp_path, "synthetic10", {"synthetic10": arrays()}, seed=1)
+    spoil_predictions(run)
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "step-000000012.index").touch()
+    with pytest.warns(UserWarning, match=r"papermill notebooks/train.ipynb -p model wrn -p preset quick .* -p seed 1"):
+        runs.collect(tmp_path)
+
+
+def test_the_runs_that_are_kept_here_are_all_readable():
+    table = runs.collect(ROOT / "results" / "measured")
+    assert table["run_id"].nunique() == 48 and table.attrs["unreadable"] == []
+    row = table.set_index(["run_id", "test_set"]).loc["wrn-cifar10-10k-small-seed0-3f39a32c", "cifar10_30k"]
+    assert (row.total, row.correct, row.overlap) == (5048, 3356, 952)
+
+
+def test_a_history_is_read_as_it_was_written(tmp_path):
+    table = pd.DataFrame({"epoch": [1, 2], "loss": [0.1, np.nan], "test_accuracy:cifar10": [0.25, 1 / 3]})
+    table.to_csv(tmp_path / "history.csv", index=False)
+    pd.testing.assert_frame_equal(runs.history(tmp_path), table, check_exact=True)
+    assert runs.history(tmp_path / "absent").empty
+
+
+BAD = {
+    "no epochs": "loss\n1\n",
+    "a column twice": "epoch,loss,loss\n1,1,1\n",
+    "markup": "epoch,<b>\n1,1\n",
+    "text": "epoch,loss\n1,high\n",
+    "a cell too few": "epoch,loss\n1\n",
+    "epochs that do not count from 1": "epoch,loss\n2,1\n",
+    "an accuracy of 70": "epoch,accuracy\n1,70\n",
+    "an open quote": 'epoch,loss\n1,"1\n',
+    "bytes": "\x00",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("content", BAD.values(), ids=BAD)
+def test_another_history_is_refused_by_name(content, tmp_path):
+    (tmp_path / "history.csv").write_text(content)
+    with pytest.raises(RecordError, match=r"history\.csv: Expected the history of a run\. Received: "):
+        runs.history(tmp_path)
