@@ -9,6 +9,7 @@ difference of probabilities), averaged over the runs: Wide-ResNets of the small 
 
 import pathlib
 import sys
+from typing import Any
 
 import numpy as np
 import scipy.special
@@ -48,7 +49,8 @@ def main(data_dir: str, *runs: str) -> None:
                 for score, values in scores.items():
                     sums[f"{score} {part}"][origins["index"][rows]] += values[rows] / len(chosen)
         print(half, "tested by", chosen, "; the other half is", other)
-    np.savez_compressed(DIFFICULTY, **{name: values.astype(np.float16) for name, values in sums.items()})
+    arrays: dict[str, Any] = {name: values.astype(np.float16) for name, values in sums.items()}
+    np.savez_compressed(DIFFICULTY, **arrays)
 
 
 if __name__ == "__main__":

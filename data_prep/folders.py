@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from autoaug.datasets import DATASETS, channel_statistics, content_hash
+from autoaug.datasets import DATASETS, DatasetError, Spec, channel_statistics, content_hash
+from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import write_batch
 from autoaug.files import read_json, write_atomically
 
@@ -21,22 +22,24 @@ Part = tuple[UInt8[np.ndarray, "_ 32 32 3"], Int[np.ndarray, " _"]]
 
 def part_file(name: str, part: str) -> str:
     """Name of the file of a drawn set's part."""
-    spec = DATASETS[name]
-    return spec.training_files[0] if part == "training" else spec.test_file
+    return DATASETS[name].training_files[0] if part == "training" else DATASETS[name].test_file
 
 
-def write_parts(name: str, folder: pathlib.Path, parts: Mapping[str, Part]) -> dict[str, dict[str, Any]]:
+def write_parts(
+    name: str, folder: pathlib.Path, parts: Mapping[str, Part], spec: Spec | None = None
+) -> dict[str, dict[str, Any]]:
     """Writes the batch files of a set.
 
     Args:
         name: of the data set.
         folder: where they go.
         parts: "training" and "test" → images and labels.
+        spec: of the set; None: as in the catalogue.
 
     Returns:
         Part → its description in the manifest.
     """
-    spec = DATASETS[name]
+    spec = spec or DATASETS[name]
     for part, (images, labels) in parts.items():
         files = spec.training_files if part == "training" else (spec.test_file,)
         count = len(labels) // len(files)
@@ -83,7 +86,7 @@ def condition(folder: pathlib.Path, recipe: Mapping[str, Any]) -> str:
         differ from the manifest; "outdated": files of another recipe; or "whole".
     """
     path = folder / "manifest.json"
-    if not folder.exists():
+    if not folder.exists() or not any(folder.iterdir()):
         return "missing"
     if not path.exists():
         return "foreign"
@@ -97,6 +100,16 @@ def condition(folder: pathlib.Path, recipe: Mapping[str, Any]) -> str:
     if file_hashes(folder) != manifest.get("files"):
         return "damaged"
     return "whole" if all(manifest.get(key) == value for key, value in recipe.items()) else "outdated"
+
+
+def require_writable(name: str, folder: pathlib.Path, rebuild: bool) -> None:
+    """Raises DatasetError if a folder holds files that were not built here, or damaged ones, unless `rebuild`."""
+    state = condition(folder, {"name": name})
+    if state == "foreign":
+        raise DatasetError(f"{folder}: Expected nothing, or what was built here. Received: other files; move them")
+    if state == "damaged" and not rebuild:
+        remedy = manifests.build_command(name, folder.parents[1], rebuild=True)
+        raise DatasetError(f"{folder}: Expected the files of its manifest. Received: damaged or changed ones. {remedy}")
 
 
 def write(

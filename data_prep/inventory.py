@@ -1,94 +1,113 @@
-"""Tables of the data sets on disk: their parts, where the images come from, and what is known about them."""
+"""Tables of the data sets on disk, from their manifests: their parts, where the images come from, what is known."""
 
 import os
+import pathlib
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from autoaug import datasets
 from autoaug.datasets import manifest as manifests
-from data_prep import folders
 
 CHANNELS = ("red", "green", "blue")
 
 
+def manifest_of(name: str, data_dir: str | os.PathLike[str]) -> dict[str, Any]:
+    """The manifest of a set on disk; without one, only its sizes are known."""
+    spec = datasets.spec(name, data_dir)
+    sizes = {"training": spec.train_size, "test": spec.test_size}
+    unknown = {"source": manifests.UNVERIFIED, "parts": {part: {"images": n} for part, n in sizes.items() if n}}
+    return manifests.read(datasets.training_folder(name, data_dir)) or unknown
+
+
 def parts(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """Every data set on disk, read and checked against its manifest; holds one set at a time.
+    """The data sets on disk.
 
     Returns:
-        A row per data set and part, with the columns source; images; fewest and most, the sizes of the smallest and the
-        largest class; mean and std of each channel (fractions of 255); and sha256, of pixels and labels.
-
-    Raises:
-        DatasetError: a set is damaged.
+        A row per data set and part, with the columns title; source; images; fewest and most, the sizes of the smallest
+        and the largest class; mean and std of each channel (fractions of 255); and sha256, of pixels and labels.
     """
-    rows = {}
+    rows = []
     for name in datasets.available(data_dir):
-        spec, contents = datasets.DATASETS[name], {}
-        if spec.training_files:
-            dataset = datasets.load(name, data_dir)
-            contents["training"] = (dataset.train_images, dataset.train_labels, dataset.source)
-        if spec.test_file:
-            test = datasets.load_test(name, data_dir)
-            contents["test"] = (test.images, test.labels, test.source)
-        for part, (images, labels, source) in contents.items():
-            rows[name, part] = _row(folders.describe(images, labels, spec.num_classes), source)
-    columns = ["source", "images", "fewest", "most", *_channel_columns("mean"), *_channel_columns("std"), "sha256"]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    table.index = pd.MultiIndex.from_tuples(rows, names=["data set", "part"])
-    return table
+        manifest = manifest_of(name, data_dir)
+        for part, said in manifest["parts"].items():
+            counts = said.get("images_per_class", [np.nan])
+            row = {
+                "data set": name,
+                "part": part,
+                "title": datasets.title(name, data_dir),
+                "source": manifest["source"],
+            }
+            row |= {"images": said["images"], "fewest": min(counts), "most": max(counts)}
+            for what in ("mean", "std"):
+                row |= dict(
+                    zip((f"{what}, {channel}" for channel in CHANNELS), said.get(what, [np.nan] * 3), strict=True)
+                )
+            rows.append(row | {"sha256": said.get("sha256", "")})
+    columns = ["data set", "part", "title", "source", "images", "fewest", "most", "sha256"]
+    return pd.DataFrame(rows, columns=None if rows else columns).set_index(["data set", "part"])
 
 
 def origins(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """For sets drawn from other sets: how many images come from which part, and what was done to them.
-
-    Returns:
-        A row per data set and part; a column for each part that images come from, and new_look, wrong_labels and
-        mean_margin for the designs of known truth.
-    """
+    """For sets drawn from other sets, a row per part: how many images come from where, and what was done to them."""
     rows = {}
-    for name, manifest in _manifests(data_dir).items():
-        for part, said in manifest["parts"].items():
+    for name in datasets.available(data_dir):
+        for part, said in manifest_of(name, data_dir)["parts"].items():
             if "origins" in said:
-                done = {key: said[key] for key in ("new_look", "wrong_labels", "mean_margin") if key in said}
-                rows[name, part] = said["origins"] | done
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    counts = table.columns.drop("mean_margin", errors="ignore")
-    return table.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, int))
+                rows[name, part] = said["origins"] | {
+                    key: said[key] for key in ("new_look", "wrong_labels") if key in said
+                }
+    return pd.DataFrame.from_dict(rows, orient="index").fillna(0).astype(int)
 
 
 def known_truth(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """For reproductions on disk whose truth is known: original, expected answer, and the checks of hardness."""
-    read, rows = _manifests(data_dir), {}
-    checks = read.get("known_harder", {}).get("checks", {})
-    for name in read:
-        if name in datasets.KNOWN_TRUTH:
-            truth = datasets.KNOWN_TRUTH[name]
-            expected = {"harder": truth.harder, "different": truth.different, "expected": truth.sentence}
-            checked = {check: values[name] for check, values in checks.items() if name in values}
-            rows[name] = {"original": datasets.ORIGINALS[name]} | expected | checked
+    """For reproductions on disk whose truth is known: original and expected answer."""
+    rows = {
+        name: {"original": datasets.ORIGINALS[name], "harder": truth.harder, "different": truth.different}
+        | {"expected": truth.sentence}
+        for name, truth in datasets.KNOWN_TRUTH.items()
+        if name in datasets.available(data_dir)
+    }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def notes(data_dir: str | os.PathLike[str]) -> pd.Series:
-    """The notes in manifests, by data set: what was not as expected in the published files."""
-    texts = [(name, note) for name, manifest in _manifests(data_dir).items() for note in manifest.get("notes", [])]
+    """By data set: what was not as expected in the published files, and which images of the user's own sets overlap."""
+    texts = []
+    for name in datasets.available(data_dir):
+        manifest = manifest_of(name, data_dir)
+        counts = {**manifest.get("overlap", {}), **manifest.get("left_out", {})}
+        texts += [
+            (name, note) for note in (*manifest.get("notes", []), *(f"{key}: {n:,}" for key, n in counts.items()))
+        ]
     return pd.Series([note for _, note in texts], [name for name, _ in texts], dtype=str, name="note")
 
 
-def _row(described: dict[str, Any], source: str) -> list[Any]:
-    counts = described["images_per_class"]
-    return [
-        *(source, described["images"], min(counts), max(counts)),
-        *(*described["mean"], *described["std"], described["sha256"]),
-    ]
+def overlaps(data_dir: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Counts images with the same pixels, for all data sets on disk; holds the images of one set at a time.
+
+    Returns:
+        Two DataFrames of int. The first has a row per training set and a column per test set: how many of the test
+        images are among the training images. The second has a row per data set and the columns `training` and `test`:
+        how many images of this part repeat an earlier image of the part.
+    """
+    hashes: dict[str, dict[str, list[bytes]]] = {"training": {}, "test": {}}
+    for name in datasets.available(data_dir):
+        spec = datasets.spec(name, data_dir)
+        if spec.training_files:
+            hashes["training"][name] = datasets.image_hashes(datasets.load(name, data_dir).train_images)
+        if spec.test_file:
+            hashes["test"][name] = datasets.image_hashes(datasets.load_test(name, data_dir).images)
+    known = {name: set(images) for name, images in hashes["training"].items()}
+    counts = [[sum(image in images for image in test) for test in hashes["test"].values()] for images in known.values()]
+    repeats = {part: {name: len(of) - len(set(of)) for name, of in sets.items()} for part, sets in hashes.items()}
+    table = pd.DataFrame(counts, index=list(known), columns=list(hashes["test"]), dtype=int)
+    return table, pd.DataFrame(repeats, index=datasets.available(data_dir)).fillna(0).astype(int)
 
 
-def _channel_columns(what: str) -> list[str]:
-    return [f"{what}, {channel}" for channel in CHANNELS]
-
-
-def _manifests(data_dir: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
-    """Manifests of the sets on disk that have one, by name."""
-    read = {name: manifests.read(datasets.training_folder(name, data_dir)) for name in datasets.available(data_dir)}
-    return {name: manifest for name, manifest in read.items() if manifest}
+def latents(data_dir: str | os.PathLike[str]) -> dict[str, pd.DataFrame]:
+    """Set of drawn shapes on disk → the latents of its test images, a row each."""
+    names = [name for name in datasets.available(data_dir) if name in datasets.EMBEDDED]
+    paths = {name: pathlib.Path(datasets.training_folder(name, data_dir), "test_batch_latents.npy") for name in names}
+    return {name: pd.DataFrame(np.load(path, allow_pickle=False)) for name, path in paths.items()}

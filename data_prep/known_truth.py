@@ -100,10 +100,11 @@ def choose(
     """
     per_class = size // num_classes
     preference = rng.gumbel(size=len(labels))  # the largest sums are a weighted draw without replacement
-    for label in range(num_classes if scores is not None else 0):
-        members = np.flatnonzero(labels == label)
-        ranks = scipy.stats.rankdata(scores[members])
-        preference[members] += design.sharpness * scipy.stats.norm.ppf((ranks - 0.5) / len(members))
+    if scores is not None:
+        for label in range(num_classes):
+            members = np.flatnonzero(labels == label)
+            ranks = scipy.stats.rankdata(scores[members])
+            preference[members] += design.sharpness * scipy.stats.norm.ppf((ranks - 0.5) / len(members))
     chosen = np.concatenate(
         [
             (members := np.flatnonzero(labels == label))[np.argsort(-preference[members], kind="stable")[:per_class]]

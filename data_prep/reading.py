@@ -1,6 +1,9 @@
-"""Reads the published files of a data set without unpickling: batches, .npy and .npz."""
+"""Reads the published files of a data set without running anything in them: batches, archives, .npy and .npz."""
 
 import pathlib
+import tarfile
+import tempfile
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,8 +11,10 @@ import numpy as np
 
 from autoaug import datasets
 from autoaug.datasets import DatasetError
-from data_prep import copies
+from autoaug.files import require_regular
 from data_prep.folders import Part
+
+LARGEST = 2**31  # bytes, of an archive and of an array file, and of all that is unpacked
 
 
 def read_published(name: str, paths: Sequence[pathlib.Path]) -> tuple[dict[str, Part], list[str]]:
@@ -17,7 +22,7 @@ def read_published(name: str, paths: Sequence[pathlib.Path]) -> tuple[dict[str, 
 
     Args:
         name: of the set, as in `sources.FILES`.
-        paths: of its files or unpacked folders, in that order.
+        paths: of its files, in that order: an archive of batches or a folder of them, .npy or .npz.
 
     Returns:
         "training" (if there is one) and "test" → images and labels; and notes for the manifest: what was not read in
@@ -27,22 +32,20 @@ def read_published(name: str, paths: Sequence[pathlib.Path]) -> tuple[dict[str, 
         DatasetError: the message names the file, what was expected and what was received.
     """
     spec = datasets.DATASETS[name]
-    if paths[0].is_dir() and copies.is_parquet(paths[0]):
-        return copies.read_parquet(name, paths[0]), []
     if paths[0].is_dir():
-        training = datasets.read_images(paths[0], spec.training_files, spec.train_size, spec)
-        return {
-            "training": training,
-            "test": datasets.read_images(paths[0], (spec.test_file,), spec.test_size, spec),
-        }, []
+        return _read_batches(paths[0], spec), []
+    if paths[0].suffix not in (".npy", ".npz"):
+        with tempfile.TemporaryDirectory(prefix="autoaug-") as folder:
+            unpack(paths[0], pathlib.Path(folder), {*spec.training_files, spec.test_file})
+            return _read_batches(pathlib.Path(folder), spec), []
     if paths[0].suffix == ".npy":
         images, labels = (load_arrays(path, lambda array: array[...]) for path in paths)
-        return {"test": _checked(paths[0], images, labels, spec.test_size, spec.num_classes)}, []
+        return {"test": check_arrays(paths[0], images, labels, spec.num_classes, spec.test_size)}, []
     parts, notes = {}, []
     for part, path in zip(("training", "test")[-len(paths) :], paths, strict=True):
         size = spec.train_size if part == "training" else spec.test_size
         images, labels = load_arrays(path, lambda arrays: (arrays["images"], arrays["labels"]))
-        parts[part] = _checked(path, images, labels, size, spec.num_classes)
+        parts[part] = check_arrays(path, images, labels, spec.num_classes, size)
         notes += _label_names(path, datasets.CLASS_NAMES[spec.family])
     return parts, notes
 
@@ -53,6 +56,36 @@ def content_hashes(name: str, path: pathlib.Path) -> dict[str, str]:
     return {part: datasets.content_hash(images, labels) for part, (images, labels) in parts.items()}
 
 
+def _read_batches(folder: pathlib.Path, spec: datasets.Spec) -> dict[str, Part]:
+    training = datasets.read_images(folder, spec.training_files, spec.train_size, spec)
+    return {"training": training, "test": datasets.read_images(folder, (spec.test_file,), spec.test_size, spec)}
+
+
+def unpack(archive: pathlib.Path, folder: pathlib.Path, names: set[str]) -> None:
+    """Unpacks the plain files of these names from a tar archive, wherever in it they are; all else stays in it.
+
+    Raises:
+        DatasetError: the archive is damaged, one of the files is missing or there twice, or the whole of it is larger
+            than LARGEST.
+    """
+    taken, total = set(), 0
+    try:
+        require_regular(archive, LARGEST)
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                if (total := total + member.size) > LARGEST:
+                    raise ValueError(f"more than {LARGEST:,} bytes")
+                if member.isfile() and (name := pathlib.PurePosixPath(member.name).name) in names:
+                    if name in taken:
+                        raise ValueError(f"{name} twice")
+                    taken.add(name)
+                    tar.extract(member.replace(name=name), folder, filter="data")
+        if missing := sorted(names - taken):
+            raise ValueError(f"none of the name {', '.join(missing)}")
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
+        raise DatasetError(f"{archive}: Expected an undamaged archive with its files. Received: {error}") from error
+
+
 def load_arrays(path: pathlib.Path, choose: Callable[[Any], Any]) -> Any:
     """The value of `choose` for the array of an .npy file, or for the arrays of an .npz file.
 
@@ -60,21 +93,27 @@ def load_arrays(path: pathlib.Path, choose: Callable[[Any], Any]) -> Any:
         DatasetError: the file is missing or damaged, or holds an array of objects, which is a pickle.
     """
     try:
+        require_regular(path, LARGEST)
         with path.open("rb") as file:
-            return choose(np.load(file, allow_pickle=False))
+            arrays: Any = np.load(file, allow_pickle=False)
+            if isinstance(arrays, np.lib.npyio.NpzFile):
+                unpacked = sum(member.file_size for member in getattr(arrays.zip, "filelist", ()))
+                if unpacked > LARGEST:
+                    raise ValueError(f"{unpacked:,} bytes unpacked, more than {LARGEST:,}")
+            return choose(arrays)
     except Exception as error:  # NumPy and zipfile raise a dozen kinds of errors for damaged files
         raise DatasetError(f"{path}: Expected NumPy arrays. Received: {error}") from error
 
 
-def _checked(path: pathlib.Path, images: Any, labels: Any, size: int, num_classes: int) -> Part:
-    """The arrays, labels as int64, if they are `size` images with labels in 0…num_classes - 1."""
-    labels = np.ravel(labels)
-    if images.dtype != np.uint8 or images.shape != (size, 32, 32, 3):
+def check_arrays(path: pathlib.Path, images: Any, labels: Any, num_classes: int, size: int | None = None) -> Part:
+    """The arrays, labels as int64, if they are `size` images (None: any) with labels in 0…num_classes - 1."""
+    labels, count = np.ravel(labels), size or max(np.size(labels), 1)
+    if images.dtype != np.uint8 or images.shape != (count, 32, 32, 3):
         raise DatasetError(
-            f"{path}: Expected images, uint8 {(size, 32, 32, 3)}. Received: {images.dtype} {images.shape}"
+            f"{path}: Expected images, uint8 {(count, 32, 32, 3)}. Received: {images.dtype} {images.shape}"
         )
-    expected = f"{path}: Expected {size} whole labels in 0…{num_classes - 1}. Received: "
-    if labels.dtype.kind not in "iu" or labels.shape != (size,):
+    expected = f"{path}: Expected {count} whole labels in 0…{num_classes - 1}. Received: "
+    if labels.dtype.kind not in "iu" or labels.shape != (count,):
         raise DatasetError(f"{expected}{labels.dtype} {labels.shape}")
     if labels.min() < 0 or labels.max() >= num_classes:
         raise DatasetError(f"{expected}{labels.min()}…{labels.max()}")

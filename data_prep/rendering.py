@@ -110,7 +110,7 @@ def shape_coverage(
 
 
 def render(
-    labels: Int[np.ndarray, " n"], latents: Shaped[np.ndarray, " n"], rng: np.random.Generator, faint: bool = False
+    labels: Int[np.ndarray, " n"], latents: Shaped[np.ndarray, " n"], rng: np.random.Generator
 ) -> UInt8[np.ndarray, "n 32 32 3"]:
     """Renders images.
 
@@ -119,28 +119,22 @@ def render(
         latents: of type LATENTS. Difficulty makes the shape transparent (from 0.85 on nothing is left of it), adds
             noise, and widens the strip that hides a part of the shape. The other latents are the image's appearance.
         rng: draws everything that is neither class nor latent.
-        faint: whether difficulty brings the shape's brightness and hue near those of the background, instead of making
-            the shape transparent; so the hardest shapes are still there and can be learned.
     """
     n = len(labels)
     difficulty, polarity, orientation, hue, stripes = (_column(latents[field]) for field in LATENTS.names or ())
     center = rng.uniform(-4, 4, (2, n, 1, 1)).astype(np.float32)
     radius = rng.uniform(8, 10.5, (n, 1, 1)).astype(np.float32)
-    shape, level = shape_coverage(labels, center, radius, orientation), np.full_like(difficulty, 0.5)
-    if faint:
-        level -= 0.48 * difficulty**3
-    else:
-        shape *= np.maximum(0, 1 - (difficulty / _LOST) ** 6)  # steep: only the hardest shapes become invisible
+    shape = shape_coverage(labels, center, radius, orientation)
+    shape *= np.maximum(0, 1 - (difficulty / _LOST) ** 6)  # steep: only the hardest shapes become invisible
     luminance = _spots(_background(stripes, rng), rng)
-    luminance = _over(luminance, level, shape)
+    luminance = _over(luminance, np.float32(0.5), shape)
     strip = _strip(center, 6 * difficulty**2, rng)
     luminance = _over(luminance, _uniform(rng, -0.1, 0.1, n), strip)
     luminance += (0.02 + 0.07 * difficulty) * rng.standard_normal(luminance.shape, np.float32)
-    share = 2 * level * shape  # a faint shape's hue is less visible too
     third = np.float32(2 * np.pi / 3)
     images = np.empty((n, SIZE, SIZE, 3), np.uint8)
     for channel in range(3):
-        colour = luminance + 0.11 * np.cos(hue + channel * third) * (2 * share - 1)
+        colour = luminance + 0.11 * np.cos(hue + channel * third) * (2 * shape - 1)
         images[..., channel] = np.round(255 * np.clip(0.5 + polarity * (colour - 0.2), 0, 1))
     return images
 

@@ -44,6 +44,8 @@ class Source:
 _TINY_IMAGES = "No licence stated; the authors ask to cite the report. The images were collected from the web."
 _KRIZHEVSKY = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
 _RECHT = "Recht, Roelofs, Schmidt and Shankar, Do CIFAR-10 Classifiers Generalize to CIFAR-10?, arXiv:1806.00451, 2018"
+_IMAGENET = "MIT licence (the repository); the photographs are ImageNet's, for research that is not commercial."
+_DARLOW = "Darlow, Crowley, Antoniou and Storkey, CINIC-10 Is Not ImageNet or CIFAR-10, arXiv:1810.03505, 2018"
 _LU = "Lu et al., Harder or Different? A Closer Look at Distribution Shift in Dataset Reproduction, 2020"
 
 CIFAR10 = Source(
@@ -110,6 +112,16 @@ CIFAR101_V6 = (
 CIFAR102_TRAIN = _cifar102("cifar102_train.npz", "817ff5f62c570547b0bc84fbab178842eb999503")
 CIFAR102_TEST = _cifar102("cifar102_test.npz", "7a3829681be56af70ea80ec99cf3822e2f5edff3")
 
+CINIC10 = Source(
+    "CINIC-10",
+    "CINIC-10.tar.gz",
+    "https://datashare.ed.ac.uk/bitstream/handle/10283/3192/CINIC-10.tar.gz",
+    {"md5": "6ee4d0c996905fe93221de577967a372"},
+    None,
+    _IMAGENET,
+    _DARLOW,
+)
+
 # CIFAR-10H: how many of about 50 people chose each class, int [10,000, 10], in the order of CIFAR-10's test part.
 CIFAR10H = Source(
     "CIFAR-10H",
@@ -129,6 +141,7 @@ FILES = {
     "cifar10.1-v4": CIFAR101_V4,
     "cifar10.1-v6": CIFAR101_V6,
     "cifar10.2": (CIFAR102_TEST,),
+    "cinic10": (CINIC10,),
 }
 
 _SHEETS = {  # commit of BayesWatch/cinic-10 → class → git's SHA-1 of images/cinic-<class>.png
@@ -176,8 +189,8 @@ CINIC10_SHEETS = tuple(
         f"https://raw.githubusercontent.com/BayesWatch/cinic-10/{commit}/images/cinic-{name}.png",
         {"git-blob-sha1": blob},
         None,
-        "MIT licence (the repository); the photographs are ImageNet's, for research that is not commercial.",
-        "Darlow, Crowley, Antoniou and Storkey, CINIC-10 Is Not ImageNet or CIFAR-10, arXiv:1810.03505, 2018",
+        _IMAGENET,
+        _DARLOW,
     )
     for commit, blobs in _SHEETS.items()
     for name, blob in blobs.items()

@@ -1,4 +1,4 @@
-"""The embedded data sets: `synthetic10` and three reproductions of it whose shift is known by construction.
+"""The embedded data sets: `synthetic10` and two reproductions of it whose shift is known by construction.
 
 Ten classes of shapes in cluttered scenes (`data_prep.rendering`). Every image has a latent difficulty and a latent
 appearance. `synthetic10_harder` has the same generator and the same range of difficulty, but more images at the harder
@@ -6,10 +6,7 @@ end: nothing in it is new. In its hardest images, nothing is left of the shape. 
 set would be different too. `synthetic10_different` has the difficulties of `synthetic10` and another appearance. The
 class is the shape alone, so no appearance contradicts a class.
 
-`synthetic10_broader` has as many hard images as `synthetic10_harder`, but its hard shapes are faint, not invisible, so
-models that train on it learn them. It was the first version of `synthetic10_harder`. It was replaced when an earlier
-method attributed half of its gap to difference, and is kept unchanged. The expected answers are in
-`autoaug.datasets.KNOWN_TRUTH`.
+The expected answers are in `autoaug.datasets.KNOWN_TRUTH`.
 """
 
 import dataclasses
@@ -23,8 +20,7 @@ import filelock
 import numpy as np
 from jaxtyping import Int64, Shaped, UInt8
 
-from autoaug.datasets import DATASETS, training_folder
-from autoaug.datasets.batch_file import DatasetError, write_batch
+from autoaug.datasets import DATASETS, DatasetError, training_folder
 from data_prep import folders
 from data_prep.rendering import LATENTS, SHAPES, render
 
@@ -67,19 +63,17 @@ SETS = {
     "synthetic10_different": dataclasses.replace(
         _BASE, light_share=0.2, orientation=(160, 200), hue=(75, 225), stripes=(0.6, 1)
     ),
-    "synthetic10_broader": dataclasses.replace(_BASE, difficulty=(2, 1)),
 }
-_FAINT = ("synthetic10_broader",)  # the sets whose hard shapes are faint, not invisible
 
 
 def generate(
-    distribution: Distribution, size: int, rng: np.random.Generator, faint: bool = False
+    distribution: Distribution, size: int, rng: np.random.Generator
 ) -> tuple[UInt8[np.ndarray, "n 32 32 3"], Int64[np.ndarray, " n"], Shaped[np.ndarray, " n"]]:
     """Returns `size` images, their labels (balanced, in random order), and their latents, of type LATENTS."""
     labels = rng.permutation(np.arange(size) % len(SHAPES))
     latents = distribution.sample(size, rng)
     blocks = [slice(start, start + 128) for start in range(0, size, 128)]  # small enough for the processor's cache
-    images = [render(labels[block], latents[block], rng, faint) for block in blocks]
+    images = [render(labels[block], latents[block], rng) for block in blocks]
     return np.concatenate(images), labels, latents
 
 
@@ -113,26 +107,23 @@ def _build(name: str, folder: pathlib.Path, seed: int) -> bool:
         "seed": seed,
         "distribution": dataclasses.asdict(SETS[name]),
     }
-    if name in _FAINT:
-        recipe["hard_shapes"] = "faint"
     recipe = json.loads(json.dumps(recipe))  # tuples become lists, as when it is read back
     with filelock.FileLock(folder.parent / ".lock"):
-        condition = folders.condition(folder, recipe)
-        if condition == "foreign":
-            raise DatasetError(f"{folder}: Expected nothing, or what was built here. Received: other files; move them.")
-        if condition != "whole":
-            folders.write(folder, recipe, lambda partial: _write_parts(name, partial, seed))
-    return condition != "whole"
+        folders.require_writable(name, folder, rebuild=True)
+        if folders.condition(folder, recipe) == "whole":
+            return False
+        folders.write(folder, recipe, lambda partial: _write_parts(name, partial, seed))
+    return True
 
 
 def _write_parts(name: str, folder: pathlib.Path, seed: int) -> dict[str, Any]:
     """Writes both batches and their latents; returns their description for the manifest."""
-    spec, parts = DATASETS[name], {}
+    spec = DATASETS[name]
+    parts: dict[str, dict[str, Any]] = {}
     for part, size in (("training", spec.train_size), ("test", spec.test_size)):
         file = folders.part_file(name, part)
         rng = np.random.default_rng([seed, *name.encode(), *file.encode()])
-        images, labels, latents = generate(SETS[name], size, rng, name in _FAINT)
-        write_batch(folder / file, images, labels)
+        images, labels, latents = generate(SETS[name], size, rng)
         np.save(folder / f"{file}_latents.npy", latents)
-        parts[part] = folders.describe(images, labels, len(SHAPES))
+        parts |= folders.write_parts(name, folder, {part: (images, labels)})
     return {"parts": parts}

@@ -5,23 +5,38 @@ SHA-256 as the local file are skipped. S3 verifies and stores the SHA-256.
 """
 
 import base64
-import concurrent.futures
+import contextlib
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import boto3
+import botocore.config
 import botocore.exceptions
+import pandas as pd
 import tqdm.auto
 
-from autoaug import s3
 from autoaug.datasets import DatasetError, training_folder
 from data_prep import folders
 
-CONNECTIONS = 8  # botocore keeps up to ten
+_FAILURES = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_CONFIG = botocore.config.Config(connect_timeout=10, read_timeout=60, retries={"total_max_attempts": 5})
 
 
-def upload(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) -> dict[str, int]:
+class UploadError(ValueError):
+    """S3 does not take what was to be uploaded; the message names the address."""
+
+
+def require_bucket(bucket: str) -> None:
+    """Raises UploadError unless the text is the name of a bucket, or empty."""
+    if bucket and not _NAME.fullmatch(bucket):
+        raise UploadError(f"bucket: Expected the name of a bucket, without s3:// and folders. Received: {bucket!r}")
+
+
+def upload(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) -> pd.DataFrame:
     """Uploads data sets, training and test part together, encrypted by S3 (SSE-S3).
 
     Args:
@@ -30,37 +45,25 @@ def upload(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) 
         bucket: name of the bucket.
 
     Returns:
-        Name → number of objects that were uploaded; the others were there already.
+        A row per data set: the address, the number of objects, and how many of them were uploaded; the others were
+        there already.
 
     Raises:
         DatasetError: a set is missing or damaged here.
-        s3.S3Error: credentials, bucket or permission are missing, or S3 fails. To continue, upload again.
+        UploadError: credentials, bucket or permission are missing, or S3 fails. To continue, upload again.
     """
+    require_bucket(bucket)
     sets = {name: _files(name, data_dir) for name in dict.fromkeys(names)}
-    client = _client_of(bucket)
-    uploaded = {}
-    total = sum(path.stat().st_size for files in sets.values() for path in files)
+    with _expecting("credentials", bucket):
+        client = boto3.session.Session().client("s3", config=_CONFIG)  # a new one reads the credentials again
+    with _expecting("a bucket that you may write to", bucket):
+        client.head_bucket(Bucket=bucket)
+    rows, total = {}, sum(path.stat().st_size for files in sets.values() for path in files)
     with tqdm.auto.tqdm(desc=f"s3://{bucket}", total=total, unit="B", unit_scale=True, mininterval=1) as progress:
-        for name, (*batches, manifest) in sets.items():
-            done = _put_all(client, bucket, name, batches, progress)
-            uploaded[name] = sum(done + _put_all(client, bucket, name, [manifest], progress))
-    return uploaded
-
-
-def compare(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) -> dict[str, str]:
-    """Compares the manifests of data sets in the bucket and here: name → "same", "different" or "absent".
-
-    Raises:
-        s3.S3Error: as for `upload`.
-    """
-    client = _client_of(bucket)
-    states = {}
-    for name in names:
-        path = training_folder(name, data_dir) / "manifest.json"
-        checksum = _checksum(client, bucket, _key(name, path))
-        same = path.is_file() and checksum == _encoded(path)
-        states[name] = "absent" if checksum is None else "same" if same else "different"
-    return states
+        for name, files in sets.items():
+            done = [_put(client, bucket, f"data/{name}/training/{path.name}", path, progress) for path in files]
+            rows[name] = (f"s3://{bucket}/data/{name}/training/", len(done), sum(done))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["address", "objects", "uploaded"])
 
 
 def _files(name: str, data_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
@@ -72,51 +75,33 @@ def _files(name: str, data_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
     return [*(folder / file for file in folders.file_hashes(folder)), folder / "manifest.json"]
 
 
-def _client_of(bucket: str) -> Any:
-    """A client that has reached the bucket."""
-    client = s3.client()
-    with s3.expecting("a bucket that you may write to", f"s3://{bucket}/"):
-        client.head_bucket(Bucket=bucket)
-    return client
-
-
-def _key(name: str, path: pathlib.Path) -> str:
-    return f"data/{name}/training/{path.name}"
-
-
-def _encoded(path: pathlib.Path) -> str:
-    """The file's SHA-256 as S3 writes it."""
-    return base64.b64encode(bytes.fromhex(folders.file_hash(path))).decode()
-
-
-def _checksum(client: Any, bucket: str, key: str) -> str | None:
-    """The SHA-256 of an object; None if there is none; "" for an object uploaded by a program that sent none."""
-    with s3.expecting("an object that you may read", f"s3://{bucket}/{key}"):
-        try:
-            return client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256", "")
-        except botocore.exceptions.ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                return None
-            raise
-
-
-def _put_all(client: Any, bucket: str, name: str, paths: Sequence[pathlib.Path], progress: Any) -> list[bool]:
-    """Uploads the files that are missing in S3; returns whether each was uploaded. The first failure ends it."""
-    pool = concurrent.futures.ThreadPoolExecutor(CONNECTIONS)
+@contextlib.contextmanager
+def _expecting(expected: str, place: str) -> Iterator[None]:
+    """Turns boto3's errors into an UploadError that says what was expected where."""
     try:
-        futures = [pool.submit(_put, client, bucket, _key(name, path), path, progress) for path in paths]
-        return [future.result() for future in concurrent.futures.as_completed(futures)]
-    finally:
-        pool.shutdown(cancel_futures=True)
+        yield
+    except (*_FAILURES, OSError) as error:
+        remedy = ""
+        if isinstance(error, botocore.exceptions.NoCredentialsError | botocore.exceptions.PartialCredentialsError):
+            remedy = ". Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run `aws configure`, or use a role."
+        elif isinstance(error, botocore.exceptions.ClientError) and "403" in str(error):
+            remedy = ". Use credentials with the permissions s3:ListBucket, s3:GetObject and s3:PutObject."
+        raise UploadError(f"s3://{place}: Expected {expected}. Received: {str(error).rstrip('.')}{remedy}") from error
 
 
 def _put(client: Any, bucket: str, key: str, path: pathlib.Path, progress: Any) -> bool:
     """Uploads a file unless it is in S3 already; S3 refuses it if it arrives with another SHA-256."""
-    checksum = _encoded(path)
-    is_there = _checksum(client, bucket, key) == checksum
-    if not is_there:
-        options = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": checksum, "ServerSideEncryption": "AES256"}
-        with path.open("rb") as file, s3.expecting("an object that you may write", f"s3://{bucket}/{key}"):
-            client.put_object(Bucket=bucket, Key=key, Body=file, **options)
+    checksum = base64.b64encode(bytes.fromhex(folders.file_hash(path))).decode()
+    with _expecting("an object that you may read and write", f"{bucket}/{key}"):
+        try:
+            there = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256")
+        except botocore.exceptions.ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+                raise
+            there = None
+        if there != checksum:
+            options = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": checksum, "ServerSideEncryption": "AES256"}
+            with path.open("rb") as file:
+                client.put_object(Bucket=bucket, Key=key, Body=file, **options)
     progress.update(path.stat().st_size)
-    return not is_there
+    return there != checksum

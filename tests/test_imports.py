@@ -29,7 +29,7 @@ PATHS = {name_of(path): path for package in ("autoaug", "data_prep") for path in
 
 
 def room(module):
-    """`autoaug.plots.shift` is in `plots`, `data_prep.download` in `data_prep`; `autoaug` itself is in none."""
+    """`autoaug.plots.shift` is in `plots`, `data_prep.fetch` in `data_prep`; `autoaug` itself is in none."""
     first, _, rest = module.partition(".")
     return first if first == "data_prep" else rest.partition(".")[0]
 

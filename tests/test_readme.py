@@ -60,15 +60,6 @@ def test_all_kept_runs_are_of_committed_code_and_have_a_prediction_for_each_imag
         assert sorted(path.stem for path in (folder / "predictions").iterdir()) == sorted(record.tests)
 
 
-def test_the_table_of_names_is_that_of_the_data_sets():
-    text = (ROOT / "README.md").read_text()
-    listed = re.findall(r"^\| `([\w.-]+)` \| (.*) \| ([\d,]+) \| ([\d,]+) \| (?:`(\w+)` )?\|$", text, re.MULTILINE)
-    assert listed == [
-        (name, row["what it is"], f"{row['training']:,}", f"{row['test']:,}", row["compare with"])
-        for name, row in datasets.overview().iterrows()
-    ]
-
-
 def test_the_costs_of_the_studies_are_those_in_their_files():
     text = (ROOT / "README.md").read_text()
     for name in ("cifar10.2", "shake_shake", "full"):

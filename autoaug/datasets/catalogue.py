@@ -39,6 +39,15 @@ CLASS_NAMES = {
 
 
 @dataclasses.dataclass(frozen=True)
+class Own:
+    """What the catalogue does not say of a set of the user's own: name for readers, classes, the set it reproduces."""
+
+    title: str
+    classes: tuple[str, ...]
+    original: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Spec:
     """The files of a data set. A model is evaluated on all test sets of its `family`, which have the same classes.
 
@@ -51,11 +60,22 @@ class Spec:
     test_size: int
     family: str = "cifar10"
     label_key: str = "labels"
+    own: Own | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of the labels 0, 1, 2, …"""
+        return self.own.classes if self.own else CLASS_NAMES[self.family]
 
     @property
     def num_classes(self) -> int:
         """Number of classes."""
-        return len(CLASS_NAMES[self.family])
+        return len(self.class_names)
+
+    @property
+    def test_files(self) -> tuple[str, ...]:
+        """The test file, if there is one."""
+        return (self.test_file,) if self.test_file else ()
 
 
 DESIGNS = (
@@ -93,6 +113,7 @@ DATASETS = {
     "cifar10.2": Spec((), "cifar10.2_test", 0, 2_000),
     **{name: _pair(name, 30_000, 30_000, "cifar10_half") for name in HALVES},
     **{name: Spec((f"{name}_train",), "", 19_000, 0) for name in JUDGES},
+    "cinic10": _pair("cinic10", 70_000, 70_000),
     "cifar10_5k": _pair("cifar10_5k", 2_460, 2_000),
     "cinic10_5k": _pair("cinic10_5k", 2_460, 2_000),
     "photo_original": Spec((), "photo_original_test", 0, 5_000),
@@ -100,7 +121,6 @@ DATASETS = {
     "synthetic10": _SYNTHETIC,
     "synthetic10_harder": _SYNTHETIC,
     "synthetic10_different": _SYNTHETIC,
-    "synthetic10_broader": _SYNTHETIC,
 }
 
 EMBEDDED = tuple(name for name, spec in DATASETS.items() if spec.family == "synthetic10")
@@ -109,11 +129,6 @@ EMBEDDED = tuple(name for name, spec in DATASETS.items() if spec.family == "synt
 KNOWN_TRUTH = {
     "synthetic10_harder": Truth(True, False, "B is harder, not different: it has more of A's hard images."),
     "synthetic10_different": Truth(False, True, "B is different, not harder: it has A's difficulties in another look."),
-    "synthetic10_broader": Truth(
-        False,
-        False,
-        "B covers more, it is not harder: models of A lose on its faint shapes, models of B on neither set.",
-    ),
     "photo_same": Truth(False, False, "Neither: other images of A's kind."),
     "photo_harder_5": Truth(True, False, "Harder by about 5 points: images that outside models are unsure of."),
     "photo_harder_15": Truth(True, False, "Harder by about 15 points: more of the images that they are unsure of."),
@@ -130,14 +145,14 @@ KNOWN_TRUTH = {
 ORIGINALS = {
     "synthetic10_harder": "synthetic10",
     "synthetic10_different": "synthetic10",
-    "synthetic10_broader": "synthetic10",
     "cifar102": "cifar10_10k",
     "cifar102_30k": "cifar10_30k",
     "cifar105": "cifar10_12k",
     "cinic10_5k": "cifar10_5k",
+    "cinic10": "cifar10",
     **dict.fromkeys(DESIGNS, "cifar10_12k"),
 }
-"""Reproduction → the data set that it reproduces, of the same size."""
+"""Reproduction → the data set that it reproduces, of the same size (`cinic10`: larger)."""
 
 ORIGINAL_TESTS = {
     "cifar105": "cifar10",
@@ -150,8 +165,36 @@ test images are more than a subsample's, and `photo_original` has those that no 
 TEST_PARTS = {"cifar10.2": "cifar105"}
 """Test set → the data set whose test part it is."""
 
-
-def partners(name: str) -> tuple[str, ...]:
-    """The sets whose models are compared with those of this set: its original, or its reproductions; often none."""
-    original = (ORIGINALS[name],) if name in ORIGINALS else ()
-    return original + tuple(reproduction for reproduction, original in ORIGINALS.items() if original == name)
+TITLES = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "cifar10_10k": "CIFAR-10 (10,000 images)",
+    "cifar10_30k": "CIFAR-10 (30,000 images)",
+    "cifar10_12k": "CIFAR-10 (12,000 images)",
+    "cifar102": "CIFAR-10.2 mixture (10,000 images)",
+    "cifar102_30k": "CIFAR-10.2 mixture (30,000 images)",
+    "cifar105": "CIFAR-10.2 (12,000 images)",
+    "cifar10.1-v4": "CIFAR-10.1 v4",
+    "cifar10.1-v6": "CIFAR-10.1 v6",
+    "cifar10.2": "CIFAR-10.2",
+    "cifar10_half_a": "one half of CIFAR-10",
+    "cifar10_half_b": "the other half of CIFAR-10",
+    "synthetic10": "shapes",
+    "synthetic10_harder": "shapes, harder",
+    "synthetic10_different": "shapes, different",
+    "cifar10_rest_a": "CIFAR-10's other images, first half",
+    "cifar10_rest_b": "CIFAR-10's other images, second half",
+    "cifar10_5k": "CIFAR-10 (4,460 images)",
+    "cinic10": "CINIC-10",
+    "cinic10_5k": "CINIC-10 (4,460 images)",
+    "photo_original": "CIFAR-10's test part (5,000 images)",
+    "photo_same": "same",
+    "photo_harder_5": "harder by 5 points",
+    "photo_harder_15": "harder by 15 points",
+    "photo_harder_margin": "harder, by margin",
+    "photo_look_10": "new look, 10 %",
+    "photo_look_20": "new look, 20 %",
+    "photo_look_100": "new look, 100 %",
+    "photo_noise_10": "wrong labels, 10 %",
+}
+"""Name of each data set → its name for readers."""

@@ -2,6 +2,7 @@
 
 `manifest.json` holds at least two entries. `source` is the name of the images in reports. `parts` maps "training" and
 "test" to dicts with `sha256`, the `datasets.content_hash` of the part's images and labels in the order of its files.
+A set of the user's own has `own` too: what the catalogue says of a built-in set.
 """
 
 import os
@@ -9,20 +10,41 @@ import pathlib
 import re
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from autoaug.datasets.batch_file import DatasetError
+from autoaug.datasets.catalogue import DATASETS, Own, Spec
 from autoaug.files import read_json
 
 UNVERIFIED = "unverified files"  # the source of a set without a manifest
-_LABEL = re.compile(  # what a record takes as a source: no markup, no character that is not seen
+_VISIBLE = (  # what a record takes as a source: no markup, no character that is not seen
     r"[^<>&\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff]{1,200}"
 )
+_NAME = r"[a-z][a-z0-9_.-]{0,39}"
+_Label = Annotated[str, msgspec.Meta(pattern=f"^{_VISIBLE}$")]
+
+
+class _OwnEntry(msgspec.Struct, forbid_unknown_fields=True):
+    title: _Label
+    family: _Label
+    classes: Annotated[list[_Label], msgspec.Meta(min_length=2, max_length=1000)]
+    original: Annotated[str, msgspec.Meta(pattern=f"^({_NAME})?$")]
+    train_size: Annotated[int, msgspec.Meta(ge=0, le=10**6)]
+    test_size: Annotated[int, msgspec.Meta(ge=1, le=10**6)]
 
 
 def is_label(text: object) -> bool:
     """Whether a text can be the source of a data set or a part of it: 1 to 200 visible characters, no markup."""
-    return isinstance(text, str) and _LABEL.fullmatch(text) is not None
+    return isinstance(text, str) and re.fullmatch(_VISIBLE, text) is not None
+
+
+def require_own_name(name: object) -> None:
+    """Raises DatasetError unless a set of the user's own can have this name."""
+    if not isinstance(name, str) or not re.fullmatch(_NAME, name) or name in DATASETS:
+        expected = "a name of up to 40 small letters, digits, _, . and -, which no built-in set has"
+        raise DatasetError(f"own: Expected {expected}. Received: {str(name)[:80]!r}")
 
 
 def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -35,14 +57,34 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     try:
         manifest = read_json(path)
         complete = is_label(manifest["source"]) and all(part["sha256"] for part in manifest["parts"].values())
+        if "own" in manifest:
+            msgspec.convert(manifest["own"], _OwnEntry)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # msgspec's errors are ValueErrors
         complete = False
     if not complete:
         remedy = build_command(path.parents[1].name, path.parents[2], rebuild=True)
         raise DatasetError(f"{path}: Expected a manifest with source and parts. Received: another file. {remedy}")
     return manifest
+
+
+def own(data_dir: str | os.PathLike[str]) -> dict[str, Spec]:
+    """The specifications of the user's own sets in a folder of data sets; damaged manifests are passed over."""
+    found = {}
+    for path in sorted(pathlib.Path(data_dir).glob("*/training/manifest.json")):
+        name = path.parents[1].name
+        try:
+            require_own_name(name)
+            said = (read(path.parent) or {}).get("own")
+        except DatasetError:
+            continue
+        if said:
+            training = (f"{name}_train",) if said["train_size"] else ()
+            known = Own(said["title"], tuple(said["classes"]), said["original"])
+            sizes = said["train_size"], said["test_size"]
+            found[name] = Spec(training, f"{name}_test", *sizes, family=said["family"], own=known)
+    return found
 
 
 def require(folder: pathlib.Path, manifest: Mapping[str, Any], hashes: Mapping[str, str]) -> None:

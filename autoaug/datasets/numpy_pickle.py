@@ -43,6 +43,7 @@ def _look_through(content: bytes, most_opcodes: int) -> None:
     """Raises ValueError for what the unpickler must not be given; pickletools checks every length."""
     memo: dict[int, str] = {}  # index → the opcode that made the value
     made, tuples = "", 0
+    argument: Any
     for number, (opcode, argument, _) in enumerate(pickletools.genops(content)):
         name = opcode.name
         if name not in _OPCODES or number >= most_opcodes:

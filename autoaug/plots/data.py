@@ -34,7 +34,7 @@ def overlap(counts: pd.DataFrame, sizes: Sequence[int], ax: Axes | None = None) 
     """Test images that are among training images: a row per training set, a column per test set.
 
     Args:
-        counts: as from `datasets.overlap_tables`, at least one row and column.
+        counts: as from `inventory.overlaps`, at least one row and column.
         sizes: number of images of each test set, in the order of the columns; colours show the share.
         ax: the Axes to draw on; a new figure if None.
     """

@@ -8,7 +8,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from autoaug import recipes, shift
-from autoaug.datasets.titles import title
+from autoaug.datasets import title
 from autoaug.plots import shift as shift_plots
 from autoaug.report import tables
 from autoaug.report.page import decimal, folded, percent, together

@@ -25,7 +25,7 @@ def _sides(results: Results, pair: tuple[str, str]) -> Sides | None:
 
 
 def _class_names(name: str) -> tuple[str, ...]:
-    return datasets.CLASS_NAMES[datasets.DATASETS[name].family]
+    return datasets.DATASETS[name].class_names
 
 
 def image_by_image(results: Results) -> HTML:

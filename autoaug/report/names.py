@@ -3,7 +3,7 @@
 import pandas as pd
 
 from autoaug import datasets
-from autoaug.datasets.titles import title
+from autoaug.datasets import title
 
 PRESETS = {
     "paper": "the published recipe",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from autoaug import datasets, shift
-from autoaug.datasets.titles import title
+from autoaug.datasets import title
 from autoaug.report import names
 from autoaug.report.page import Page
 from autoaug.runs import collect

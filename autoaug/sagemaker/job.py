@@ -18,8 +18,7 @@ from collections.abc import Collection
 from typing import Any
 
 from autoaug import duration, recipes
-from autoaug.datasets import DATASETS, DESIGNS, EMBEDDED
-from autoaug.datasets.catalogue import TEST_PARTS, partners
+from autoaug.datasets import DATASETS, DESIGNS, EMBEDDED, TEST_PARTS, partners
 from autoaug.sagemaker import instances
 from autoaug.sagemaker.options import LIMIT_HOURS, LaunchError, Options, expect
 

@@ -31,7 +31,7 @@ class RightAnswers(NamedTuple):
 
 
 def read_right(path: pathlib.Path) -> RightAnswers:
-    """The right answers in `cifar10.1-right.npz`, as `data_prep.published` wrote them.
+    """The right answers in `cifar10.1-right.npz`, as bits of each model and image.
 
     Raises:
         ValueError: the file holds something else.

@@ -14,7 +14,7 @@ import measuring
 import numpy as np
 
 from autoaug.files import ROOT
-from data_prep import subsets
+from data_prep import build
 
 SHARED = ROOT.parent / "shared"
 ROUNDS = 5  # processes of each kind, taking turns; the median counts
@@ -57,7 +57,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, SHARED / "data" / "make_batches.py", folder], check=True)
         started, drawn = time.perf_counter(), ["cifar10", "cifar10_10k", "cifar10_12k", "cifar10_30k"]
-        subsets.build(folder, drawn, folder, unverified="JPEG copy")
+        build.build(folder, drawn, folder, unverified="JPEG copy")
         sheet.row("build CIFAR-10 and three subsamples", seconds=time.perf_counter() - started)
         rounds = [[measure(statement, folder) for statement in STATEMENTS.values()] for _ in range(ROUNDS)]
     seconds, busy, memory = np.array(rounds).T

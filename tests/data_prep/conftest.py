@@ -7,7 +7,7 @@ import pytest
 import stand_ins
 
 from autoaug import datasets
-from data_prep import download, sources
+from data_prep import sources
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,6 @@ def published_once(tmp_path_factory):
 def published(published_once, tmp_path, monkeypatch):
     """A copy of that folder; the sets are small, and the published files are these."""
     _make_small(monkeypatch)
-    monkeypatch.setattr(download, "BACK_OFF", 0.001)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     for name, described in published_once[1].items():
         monkeypatch.setitem(sources.FILES, name, described)

@@ -12,7 +12,7 @@ import pytest
 from autoaug import datasets
 from autoaug.datasets.batch_file import DatasetError
 from autoaug.files import ROOT
-from data_prep import sources, subsets
+from data_prep import build, sources
 
 SCRIPT = ROOT.parent / "shared" / "data" / "make_batches.py"
 
@@ -30,9 +30,9 @@ def test_a_subsample_of_the_jpeg_copy(folder):
     subprocess.run([sys.executable, SCRIPT, folder / "sources"], check=True)
     name, arguments = "cifar10_10k", (folder / "data", ["cifar10_10k"], folder / "sources")
     with pytest.raises(DatasetError, match=r"Expected md5 c99cafc152244af753f735de768cd75f\. Received: "):
-        subsets.build(*arguments)
+        build.build(*arguments)
     assert not (folder / "data" / "cifar10").exists()
-    assert subsets.build(*arguments, unverified="JPEG copy") == dict.fromkeys(("cifar10", name), "written")
+    build.build(*arguments, unverified="JPEG copy")
     dataset = datasets.load(name, folder / "data")
     assert dataset.source == "CIFAR-10 (JPEG copy)"
     np.testing.assert_array_equal(np.bincount(dataset.train_labels), [800] * 10)

@@ -1,10 +1,13 @@
 """CIFAR-10.1's and 10.2's files at their published sizes: nothing is unpickled, and what differs is named."""
 
+import os
+
 import numpy as np
 import pytest
 
 from autoaug import datasets
 from autoaug.datasets.batch_file import DatasetError
+from data_prep import reading
 from data_prep.reading import read_published
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2_021, 32, 32, 3), dtype=np.uint8)
@@ -84,6 +87,24 @@ def test_cut_files_are_refused(size, tmp_path):
         paths[0].write_bytes(paths[0].read_bytes()[:size])
         with pytest.raises(DatasetError, match=rf"{paths[0]}: Expected NumPy arrays\. Received: "):
             read_published(name, paths)
+
+
+def test_sizes_that_are_only_declared_take_no_memory(tmp_path, monkeypatch):
+    header = np.lib.format.header_data_from_array_1_0(IMAGES) | {"shape": (2**40, 32, 32, 3)}
+    with (tmp_path / "data.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(DatasetError, match=r"data\.npy: Expected NumPy arrays"):
+        read_published("cifar10.1-v4", [tmp_path / "data.npy"] * 2)
+    monkeypatch.setattr(reading, "LARGEST", 2**20)
+    np.savez_compressed(tmp_path / "test.npz", images=np.zeros((2_000, 32, 32, 3), np.uint8), labels=LABELS[:2_000])
+    with pytest.raises(DatasetError, match=r"test\.npz: Expected NumPy arrays\. Received: 6,\d+,\d+ bytes unpacked"):
+        read_published("cifar10.2", [tmp_path / "test.npz"])
+
+
+def test_a_pipe_in_the_place_of_arrays_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "test.npz")
+    with pytest.raises(DatasetError, match=r"test\.npz: Expected NumPy arrays\. Received: no regular file"):
+        read_published("cifar10.2", [tmp_path / "test.npz"])
 
 
 def test_an_archive_in_place_of_an_array_is_refused(tmp_path):

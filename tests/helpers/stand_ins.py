@@ -7,6 +7,7 @@ import pickle
 import tarfile
 
 import numpy as np
+from PIL import Image
 
 from autoaug import datasets
 from data_prep import sources
@@ -14,8 +15,14 @@ from data_prep import sources
 
 def small(sets, part=100):
     """The photographs of `datasets.DATASETS` with a hundredth, or another part, of their images."""
+
+    def size(count, classes):
+        return count // part // classes * classes
+
     return {
-        name: dataclasses.replace(spec, train_size=spec.train_size // part, test_size=spec.test_size // part)
+        name: dataclasses.replace(
+            spec, train_size=size(spec.train_size, spec.num_classes), test_size=size(spec.test_size, spec.num_classes)
+        )
         for name, spec in sets.items()
         if spec.family != "synthetic10"
     }
@@ -24,7 +31,7 @@ def small(sets, part=100):
 def write(folder):
     """Write all published files into a folder; returns what `sources.FILES` has to say of them."""
     described = {}
-    for number, (name, write_files) in enumerate(WRITERS.items()):
+    for number, (name, write_files) in enumerate(sorted(WRITERS.items())):
         files = write_files(folder, name, np.random.default_rng(number))
         described[name] = tuple(_described(source, folder / source.file, files) for source in sources.FILES[name])
     return described | {"cifar10.2": described["cifar105"][1:]}
@@ -98,7 +105,25 @@ def _write_npz(folder, name, rng):
         np.savez(folder / source.file, images=images, labels=labels, ti_indices=np.arange(len(labels)), **extra)
 
 
+def _write_pictures(folder, name, rng):
+    """CINIC-10's archive: PNG files in folders by part and class, and a third part and CIFAR-10's that are left out."""
+    with tarfile.open(folder / sources.FILES[name][0].file, "w:gz", compresslevel=1) as tar:
+        for part, place in (("training", "train"), ("test", "test"), ("test", "valid")):
+            images, labels = _images(name, part, rng)
+            for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+                for kept in (True, False) if number < 10 else (True,):
+                    file = io.BytesIO()
+                    Image.fromarray(image if kept else ~image).save(file, "png")
+                    start = f"n{number:08}_{number}" if kept else f"cifar10-{part}-{number}"
+                    member = tarfile.TarInfo(f"{place}/{datasets.CLASS_NAMES['cifar10'][label]}/{start}.png")
+                    member.size = file.tell()
+                    file.seek(0)
+                    tar.addfile(member, file)
+    return {}
+
+
 WRITERS = {
+    "cinic10": _write_pictures,
     "cifar10": _write_archive,
     "cifar100": _write_archive,
     "cifar105": _write_npz,

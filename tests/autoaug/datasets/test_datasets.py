@@ -54,17 +54,16 @@ def manifest(data_dir):
 def test_every_reproduction_has_the_size_of_its_original_and_known_truth_is_of_reproductions():
     for name, original in datasets.ORIGINALS.items():
         sizes = [(spec.train_size, spec.test_size) for spec in map(datasets.DATASETS.get, (name, original))]
-        assert sizes[0] == sizes[1]
-    assert set(datasets.KNOWN_TRUTH) == set(datasets.ORIGINALS) - {"cifar102", "cifar102_30k", "cifar105"}
-    assert set(datasets.EMBEDDED) | set(datasets.DESIGNS) == set(datasets.KNOWN_TRUTH) | {"synthetic10"}
+        assert sizes[0] == sizes[1] or name == "cinic10"  # in its own splits
+    assert set(datasets.KNOWN_TRUTH) == {*datasets.EMBEDDED, *datasets.DESIGNS} - {"synthetic10"}
+    assert set(datasets.KNOWN_TRUTH) < set(datasets.ORIGINALS) < set(datasets.DATASETS) == set(datasets.TITLES)
 
 
 def test_table_of_the_reference():
     cifar10 = tuple(f"data_batch_{i}" for i in (1, 2, 3, 4, 5))
     table = {
         name: (spec.train_size, spec.test_size, spec.training_files, spec.test_file, spec.num_classes, spec.label_key)
-        for name, spec in datasets.DATASETS.items()
-        if name not in {*datasets.EMBEDDED, *datasets.HALVES, *datasets.DESIGNS}
+        for name, spec in list(datasets.DATASETS.items())[:11]
     }
     assert table == {
         "cifar10": (50_000, 10_000, cifar10, "test_batch", 10, "labels"),
@@ -86,13 +85,10 @@ def test_table_of_the_reference():
     assert list(datasets.CLASS_NAMES["cifar100"]) == sorted(datasets.CLASS_NAMES["cifar100"])
 
 
-def test_what_is_what():
-    table = datasets.overview()
-    assert table.loc["cifar105"].tolist() == ["CIFAR-10.2, as published", 10_000, 2_000, "cifar10_12k"]
-    assert table.loc["cifar10_12k", "compare with"] == "cifar105"
-    assert datasets.partners("cifar102") == ("cifar10_10k",) and datasets.partners("cifar10") == ()
-    photographs = {name for name, spec in datasets.DATASETS.items() if spec.family == "cifar10"}
-    assert set(table.index) == photographs - set(datasets.DESIGNS)
+def test_who_is_compared_with_whom():
+    assert datasets.partners("cifar102") == ("cifar10_10k",) and datasets.partners("cifar10") == ("cinic10",)
+    assert datasets.partners("synthetic10") == ("synthetic10_harder", "synthetic10_different")
+    assert datasets.title("cifar105") == "CIFAR-10.2 (12,000 images)" and datasets.title("mine") == "mine"
 
 
 def test_a_test_set_names_the_set_whose_test_part_it_is(tmp_path):
@@ -237,27 +233,3 @@ def test_repeated_marks_all_but_the_first():
     np.testing.assert_array_equal(datasets.repeated(images), [False, False, True, False, True, True])
     images[5, 0, 0, 0] ^= 1
     assert not datasets.repeated(images)[5]
-
-
-def test_overlap_tables_count_every_pair_of_sets(test_only):
-    overlaps, repeats = datasets.overlap_tables(test_only)
-    assert overlaps.to_dict() == {"tiny": {"tiny": 0}, "tiny_test": {"tiny": 5}}
-    assert repeats.T.to_dict() == {"tiny": {"training": 0, "test": 0}, "tiny_test": {"training": 0, "test": 1}}
-    rows = [*range(14), 0]
-    write_batch(test_only / "tiny" / "training" / "second", IMAGES[rows], LABELS[rows])
-    assert datasets.overlap_tables(test_only)[1].loc["tiny", "training"] == 15
-
-
-def test_overlap_tables_of_nothing(tmp_path):
-    overlaps, repeats = datasets.overlap_tables(tmp_path)
-    assert overlaps.empty
-    assert repeats.empty
-
-
-def test_an_error_while_pixels_are_copied_is_raised(data_dir, monkeypatch):
-    def fail(*_):
-        raise MemoryError("no room for the pixels")
-
-    monkeypatch.setattr(datasets, "_interleave", fail)
-    with pytest.raises(MemoryError, match="no room for the pixels"):
-        datasets.load("tiny", data_dir)

@@ -1,0 +1,170 @@
+"""Gets the published files: a copy where there is one, else a download; always verified.
+
+Copies are looked for in the folder of sources, then in Keras' cache: by name, by the names of an archive's files, or by
+size and hash. Downloads go to the folder of sources.
+"""
+
+import contextlib
+import os
+import pathlib
+import urllib.parse
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import filelock
+import pooch
+import requests
+
+from autoaug.datasets import DatasetError
+from data_prep.folders import file_hash
+from data_prep.reading import content_hashes
+from data_prep.sources import Source
+
+TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of an answer
+_REMEDY = (
+    "To download the published file, remove this one. To use this one nevertheless, give it a label, for example: "
+    "-p unverified 'JPEG copy'. The sets built from it carry the label."
+)
+
+
+class Obtained(NamedTuple):
+    """A source on this machine.
+
+    Args:
+        path: of the file or archive, or of a folder with the archive's files.
+        verified: whether it is the published data, by the hash of the files or of their images and labels.
+        hashes: name of each file → kind of hash → value.
+        difference: in what it differs from the published data, for a message.
+    """
+
+    path: pathlib.Path
+    verified: bool
+    hashes: dict[str, dict[str, str]]
+    difference: str = ""
+
+
+def obtain(sources: Sequence[Source], folder: str | os.PathLike[str], unverified: str = "") -> dict[str, Obtained]:
+    """The verified files of the sources; missing files are downloaded.
+
+    Args:
+        sources: the files.
+        folder: first place to look for copies; downloads go there.
+        unverified: a label that allows files in the folder with other content than the published data. Downloads must
+            always be the published files.
+
+    Returns:
+        The source's file name → what was obtained.
+
+    Raises:
+        DatasetError: a file differs and there is no label, or files could not be downloaded. A single message lists
+            all these files with their addresses, and the folder to put copies into.
+    """
+    folder = pathlib.Path(folder).expanduser()
+    obtained = {source.file: found for source in sources if (found := _find(source, folder, unverified))}
+    if missing := [source for source in sources if source.file not in obtained]:
+        with filelock.FileLock(folder / ".lock"):
+            _download_all([source for source in missing if not (folder / source.file).exists()], folder)
+        obtained |= {source.file: _judge(source, folder / source.file) for source in missing}
+    for source in sources:
+        found = obtained[source.file]
+        print(f"{source.title}: {found.path.absolute()}{'' if found.verified else ', unverified'}")
+    return obtained
+
+
+def keras_cache() -> pathlib.Path:
+    """The folder in which Keras keeps downloaded data."""
+    return pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras") / "datasets"
+
+
+def _find(source: Source, folder: pathlib.Path, unverified: str) -> Obtained | None:
+    """The first copy that is the published data, or with a label any; DatasetError if the folder has only others."""
+    others = []
+    for place in (folder, keras_cache()):
+        for path in _copies(source, place):
+            found = _judge(source, path)
+            if found.verified:
+                return found
+            others += [found] if place == folder else []
+    if others and not unverified:
+        raise DatasetError(f"{others[0].difference} {_REMEDY}")
+    return others[0] if others else None
+
+
+def _copies(source: Source, place: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Paths in a folder that may hold a source: a folder with all files of its archive, its file, files of its size."""
+    if source.members:
+        for path in (place / source.folder, place, place / f"{source.folder}-target" / source.folder):  # Keras 3
+            if not _lacking(source, path):
+                yield path
+    if (place / source.file).is_file():
+        yield place / source.file
+    if source.size and place.is_dir():
+        for path in sorted(place.iterdir()):
+            if path.name != source.file and path.is_file() and path.stat().st_size == source.size:
+                yield path
+
+
+def _lacking(source: Source, path: pathlib.Path) -> list[str]:
+    return [member for member in source.members if not (path / member).is_file()]
+
+
+def _judge(source: Source, path: pathlib.Path) -> Obtained:
+    """Compares hashes of files, and if they differ, those of an archive's images and labels."""
+    members = {path / member: {"md5": value} for member, value in source.members.items()}
+    expected = members if path.is_dir() else {path: source.hashes}
+    hashes = {file: {kind: file_hash(file, kind) for kind in kinds} for file, kinds in expected.items()}
+    differing = next((file for file in expected if hashes[file] != expected[file]), None)
+    difference = _difference(differing.absolute(), expected[differing], hashes[differing]) if differing else ""
+    if differing and source.content:
+        with contextlib.suppress(DatasetError):  # other files under these names: the label decides
+            difference = "" if content_hashes(source.dataset, path) == source.content else difference
+    return Obtained(path, not difference, {file.name: values for file, values in hashes.items()}, difference)
+
+
+def _difference(path: pathlib.Path, expected: dict[str, str], received: dict[str, str]) -> str:
+    return f"{path}: " + " ".join(f"Expected {kind} {expected[kind]}. Received: {received[kind]}." for kind in expected)
+
+
+def _download_all(sources: Iterable[Source], folder: pathlib.Path) -> None:
+    """Downloads files; one error lists all that could not be downloaded. An unreachable host is not tried again."""
+    failures: list[str] = []
+    unreachable: set[str] = set()
+    for source in sources:
+        host = urllib.parse.urlsplit(source.url).netloc
+        try:
+            if host in unreachable:
+                raise requests.ConnectionError
+            _download(source, folder / source.file)
+        except (requests.RequestException, DatasetError) as error:
+            failures.append(f"  {source.file}  {source.url}  ({_reason(error)})")
+            lacking = _lacking(source, folder / source.folder) if source.folder else []
+            if lacking and (folder / source.folder).is_dir():
+                failures.append(f"    {(folder / source.folder).absolute()} is there, but lacks {', '.join(lacking)}")
+            if isinstance(error, requests.ConnectionError):
+                unreachable.add(host)
+    if failures:
+        remedy = f"Put copies into {folder.absolute()} (they are verified in the same way), or try again."
+        raise DatasetError("\n".join(["These files could not be downloaded:", *failures, remedy]))
+
+
+def _download(source: Source, path: pathlib.Path) -> None:
+    """Downloads one file; it gets its name only after it is verified."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        pooch.HTTPDownloader(progressbar=True, chunk_size=2**16, timeout=TIMEOUT)(source.url, str(part), None)
+        hashes = {kind: file_hash(part, kind) for kind in source.hashes}
+        if hashes != source.hashes:
+            raise DatasetError(f"{_difference(path, source.hashes, hashes)} The download was deleted.")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"status {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection, or it broke"
+    return str(error) or type(error).__name__

@@ -1,0 +1,295 @@
+"""Sets built from the published files in miniature: balanced, disjoint, reproducible, described by their manifests.
+
+And what lies in place of a built set: damaged sets are named, the user's files are left and marked, others refused.
+"""
+
+import json
+import multiprocessing
+
+import numpy as np
+import pytest
+
+from autoaug import datasets
+from autoaug.datasets.batch_file import DatasetError, write_batch
+from data_prep import build, drawing, folders, known_truth, sources, subsets, upload
+
+LABEL_FREE = [name for name, design in known_truth.DESIGNS.items() if not design.score]
+DRAWN = [*(name for name in subsets.DRAWN_FROM if name not in {*datasets.DESIGNS, "cinic10_5k"}), *LABEL_FREE]
+BUILT = [*sources.FILES, *DRAWN]
+MIXED = ["cifar102", "cifar102_30k"]
+
+
+def contents(folder):
+    """Every file below the folder but the locks."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def manifest(data_dir, name):
+    return json.loads((data_dir / name / "training" / "manifest.json").read_text())
+
+
+def made(data_dir, sets, source_dir, **options):
+    """Set → what the table of `build` says."""
+    return build.build(data_dir, sets, source_dir, **options)["this run"].to_dict()
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    return tmp_path / "data"
+
+
+def test_every_set_is_built_loads_and_is_described(published, data_dir):
+    assert made(data_dir, BUILT, published) == dict.fromkeys(BUILT, "written")
+    assert set(datasets.available(data_dir)) == set(BUILT)
+    assert {*subsets.SETS, *datasets.EMBEDDED} == set(datasets.DATASETS)
+    for name, spec in ((name, datasets.DATASETS[name]) for name in BUILT):
+        described, test = manifest(data_dir, name), datasets.load_test(name, data_dir)
+        parts = {"test": (test.images, test.labels)} if spec.test_file else {}
+        if spec.training_files:
+            dataset = datasets.load(name, data_dir)
+            parts["training"] = dataset.train_images, dataset.train_labels
+        assert (described["name"], described["parts"].keys()) == (name, parts.keys())
+        for part, arrays in parts.items():
+            expected = folders.describe(*arrays, spec.num_classes)
+            assert {key: described["parts"][part][key] for key in expected} == expected
+            assert len(set(expected["images_per_class"])) == 1 or name in ("photo_noise_10", "cinic10")
+        assert described["files"] == folders.file_hashes(data_dir / name / "training")
+
+
+def test_published_sets_are_rewritten_as_they_are(published, data_dir):
+    build.build(data_dir, ["cifar10.1-v4", "cifar105", "cifar10.2"], published)
+    test = datasets.load_test("cifar10.1-v4", data_dir)
+    np.testing.assert_array_equal(test.images, np.load(published / "cifar10.1_v4_data.npy"))
+    np.testing.assert_array_equal(test.labels, np.load(published / "cifar10.1_v4_labels.npy"))
+    with np.load(published / "cifar102_test.npz") as arrays:
+        for name in ("cifar105", "cifar10.2"):
+            np.testing.assert_array_equal(datasets.load_test(name, data_dir).images, arrays["images"])
+    described = manifest(data_dir, "cifar105")
+    assert (described["source"], described["notes"]) == ("CIFAR-10.2", [])
+    for source in sources.FILES["cifar105"]:
+        assert described["inputs"][source.file] == {"verified": True, "hashes": {source.file: source.hashes}}
+
+
+def test_cinic10_is_the_archives_photographs_of_imagenet_in_its_own_splits(published, data_dir):
+    build.build(data_dir, ["cinic10"], published)
+    dataset = datasets.load("cinic10", data_dir)
+    assert (len(dataset.train_images), len(dataset.test_images)) == (700, 700)  # neither `valid` nor CIFAR-10's own
+    assert dataset.source == "CINIC-10" and (np.diff(dataset.train_labels) >= 0).all()
+    assert datasets.partners("cinic10") == ("cifar10",)
+
+
+def test_a_test_set_alone_and_no_set_at_all(published, data_dir):
+    assert made(data_dir, ["cifar10.1-v4"], published) == {"cifar10.1-v4": "written"}
+    assert build.build(data_dir / "none", [], published).empty
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_images_of_a_drawn_set_are_where_its_origins_say(published, data_dir, name):
+    build.build(data_dir, [name], published)
+    old, seen = datasets.load("cifar10", data_dir), []
+    pools = {
+        "cifar10 training": (old.train_images, old.train_labels),
+        "cifar10 test": (old.test_images, old.test_labels),
+    }
+    if name in MIXED:
+        new = datasets.load("cifar105", data_dir)
+        pools |= {"cifar105 training": (new.train_images, new.train_labels)}
+        pools |= {"cifar105 test": (new.test_images, new.test_labels)}
+    for part, described in manifest(data_dir, name)["parts"].items():
+        if part == "training":
+            drawn = datasets.load(name, data_dir)
+            images, labels = drawn.train_images, drawn.train_labels
+        else:
+            test = datasets.load_test(name, data_dir)
+            images, labels = test.images, test.labels
+        origins = np.load(data_dir / name / "training" / f"{folders.part_file(name, part)}_origins.npy")
+        places = [pools[drawing.POOLS[pool]] for pool in origins["pool"]]
+        same = [(place[0][i] == image).all() for place, i, image in zip(places, origins["index"], images, strict=True)]
+        right = [place[1][i] == label for place, i, label in zip(places, origins["index"], labels, strict=True)]
+        assert sum(same) == len(same) - described.get("new_look", 0)
+        assert sum(right) == len(right) - described.get("wrong_labels", 0)
+        counts = {drawing.POOLS[pool]: int(n) for pool, n in enumerate(np.bincount(origins["pool"])) if n}
+        assert counts == {pool: n for pool, n in described["origins"].items() if n}
+        seen.append(images)
+    assert name in datasets.HALVES or not datasets.repeated(np.concatenate(seen)).any()
+
+
+def test_judges_are_disjoint_and_know_no_image_that_is_compared(published, data_dir):
+    build.build(data_dir, [*datasets.JUDGES, "cifar10_5k"], published)
+    first, second = (datasets.load(name, data_dir).train_images for name in datasets.JUDGES)
+    assert datasets.overlap(first, second).sum() <= 1  # the stand-in has an image twice
+    for name in ("cifar10_12k", "cifar10_5k"):
+        compared = datasets.load(name, data_dir)
+        for images in (compared.train_images, compared.test_images):
+            assert not datasets.overlap(images, np.concatenate([first, second])).any()
+
+
+@pytest.mark.parametrize(
+    ("new_fraction", "counts"),
+    [(0, ([80, 0, 0], [20, 0, 0])), (0.5, ([40, 40, 0], [10, 0, 10])), (1, ([0, 80, 0], [0, 0, 20]))],
+)
+def test_the_share_of_new_images(published, data_dir, new_fraction, counts):
+    """New test images come from CIFAR-10.2's test part, new training images never."""
+    build.build(data_dir, ["cifar102"], published, new_fraction=new_fraction)
+    described = manifest(data_dir, "cifar102")
+    for part, expected in zip(("training", "test"), counts, strict=True):
+        assert list(described["parts"][part]["origins"].values()) == expected
+    assert (described["new_fraction"], described["source"]) == (new_fraction, "CIFAR-10 and CIFAR-10.2")
+
+
+def test_same_inputs_and_seed_give_the_same_bytes(published, tmp_path):
+    names = ["cifar102", "cifar10_30k", "photo_look_20"]
+    build.build(tmp_path / "a", names, published, seed=3)
+    for name in reversed(names):  # one by one, in another order
+        build.build(tmp_path / "b", [name], published, seed=3)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    build.build(tmp_path / "c", names, published, seed=4)
+    for name in names:
+        a, c = (contents(tmp_path / folder / name) for folder in "ac")
+        assert all(a[file] != c[file] for file in a)
+    assert contents(tmp_path / "a" / "cifar10") == contents(tmp_path / "c" / "cifar10")
+    assert str(tmp_path).encode() not in b"".join(contents(tmp_path / "a").values())  # no path of this machine
+
+
+def test_only_what_is_missing_or_outdated_is_built(published, data_dir):
+    names = ["cifar10_10k", "cifar102"]
+    build.build(data_dir, names, published)
+    for path in published.iterdir():
+        path.unlink()  # they are needed no more
+    everything = ["cifar10", "cifar105", *names]
+    assert made(data_dir, names, published) == dict.fromkeys(everything, "there already")
+    done = made(data_dir, names, published, new_fraction=0.3)
+    assert [name for name, what in done.items() if what == "written"] == ["cifar102"]
+    done = made(data_dir, ["cifar10_10k"], published, seed=1)
+    assert done == {"cifar10": "there already", "cifar10_10k": "written"}
+    done = made(data_dir, ["cifar10_10k"], published, seed=1, rebuild=True)
+    assert done == {"cifar10": "there already", "cifar10_10k": "written"}
+
+
+def test_two_builders_at_once(published, tmp_path):
+    """One of them writes each set, neither fails, and the sets are whole."""
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        done = pool.starmap(made, [(tmp_path / "both", MIXED, published)] * 2)
+    for first, second in zip(*map(dict.values, done), strict=True):
+        assert {first, second} == {"written", "there already"}
+    build.build(tmp_path / "one", MIXED, published)
+    assert contents(tmp_path / "both") == contents(tmp_path / "one")
+
+
+def test_a_failure_while_writing_leaves_nothing(published, data_dir, monkeypatch):
+    build.build(data_dir, ["cifar10_10k"], published)
+    before = contents(data_dir)
+
+    def full(path, *_):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folders, "write_batch", full)
+    with pytest.raises(OSError, match="No space"):
+        build.build(data_dir, ["cifar10_10k", "cifar105"], published, seed=1)
+    assert contents(data_dir) == before
+    assert not list(data_dir.rglob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"sets": ["cifar10", "cifar10_10kk"]}, r"sets: Expected some of .*Received: 'cifar10_10kk'.*cifar10_10k\b"),
+        ({"sets": "cifar10"}, r"sets: Expected a list of names: -y '\{sets: \[cifar10\]\}'. Received: 'cifar10'"),
+        ({"seed": True}, "seed: Expected a whole number from 0 up. Received: True"),
+        ({"new_fraction": float("nan")}, "new_fraction: Expected 0…1. Received: nan"),
+        ({"sets": ["cifar102_30k"], "new_fraction": 0.41}, "Expected at most 0.4 for cifar102_30k. Received: 0.41"),
+        ({"unverified": "<b>"}, "unverified: Expected a label .*Received: '<b>'"),
+        ({"bucket": "s3://b/"}, "bucket: Expected the name of a bucket, .*Received: 's3://b/'"),
+        ({"own": {"../up": {}}}, "own: Expected a name of .*Received: '../up'"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("wrong_types")
+def test_wrong_arguments_are_named_before_any_work(tmp_path, arguments, message):
+    with pytest.raises((DatasetError, upload.UploadError), match=message):
+        build.build(**{"data_dir": tmp_path / "data", "sets": ["cifar10"], "source_dir": tmp_path} | arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_draw_needs_enough_images_of_every_class():
+    labels = [np.array([0] * 9 + [1] * 10), np.empty(0, int), np.empty(0, int)]
+    with pytest.raises(DatasetError, match=r"Class 0 of the test part: expected 0 new and 2 old .* Received: 0 and 1"):
+        drawing.draw(labels, {"training": 16, "test": 4}, 0, 2, np.random.default_rng(0))
+
+
+def flip_a_bit(folder):
+    path = folder / "cifar10_10k_test_py27"
+    content = bytearray(path.read_bytes())
+    content[5_000] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip_a_bit,
+        lambda folder: (folder / "cifar10_10k_test_py27").unlink(),
+        lambda folder: (folder / "another").write_bytes(b""),
+        lambda folder: (folder / "manifest.json").write_text("{"),
+        lambda folder: (folder / "manifest.json").write_text('{"name": "cifar10_10k"}'),
+    ],
+    ids=["a bit", "a file less", "a file more", "no manifest to read", "half a manifest"],
+)
+def test_a_damaged_set_is_named_and_rebuilt_on_request_only(published, data_dir, damage):
+    build.build(data_dir, ["cifar10_10k"], published)
+    folder = data_dir / "cifar10_10k" / "training"
+    whole = contents(folder)
+    damage(folder)
+    before = contents(folder)
+    with pytest.raises(DatasetError, match=rf"{folder}: .*damaged or changed ones\. To make it, run: .*rebuild True"):
+        build.build(data_dir, ["cifar10_10k"], published)
+    assert contents(folder) == before
+    assert made(data_dir, ["cifar10_10k"], published, rebuild=True)["cifar10_10k"] == "written"
+    assert contents(folder) == whole
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_other_files_are_left_untouched(published, data_dir, rebuild):
+    folder = data_dir / "cifar10_10k" / "training"
+    folder.mkdir(parents=True)
+    (folder / "thesis.txt").write_text("years of work")
+    with pytest.raises(DatasetError, match=rf"{folder}: Expected nothing, .*move them"):
+        build.build(data_dir, ["cifar10_10k"], published, rebuild=rebuild)
+    assert contents(folder) == {"thesis.txt": b"years of work"}
+
+
+@pytest.mark.parametrize("label", ["", "from a friend"])
+def test_files_under_the_right_names_are_left_and_marked_as_unverified(published, data_dir, label):
+    spec, folder, rng = (
+        datasets.DATASETS["cifar10_10k"],
+        data_dir / "cifar10_10k" / "training",
+        np.random.default_rng(5),
+    )
+    folder.mkdir(parents=True)
+    for file, size in ((*spec.training_files, spec.train_size), (spec.test_file, spec.test_size)):
+        write_batch(folder / file, rng.integers(0, 256, (size, 32, 32, 3), np.uint8), rng.integers(0, 10, size))
+    assert datasets.load("cifar10_10k", data_dir).source == "unverified files"
+    before = contents(folder)
+    done = made(data_dir, ["cifar10_10k"], published, unverified=label)
+    assert done["cifar10_10k"] == "unverified files, left as they are"
+    assert datasets.load("cifar10_10k", data_dir).source == f"cifar10_10k ({label or 'unverified files'})"
+    for seed in (0, 7):  # whatever would be built here
+        assert made(data_dir, ["cifar10_10k"], published, seed=seed)["cifar10_10k"] == "there already"
+    with pytest.raises(DatasetError, match=r"Expected what was built here\. Received: other files; move them"):
+        build.build(data_dir, ["cifar10_10k"], published, rebuild=True)
+    after = contents(folder)
+    assert {file: after[file] for file in before} == before and set(after) - set(before) == {"manifest.json"}
+
+
+def test_the_published_batches_are_known_by_their_content_and_draw_the_same(published, data_dir):
+    build.build(data_dir / "built", ["cifar10_10k"], published)
+    folder = data_dir / "cifar10" / "training"
+    folder.parent.mkdir()
+    (data_dir / "built" / "cifar10" / "training").rename(folder)
+    (folder / "manifest.json").unlink()
+    done = made(data_dir, ["cifar10_10k"], published)
+    assert done == {"cifar10": "unverified files, left as they are", "cifar10_10k": "written"}
+    assert datasets.load("cifar10_10k", data_dir).source == datasets.load("cifar10", data_dir).source == "CIFAR-10"
+    file = "cifar10_10k/training/cifar10_10k_train_py27"
+    assert (data_dir / file).read_bytes() == (data_dir / "built" / file).read_bytes()

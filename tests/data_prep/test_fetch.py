@@ -1,0 +1,232 @@
+"""Published files: copies by name, content and size, downloads, and hostile archives."""
+
+import dataclasses
+import hashlib
+import http.server
+import io
+import pickle
+import shutil
+import tarfile
+import threading
+
+import numpy as np
+import pytest
+
+from autoaug import datasets
+from autoaug.datasets.batch_file import DatasetError
+from data_prep import build, fetch, folders, reading, sources
+
+CONTENT, OTHER = (np.random.default_rng(seed).bytes(300_000) for seed in (0, 1))
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers a path with what the server holds: bytes, or a status."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path.strip("/"))
+        answer = self.server.answers.get(self.path.strip("/"), 404)
+        self.send_response(200 if isinstance(answer, bytes) else answer)
+        self.send_header("Content-Length", str(len(answer)) if isinstance(answer, bytes) else "0")
+        self.end_headers()
+        if isinstance(answer, bytes):
+            self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.answers, server.asked = {}, []
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "sources"
+
+
+def source(server, content=CONTENT, file="data.bin"):
+    url = f"http://127.0.0.1:{server.server_port}/{file}"
+    return sources.Source("Data", file, url, {"sha256": hashlib.sha256(content).hexdigest()}, None, "none", "nobody")
+
+
+def kept(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
+
+
+def test_downloads_once_and_only_what_is_right(server, folder):
+    server.answers["data.bin"] = OTHER
+    with pytest.raises(DatasetError, match=r"Expected sha256 \w+\. Received: \w+\. The download was deleted"):
+        fetch.obtain([source(server)], folder, unverified="a copy")  # a label admits no wrong download
+    assert kept(folder) == []
+    server.answers["data.bin"] = CONTENT
+    for _ in range(2):
+        obtained = fetch.obtain([source(server)], folder)["data.bin"]
+        assert (obtained.path.read_bytes(), obtained.verified) == (CONTENT, True)
+    assert (kept(folder), len(server.asked)) == (["data.bin"], 2)
+
+
+def test_two_at_once_download_once(server, folder):
+    server.answers["data.bin"] = CONTENT
+    threads = [threading.Thread(target=fetch.obtain, args=([source(server)], folder)) for _ in range(3)]
+    for action in (threading.Thread.start, threading.Thread.join):
+        for thread in threads:
+            action(thread)
+    assert (kept(folder), server.asked) == (["data.bin"], ["data.bin"])
+
+
+def test_all_that_is_missing_is_said_at_once(server, folder):
+    server.answers |= {"good": CONTENT, "forbidden": 403}
+    with pytest.raises(DatasetError) as raised:
+        fetch.obtain([source(server, file=file) for file in ("gone", "good", "forbidden")], folder)
+    address = f"http://127.0.0.1:{server.server_port}"
+    assert str(raised.value).splitlines() == [
+        "These files could not be downloaded:",
+        f"  gone  {address}/gone  (status 404 Not Found)",
+        f"  forbidden  {address}/forbidden  (status 403 Forbidden)",
+        f"Put copies into {folder} (they are verified in the same way), or try again.",
+    ]
+    assert kept(folder) == ["good"]
+
+
+def test_a_host_that_nobody_answers_at_is_tried_once(server, folder):
+    wanted = [dataclasses.replace(source(server, file=file), url=f"http://127.0.0.1:9/{file}") for file in "ab"]
+    with pytest.raises(DatasetError, match=r"a  http://127.0.0.1:9/a  \(no connection, or it broke\)\n  b .*broke"):
+        fetch.obtain(wanted, folder)
+
+
+def test_a_copy_that_differs_needs_a_label(server, folder):
+    folder.mkdir()
+    (folder / "data.bin").write_bytes(OTHER)
+    with pytest.raises(DatasetError, match=r"data\.bin: Expected sha256 .* remove this one.*-p unverified"):
+        fetch.obtain([source(server)], folder)
+    admitted = fetch.obtain([source(server)], folder, unverified="a copy")["data.bin"]
+    assert (admitted.verified, admitted.hashes) == (False, {"data.bin": {"sha256": hashlib.sha256(OTHER).hexdigest()}})
+
+
+def test_git_blob_hash(tmp_path):
+    """`git hash-object` of these five bytes."""
+    (tmp_path / "hello").write_bytes(b"hello")
+    assert folders.file_hash(tmp_path / "hello", "git-blob-sha1") == "b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0"
+
+
+def unpacked(published, place):
+    """CIFAR-10's files in a folder of the given name, in place of the archive."""
+    place.mkdir(parents=True)
+    (source,) = sources.FILES["cifar10"]
+    reading.unpack(published / source.file, place, set(source.members))
+    (published / source.file).unlink()
+
+
+@pytest.mark.parametrize("layout", ["root/cifar-10-batches-py", "root", "keras/datasets/cifar-10-batches-py"])
+def test_unpacked_copies_are_found(published, tmp_path, layout):
+    unpacked(published, tmp_path / layout)
+    build.build(tmp_path / "data", ["cifar10"], tmp_path / "root")
+    assert datasets.load("cifar10", tmp_path / "data").source == "CIFAR-10"
+
+
+@pytest.mark.parametrize("place", ["root", "keras/datasets"])
+def test_an_archive_of_another_name_is_known_by_size_and_hash(published, tmp_path, monkeypatch, place):
+    (source,) = sources.FILES["cifar10"]
+    path = published / source.file
+    monkeypatch.setitem(sources.FILES, "cifar10", (dataclasses.replace(source, size=path.stat().st_size),))
+    (tmp_path / place).mkdir(parents=True)
+    path.rename(tmp_path / place / "cifar-10-batches-py-target_archive")
+    build.build(tmp_path / "data", ["cifar10"], tmp_path / "root")
+    assert datasets.load("cifar10", tmp_path / "data").source == "CIFAR-10"
+
+
+def test_of_a_partial_folder_the_archive_is_used_or_what_it_lacks_is_said(published, tmp_path):
+    archive, folder = published / "cifar-10-python.tar.gz", published / "cifar-10-batches-py"
+    shutil.copy(archive, tmp_path / "archive")
+    unpacked(published, folder)
+    (folder / "data_batch_2").unlink()
+    with pytest.raises(DatasetError, match=rf"{folder} is there, but lacks data_batch_2\nPut copies into"):
+        build.build(tmp_path / "data", ["cifar10"], published)
+    shutil.copy(tmp_path / "archive", archive)
+    build.build(tmp_path / "data", ["cifar10"], published)
+    assert datasets.load("cifar10", tmp_path / "data").source == "CIFAR-10"
+
+
+@pytest.mark.parametrize("flipped", [0, 1])
+def test_a_repackaged_copy_is_known_by_its_images(published, tmp_path, flipped):
+    unpacked(published, published / "cifar-10-batches-py")
+    for path in (published / "cifar-10-batches-py").iterdir():
+        batch = pickle.loads(path.read_bytes(), encoding="bytes")
+        batch = {"labels": batch[b"labels"], "data": batch[b"data"].copy()}
+        batch["data"][7, 1_000] ^= flipped
+        path.write_bytes(pickle.dumps(batch, 4))
+    if flipped:
+        with pytest.raises(DatasetError, match=r"data_batch_1: Expected md5 \w+\. Received: .*-p unverified"):
+            build.build(tmp_path / "data", ["cifar10"], published)
+        assert not (tmp_path / "data" / "cifar10").exists()
+    build.build(tmp_path / "data", ["cifar10_10k"], published, unverified="flipped" if flipped else "")
+    expected = "CIFAR-10 (flipped)" if flipped else "CIFAR-10"
+    assert {datasets.load(name, tmp_path / "data").source for name in ("cifar10", "cifar10_10k")} == {expected}
+
+
+FILES = {"first": b"one", "second": OTHER}
+
+
+def member(name, content=b"", kind=tarfile.REGTYPE, link=""):
+    info = tarfile.TarInfo(name)
+    info.size, info.type, info.linkname = len(content), kind, link
+    return info, content
+
+
+def archive(*members):
+    """Bytes of a tar archive, gzip-compressed."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+        for info, content in members:
+            tar.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+MEMBERS = [member("batches", kind=tarfile.DIRTYPE), *(member(f"batches/{name}", FILES[name]) for name in FILES)]
+HOSTILE = {
+    "path traversal": member("batches/../../outside", b"x"),
+    "absolute": member("/tmp/outside", b"x"),
+    "symbolic link": member("batches/third", kind=tarfile.SYMTYPE, link="/etc/passwd"),
+    "symbolic link as the folder": member("batches", kind=tarfile.SYMTYPE, link=".."),
+    "hard link outside": member("batches/third", kind=tarfile.LNKTYPE, link="../../outside"),
+    "device": member("batches/third", kind=tarfile.CHRTYPE),
+    "pipe": member("batches/third", kind=tarfile.FIFOTYPE),
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+def test_nothing_but_the_plain_files_of_an_archive_is_taken(tmp_path, hostile):
+    (folder := tmp_path / "in" / "folder").mkdir(parents=True)
+    (tmp_path / "data.tar.gz").write_bytes(archive(hostile, *MEMBERS, member("batches/readme.html", b"<p>")))
+    reading.unpack(tmp_path / "data.tar.gz", folder, set(FILES))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == FILES
+    assert not any(path.is_symlink() for path in folder.iterdir())
+    assert kept(tmp_path) == ["data.tar.gz", "in"] and kept(tmp_path / "in") == ["folder"]
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (archive(*MEMBERS, member("elsewhere/first", b"x")), "first twice"),
+        (archive(member("batches/first", kind=tarfile.SYMTYPE, link="/etc/passwd"), MEMBERS[2]), "name first"),
+        (archive(*MEMBERS[:2]), "none of the name second"),
+        (archive(*MEMBERS, member("batches/unwanted", bytes(2**21))), "more than 1,048,576 bytes"),
+        (archive(*MEMBERS)[:5], ""),
+        (archive(*MEMBERS)[:200_000], ""),
+        (b"no archive", ""),
+    ],
+    ids=["twice", "link", "file less", "bomb", "five bytes", "cut", "text"],
+)
+def test_other_archives_are_refused(tmp_path, monkeypatch, content, found):
+    monkeypatch.setattr(reading, "LARGEST", 2**20)
+    (tmp_path / "data.tar.gz").write_bytes(content)
+    with pytest.raises(DatasetError, match=rf"data\.tar\.gz: Expected an undamaged archive .* Received: .*{found}"):
+        reading.unpack(tmp_path / "data.tar.gz", tmp_path, set(FILES))

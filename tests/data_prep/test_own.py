@@ -1,0 +1,235 @@
+"""Sets of the user's own: pictures by class, arrays and batches become sets like the others; what is wrong is named."""
+
+import json
+import os
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from autoaug import datasets
+from autoaug.datasets import manifest as manifests
+from autoaug.datasets.batch_file import DatasetError, write_batch
+from data_prep import build, inventory, pictures
+
+CLASSES = datasets.CLASS_NAMES["synthetic10"]
+RNG = np.random.default_rng(0)
+IMAGES, LABELS = RNG.integers(0, 256, (30, 32, 32, 3), np.uint8), np.arange(30) % 10
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    build.build(tmp_path / "data", ["synthetic10"])
+    return tmp_path / "data"
+
+
+def write_pictures(folder, images, labels, suffix="png", names=CLASSES):
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        (folder / names[label]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / names[label] / f"{number:03}.{suffix}")
+
+
+def write(kind, folder):
+    """The thirty images in a file or folder of a kind; returns it."""
+    folder.mkdir(exist_ok=True)
+    if kind == "pictures":
+        write_pictures(folder / "in", IMAGES, LABELS)
+    elif kind == "arrays":
+        np.savez(folder / "in.npz", images=IMAGES, labels=LABELS.astype(np.uint8))
+        return str(folder / "in.npz")
+    else:
+        write_batch(folder / "in_1", IMAGES[:11], LABELS[:11])
+        write_batch(folder / "in_2", IMAGES[11:], LABELS[11:])
+        return [str(folder / "in_1"), str(folder / "in_2")]
+    return str(folder / "in")
+
+
+def make(data_dir, said, **options):
+    return build.build(data_dir, [], own={"my10": {"original": "synthetic10", **said}}, **options).loc["my10"].item()
+
+
+@pytest.mark.parametrize("kind", ["pictures", "arrays", "batches"])
+def test_a_set_of_ones_own_is_a_set_like_the_others(data_dir, tmp_path, kind):
+    files = write(kind, tmp_path / "my")
+    assert make(data_dir, {"train": files, "test": files, "title": "Mine"}) == "written"
+    dataset, order = datasets.load("my10", data_dir), np.argsort(LABELS, kind="stable")
+    order = order if kind == "pictures" else np.arange(30)  # pictures are sorted by class
+    for images, labels in ((dataset.train_images, dataset.train_labels), (dataset.test_images, dataset.test_labels)):
+        np.testing.assert_array_equal(images, IMAGES[order])
+        np.testing.assert_array_equal(labels, LABELS[order])
+    assert (dataset.class_names, dataset.source) == (CLASSES, "Mine")
+    assert datasets.available(data_dir, family="synthetic10") == ["synthetic10", "my10"]
+    assert datasets.title("my10", data_dir) == "Mine" and datasets.spec("my10", data_dir).test_size == 30
+    assert datasets.partners("my10", data_dir) == ("synthetic10",)
+    assert "my10" in datasets.partners("synthetic10", data_dir)
+    assert datasets.originals(data_dir)["my10"] == "synthetic10"
+    assert inventory.parts(data_dir).loc[("my10", "test"), "title"] == "Mine"
+    assert make(data_dir, {"train": files, "test": files, "title": "Mine"}) == "there already"
+    assert make(data_dir, {"test": files}) == "written"  # another description
+
+
+def test_a_test_part_alone_and_its_overlap_with_the_original(data_dir, tmp_path):
+    original = datasets.load("synthetic10", data_dir)
+    images = np.concatenate([original.train_images[:3], original.test_images[:2], IMAGES[:5], IMAGES[:1]])
+    np.savez(tmp_path / "my.npz", images=images, labels=np.zeros(11, int))
+    make(data_dir, {"test": str(tmp_path / "my.npz")})
+    assert manifests.read(data_dir / "my10" / "training")["overlap"] == {
+        "test images that repeat another": 1, "test images in the training part of synthetic10": 3,
+        "test images in the test part of synthetic10": 2,
+    }  # fmt: skip
+    assert inventory.overlaps(data_dir)[0].loc["synthetic10", "my10"] == 3
+    with pytest.raises(DatasetError, match="my10: Expected a data set to train on"):
+        datasets.load("my10", data_dir)
+
+
+def test_an_original_of_ones_own_has_its_own_classes(tmp_path):
+    for name in ("a", "b"):
+        write_pictures(tmp_path / name, IMAGES, LABELS % 2, names=("cat", "dog"))
+    own = {
+        "mine_a": {"test": str(tmp_path / "a"), "train": str(tmp_path / "a"), "classes": ["cat", "dog"]},
+        "mine_b": {"test": str(tmp_path / "b"), "original": "mine_a"},
+    }
+    build.build(tmp_path / "data", [], own=own)
+    assert datasets.available(tmp_path / "data", family="mine_a") == ["mine_a", "mine_b"]
+    assert datasets.load("mine_a", tmp_path / "data").num_classes == 2
+
+
+def test_pictures_of_any_size_are_scaled_where_that_is_said(data_dir, tmp_path):
+    large = IMAGES[:10].repeat(3, axis=1).repeat(2, axis=2)  # 96 × 64
+    write_pictures(tmp_path / "my", large, LABELS[:10])
+    with pytest.raises(DatasetError, match=r"disc/000\.png: Expected .* 32×32 pixels\. Received: 64×96.*resize: box"):
+        make(data_dir, {"test": str(tmp_path / "my")})
+    make(data_dir, {"test": str(tmp_path / "my"), "resize": "box"})
+    np.testing.assert_array_equal(datasets.load_test("my10", data_dir).images, IMAGES[:10])
+
+
+def test_modes_and_turned_photographs(tmp_path):
+    (tmp_path / "disc").mkdir()
+    grey, turned = Image.fromarray(IMAGES[0, ..., 0]), Image.Exif()
+    grey.save(tmp_path / "disc" / "a.png")
+    Image.fromarray(IMAGES[0]).convert("RGBA").save(tmp_path / "disc" / "b.PNG")
+    turned[0x0112] = 6  # to be shown turned by a quarter
+    ramp = np.zeros((64, 64, 3), np.uint8)
+    ramp[:32] = 255
+    Image.fromarray(ramp).save(tmp_path / "disc" / "c.jpg", exif=turned, quality=95)
+    images, _ = pictures.read_folder(tmp_path, CLASSES, "box")
+    assert (images[0] == IMAGES[0, ..., :1]).all() and (images[1] == IMAGES[0]).all()
+    assert images[2, :, 0].max() < 20 < 230 < images[2, :, -1].min()
+
+
+def add(name, content=b""):
+    def change(folder):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+
+    return change
+
+
+def truncate(folder):
+    path = folder / "disc" / "000.png"
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def bomb(folder):
+    Image.new("1", (20_000, 20_000)).save(folder / "disc" / "000.png")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (add("dics/1.png"), r"in: Expected a folder for each class: disc, .*Received: 'dics'"),
+        (add("readme.txt"), "in: Expected a folder for each class: .*Received: 'readme.txt'"),
+        (add("disc/notes.txt"), r"disc/notes\.txt: Expected a picture, \.png.*Received: another file"),
+        (add("disc/1.png", b"\x89PNG\r\n\x1a\n"), r"disc/1\.png: Expected a PNG or JPEG picture"),
+        (add("disc/1.png", b"GIF89a"), r"disc/1\.png: Expected a PNG or JPEG picture"),
+        (truncate, r"disc/000\.png: Expected a PNG or JPEG picture"),
+        (bomb, r"disc/000\.png: Expected a PNG or JPEG picture"),
+        (lambda folder: os.mkfifo(folder / "disc" / "1.png"), r"disc/1\.png: Expected a picture. Received: no regular"),
+        (lambda folder: (folder / "disc" / "1.png").symlink_to("nowhere"), r"disc/1\.png: Expected a picture"),
+    ],
+)
+def test_what_is_no_picture_of_a_class_is_named(data_dir, tmp_path, change, found):
+    write("pictures", tmp_path / "my")
+    change(tmp_path / "my" / "in")
+    with pytest.raises(DatasetError, match=found):
+        make(data_dir, {"test": str(tmp_path / "my" / "in")})
+    assert not (data_dir / "my10").exists()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "found"),
+    [
+        ({"images": IMAGES.astype(float), "labels": LABELS}, r"uint8 \(30, 32, 32, 3\)\. Received: float64"),
+        ({"images": IMAGES.transpose(0, 3, 1, 2), "labels": LABELS}, r"Received: uint8 \(30, 3, 32, 32\)"),
+        ({"images": IMAGES, "labels": LABELS[:5]}, r"uint8 \(5, 32, 32, 3\)\. Received: uint8 \(30"),
+        ({"images": IMAGES, "labels": LABELS + 1}, r"labels in 0…9. Received: 1…10"),
+        ({"images": IMAGES, "labels": LABELS / 1}, r"Received: float64"),
+        ({"images": IMAGES[:0], "labels": LABELS[:0]}, r"Received: uint8 \(0, 32"),
+        ({"pictures": IMAGES}, r"Received: .*images"),
+        ({"images": np.array([os.system], object), "labels": LABELS[:1]}, "Object arrays cannot be loaded"),
+    ],
+)
+def test_other_arrays_are_named(data_dir, tmp_path, arrays, found):
+    np.savez(tmp_path / "my.npz", **arrays)
+    with pytest.raises(DatasetError, match=rf"my\.npz: Expected .*{found}"):
+        make(data_dir, {"test": str(tmp_path / "my.npz")})
+
+
+def test_a_batch_of_four_axes_is_named_with_its_shape(data_dir, tmp_path):
+    (tmp_path / "batch").write_bytes(pickle.dumps({"data": IMAGES, "labels": LABELS.tolist()}, 2))
+    with pytest.raises(DatasetError, match=r"batch: .*shape \(30, 32, 32, 3\), not uint8 and \(30, 3072\)"):
+        make(data_dir, {"test": str(tmp_path / "batch")})
+
+
+@pytest.mark.parametrize(
+    ("own", "found"),
+    [
+        ([], r"own: Expected own|Expected own, such as"),
+        *[({name: {}}, "own: Expected a name of") for name in ("../a", "a/b", "<b>", "A", "", "cifar10", 3, "a" * 41)],
+        ({"my": "folder"}, "own, my: Expected values for train, test"),
+        ({"my": {"tset": "x"}}, r"own, my: Expected some of train, test.*Received: 'tset'.*test"),
+        ({"my": {"original": "synthetic10"}}, "own, my, test: Expected a folder of pictures by class"),
+        ({"my": {"test": "nowhere", "original": "synthetic10"}}, "own, my, test: Expected a folder or file. .*nowhere"),
+        ({"my": {"test": "x", "original": "cifar11"}}, "Unknown data set. Expected one of .*'cifar11'"),
+        ({"my": {"test": "x"}}, "own, my: Expected original, the set that it reproduces, or classes"),
+        ({"my": {"test": "x", "original": "cifar10", "classes": ["a", "b"]}}, "own, my: Expected classes or original"),
+        ({"my": {"test": "x", "original": "cifar10", "resize": "crop"}}, "own, my, resize: Expected box"),
+        ({"my": {"test": "x", "original": "cifar10", "title": "<b>"}}, "own, my, title: Expected 1 to 60 visible"),
+    ],
+)
+@pytest.mark.usefixtures("wrong_types")
+def test_a_wrong_description_is_named_before_any_work(tmp_path, own, found):
+    with pytest.raises(DatasetError, match=found):
+        build.build(tmp_path / "data", ["synthetic10"] if own == [] else [], own=own or [1])
+    assert not list(tmp_path.glob("data/*/training"))
+
+
+def test_others_files_are_not_replaced(data_dir, tmp_path):
+    files = write("arrays", tmp_path / "my")
+    (data_dir / "my10" / "training").mkdir(parents=True)
+    (data_dir / "my10" / "training" / "thesis.txt").write_text("years of work")
+    with pytest.raises(DatasetError, match=r"my10/training: Expected nothing, .*move them"):
+        make(data_dir, {"test": files}, rebuild=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "<b>"}, {"train_size": -1}, {"test_size": "30"}, {"classes": []}, {"original": "../x"}, {"more": 1},
+        {"family": "<i>"}, {"test_size": 10**9},
+    ],
+)  # fmt: skip
+def test_a_manifest_that_somebody_wrote_is_not_believed(data_dir, change):
+    folder = data_dir / "their10" / "training"
+    folder.mkdir(parents=True)
+    said = {"title": "T", "family": "cifar10", "classes": ["a", "b"], "original": "", "train_size": 0, "test_size": 1}
+    parts = {"test": {"sha256": "ab"}}
+    manifests_file = {"name": "their10", "source": "T", "own": said, "parts": parts}
+    (folder / "manifest.json").write_text(json.dumps(manifests_file))
+    assert "their10" in manifests.own(data_dir)
+    manifests_file["own"] = said | change
+    (folder / "manifest.json").write_text(json.dumps(manifests_file))
+    assert "their10" not in manifests.own(data_dir)
+    with pytest.raises(DatasetError, match=r"manifest\.json: Expected a manifest"):
+        manifests.read(folder)
