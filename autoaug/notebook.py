@@ -1,11 +1,11 @@
-"""Functions that all notebooks share: check the parameters, set the folder, show short errors and test tables."""
+"""What all notebooks do first: check the parameters, set the folder, show the project's errors by their message."""
 
 import ast
 import html
 import os
 import pathlib
 import traceback
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from types import TracebackType
 from typing import Any
 
@@ -14,10 +14,12 @@ import pandas as pd
 from IPython.display import display
 
 from autoaug import runs
-from autoaug.files import ROOT
+from autoaug.files import ROOT, absolute
 from autoaug.recipes import did_you_mean
 
-_LINE = 120  # characters in a line of a table printed as text; pandas breaks wider ones in two
+_PATHS = ("_dir", "_file", "checkpoint", "predictions")  # ends of the names of parameters that are paths
+_REMEDIES = {str: ". Give a text by -r {name} {value}", list: ". Give a list by -y '{{{name}: [{value}]}}'",
+             dict: ". Give names with values by -y '{{{name}: {value}}}'"}  # fmt: skip
 
 
 class ParameterError(ValueError):
@@ -25,24 +27,23 @@ class ParameterError(ValueError):
 
 
 def start() -> None:
-    """Check the notebook's parameters; in Jupyter, change from notebooks/ to the repository's root.
+    """Check the notebook's parameters; make its paths absolute, from the repository's root in Jupyter as by papermill.
 
-    So `data_dir="data"` means the same folder in Jupyter and with papermill. From now on, the project's own errors are
-    shown by their message, without the traceback.
+    From now on, the project's own errors are shown by their message, without the traceback.
 
     Raises:
         ParameterError: as for `check_parameters`.
     """
     shell = IPython.get_ipython()
     shell.set_custom_exc((Exception, KeyboardInterrupt), _show_error)
-    pd.set_option("display.width", _LINE)
+    pd.set_option("display.width", 120)  # else tables printed as text are broken in two
     if pathlib.Path.cwd() == ROOT / "notebooks":
         os.chdir("..")
     check_parameters(shell.user_ns)
 
 
-def check_parameters(namespace: Mapping[str, Any]) -> None:
-    """Stop unless every parameter passed to the notebook is known and of its annotated type.
+def check_parameters(namespace: MutableMapping[str, Any]) -> None:
+    """Stop unless every parameter passed to the notebook is known and of its annotated type; make paths absolute.
 
     The notebook's parameters are the annotated names of its `parameters` cell (`epochs: int = 10`). Papermill writes
     the values that were passed into a new cell right after it, which begins with `# Parameters`.
@@ -54,19 +55,27 @@ def check_parameters(namespace: Mapping[str, Any]) -> None:
         ParameterError: the message names the parameter, what was expected and what was received.
     """
     annotations = namespace.get("__annotations__", {})
-    for name in _passed_names(namespace.get("In", [])):
+    passed = next((cell for cell in reversed(namespace.get("In", [])) if cell.startswith("# Parameters\n")), "")
+    for name in (ast.unparse(node.targets[0]) for node in ast.parse(passed).body if isinstance(node, ast.Assign)):
         if name not in annotations:
-            meant = did_you_mean(name, annotations)
-            known = f"a parameter of {', '.join(annotations)}" if not meant else "a parameter of the notebook"
-            raise ParameterError(f"Expected {known}. Received: {name}{meant}")
-    for name, annotation in annotations.items():
+            known = did_you_mean(name, annotations) or f". Known are {', '.join(annotations)}"
+            raise ParameterError(f"Expected a parameter of the notebook. Received: {name}{known}")
+    for name, kind in annotations.items():
         value = namespace[name]
-        if not _is_a(value, annotation):
+        if isinstance(value, bool) != (kind is bool) or not isinstance(value, (kind, int) if kind is float else kind):
+            remedy = _REMEDIES.get(kind, "").format(name=name, value=value)
             raise ParameterError(
-                f"Expected {name}, {annotation.__name__}. Received: {value!r} ({type(value).__name__})"
+                f"Expected {name}, {kind.__name__}. Received: {value!r} ({type(value).__name__}){remedy}"
             )
+        if name.endswith(_PATHS) and value and "://" not in value:
+            namespace[name] = str(absolute(value))
     if "results_dir" in annotations:
-        _require_writable("results_dir", pathlib.Path(namespace["results_dir"]))
+        folder = pathlib.Path(namespace["results_dir"])
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            raise ParameterError(
+                f"Expected results_dir, a folder that you may write to. Received: {folder} ({existing})"
+            )
 
 
 def accuracies(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
@@ -89,39 +98,11 @@ def accuracies(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
 def _show_error(
     shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType | None, tb_offset: Any = None
 ) -> None:
-    """Show the project's own errors by their message, and all others as IPython does."""
-    if _is_own(error):
+    """Show errors whose message says what to do by this message, and all others as IPython does."""
+    ours = type(error).__module__.split(".")[0] in ("autoaug", "data_prep")
+    if ours or isinstance(error, OSError | FloatingPointError | KeyboardInterrupt) or "Expected " in str(error):
         text = html.escape("".join(traceback.format_exception(kind, error, trace)))
         display({"text/html": f"<details><summary>Traceback</summary><pre>{text}</pre></details>"}, raw=True)
         message = "\n".join([f"{kind.__name__}: {error}", *getattr(error, "__notes__", ())])
         vars(error)["_render_traceback_"] = lambda: [message]  # IPython shows this in the place of the traceback
     shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
-
-
-def _is_own(error: BaseException) -> bool:
-    """Whether the error's message tells the user what to do, so that no traceback is needed."""
-    ours = type(error).__module__.split(".")[0] in ("autoaug", "data_prep")
-    return ours or isinstance(error, OSError | FloatingPointError | KeyboardInterrupt) or "Expected " in str(error)
-
-
-def _require_writable(name: str, folder: pathlib.Path) -> None:
-    """Stop unless files can be written below a folder; it need not exist yet."""
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise ParameterError(f"Expected {name}, a folder that you may write to. Received: {folder} ({existing})")
-
-
-def _passed_names(cells: list[str]) -> list[str]:
-    """Names assigned in the newest cell that papermill wrote; none if the notebook is run by hand."""
-    for source in reversed(cells):
-        if source.startswith("# Parameters\n"):
-            assigned = [node.targets[0] for node in ast.parse(source).body if isinstance(node, ast.Assign)]
-            return [target.id for target in assigned if isinstance(target, ast.Name)]
-    return []
-
-
-def _is_a(value: object, annotation: type) -> bool:
-    """Whether the value is of the type; an int counts as a float, a bool only as a bool."""
-    if isinstance(value, bool):
-        return annotation is bool
-    return isinstance(value, annotation) or (annotation is float and isinstance(value, int))

@@ -10,8 +10,8 @@ from autoaug import notebook
 from autoaug.notebook import ParameterError, accuracies, check_parameters
 from autoaug.runs import RecordError
 
-ANNOTATIONS = {"model": str, "epochs": int, "rate": float, "sets": list}
-DEFAULTS = {"model": "wrn", "epochs": 0, "rate": 0.5, "sets": []}
+ANNOTATIONS = {"model": str, "epochs": int, "rate": float, "sets": list, "size": dict}
+DEFAULTS = {"model": "wrn", "epochs": 0, "rate": 0.5, "sets": [], "size": {}}
 
 
 def namespace(**passed):
@@ -31,27 +31,44 @@ def test_by_hand_there_is_no_cell_of_papermill():
     check_parameters({"__annotations__": ANNOTATIONS, "In": ["", "unrelated = 3"], "unrelated": 3, **DEFAULTS})
 
 
-def test_an_unknown_parameter_is_answered_with_the_one_that_is_meant_or_with_all():
-    with pytest.raises(ParameterError, match=r"Expected a parameter of the .*Received: modle\. Did you mean model\?"):
-        check_parameters(namespace(modle="wrn"))
-    with pytest.raises(ParameterError, match=r"a parameter of model, epochs, rate, sets\. Received: zzz$"):
-        check_parameters(namespace(zzz="wrn"))
-
-
 @pytest.mark.parametrize(
-    ("name", "value", "expected"),
-    [("epochs", "ten", "int"), ("epochs", 1.5, "int"), ("epochs", True, "int"),
-     ("rate", "0.1", "float"), ("model", 32, "str"), ("sets", "cifar10", "list")],
-)  # fmt: skip
-def test_value_of_another_type(name, value, expected):
-    with pytest.raises(ParameterError) as error:
+    ("name", "value", "said"),
+    [
+        ("modle", "wrn", r"a parameter of the notebook\. Received: modle\. Did you mean model\?"),
+        ("zzz", "wrn", r"Received: zzz\. Known are model, epochs, rate, sets, size"),
+        ("epochs", "ten", r"Expected epochs, int\. Received: 'ten' \(str\)$"),
+        ("epochs", 1.5, "Expected epochs, int"),
+        ("epochs", True, "Expected epochs, int"),
+        ("rate", "0.1", "Expected rate, float"),
+        ("model", 2026, r"Received: 2026 \(int\)\. Give a text by -r model 2026"),
+        ("sets", "X", r"Received: 'X' \(str\)\. Give a list by -y '\{sets: \[X\]\}'"),
+        ("size", "{depth: 10}", r"\(str\)\. Give names with values by -y '\{size: \{depth: 10\}\}'"),
+    ],
+)
+def test_a_wrong_parameter_is_answered_with_what_is_meant(name, value, said):
+    with pytest.raises(ParameterError, match=said):
         check_parameters(namespace(**{name: value}))
-    assert f"Expected {name}, {expected}. Received: {value!r}" in str(error.value)
+
+
+def test_paths_are_absolute_and_begin_at_home_where_they_say_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    given = {
+        "data_dir": "~/cifar",
+        "results_dir": "r",
+        "checkpoint": "a/model.ckpt-199",
+        "source_dir": "",
+        "model": "m",
+    }
+    names = {"__annotations__": dict.fromkeys([*given, "measured_dir"], str), "In": [], **given}
+    check_parameters(names := names | {"measured_dir": "s3://bucket/jobs"})
+    assert (names["data_dir"], names["results_dir"]) == (str(tmp_path / "home" / "cifar"), str(tmp_path / "r"))
+    assert names["checkpoint"] == str(tmp_path / "a" / "model.ckpt-199")
+    assert (names["source_dir"], names["measured_dir"], names["model"]) == ("", "s3://bucket/jobs", "m")
 
 
 def test_a_folder_for_results_that_cannot_be_written_is_named_before_any_work(tmp_path, monkeypatch):
     names = {"__annotations__": {"results_dir": str}, "In": []}
-    check_parameters(names | {"results_dir": str(tmp_path / "new" / "folder")})
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ParameterError, match=f"Expected results_dir, a folder.*Received: {folder}"):
