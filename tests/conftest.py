@@ -1,13 +1,19 @@
-"""What the tests of both packages share: types checked at run time, and a server that speaks AWS's protocols."""
+"""What all tests share: types checked at run time, one trained run, and a server that speaks AWS's protocols."""
 
 import importlib.abc
 import importlib.machinery
+import pathlib
 import signal
+import subprocess
 import sys
+from typing import NamedTuple
 
+import filelock
 import jaxtyping
 import pytest
 import requests
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 LEFT_OUT = {
     "autoaug.augment.kernel",  # numba compiles functions as they are written
@@ -26,7 +32,7 @@ jaxtyping.install_import_hook(["autoaug", "data_prep"], "typechecker.check")
 sys.meta_path.insert(0, Unchecked())
 
 SLOWEST = (  # files, the slowest first
-    *("test_container", "test_notebooks", "test_faults", "test_rehearsal", "test_training", "test_cluster"),
+    *("test_notebooks", "test_container", "test_faults", "test_rehearsal", "test_training", "test_cluster"),
     *("test_mirrored", "test_build", "test_models", "test_papermill_command", "test_launch", "test_resume"),
     *("test_sweep", "test_rendered", "test_jpeg_copy", "test_simulations"),
 )
@@ -35,6 +41,51 @@ SLOWEST = (  # files, the slowest first
 def pytest_collection_modifyitems(items):
     """The slowest files first: the workers of `make test` take a file at a time, and so end at nearly the same time."""
     items.sort(key=lambda item: SLOWEST.index(item.path.stem) if item.path.stem in SLOWEST else len(SLOWEST))
+
+
+class TrainedRun(NamedTuple):
+    """A finished run of the quick preset, made by `papermill notebooks/train.ipynb`.
+
+    Args:
+        folder: holds data and results.
+        run: the run's own folder.
+        copy: the executed copy of the notebook.
+        parameters: those that were passed, without the folders.
+        output: what the command printed.
+    """
+
+    folder: pathlib.Path
+    run: pathlib.Path
+    copy: pathlib.Path
+    parameters: dict[str, object]
+    output: str
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory, worker_id):
+    """One trained run for all tests of all workers, which take a copy of its folder where they change it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "trained_run"
+    copy, parameters = folder / "train.ipynb", {"model": "ss32", "seed": 3}
+    with filelock.FileLock(f"{folder}.lock"):
+        if not (output := folder / "output.txt").exists():
+            folder.mkdir(exist_ok=True)
+            given = parameters | {"data_dir": str(folder / "data"), "results_dir": str(folder / "results")}
+            command = [
+                sys.executable,
+                "-m",
+                "autoaug.papermill_command",
+                "notebooks/train.ipynb",
+                copy,
+                "-y",
+                str(given),
+            ]
+            command += ["-y", str(given), "--no-progress-bar", "--stdout-file", "-"]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            output.write_text(done.stdout)
+    (run,) = (folder / "results" / "runs").iterdir()
+    return TrainedRun(folder, run, copy, parameters, output.read_text())
 
 
 @pytest.fixture

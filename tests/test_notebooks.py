@@ -4,7 +4,6 @@ import ast
 import re
 
 import nbformat
-import papermill
 import pytest
 import yaml
 from jupyter_client.manager import KernelManager
@@ -73,22 +72,9 @@ def text_of(notebook):
     return "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
 
 
-TRAINED = {"model": "ss32", "train_data": "synthetic10", "seed": 3, "size": {"widen_factor": 1}}  # the quick preset's
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A whole run of the quick preset: where the notebook was executed, its executed copy, and the run's folder."""
-    folder = tmp_path_factory.mktemp("trained")
-    out, options = folder / "train.ipynb", {"cwd": folder, "kernel_name": "python3", "progress_bar": False}
-    papermill.execute_notebook(ROOT / "notebooks" / "train.ipynb", out, TRAINED, **options)
-    (run,) = (folder / "results" / "runs").iterdir()
-    return folder, nbformat.read(out, as_version=4), run
-
-
-def test_train_leaves_a_finished_run_whose_accuracy_is_the_quick_presets(trained):
+def test_train_leaves_a_finished_run_whose_accuracy_is_the_quick_presets(trained_run):
     """One seed had 97.5 % when the preset was chosen."""
-    _, executed, run = trained
+    executed, run = nbformat.read(trained_run.copy, as_version=4), trained_run.run
     outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 2  # the data and the curves
     record = records.read(run)
@@ -104,13 +90,13 @@ def test_train_leaves_a_finished_run_whose_accuracy_is_the_quick_presets(trained
     assert len(table) == 2 + len(record["tests"]) and table[0].endswith("accuracy, % [95 %]")
 
 
-def test_the_run_is_where_the_report_looks_for_it_and_goes_no_further_the_second_time(trained, kernel):
-    folder, _, run = trained
-    train = ROOT / "notebooks" / "train.ipynb"
-    again = study.Run(train, TRAINED, study.parameters_of(train) | TRAINED, False)
+def test_the_run_is_where_the_report_looks_for_it_and_goes_no_further_the_second_time(trained_run, kernel):
+    folder, run, train = trained_run.folder, trained_run.run, ROOT / "notebooks" / "train.ipynb"
+    given = trained_run.parameters
+    again = study.Run(train, given, study.parameters_of(train) | given, False)
     assert study.is_finished(again, folder / "data", folder / "results")
     written = (run / "history.csv").stat().st_mtime_ns
-    text = text_of(execute_in(kernel, "train", folder, **TRAINED))
+    text = text_of(execute_in(kernel, "train", folder, **given))
     assert "Nothing left to train: all 640 steps are done." in text and "Estimated duration" not in text
     assert (run / "history.csv").stat().st_mtime_ns == written
 
@@ -128,11 +114,11 @@ def test_every_parameter_that_changes_a_recipe_reaches_it():
     assert {word.arg: ast.unparse(word.value) for word in call.keywords} == {name: name for name in recipes.CHANGES}
 
 
-def test_a_trained_run_becomes_a_report(trained):
-    folder, _, run = trained
-    path, page = folder / "study.yml", folder / "results" / "report" / "index.html"
+def test_a_trained_run_becomes_a_report(trained_run, tmp_path):
+    folder, run = trained_run.folder, trained_run.run
+    path, page = tmp_path / "study.yml", folder / "results" / "report" / "index.html"
     shown = {"notebook": "distribution_shift", "parameters": {"measured_dir": ""}, "render": True}
-    runs = [{"notebook": "train", "parameters": TRAINED}, shown]
+    runs = [{"notebook": "train", "parameters": trained_run.parameters}, shown]
     path.write_text(yaml.safe_dump([{"stage": "all", "runs": runs}]))
     build.render(study.run(path, folder / "results", folder / "data"), page)
     assert not list((page.parent / "notebooks").glob("*train*"))  # the run is finished
