@@ -13,7 +13,6 @@ import IPython
 import pandas as pd
 from IPython.display import display
 
-from autoaug import runs
 from autoaug.files import ROOT, absolute
 from autoaug.recipes import did_you_mean
 
@@ -76,23 +75,6 @@ def check_parameters(namespace: MutableMapping[str, Any]) -> None:
             raise ParameterError(
                 f"Expected results_dir, a folder that you may write to. Received: {folder} ({existing})"
             )
-
-
-def accuracies(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """The tests of a run as text: a row for each test set, accuracies with exact 95 % intervals.
-
-    If all images of a test set are among the training images, the table says so.
-    """
-    rows = {}
-    for test in runs.accuracies(run_dir).itertuples():
-        counted = f"{100 * test.accuracy:.1f} [{100 * test.low:.1f}, {100 * test.high:.1f}]"
-        rows[test.test_set] = {
-            "source": test.test_source,
-            "left out": f"{test.overlap:,}",
-            "correct": f"{test.correct:,} of {test.total:,}" if test.total else "–",
-            "accuracy, % [95 %]": counted if test.total else f"all {test.overlap:,} left out",
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("test set")
 
 
 def _show_error(

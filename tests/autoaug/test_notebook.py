@@ -2,12 +2,10 @@
 
 import types
 
-import numpy as np
 import pytest
-import run_files
 
 from autoaug import notebook
-from autoaug.notebook import ParameterError, accuracies, check_parameters
+from autoaug.notebook import ParameterError, check_parameters
 from autoaug.runs import RecordError
 
 ANNOTATIONS = {"model": str, "epochs": int, "rate": float, "sets": list, "size": dict}
@@ -76,23 +74,6 @@ def test_a_folder_for_results_that_cannot_be_written_is_named_before_any_work(tm
     monkeypatch.setattr("os.access", lambda *_: False)  # the tests may run as root, who may write anywhere
     with pytest.raises(ParameterError, match=f"Received: {tmp_path / 'new'}"):
         check_parameters(names | {"results_dir": str(tmp_path / "new")})
-
-
-def test_accuracies_are_percent_with_one_interval_and_say_what_is_left_out(tmp_path):
-    labels, rng = np.arange(2000) % 10, np.random.default_rng(0)
-    tests = {
-        "synthetic10": run_files.predictions(rng, labels, 1),
-        "cifar10": run_files.predictions(rng, labels, 1, labels),
-    }
-    tests["synthetic10"]["labels"] = np.where(np.arange(2000) < 36, (labels + 1) % 10, labels)
-    tests["cifar10"]["overlap"][:] = True
-    table = accuracies(tmp_path / "runs" / run_files.write(tmp_path, "synthetic10", tests))
-    assert table["accuracy, % [95 %]"].to_dict() == {
-        "synthetic10": "98.2 [97.5, 98.7]",
-        "cifar10": "all 2,000 left out",
-    }
-    assert table.loc["synthetic10", "correct"] == "1,964 of 2,000"
-    assert table.loc["cifar10", "left out"] == "2,000"
 
 
 @pytest.mark.parametrize(
