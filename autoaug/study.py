@@ -220,7 +220,7 @@ def is_finished(run: Run, data_dir: pathlib.Path, results_dir: pathlib.Path) -> 
     try:
         name = runs.name(run.recipe, run.given["train_data"], run.given["seed"], run.given.get("workers", 1))
         found = record.read(results_dir / "runs" / name)
-        tests = datasets.available(data_dir, datasets.spec(run.given["train_data"], data_dir).family)
+        tests = datasets.available(data_dir, datasets.spec(run.given["train_data"], data_dir).family, part="test")
     except (KeyError, ValueError):
         return False  # the notebook says what is wrong
     return found.status == "finished" and set(tests) <= set(found.tests)

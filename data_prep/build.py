@@ -118,10 +118,10 @@ def _build(
                 raise DatasetError(f"{folder}: Expected what was built here. Received: other files; move them")
 
     def must_be_written(name: str) -> bool:
-        folder = datasets.training_folder(name, data_dir)
-        manifest = manifests.read(folder) if not (rebuild and name in names) else {}
+        anew = rebuild and name in names
+        manifest = {} if anew else manifests.read(datasets.training_folder(name, data_dir)) or {}
         recipe = subsets.recipe(name, data_dir, seed, new_fraction)
-        return "left" not in (manifest or {}) and any((manifest or {}).get(key) != recipe[key] for key in recipe)
+        return "left" not in manifest and any(manifest.get(key) != recipe[key] for key in recipe)
 
     for name in done:
         _leave(name, data_dir, unverified)

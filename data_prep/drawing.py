@@ -56,28 +56,6 @@ def draw(
     return {part: rng.permutation(np.concatenate(pieces)) for part, pieces in drawn.items()}
 
 
-def halves(
-    labels: Sequence[Int[np.ndarray, " _"]], num_classes: int, rng: np.random.Generator
-) -> tuple[Shaped[np.ndarray, " _"], Shaped[np.ndarray, " _"]]:
-    """Splits CIFAR-10 at random into two halves with equally many images of each class and part.
-
-    Args:
-        labels: of the training and of the test part.
-        num_classes: how many classes.
-        rng: of the split and the order.
-
-    Returns:
-        ORIGIN of each image of either half, in random order.
-    """
-    first, second = [], []
-    for pool, part in zip(("cifar10 training", "cifar10 test"), labels, strict=True):
-        for label in range(num_classes):
-            members = origins(POOLS.index(pool), rng.permutation(np.flatnonzero(part == label)))
-            first.append(members[: len(members) // 2])
-            second.append(members[len(members) // 2 :])
-    return rng.permutation(np.concatenate(first)), rng.permutation(np.concatenate(second))
-
-
 def per_class(
     labels: Int[np.ndarray, " n"], sizes: Sequence[int], num_classes: int, rng: np.random.Generator
 ) -> list[Int[np.ndarray, " _"]]:

@@ -5,7 +5,7 @@ training part, outside of `cifar10_12k`. Test images come from its test part: fi
 random, are `photo_original`, on which the models of `cifar10_12k` are at home; the designs draw from the others.
 
 Each design draws 40 % of a pool of 25,000 training images and of the 5,000 test images, anew for each design. Three
-designs prefer images that are hard for outside models (`difficulty.npz`, made by `difficulty.py`). How strongly,
+designs prefer images that are hard for outside models (`difficulty.npz`, see `docs/data.md`). How strongly,
 `sharpness`, was chosen before any training, so that earlier models of `cifar10_12k` lose about 5 and 15 points.
 """
 

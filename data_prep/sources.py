@@ -1,6 +1,8 @@
 """Where the public files come from: address, size if known, hash, terms and citation."""
 
+import csv
 import dataclasses
+import pathlib
 
 _TORONTO = "https://www.cs.toronto.edu/~kriz/"
 _CIFAR101 = (
@@ -122,17 +124,6 @@ CINIC10 = Source(
     _DARLOW,
 )
 
-# CIFAR-10H: how many of about 50 people chose each class, int [10,000, 10], in the order of CIFAR-10's test part.
-CIFAR10H = Source(
-    "CIFAR-10H",
-    "cifar10h-counts.npy",
-    "https://raw.githubusercontent.com/jcpeterson/cifar-10h/48da312b193b82e6939ec20f23d1f09cbdd849c8/data/cifar10h-counts.npy",
-    {"git-blob-sha1": "497e9331ae297b49669d073d657fb1d54688e319"},
-    None,
-    "CC BY-NC-SA 4.0: not for commercial use, and what is made of it only under the same terms.",
-    "Peterson, Battleday, Griffiths and Russakovsky, Human Uncertainty Makes Classification More Robust, ICCV 2019",
-)
-
 # The files of each published set; the other sets are drawn from these (data_prep/subsets.py).
 FILES = {
     "cifar10": (CIFAR10,),
@@ -144,56 +135,19 @@ FILES = {
     "cinic10": (CINIC10,),
 }
 
-_SHEETS = {  # commit of BayesWatch/cinic-10 → class → git's SHA-1 of images/cinic-<class>.png
-    "bc90bfc69da4d37808c85c046fcedd9ef4acc05d": {
-        "airplane": "88b4f13ea0765811bb474f7f4e6cc0c6e4b83fde",
-        "automobile": "03e9c5cbd8931dacdb5c1a9035cdd22140da63d0",
-        "bird": "340a826b4c3a53e01ca8852e73976dad14abff31",
-        "cat": "4289f0657e056cd4424522250562a4062249a9a6",
-        "deer": "17a7253714732055013f4dd40317595f71282fa8",
-        "dog": "a457329ffe56f0bc1497a64045af51db259e5ab4",
-        "frog": "e50281d0d6c8a20281cf28c037f466f63fb26505",
-        "horse": "c0162d58a25f8754d43eb09f04ab1a6c2a960b52",
-        "ship": "0d6a0446b2130580b12686b908bd52ea45b89ec0",
-        "truck": "5be02c3884589bd68687b829af353c0a4e768f77",
-    },
-    "f2fcdf9b3d87fc989c84084727feddadac3cc193": {
-        "airplane": "71af34d874a5486f7b0d80eb0452fdac975976b0",
-        "automobile": "757f3de4d408c10b7e49b7212348c72e92e466b5",
-        "bird": "eb1ab9edcd3d2d557fc65402f4b07e512dc95891",
-        "cat": "3731326ae634f707c0151b427a275947bc484fcd",
-        "deer": "353f9e978b60dc51052e5c466bf9a6dee5e66030",
-        "dog": "bc3adc4847c90d485974607fc2bab29f05ac4344",
-        "frog": "291167ff251562b38dd78c30e5016066eecfa65b",
-        "horse": "06348abf686e4a3d1d308114e93ca4788c71002a",
-        "ship": "c6d0dcf7a0c3e0966263f960ed66043ce0059814",
-        "truck": "4323a643ef8768abc445f4a8a47df714bac2f266",
-    },
-    "1854aabe2dee1f3cff0d4728fb5b58259a505f08": {
-        "airplane": "0d2ec907788aac21a4640f6523fbb708984164dc",
-        "automobile": "a6f7fba130c53134dd010c7fa40813984403add3",
-        "bird": "e7218e19523030a4d94fa234b168c4c253411e9d",
-        "cat": "344a841c980250ee39f9f30d6ba4cadbbb8ca644",
-        "deer": "bd65be6ed401cdbbe9c5a4094229b8e285bb845c",
-        "dog": "da2bc0906579e280a41442e408a3c3725364d563",
-        "frog": "78a4a733de70cae8422b1a36b8b47ccef307701c",
-        "horse": "2c054e156c5c27ff5e10e9826b48a6e3f398a779",
-        "ship": "7eca92335e5e9d81e4022663f683e8679930677b",
-        "truck": "17ea8d1694ae89513c677e4a17080177ce28cb12",
-    },
-}
+with pathlib.Path(__file__).with_name("cinic10_sheets.csv").open(newline="") as _file:
+    _SHEETS = list(csv.DictReader(_file))
 CINIC10_SHEETS = tuple(
     Source(
         "CINIC-10",
-        f"cinic-{name}-{commit[:7]}.png",
-        f"https://raw.githubusercontent.com/BayesWatch/cinic-10/{commit}/images/cinic-{name}.png",
-        {"git-blob-sha1": blob},
+        f"cinic-{row['class']}-{row['commit'][:7]}.png",
+        f"https://raw.githubusercontent.com/BayesWatch/cinic-10/{row['commit']}/images/cinic-{row['class']}.png",
+        {"git-blob-sha1": row["git_blob_sha1"]},
         None,
         _IMAGENET,
         _DARLOW,
     )
-    for commit, blobs in _SHEETS.items()
-    for name, blob in blobs.items()
+    for row in _SHEETS
 )
 """The contact sheets that CINIC-10's repository showed, at three commits: the images of `cinic10_5k`."""
 

@@ -29,7 +29,6 @@ DRAWN_FROM: dict[str, tuple[str, ...]] = {
     "cifar10_12k": ("cifar10",),
     "cifar102": ("cifar10", "cifar105"),
     "cifar102_30k": ("cifar10", "cifar105"),
-    **dict.fromkeys(datasets.HALVES, ("cifar10",)),
     **dict.fromkeys(datasets.JUDGES, ("cifar10", "cifar10_12k")),
     "cifar10_5k": ("cifar10", "cifar10_12k"),
     "cinic10_5k": ("cifar10",),
@@ -135,8 +134,6 @@ def _pools(name: str, load: Callable[[str], Dataset]) -> dict[str, Part]:
         taken = datasets.overlap(old.train_images, np.concatenate([original.train_images, original.test_images]))
         inside = taken if name == "cifar10_5k" else ~taken
         pools["cifar10 training"] = old.train_images, np.where(inside, old.train_labels, -1)
-    elif name in datasets.HALVES:
-        pools["cifar10 test"] = old.test_images, old.test_labels
     elif name in MIXED:
         new = load("cifar105")
         pools["cifar105 training"] = new.train_images, new.train_labels
@@ -147,11 +144,6 @@ def _pools(name: str, load: Callable[[str], Dataset]) -> dict[str, Part]:
 def _draw(name: str, recipe: Mapping[str, Any], pools: Mapping[str, Part]) -> dict[str, Shaped[np.ndarray, " _"]]:
     """Part → drawing.ORIGIN of each image of a subset."""
     spec = datasets.DATASETS[name]
-    if name in datasets.HALVES:
-        rng = drawing.generator(recipe["seed"], "cifar10_half")  # the same for both
-        halves = drawing.halves([labels for _, labels in pools.values()], spec.num_classes, rng)
-        first = datasets.HALVES.index(name)
-        return {"training": halves[first], "test": halves[1 - first]}
     (old, old_labels), *new = pools.values()
     if name in datasets.JUDGES:
         rng, per_class = drawing.generator(recipe["seed"], "cifar10_rest"), spec.train_size // spec.num_classes

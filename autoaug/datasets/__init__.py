@@ -12,7 +12,6 @@ from autoaug.datasets.catalogue import (
     DATASETS,
     DESIGNS,
     EMBEDDED,
-    HALVES,
     JUDGES,
     KNOWN_TRUTH,
     ORIGINAL_TESTS,
@@ -39,7 +38,7 @@ from autoaug.datasets.loading import (
 )
 
 __all__ = [
-    "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "HALVES", "JUDGES", "KNOWN_TRUTH", "ORIGINALS", "ORIGINAL_TESTS",
+    "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "JUDGES", "KNOWN_TRUTH", "ORIGINALS", "ORIGINAL_TESTS",
     "TEST_PARTS", "TITLES", "Dataset", "DatasetError", "LabelledImages", "Spec", "Truth", "available",
     "channel_statistics", "content_hash", "image_hashes", "load", "load_test", "originals", "overlap", "partners",
     "read_images", "repeated", "require_trainable", "spec", "title", "training_folder",

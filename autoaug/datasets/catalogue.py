@@ -18,11 +18,8 @@ class Truth:
     sentence: str
 
 
-_CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-
 CLASS_NAMES = {
-    "cifar10": _CIFAR10_CLASSES,
-    "cifar10_half": _CIFAR10_CLASSES,  # a family of their own: else models would be tested on CIFAR-10 twice
+    "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
     "cifar100": tuple(
         """
         apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
@@ -84,9 +81,6 @@ DESIGNS = (
 )
 """Reproductions of `cifar10_12k` whose truth is known, from other images of CIFAR-10 (data_prep/known_truth.py)."""
 
-HALVES = ("cifar10_half_a", "cifar10_half_b")
-"""CIFAR-10 in two halves; each is the training part of one set and the test part of the other."""
-
 JUDGES = ("cifar10_rest_a", "cifar10_rest_b")
 """Two disjoint sets of CIFAR-10's training images outside of `cifar10_12k`; models of them judge difficulty."""
 
@@ -111,7 +105,6 @@ DATASETS = {
     "cifar10.1-v4": Spec((), "cifar10.1-v4_test", 0, 2_021),
     "cifar10.1-v6": Spec((), "cifar10.1-v6_test", 0, 2_000),
     "cifar10.2": Spec((), "cifar10.2_test", 0, 2_000),
-    **{name: _pair(name, 30_000, 30_000, "cifar10_half") for name in HALVES},
     **{name: Spec((f"{name}_train",), "", 19_000, 0) for name in JUDGES},
     "cinic10": _pair("cinic10", 70_000, 70_000),
     "cifar10_5k": _pair("cifar10_5k", 2_460, 2_000),
@@ -177,8 +170,6 @@ TITLES = {
     "cifar10.1-v4": "CIFAR-10.1 v4",
     "cifar10.1-v6": "CIFAR-10.1 v6",
     "cifar10.2": "CIFAR-10.2",
-    "cifar10_half_a": "one half of CIFAR-10",
-    "cifar10_half_b": "the other half of CIFAR-10",
     "synthetic10": "shapes",
     "synthetic10_harder": "shapes, harder",
     "synthetic10_different": "shapes, different",

@@ -142,12 +142,20 @@ def spec(name: str, data_dir: str | os.PathLike[str]) -> Spec:
     return own[name]
 
 
-def available(data_dir: str | os.PathLike[str], family: str | None = None) -> list[str]:
-    """Names of the data sets (of one family, if given) whose files are all on disk, built-in ones first."""
+def available(data_dir: str | os.PathLike[str], family: str | None = None, part: str = "") -> list[str]:
+    """Names of the data sets whose files are all on disk, built-in ones first.
+
+    Args:
+        data_dir: folder of the data sets.
+        family: only sets of this family.
+        part: "training" or "test": only sets that have this part.
+    """
     return [
         name
         for name, spec in (DATASETS | manifests.own(data_dir)).items()
-        if family in (None, spec.family) and not _missing(spec, training_folder(name, data_dir))
+        if family in (None, spec.family)
+        and {"training": spec.train_size, "test": spec.test_size}.get(part, 1)
+        and not _missing(spec, training_folder(name, data_dir))
     ]
 
 

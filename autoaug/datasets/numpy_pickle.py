@@ -34,7 +34,9 @@ def loads(content: bytes) -> Any:
     try:
         _look_through(content, most_opcodes=len(content) // 3072 * _OPCODES_PER_IMAGE + 1000)
         value = _Unpickler(io.BytesIO(content), encoding="latin-1").load()
-        return value.array() if isinstance(value, _Array) else _with_arrays(value)
+        if type(value) is dict:
+            return {key: item.array() if isinstance(item, _Array) else item for key, item in value.items()}
+        return value
     except (pickle.UnpicklingError, EOFError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"a malformed pickle: {error}"[:200]) from error
 
@@ -130,24 +132,20 @@ class _Array(_StandIn):
         return np.frombuffer(raw, dtype).reshape(shape, order="F" if fortran else "C")
 
 
-class _Scalar(_StandIn):
-    """numpy.core.multiarray.scalar."""
-
-    def __new__(cls, dtype: Any, raw: Any) -> Any:
-        return _with_bytes(raw, dtype, (), "C").array().item()
-
-
 class _FromBuffer(_StandIn):
-    """numpy.core.numeric._frombuffer, of protocol 5."""
+    """numpy.core.numeric._frombuffer, of protocol 5: an array from its bytes."""
 
     def __new__(cls, raw: Any, dtype: Any, shape: Any, order: Any) -> Any:
-        return _with_bytes(raw, dtype, shape, order)
+        array = _Array(_NDArray, (0,), "b")
+        array.__setstate__((1, shape, dtype, order == "F", raw))
+        return array
 
 
-def _with_bytes(raw: Any, dtype: Any, shape: Any, order: Any) -> _Array:
-    array = _Array(_NDArray, (0,), "b")
-    array.__setstate__((1, shape, dtype, order == "F", raw))
-    return array
+class _Scalar(_StandIn):
+    """numpy.core.multiarray.scalar: a number."""
+
+    def __new__(cls, dtype: Any, raw: Any) -> Any:
+        return _FromBuffer(raw, dtype, (), "C").array().item()
 
 
 _NAMES: dict[str, Any] = {"numpy ndarray": _NDArray, "numpy dtype": _DType, "_codecs encode": _Encode}
@@ -161,10 +159,3 @@ class _Unpickler(pickle.Unpickler):
         if (found := _NAMES.get(f"{module} {name}")) is None:
             raise ValueError(f"the name {f'{module} {name}'[:80]!r}, which no batch of images holds")
         return found
-
-
-def _with_arrays(value: Any) -> Any:
-    """A dictionary with arrays in the place of their stand-ins."""
-    if type(value) is not dict:
-        return value
-    return {key: item.array() if isinstance(item, _Array) else item for key, item in value.items()}

@@ -99,8 +99,8 @@ def load_test_sets(dataset: Dataset, data_dir: str | os.PathLike[str]) -> list[L
 
     Load them before the training, so that a damaged file is found before the long work.
     """
-    names = datasets.available(data_dir, family=datasets.spec(dataset.name, data_dir).family)
-    return [datasets.load_test(name, data_dir) for name in names if datasets.spec(name, data_dir).test_file]
+    family = datasets.spec(dataset.name, data_dir).family
+    return [datasets.load_test(name, data_dir) for name in datasets.available(data_dir, family, part="test")]
 
 
 def evaluate_run(

@@ -112,7 +112,7 @@ def test_images_of_a_drawn_set_are_where_its_origins_say(published, data_dir, na
         counts = {drawing.POOLS[pool]: int(n) for pool, n in enumerate(np.bincount(origins["pool"])) if n}
         assert counts == {pool: n for pool, n in described["origins"].items() if n}
         seen.append(images)
-    assert name in datasets.HALVES or not datasets.repeated(np.concatenate(seen)).any()
+    assert not datasets.repeated(np.concatenate(seen)).any()
 
 
 def test_judges_are_disjoint_and_know_no_image_that_is_compared(published, data_dir):
