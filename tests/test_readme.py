@@ -1,68 +1,81 @@
-"""The README says nothing that `results/measured` does not hold."""
+"""The README says nothing that the files in `results` do not hold."""
 
 import re
 
-from autoaug import datasets, recipes, shift
+import pandas as pd
+import pytest
+
+from autoaug import runs
 from autoaug.files import ROOT
-from autoaug.report import page, results
-from autoaug.runs import collect
-from autoaug.runs import record as records
 
-ROW = re.compile(r"^\| (.*) \| `(\w+)`.* \| .* \| ([\d, ]+) \| (\d+\.\d \[\d+\.\d, \d+\.\d\]) \|$", re.MULTILINE)
+TEXT = (ROOT / "README.md").read_text()
+TABLE = [[cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.splitlines() if line.startswith("|")]
 
 
-def described(folder):
-    """The family of a kept run."""
-    return recipes.title(records.read(ROOT / folder).recipe)
+def numbers(*beginning):
+    """The numbers of the table's row that begins with these cells; None for a dash."""
+    (row,) = [row for row in TABLE if row[: len(beginning)] == list(beginning)]
+    return [None if cell == "–" else float(cell) for cell in row[len(beginning) :]]
 
 
-def test_the_table_of_measurements_is_that_of_the_runs():
-    runs = collect(ROOT / "results" / "measured")
-    runs = runs[~runs["train_data"].isin(datasets.DESIGNS)]
-    halves = runs["train_data"].str.startswith("cifar10_half")
-    runs = runs[runs["test_set"] == runs["train_data"].where(halves, "cifar10")]
-    measured = {}
-    for (model, train_data), chosen in runs.groupby([runs["folder"].map(described), "train_data"]):
-        correct, (total,) = round(chosen["correct"].mean()), set(chosen["total"])
-        text = page.percent(correct / total, *shift.accuracy_interval(correct, int(total)))
-        measured[model, train_data] = (", ".join(map(str, sorted(chosen["seed"]))), text)
-    rows = ROW.findall((ROOT / "README.md").read_text())
-    assert {(model, train_data): (seeds, text) for model, train_data, seeds, text in rows} == measured
+@pytest.fixture(scope="module")
+def testbed():
+    """Percent right of each model that was trained from scratch."""
+    table = pd.read_csv(ROOT / "results" / "published" / "testbed.csv")
+    for name, size in (("cifar10", 10_000), ("cifar10.1", 2_000), ("cifar10.2", 2_000)):
+        table[name] *= 100 / size
+    return table[table["pretrained"] == "no"].assign(lost=table["cifar10"] - table["cifar10.2"])
 
 
-def test_the_table_of_photographs_of_known_truth_is_that_of_the_runs(tmp_path):
-    text = (ROOT / "README.md").read_text()
-    listed = dict(
-        re.findall(r"^\| `(known_\w+)` \| .* \| (?:\*\*wrong: )?([\w ]+?)(?:\*\*)? \| .* \|$", text, re.MULTILINE)
-    )
-    measured = results.load(
-        str(tmp_path), str(tmp_path), str(ROOT / "results" / "published"), 0.95, 0, str(ROOT / "results" / "measured")
-    )
-    pairs = {pair.name: pair.verdict for pair in measured.pairs}
-    assert list(listed) == list(pairs)
-    for name, answer in listed.items():
-        verdict = pairs[name]
-        statements = [word for word in ("harder", "different") if getattr(verdict, word)]
-        assert answer == (" and ".join(statements) or "nothing")
-        gaps, homes = (
-            " and ".join(page.estimate(number) for number in numbers)
-            for numbers in ((verdict.gap_a, verdict.gap_b), (verdict.home_a, verdict.home_b))
-        )
-        assert f" | {gaps} | {homes} |" in text
+def test_published_rows_are_those_of_the_testbed(testbed):
+    columns = ["cifar10", "cifar10.1", "cifar10.2", "lost"]
+    strong = testbed[(testbed["trained_on"] == "cifar10") & (testbed["cifar10"] > 93)]
+    assert len(strong) == 106 and strong["cifar10.1"].notna().sum() == 100
+    said = numbers("CIFAR-10", "106 models above 93 %, trained from scratch, mean")
+    assert said == pytest.approx(strong[columns].mean(), abs=0.051)
+    for trained_on, name in (("cifar10", "CIFAR-10"), ("cifar10.2", "CIFAR-10.2")):
+        chosen = testbed[(testbed["trained_on"] == trained_on) & (testbed["model"] == "myrtlenet")]
+        (expected,) = chosen[columns].to_numpy().tolist()
+        said = numbers(name, "myrtlenet")
+        for value, measured in zip(said, expected, strict=True):
+            assert pd.isna(measured) if value is None else value == pytest.approx(measured, abs=0.051)
 
 
-def test_all_kept_runs_are_of_committed_code_and_have_a_prediction_for_each_image():
-    runs = collect(ROOT / "results" / "measured")
-    assert len(runs) >= 8
-    for folder in {ROOT / folder for folder in runs["folder"]}:
-        record = records.read(folder)
-        assert record.code.commit and record.code.dirty is False
-        assert sorted(path.stem for path in (folder / "predictions").iterdir()) == sorted(record.tests)
+@pytest.mark.parametrize(
+    ("train_data", "family", "beginning"),
+    [
+        ("cifar10", "WRN-16-2, 15 epochs", ("CIFAR-10, 50,000 images", "WRN-16-2, 15 epochs")),
+        ("cifar10_12k", "WRN-10-2, 12 epochs", ("CIFAR-10, 10,000 images", "WRN-10-2, 12 epochs, three seeds, mean")),
+    ],
+)
+def test_measured_rows_are_those_of_the_runs(train_data, family, beginning):
+    table = runs.collect(ROOT / "results" / "measured")
+    chosen = table[(table["train_data"] == train_data) & (table["test_set"] == "cifar10")]
+    chosen = chosen[chosen["family"].str.startswith(family)]
+    chosen = chosen[chosen["precision"] == chosen["precision"].iloc[0]] if train_data == "cifar10" else chosen
+    chosen = chosen[chosen["precision"] == "float32"] if train_data == "cifar10_12k" else chosen
+    assert numbers(*beginning)[0] == pytest.approx(100 * chosen["accuracy"].mean(), abs=0.051)
 
 
 def test_the_costs_of_the_studies_are_those_in_their_files():
-    text = (ROOT / "README.md").read_text()
     for name in ("cifar10.2", "shake_shake", "full"):
         study = (ROOT / "notebooks" / f"{name}.yml").read_text()
-        (cost,) = re.findall(r"# Cost: (\d+ trainings), ([\d.]+ hours)", study)
-        assert ": ".join(cost) in text
+        trainings, hours = re.findall(r"# Cost: (\d+ trainings), about (\d+ hours)", study)[0]
+        assert f"{trainings}: about {hours}" in TEXT
+
+
+def test_every_file_that_is_named_is_there():
+    for target in re.findall(r"\]\(([^)#:]+)\)", TEXT):
+        assert (ROOT / target).exists(), target
+
+
+def test_it_is_short():
+    assert TEXT.count("\n") <= 130 and len(TEXT.split()) <= 1_500
+
+
+def test_all_kept_runs_are_of_committed_code_and_have_an_answer_for_each_image():
+    kept = runs.collect(ROOT / "results" / "measured")
+    assert kept["run_id"].nunique() >= 8 and kept.attrs["unreadable"] == []
+    for folder in kept["folder"].unique():
+        record = runs.read(folder)
+        assert record.code.commit and record.code.dirty is False
