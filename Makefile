@@ -60,7 +60,7 @@ lint: $(READY)
 
 # Prints its tables; torch and torchvision are compared where `pip install -e '.[bench]'` has put them.
 bench: $(READY)
-	for topic in augmentation datasets models training runs cluster growth fuzzing; do PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/$$topic.py || exit 1; done
+	for topic in augmentation datasets models training runs growth fuzzing; do PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/$$topic.py || exit 1; done
 
 gpu-check: $(READY)
 	$(BIN)/python tests/benchmarks/gpu_check.py

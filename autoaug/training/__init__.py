@@ -81,7 +81,10 @@ def train(
         with loop.signals_held_back() as signals:
             run = loop.Run(recipe, dataset, run_dir, seed, workers, engine)
             saver = loop.Saver(run, checkpoint_epochs, checkpoint_minutes, signals)
-            loop.train_model(run, saver, evaluation.Monitor(tests, dataset, evaluate_every), on_epoch)
+            if run.done < run.total:
+                loop.train_model(run, saver, evaluation.Monitor(tests, dataset, evaluate_every), on_epoch)
+            else:
+                print(f"Nothing left to train: all {run.total:,} steps are done.", flush=True)
         if signals:
             loop.act_on(signals[0])
         model = run.model_of_its_own()

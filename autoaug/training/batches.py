@@ -25,12 +25,6 @@ def split(
     return np.sort(shuffled[recipe.validation_size :]), np.sort(shuffled[: recipe.validation_size])
 
 
-def load_kernel() -> None:
-    """Load the augmentation's kernel. The first time on a machine, this compiles it, which takes some seconds."""
-    no_images, no_plan = np.zeros((0, 32, 32, 3), np.uint8), augment.sample_plan(augment.epoch_generator(0, 0), 0)
-    augment.augment_batch(no_images, no_plan, mean=np.zeros(3), std=np.ones(3))
-
-
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """The steps of a run. Steps and epochs are counted from 0.

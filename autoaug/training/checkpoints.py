@@ -26,21 +26,16 @@ class DamagedCheckpointError(ValueError):
 
 
 class Checkpoints:
-    """Saves and restores one run's state.
-
-    The two newest are kept, and the newest one at an epoch's end.
+    """Saves and restores one run's state; the two newest checkpoints are kept.
 
     Args:
         folder: of the checkpoints; only one process at a time may use it.
-        steps_per_epoch: number of steps, to know which checkpoints are at an epoch's end.
         io_device: the TensorFlow device whose machine has the folder; None: the device of the variables.
         **state: the trackable objects that hold the state, by name.
     """
 
-    def __init__(
-        self, folder: str | os.PathLike[str], steps_per_epoch: int, io_device: str | None = None, **state: Any
-    ) -> None:
-        self._folder, self._steps_per_epoch = pathlib.Path(folder), steps_per_epoch
+    def __init__(self, folder: str | os.PathLike[str], io_device: str | None = None, **state: Any) -> None:
+        self._folder = pathlib.Path(folder)
         self._checkpoint = tf.train.Checkpoint(**state)
         self._options = tf.train.CheckpointOptions(experimental_io_device=io_device)
 
@@ -69,9 +64,7 @@ class Checkpoints:
                 f"{self._prefix(step)}: the checkpoint could not be written; {free / 1e6:.1f} MB are free there. "
                 f"Earlier checkpoints are kept: make space, and give the same command again. TensorFlow says: {reason}"
             ) from error
-        steps = self.steps()
-        at_epoch_ends = [other for other in steps if other % self._steps_per_epoch == 0]
-        self._remove_all_but({*steps[-_KEPT:], *at_epoch_ends[-1:]})
+        self._remove_all_but(self.steps()[-_KEPT:])
 
     def restore(self) -> int:
         """Restore the newest good checkpoint. Returns its step, or 0 if the folder has no checkpoints.

@@ -64,10 +64,8 @@ class Run:
         parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
         record.start(run_dir, recipe, dataset, seed, parameters, workers=workers, computing=devices.recorded())
         self._state = tf.Variable(b"")  # JSON; part of the checkpoint, so that both always agree
-        self.checkpoints = Checkpoints(
-            run_dir / record.CHECKPOINTS, self.schedule.steps_per_epoch, self.engine.io_device,
-            model=self.model, state=self._state, **self.step.state,
-        )  # fmt: skip
+        state = {"model": self.model, "state": self._state, **self.step.state}
+        self.checkpoints = Checkpoints(run_dir / record.CHECKPOINTS, self.engine.io_device, **state)
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0  # of this epoch's steps
         self.done = self.checkpoints.restore()
@@ -126,11 +124,7 @@ def train_model(
     run: Run, saver: "Saver", monitor: evaluation.Monitor, on_epoch: Callable[[pd.DataFrame], object] | None
 ) -> None:
     """Train the steps that are left, or until a signal is noted."""
-    if run.done == run.total:
-        print(f"Nothing left to train: all {run.total:,} steps are done.", flush=True)
-        return
     _announce(run, monitor)
-    batches.load_kernel()  # now, so that the first step does not wait for it
     progress = Progress(run.total, run.done, run.recipe.batch_size)
     events = tf.summary.create_file_writer(str(run.run_dir / "tensorboard"))
     while run.done < run.total and not saver.signals:

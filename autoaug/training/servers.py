@@ -127,7 +127,7 @@ class _ScheduledStep(TrainingStep):
             self._under_way.popleft().fetch()
 
     def take_means(self) -> dict[str, float]:
-        if not self.steps.numpy():
+        if not self.sums.numpy()[-1]:
             self.wait()
         return super().take_means()
 

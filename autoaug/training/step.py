@@ -95,10 +95,9 @@ class TrainingStep(tf.Module):
         self.model, self.recipe, self.seed = model, recipe, seed
         self.weights = [variable.value for variable in model.trainable_variables]
         self.momenta = [_zeros_beside(weight) for weight in self.weights]
-        self.sums = tf.Variable(tf.zeros(len(MEASURES)), trainable=False)
-        self.steps = tf.Variable(0.0, trainable=False)
+        self.sums = tf.Variable(tf.zeros(len(MEASURES) + 1), trainable=False)  # and the number of steps
         self.failed_step = tf.Variable(-1, dtype=tf.int64, trainable=False)
-        self.state = {"momenta": self.momenta, "sums": self.sums, "steps": self.steps}
+        self.state = {"momenta": self.momenta, "sums": self.sums}
         self.loss_scale = self.good_steps = None
         if recipe.precision == "mixed_float16":
             self.loss_scale = tf.Variable(_FIRST_LOSS_SCALE, trainable=False)
@@ -149,8 +148,7 @@ class TrainingStep(tf.Module):
         else:
             self._update_if_finite(gradients, norm, learning_rate, scale)
         measured = tf.stack([loss, cost, accuracy, norm, tf.cast(norm > self.recipe.clip_norm, tf.float32)])
-        with tf.control_dependencies([self.sums.assign_add(measured)]):  # the step counts only with its sums
-            self.steps.assign_add(1.0)
+        self.sums.assign_add(tf.concat([measured, [1.0]], axis=0))
         is_first_failure = (self.failed_step < 0) & ~tf.math.is_finite(cost)
         tf.cond(is_first_failure, lambda: _nothing(self.failed_step.assign(step)), _nothing)
         return measured
@@ -193,12 +191,12 @@ class TrainingStep(tf.Module):
 
     def take_means(self) -> dict[str, float]:
         """Means of the measurements since the last `reset`, by name."""
-        return dict(zip(MEASURES, (self.sums / self.steps).numpy().tolist(), strict=True))
+        *sums, steps = self.sums.numpy()
+        return {name: float(total / steps) for name, total in zip(MEASURES, sums, strict=True)}
 
     def reset(self) -> None:
         """Start new means."""
         self.sums.assign(tf.zeros_like(self.sums))
-        self.steps.assign(0.0)
 
 
 def _zeros_beside(weight):

@@ -141,7 +141,7 @@ def run_checkpoint(folder):
     from autoaug.training.checkpoints import Checkpoints as RunCheckpoints
     from autoaug.training.checkpoints import DamagedCheckpointError
 
-    written = RunCheckpoints(folder, 4, weights=tf.Variable(tf.ones(1000)), history=tf.Variable("[]"))
+    written = RunCheckpoints(folder, weights=tf.Variable(tf.ones(1000)), history=tf.Variable("[]"))
     written.save(4)
     return dict.fromkeys(folder.iterdir(), written.restore), DamagedCheckpointError
 

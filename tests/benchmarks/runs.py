@@ -127,7 +127,7 @@ def saving():
     model = models.build_model("wrn")
     state = TrainingStep(model, recipe).state
     with tempfile.TemporaryDirectory() as folder:
-        checkpoints = run_checkpoints.Checkpoints(folder, 390, model=model, **state)
+        checkpoints = run_checkpoints.Checkpoints(folder, model=model, **state)
         seconds = []
         for step in range(1, 4):
             started = time.perf_counter()
