@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import boto3
-import papermill
 import pytest
 
 from autoaug import recipes
@@ -85,16 +84,6 @@ def test_every_option_reaches_the_request_and_the_command_waits(study, job_reque
     code = f"results/{request['TrainingJobName']}/input/code/autoaug/sagemaker/container.py"
     assert study.head_object(Bucket="study", Key=code)["SSEKMSKeyId"] == "alias/study"
     assert "Logs_20140328.DescribeLogStreams" in (tmp_path / "recording").read_text()  # to show the log while it waits
-
-
-def test_the_notebook_launches_and_trains_nothing_here(study, tmp_path):
-    parameters = {"model": "ss112", "train_data": "cifar102_30k", "preset": "paper", "launch": "sagemaker"}
-    parameters |= {"bucket": "study", "role": ROLE, "job_options": {"spot": "no", "tags": {"project": "shift"}}}
-    notebook, out = ROOT / "notebooks" / "train.ipynb", tmp_path / "out.ipynb"
-    papermill.execute_notebook(notebook, out, parameters, cwd=tmp_path, kernel_name="python3", progress_bar=False)
-    (found,) = boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
-    assert found["TrainingJobName"].startswith("ss112-cifar102-30k-1-2")
-    assert found["TrainingJobName"] in out.read_text() and list(tmp_path.glob("*/")) == []
 
 
 def refused(study, capsys, *arguments):
