@@ -103,4 +103,5 @@ lock: $(READY)
 	$(LOCK) pyproject.toml --extra test --extra cpu --extra sagemaker --output-file requirements-sagemaker.lock
 	$(LOCK) pyproject.toml --extra test --extra cpu --constraint requirements-sagemaker.lock --output-file requirements.lock
 	$(LOCK) pyproject.toml --extra test --extra gpu --constraint requirements-sagemaker.lock --output-file requirements-gpu.lock
+	$(LOCK) requirements-container.in --constraint requirements-sagemaker.lock --output-file requirements-container.txt
 	echo uv | $(LOCK) - --output-file requirements-uv.lock
