@@ -14,7 +14,7 @@ LAYERS = (
     {"devices", "models", "runs", "study", "data_prep"},
     {"checkpoints", "shift", "sagemaker"},
     {"training", "plots"},
-    {"report", "notebook", "launch", "sweep", "papermill_command"},  # 4 commands last
+    {"report", "notebook", "papermill_command"},
 )
 LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
 

@@ -1,1 +1,1 @@
-"""A run as a SageMaker job."""
+"""Runs as SageMaker jobs: `python -m autoaug.sagemaker launch | study | collect`."""

@@ -1,165 +1,154 @@
-"""The configuration of a SageMaker job: pure functions from a recipe and options.
+"""The configuration of a SageMaker job: pure functions from a training and options.
 
 The dictionary that `describe` returns has the names and the nesting of the SDK's `ModelTrainer` and its configurations;
 `launch` checks and submits it. In S3 a study is one bucket:
 
     data/<name>/training/               the data sets, as on disk
     checkpoints/<job>-<preset>-<hash>/  SageMaker's copy of /opt/ml/checkpoints: the run while it trains
-    jobs/<job>-<timestamp>/             input/code: the source that was sent; output/: model.tar.gz (record and last
-                                        checkpoint), output.tar.gz (record, history, predictions, executed notebook)
+    jobs/<job>-<timestamp>/             input/code: the source that was sent; output/: model.tar.gz (model, record and
+                                        last checkpoint), output.tar.gz (record, history, predictions, notebook)
 """
 
-import dataclasses
-import hashlib
+import ast
 import json
-import math
 import re
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
-from autoaug import duration, recipes
-from autoaug.datasets import DATASETS, DESIGNS, EMBEDDED, TEST_PARTS, partners
-from autoaug.sagemaker import instances
-from autoaug.sagemaker.options import LIMIT_HOURS, LaunchError, Options, expect
+from autoaug import recipes
+from autoaug.datasets import DATASETS, DESIGNS, EMBEDDED, JUDGES, ORIGINAL_TESTS, TEST_PARTS, partners
+from autoaug.files import ROOT
+from autoaug.runs import record
+from autoaug.sagemaker.options import LIMIT_HOURS, Options, convert, expect
 
 CHECKPOINTS = "/opt/ml/checkpoints"
-SOURCE = ("autoaug", "data_prep", "notebooks/train.ipynb", "requirements.lock", "requirements-container.txt")
+SOURCE = ("autoaug", "data_prep", "notebooks/train.ipynb", "requirements-container.txt")
 ENTRY_SCRIPT = "autoaug/sagemaker/container.py"
-LONG_HOURS = 48  # the original's limit
+_FOLDERS = ("data_dir", "results_dir")  # which a job sets itself
+_KINDS = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict}
+
+_LONG_HOURS, _SHORT_HOURS = 48, 2  # at least; the first is the original's limit
+_MILLISECONDS = 5  # for an image of an epoch, twice what the largest model should take on an NVIDIA A10 (not measured)
 
 # CloudWatch metrics, found in the output of `train` (see `progress` and `container`).
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _METRICS = {"train:loss": rf"  loss {_NUMBER}", "train:accuracy": rf"  accuracy {_NUMBER}"}
 
+# GPUs of SageMaker's instance types with several (AWS, "Amazon EC2 instance types", accelerated computing). Other types
+# whose names begin with g or p are assumed to have one, all others none.
+_FOUR = r"(g4dn\.12|g5\.(12|24)|g6e?\.(12|24)|p3\.8)xlarge"
+_EIGHT = r"(g5\.48|g6e?\.48|p3\.16|p3dn\.24|p4de?\.24|p5(e|en)?\.48)xlarge"
 
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """The training of a job.
 
-    Args:
-        recipe: `recipes.Recipe`.
-        train_data: name of the data set.
-        seed: of all random choices, in `recipes.SEEDS`.
-        workers: number of workers: one on each host or, on an instance with several GPUs, one on each GPU.
-        update: one of `recipes.UPDATES`, how several workers update the model.
-        evaluate_every: epochs from one evaluation of the test sets to the next, as in train.ipynb.
-        device: one of `recipes.DEVICES`.
+def gpus(instance_type: str) -> int:
+    """Number of GPUs of an instance type."""
+    kind = instance_type.removeprefix("ml.")
+    return 4 if re.fullmatch(_FOUR, kind) else 8 if re.fullmatch(_EIGHT, kind) else int(kind[0] in "gp")
 
-    Raises:
-        LaunchError: an argument is not as it should be.
-        ValueError: the seed is out of range, or the training set is smaller than a batch for each worker.
-    """
+
+def hosts(instance_type: str, workers: int) -> int:
+    """Number of hosts: one for each worker, or one for all if it has a GPU for each; refused if a GPU would idle."""
+    count = gpus(instance_type)
+    expected = f"workers {count} for {instance_type}, which has {count} GPUs, or a type with one GPU, as ml.g5.2xlarge"
+    expect(count <= 1 or workers == count, expected, workers)
+    return workers if count <= 1 else 1
+
+
+def parameters() -> dict[str, tuple[type, Any, str]]:
+    """The parameters of train.ipynb that a job can be told: name → type, default (there and nowhere else), comment."""
+    cells = json.loads((ROOT / "notebooks" / "train.ipynb").read_text())["cells"]
+    (source,) = ("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
+    return {
+        name: (_KINDS[kind], ast.literal_eval(default), comment)
+        for name, kind, default, comment in re.findall(r"^(\w+): (\w+) = (.+?)(?:  # (.*))?$", source, re.MULTILINE)
+        if name not in _FOLDERS
+    }
+
+
+class Training(NamedTuple):
+    """What a job trains, from `training`; `given` has the parameters that were given for it."""
 
     recipe: recipes.Recipe
     train_data: str
-    seed: int = 0
-    workers: int = 1
-    update: str = "async"
-    evaluate_every: int = -1
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        known = [name for name, spec in DATASETS.items() if spec.training_files]
-        expect(self.train_data in known, f"train_data, one of {', '.join(known)}", self.train_data)
-        recipes.check_seed(self.seed)
-        expect(isinstance(self.workers, int) and self.workers >= 1, "workers of at least 1", self.workers)
-        expect(self.update in recipes.UPDATES, f"update, one of {', '.join(recipes.UPDATES)}", self.update)
-        expect(self.device in recipes.DEVICES, f"device, one of {', '.join(recipes.DEVICES)}", self.device)
-        if self.update == "sync":
-            shared = f"workers that can share a batch of {self.recipe.batch_size} equally"
-            expect(self.recipe.batch_size % self.workers == 0, shared, self.workers)
-        self.recipe.steps_per_epoch(self.train_size, self.workers)
-
-    @property
-    def train_size(self) -> int:
-        """Number of images that are trained on."""
-        return DATASETS[self.train_data].train_size - self.recipe.validation_size
+    seed: int
+    workers: int
+    device: str
+    given: dict[str, Any]
 
     @property
     def name(self) -> str:
         """`<short model>-<data set>-<workers>`, as in the original."""
         return f"{recipes.SHORT_NAMES[self.recipe.model]}-{self.train_data.replace('_', '-')}-{self.workers}"
 
-    def parameters(self) -> dict[str, Any]:
-        """The parameters of the training notebook: the main ones, and those in which the recipe differs from its
-        preset.
-
-        Raises:
-            LaunchError: the notebook has no parameters for this recipe.
-        """
+    def hyperparameters(self) -> dict[str, Any]:
+        """What the notebook is told: what defines the run, and what else was given."""
         recipe = self.recipe
-        try:
-            changed = recipes.changes(recipe)
-        except ValueError as error:
-            raise LaunchError(str(error)) from error
-        parameters: dict[str, Any] = {"model": recipe.model, "train_data": self.train_data, "preset": recipe.preset}
-        parameters |= {"epochs": recipe.epochs, "seed": self.seed, "workers": self.workers}
-        if self.evaluate_every != -1:
-            parameters["evaluate_every"] = self.evaluate_every
-        if self.device != "auto":
-            parameters["device"] = self.device
-        return parameters | {"checkpoint_epochs": recipe.epochs} | changed  # inside epochs, every checkpoint_minutes
+        run: dict[str, Any] = {"model": recipe.model, "train_data": self.train_data, "preset": recipe.preset}
+        run |= {"epochs": recipe.epochs, "seed": self.seed, "workers": self.workers}
+        run |= {"checkpoint_epochs": recipe.epochs}  # inside epochs, every checkpoint_minutes
+        return run | {name: value for name, value in self.given.items() if name not in ("model", "epochs")}
 
-    def hours(self, instance_type: str) -> float | None:
-        """Estimated hours on hosts of a type, with all workers at once; None for an unknown size or device.
-
-        This is a guess from published rates (see `duration`), not a measurement.
-        """
-        recipe = self.recipe
-        if recipe.size != recipes.get(recipe.model, recipe.preset).size:
-            return None
-        device = instances.device(instance_type)
-        flops = recipes.TRAINING_FLOPS[recipe.preset][recipe.model] * self.train_size * recipe.epochs / self.workers
-        return duration.durations(flops)[device].total_seconds() / 3600 if device else None
-
-    def digest(self) -> str:
-        """Hash of everything that defines the run, except the content of its data."""
-        identity = [dataclasses.asdict(self.recipe), self.train_data, self.seed, self.workers, self.update]
-        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+    @property
+    def run_id(self) -> str:
+        """Name of the run's folder; its last eight letters are a hash of all that defines the run."""
+        return record.name(self.recipe, self.train_data, self.seed, self.workers)
 
 
-def is_here(launch: str) -> bool:
-    """Whether the notebook's parameter `launch` says to train here.
+def training(given: Mapping[str, Any]) -> Training:
+    """The training of train.ipynb with these parameters, and its defaults for the others.
 
     Raises:
-        LaunchError: it is neither "here" nor "sagemaker".
+        LaunchError: there is no such parameter, or a value is not as it should be.
+        ValueError: as for `recipes.variant`.
     """
-    expect(launch in ("here", "sagemaker"), "launch, here or sagemaker", launch)
-    return launch == "here"
+    known, told = parameters(), {}
+    for name, value in given.items():
+        expect(name in known, f"parameters of {', '.join(known)}{recipes.did_you_mean(name, known)}", name)
+        told[name] = convert(known[name][0], value, name)
+        expect("'" not in json.dumps(told[name]), f"{name} without an apostrophe, which ends the SDK's command", value)
+    every = {name: default for name, (_, default, _) in known.items()} | told
+    recipe = recipes.variant(every["model"], every["preset"], **{name: every[name] for name in recipes.CHANGES})
+    recipes.check_seed(every["seed"])
+    trainable, data = [name for name, spec in DATASETS.items() if spec.training_files], every["train_data"]
+    meant = recipes.did_you_mean(data, trainable)
+    expect(
+        data in trainable, f"train_data, a set of the catalogue to train on, one of {', '.join(trainable)}{meant}", data
+    )
+    expect(every["workers"] >= 1, "workers of at least 1", every["workers"])
+    expect(every["device"] in recipes.DEVICES, f"device, one of {', '.join(recipes.DEVICES)}", every["device"])
+    recipe.steps_per_epoch(DATASETS[data].train_size - recipe.validation_size, every["workers"])
+    return Training(recipe, data, every["seed"], every["workers"], every["device"], told)
 
 
-def default_test_sets(train_data: str, studied: Collection[str] = ()) -> tuple[str, ...]:
+def default_test_sets(train_data: str, studied: Collection[str] = ()) -> list[str]:
     """The test sets of a model besides its own, so that the four accuracies of each comparison exist.
 
-    These are the original or the reproductions of its training set, and test-only sets of the same kind, unless they
-    are the test part of a set that is already included. Reproductions of a known truth are included only if the same
-    study trains on them.
-
-    Args:
-        train_data: name of the training set.
-        studied: names of all training sets of the study.
+    These are the test parts of its original or its reproductions, and older test sets of the same kind, unless they are
+    part of those. Judges are tested on all that their study compares; designs of known truth count if it trains them.
     """
+    family = DATASETS[train_data].family
     compared = [name for name in partners(train_data) if name not in DESIGNS or name in studied]
-    family, tested = DATASETS[train_data].family, {train_data, *compared}
-    only_tests = [name for name, spec in DATASETS.items() if spec.family == family and not spec.training_files]
-    return (*compared, *(name for name in only_tests if TEST_PARTS.get(name) not in tested))
+    compared += [name for name in studied if train_data in JUDGES and name not in JUDGES]
+    originals = [ORIGINAL_TESTS[name] for name in (train_data, *compared) if name in ORIGINAL_TESTS]
+    older = [
+        name
+        for name, spec in DATASETS.items()
+        if spec.family == family and not spec.training_files and name not in ORIGINAL_TESTS.values()
+        if TEST_PARTS.get(name) not in (train_data, *compared)
+    ]
+    return [name for name in dict.fromkeys((*compared, *originals, *older)) if name != train_data]
 
 
 def test_sets(training: Training, options: Options) -> list[str]:
     """Names of all test sets of a job's model."""
-    others = options.test_sets or default_test_sets(training.train_data)
-    return list(dict.fromkeys([training.train_data, *others]))
+    own = [training.train_data] if DATASETS[training.train_data].test_file else []
+    return [*own, *(options.test_sets or default_test_sets(training.train_data))]
 
 
 def channels(training: Training, options: Options) -> dict[str, str]:
-    """Data set → S3 path of its channel; embedded sets have none, since they are built in the container."""
-    names = [name for name in test_sets(training, options) if not is_built(name)]
-    return {name: f"s3://{options.bucket}/data/{name}/training" for name in names}
-
-
-def is_built(name: str) -> bool:
-    """Whether the training notebook itself builds a data set."""
-    return name in EMBEDDED
+    """Data set → S3 path of its channel; embedded sets have none, since the notebook builds them."""
+    names = dict.fromkeys([training.train_data, *test_sets(training, options)])
+    return {name: f"s3://{options.bucket}/data/{name}/training" for name in names if name not in EMBEDDED}
 
 
 def channel_name(data_name: str) -> str:
@@ -167,71 +156,80 @@ def channel_name(data_name: str) -> str:
     return re.sub(r"\W", "_", data_name)
 
 
+def checkpoint_path(training: Training, options: Options) -> str:
+    """S3 path of the run while it trains."""
+    folder = f"{training.name}-{training.recipe.preset}-{training.run_id[-8:]}"
+    return options.checkpoints or f"s3://{options.bucket}/checkpoints/{folder}"
+
+
 def describe(training: Training, options: Options) -> dict[str, Any]:
     """The configuration of a job: a dictionary of `ModelTrainer`'s arguments, `source_code.source_dir` left out.
 
     Raises:
-        LaunchError: the notebook has no parameters for this recipe; a value contains an apostrophe, which the drivers
-            of the container cannot handle; or the instance does not fit (`instances.hosts`, `check_device`).
+        LaunchError: the instance does not fit the training.
     """
-    instances.check_device(options.instance_type, training.device, training.recipe.preset)
-    hyperparameters = training.parameters()
-    for name, value in hyperparameters.items():
-        expect("'" not in json.dumps(value), f"{name} without an apostrophe", value)
-    seconds, spot = _run_time(training, options)
-    stopping = {"max_runtime_in_seconds": seconds}
-    if spot:
-        stopping["max_wait_time_in_seconds"] = min(2 * seconds, LIMIT_HOURS * 3600)
+    _check_device(training, options)
+    is_spot, stopping = _limits(training, options)
+    metrics = _METRICS | {
+        f"test:accuracy:{name}": rf"test accuracy {re.escape(name)} {_NUMBER}" for name in test_sets(training, options)
+    }
     configuration: dict[str, Any] = {
         "base_job_name": training.name,
-        "role": options.role,
+        "role": options.role or None,
         "training_image": options.image or None,
         "source_code": {"entry_script": ENTRY_SCRIPT, "requirements": "requirements-container.txt"},
         "compute": {
             "instance_type": options.instance_type,
-            "instance_count": instances.hosts(options.instance_type, training.workers, training.update),
+            "instance_count": hosts(options.instance_type, training.workers),
             "volume_size_in_gb": options.volume_gb,
-            "enable_managed_spot_training": spot,
+            "enable_managed_spot_training": is_spot,
         },
         "stopping_condition": stopping,
         "input_data_config": [
             {"channel_name": channel_name(name), "data_source": path}
             for name, path in channels(training, options).items()
         ],
-        "output_data_config": {"s3_output_path": options.output_path},
+        "output_data_config": {"s3_output_path": options.output_path, "kms_key_id": options.kms_key or None},
         "checkpoint_config": {"s3_uri": checkpoint_path(training, options), "local_path": CHECKPOINTS},
-        "hyperparameters": hyperparameters,
-        "metric_definitions": [{"name": name, "regex": regex} for name, regex in _metrics(training, options).items()],
+        "hyperparameters": training.hyperparameters(),
+        "metric_definitions": [{"name": name, "regex": regex} for name, regex in metrics.items()],
         "tags": [{"key": key, "value": value} for key, value in options.tags.items()],
     }
     if options.volume_kms_key:
         configuration["compute"]["volume_kms_key_id"] = options.volume_kms_key
-    if options.kms_key:
-        configuration["output_data_config"]["kms_key_id"] = options.kms_key
-    if options.subnets or options.encrypt_traffic:
-        configuration["networking"] = {
-            "subnets": list(options.subnets) or None,
-            "security_group_ids": list(options.security_groups) or None,
-            "enable_inter_container_traffic_encryption": options.encrypt_traffic,
-        }
-    return configuration
+    return configuration | _networking(options)
 
 
-def checkpoint_path(training: Training, options: Options) -> str:
-    """S3 path of the run while it trains."""
-    default = f"s3://{options.bucket}/checkpoints/{training.name}-{training.recipe.preset}-{training.digest()}"
-    return options.checkpoints or default
+def _networking(options: Options) -> dict[str, Any]:
+    both = [*options.subnets, *options.security_groups]
+    expect(bool(options.subnets) == bool(options.security_groups), "subnets and security_groups, or neither", both)
+    own = "with network_isolation an image of your own, since SageMaker's installs packages from the network"
+    expect(options.image or not options.network_isolation, own, options.image)
+    if not (options.subnets or options.encrypt_traffic or options.network_isolation):
+        return {}
+    networking = {
+        "subnets": list(options.subnets) or None,
+        "security_group_ids": list(options.security_groups) or None,
+        "enable_inter_container_traffic_encryption": options.encrypt_traffic,
+        "enable_network_isolation": options.network_isolation,
+    }
+    return {"networking": networking}
 
 
-def _run_time(training: Training, options: Options) -> tuple[int, bool]:
-    """Longest time of the job in seconds, and whether it runs on spot instances."""
-    hours, paper = training.hours(options.instance_type), training.recipe.preset == "paper"
-    if hours is None:
-        hours = LONG_HOURS if paper else 0
-    longest = options.max_run_hours or min(LIMIT_HOURS, max(math.ceil(2 * hours), LONG_HOURS if paper else 2))
-    return round(3600 * longest), hours > 1 if options.spot == "auto" else options.spot == "yes"
+def _check_device(training: Training, options: Options) -> None:
+    """A GPU must not be paid for in vain, nor the published recipe run on a CPU unasked."""
+    count, received = (gpus(options.instance_type), f"{options.instance_type}, device {training.device}")
+    expect(not count or training.device != "cpu", "a type without GPU, as ml.m5.4xlarge, for device cpu", received)
+    asked = count or training.device == "cpu" or training.recipe.preset != "paper"
+    expect(asked, "a type with a GPU for the preset paper, as ml.g5.2xlarge, or device cpu", received)
 
 
-def _metrics(training: Training, options: Options) -> dict[str, str]:
-    names = test_sets(training, options)
-    return _METRICS | {f"test:accuracy:{name}": rf"test accuracy {re.escape(name)} {_NUMBER}" for name in names}
+def _limits(training: Training, options: Options) -> tuple[bool, dict[str, int]]:
+    """Whether on spot instances, and the longest time of the job, there also with the wait for an instance."""
+    is_paper = training.recipe.preset == "paper"
+    images = training.recipe.epochs * DATASETS[training.train_data].train_size
+    hours = max(_LONG_HOURS if is_paper else _SHORT_HOURS, -(-images * _MILLISECONDS // training.workers // 3_600_000))
+    seconds = round(3600 * (options.max_run_hours or min(LIMIT_HOURS, hours)))
+    is_spot = is_paper if options.spot == "auto" else options.spot == "yes"
+    waiting = {"max_wait_time_in_seconds": min(2 * seconds, LIMIT_HOURS * 3600)} if is_spot else {}
+    return is_spot, {"max_runtime_in_seconds": seconds} | waiting

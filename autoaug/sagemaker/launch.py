@@ -1,224 +1,170 @@
-"""Launches a training on SageMaker: `job` configures the job; this module checks what it can, and submits the job.
+"""Checks what it can, and submits the job that `job` describes. boto3 finds region and credentials.
 
-    python -m autoaug.launch --model wrn --train_data cifar105 --bucket BUCKET --role ARN
-
-For further options see `options.Options`. boto3 finds region and credentials. Neither TensorFlow nor numba is imported,
-so that a small machine can launch. SageMaker's SDK (requirements-sagemaker.lock) is imported last. Its telemetry is
-turned off by `sagemaker_config.json`, unless SAGEMAKER_USER_CONFIG_OVERRIDE names another file.
+Neither TensorFlow nor numba is imported, so that a small machine can launch; SageMaker's SDK is imported last. Its
+telemetry is turned off by `sagemaker_config.json`, unless SAGEMAKER_USER_CONFIG_OVERRIDE names another file.
 """
 
-import argparse
-import contextlib
-import dataclasses
-import enum
+import datetime
 import importlib.util
-import json
 import os
 import pathlib
-import re
 import shutil
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
+from unittest import mock
 
 import boto3
 import botocore.exceptions
 import msgspec
 
-from autoaug import recipes, s3
-from autoaug.datasets import DATASETS
-from autoaug.files import ROOT
+from autoaug.files import ROOT, parse_json
 from autoaug.runs.record import code_version
-from autoaug.sagemaker import instances, job, options
-from autoaug.sagemaker.options import LaunchError, Options
+from autoaug.sagemaker import job
+from autoaug.sagemaker.options import LaunchError, Options, expect
 
-_EXAMPLE = (
-    "Example: python -m autoaug.launch --model wrn --train_data cifar105 --bucket my-bucket "
-    "--role arn:aws:iam::123456789012:role/training"
-)
+_LONGEST_NAME = 63
+_MANIFEST = "manifest.json"  # uploaded last, so a set that has it is complete
+
+ERRORS = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
+"""Errors of a request to AWS."""
+
+DONE = ("in training", "finished")
+"""States of a training that needs no job."""
 
 
-def launch(training: job.Training, chosen: Options) -> str:
-    """Check and submit a job, and print its estimated hours; returns the job's name.
+def launch(training: job.Training, options: Options) -> str:
+    """Check and submit a job; returns its name.
 
     Raises:
         LaunchError: something is not as it should be; nothing was created.
     """
-    configuration = job.describe(training, chosen)
-    require_account(chosen)
-    progress = check(training, chosen)
-    if progress.state not in (State.NEW, State.BEGUN):
-        received = progress.state.value + (f" by {progress.job}" if progress.job else "")
-        raise LaunchError(f"{job.checkpoint_path(training, chosen)}: Expected a run to train. Received: {received}")
-    print(announcement(training, chosen))
-    return submit(configuration, chosen.wait)
+    configuration = job.describe(training, options)
+    require_account(options)
+    status, last_job, _ = state_of(training, options)
+    expect(status not in DONE, f"{job.checkpoint_path(training, options)}: a run to train", f"{status} {last_job}")
+    return submit(configuration, options.wait)
 
 
-def announcement(training: job.Training, chosen: Options) -> str:
-    """The estimated hours of a job, in a line."""
-    hours = training.hours(chosen.instance_type)
-    hosts = instances.hosts(chosen.instance_type, training.workers, training.update)
-    known = f"{hours:,.1f} h, {hours * hosts:,.1f} instance-hours" if hours is not None else "unknown"
-    tests = ", ".join(job.test_sets(training, chosen))
-    return f"{training.name}: {hosts} × {chosen.instance_type}, estimated, not measured: {known}; tested on {tests}"
+def effects(configuration: dict[str, Any]) -> str:
+    """What the job of a configuration from `job.describe` will do, in words."""
+    compute, hours = configuration["compute"], configuration["stopping_condition"]["max_runtime_in_seconds"] / 3600
+    return (
+        f"It starts {compute['instance_count']} × {compute['instance_type']}, which costs money, for at most {hours:g} "
+        "hours, and installs there what the image lacks of requirements-container.txt."
+    )
 
 
-class State(enum.Enum):
-    """How far a run has come."""
-
-    NEW = "new"
-    BEGUN = "begun"
-    IN_TRAINING = "in training"
-    FINISHED = "finished"
-    UNKNOWN = "unknown"  # S3 or SageMaker could not be asked
-
-
-class Progress(NamedTuple):
-    """How far a run has come, and the name of the job that trains it now, if there is one."""
-
-    state: State
-    job: str | None = None
-
-
-def require_account(chosen: Options) -> None:
+def require_account(options: Options) -> None:
     """Stop unless everything is there that a job needs: bucket, role, region, credentials, SDK, access to the bucket.
 
     Raises:
         LaunchError: the message names everything that is missing, and how to give it.
     """
-    missing = chosen.missing()
-    if not boto3.Session().region_name:
+    session = boto3.Session()
+    missing = [
+        f"{name}: --{name} TEXT, AUTOAUG_{name.upper()}=TEXT, or in launch.ipynb -p {name} TEXT"
+        for name in ("bucket", "role")
+        if not getattr(options, name)
+    ]
+    if not session.region_name:
         missing.append("a region: AWS_DEFAULT_REGION=eu-west-1, or aws configure")
-    if boto3.Session().get_credentials() is None:
+    if session.get_credentials() is None:
         missing.append("credentials of AWS: a role of this machine, AWS_PROFILE, or AWS_ACCESS_KEY_ID with its secret")
     if importlib.util.find_spec("sagemaker") is None:
         missing.append("SageMaker's SDK: make sagemaker")
     if missing:
         raise LaunchError("\n    ".join(["Expected what a job needs. Missing:", *missing]))
     try:
-        boto3.client("s3").head_bucket(Bucket=chosen.bucket)
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-        raise LaunchError(f"s3://{chosen.bucket}: Expected a bucket that you may use. Received: {error}") from error
+        boto3.client("s3").head_bucket(Bucket=options.bucket)
+    except ERRORS as error:
+        raise LaunchError(f"s3://{options.bucket}: Expected a bucket that you may use. Received: {error}") from error
 
 
-def check(training: job.Training, chosen: Options) -> Progress:
-    """Check the data and the checkpoint path in the bucket; returns how far the run has come.
+def state_of(training: job.Training, options: Options) -> tuple[str, str, str]:
+    """How far a training is, by its record in the bucket and SageMaker's jobs.
+
+    Returns:
+        `new`, one of `DONE`, or how its last job ended (Failed, Stopped); that job; why it failed.
 
     Raises:
-        LaunchError: data are missing, or the checkpoint path holds something else.
+        LaunchError: its data are not in the bucket, or its record is damaged.
     """
-    channels = job.channels(training, chosen)
-    if missing := {name: files for name, path in channels.items() if (files := _missing_files(name, path))}:
+    if missing := [name for name, path in job.channels(training, options).items() if _MANIFEST not in listing(path)]:
         raise LaunchError(
-            f"Expected the data sets of {training.name} in s3://{chosen.bucket}/data. Missing there: "
-            + "; ".join(f"{name} ({', '.join(files)})" for name, files in missing.items())
-            + ". Upload them: papermill notebooks/build_datasets.ipynb "
-            f"-y '{{sets: [{', '.join(missing)}], bucket: {chosen.bucket}}}'"
+            f"Expected the data sets of {training.name} in s3://{options.bucket}/data. Missing: {', '.join(missing)}. "
+            "Upload them: papermill notebooks/build_datasets.ipynb "
+            f"-y '{{sets: [{', '.join(missing)}], bucket: {options.bucket}}}'"
         )
-    hashes = {name: _training_hash(path) for name, path in channels.items()}
-    state = state_at_path(training, chosen, hashes.get(training.train_data))
-    if state is not State.FINISHED and (name := _job_in_progress(training, chosen)):
-        return Progress(State.IN_TRAINING, name)
-    return Progress(state)
+    path, client = job.checkpoint_path(training, options), boto3.client("sagemaker")
+    if _is_finished(f"{path}/runs/{training.run_id}/record.json", job.test_sets(training, options)):
+        return "finished", "", ""
+    pages = client.get_paginator("list_training_jobs").paginate(NameContains=training.name, SortBy="CreationTime")
+    for summary in (summary for page in pages for summary in page["TrainingJobSummaries"]):  # the newest first
+        found = client.describe_training_job(TrainingJobName=summary["TrainingJobName"])
+        if found.get("CheckpointConfig", {}).get("S3Uri") == path:
+            status = found["TrainingJobStatus"]
+            status = "in training" if status in ("InProgress", "Stopping") else status
+            return status, summary["TrainingJobName"], found.get("FailureReason", "")
+    return "new", "", ""
 
 
-def _job_in_progress(training: job.Training, chosen: Options) -> str | None:
-    """The name of the running job that uses the training's checkpoint path; None if there is none."""
-    client, path = boto3.client("sagemaker"), job.checkpoint_path(training, chosen)
-    asked_for = {"StatusEquals": "InProgress", "NameContains": training.name}
+def split(url: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    return bucket, key.rstrip("/")
+
+
+def listing(url: str) -> dict[str, datetime.datetime]:
+    """The objects in a folder of S3: key below the folder → when it was written."""
+    bucket, folder = split(url)
+    pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{folder}/")
+    found = [entry for page in pages for entry in page.get("Contents", [])]
+    return {entry["Key"].removeprefix(f"{folder}/"): entry["LastModified"] for entry in found}
+
+
+def _is_finished(url: str, tests: Sequence[str]) -> bool:
+    """Whether an object is there, the record of a finished run that was tested on every test set."""
+    bucket, key = split(url)
     try:
-        for page in client.get_paginator("list_training_jobs").paginate(**asked_for):
-            for summary in page["TrainingJobSummaries"]:
-                described = client.describe_training_job(TrainingJobName=summary["TrainingJobName"])
-                if described.get("CheckpointConfig", {}).get("S3Uri") == path:
-                    return summary["TrainingJobName"]
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-        raise LaunchError(f"Expected the right to list SageMaker's training jobs. Received: {error}") from error
-    return None
+        content = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read(2**24)
+        record = parse_json(content.decode())
+        return record["status"] == "finished" and set(tests) <= set(record["tests"])
+    except botocore.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return False
+        raise
+    except (ValueError, LookupError, TypeError) as error:
+        raise LaunchError(f"{url}: Expected a run's record. Received: {error!r}") from error
 
 
-def _missing_files(name: str, path: str) -> list[str]:
-    """The files of a data set that are not in its channel."""
-    keys, spec = {entry["Key"] for entry in s3.listing(path)}, DATASETS[name]
-    return sorted({"manifest.json", *spec.training_files, spec.test_file} - keys)
-
-
-def _training_hash(path: str) -> str | None:
-    """SHA-256 of the training part, from the channel's manifest; None for a test-only set."""
-    manifest = s3.read_json(f"{path}/manifest.json")
-    with _expecting_fields(f"{path}/manifest.json"):
-        return manifest["parts"].get("training", {}).get("sha256")
-
-
-def state_at_path(training: job.Training, chosen: Options, data_hash: str | None = None) -> State:
-    """How far a run has come, by the record at its checkpoint path; finished if it was tested on every test set.
-
-    Raises:
-        LaunchError: the checkpoint path holds something else, or another run.
-    """
-    path = job.checkpoint_path(training, chosen)
-    keys = [entry["Key"] for entry in s3.listing(path)]
-    record_keys = [key for key in keys if re.fullmatch(r"runs/[^/]+/record\.json", key)]
-    if not keys:
-        return State.NEW
-    if len(record_keys) != 1:
-        raise LaunchError(f"{path}: Expected no objects, or one run. Received: {', '.join(keys[:3])}")
-    record = s3.read_json(f"{path}/{record_keys[0]}")
-    expected = {"recipe": json.loads(json.dumps(dataclasses.asdict(training.recipe))), "seed": training.seed}
-    expected |= {"workers": training.workers, "train_data": training.train_data}
-    with _expecting_fields(f"{path}/{record_keys[0]}"):
-        received = {name: record[name] for name in ("recipe", "seed", "workers", "status")}
-        received |= {"train_data": record["train_data"]["name"], "tests": set(record["tests"])}
-        if data_hash:
-            expected["data"], received["data"] = data_hash, record["train_data"]["sha256"]
-    for name, value in expected.items():
-        if received[name] != value:
-            raise LaunchError(f"{path}: Expected {name} {value}. Received: a run with {received[name]}")
-    is_tested = set(job.test_sets(training, chosen)) <= received["tests"]
-    return State.FINISHED if received["status"] == "finished" and is_tested else State.BEGUN
-
-
-@contextlib.contextmanager
-def _expecting_fields(url: str) -> Iterator[None]:
-    """Turn the KeyError of a missing field into a LaunchError that names the file's address."""
-    try:
-        yield
-    except (LookupError, TypeError, AttributeError) as error:
-        raise LaunchError(f"{url}: Expected a file that this project wrote. Received: one without {error}") from error
+def unique_name(base: str) -> str:
+    """`<base>-<time in microseconds>`: jobs that are submitted within a second have names of their own."""
+    return f"{base[: _LONGEST_NAME - 21]}-{datetime.datetime.now():%Y%m%d%H%M%S%f}"
 
 
 def submit(configuration: dict[str, Any], wait: bool = False) -> str:
     """Send the source and create the job of a configuration from `job.describe`; returns the job's name."""
     os.environ.setdefault(
-        "SAGEMAKER_USER_CONFIG_OVERRIDE", str(ROOT / "autoaug" / "sagemaker" / "sagemaker_config.json")
+        "SAGEMAKER_USER_CONFIG_OVERRIDE", str(pathlib.Path(__file__).parent / "sagemaker_config.json")
     )
     from sagemaker.core import image_uris
     from sagemaker.core.helper.session_helper import Session
     from sagemaker.core.training import configs
-    from sagemaker.train import ModelTrainer
+    from sagemaker.train import model_trainer
 
-    arguments, region = dict(configuration), boto3.Session().region_name
+    arguments = {name: value for name, value in configuration.items() if name != "metric_definitions"}
     arguments["training_image"] = arguments["training_image"] or image_uris.retrieve(
-        "tensorflow", region, version="2.21", py_version="py312", image_scope="training",
+        "tensorflow", boto3.Session().region_name, version="2.21", py_version="py312", image_scope="training",
         instance_type=arguments["compute"]["instance_type"],
     )  # fmt: skip
-    metrics = [configs.MetricDefinition(**metric) for metric in arguments.pop("metric_definitions")]
-    for name, kind in (
-        ("compute", configs.Compute), ("stopping_condition", configs.StoppingCondition),
-        ("output_data_config", configs.OutputDataConfig), ("checkpoint_config", configs.CheckpointConfig),
-        ("networking", configs.Networking),
-    ):  # fmt: skip
-        if name in arguments:
-            arguments[name] = kind(**arguments[name])
-    arguments["input_data_config"] = [configs.InputData(**channel) for channel in arguments["input_data_config"]]
-    arguments["tags"] = [configs.Tag(**tag) for tag in arguments["tags"]] or None
-    bucket, prefix = s3.split(configuration["output_data_config"]["s3_output_path"])
-    with tempfile.TemporaryDirectory() as folder:
+    metrics = [configs.MetricDefinition(**metric) for metric in configuration["metric_definitions"]]
+    bucket, prefix = split(configuration["output_data_config"]["s3_output_path"])
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(model_trainer, "_get_unique_name", unique_name):
         stage(folder)
-        arguments["source_code"] = configs.SourceCode(source_dir=folder, **arguments["source_code"])
+        arguments["source_code"] = arguments["source_code"] | {"source_dir": folder}
         session = Session(default_bucket=bucket)
-        trainer = ModelTrainer(sagemaker_session=session, input_s3_key_prefix=prefix, **arguments)
+        trainer = model_trainer.ModelTrainer(sagemaker_session=session, input_s3_key_prefix=prefix, **arguments)
         trainer.with_metric_definitions(metrics).train(wait=wait, logs=wait)
     return trainer._latest_training_job.training_job_name
 
@@ -233,28 +179,3 @@ def stage(folder: str | os.PathLike[str]) -> None:
         else:
             shutil.copy(source, target)
     (pathlib.Path(folder) / "code_version.json").write_bytes(msgspec.json.encode(code_version()[0]))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0, or 2 if something was not as it should be."""
-    parser = argparse.ArgumentParser(
-        prog="python -m autoaug.launch", description="Launch a training on SageMaker.", epilog=_EXAMPLE
-    )
-    parser.add_argument("--model", "--model_name", required=True, help="long or short name of the model")
-    parser.add_argument("--train_data", required=True, help="name of the data set")
-    parser.add_argument("--workers", type=int, default=1, help="number of workers (default: 1)")
-    parser.add_argument("--update", default="async", help="by several workers: async or sync (default: async)")
-    parser.add_argument("--preset", default="paper", help="paper, small or quick (default: paper)")
-    parser.add_argument("--epochs", type=int, default=0, help="0: those of the preset (default: 0)")
-    parser.add_argument("--device", default="auto", help="auto, or cpu: for an instance without GPU (default: auto)")
-    parser.add_argument("--seed", type=int, default=0, help="of all random choices (default: 0)")
-    options.add_to(parser)
-    given = parser.parse_args(arguments)
-    try:
-        recipe = recipes.variant(given.model, given.preset, epochs=given.epochs)
-        training = job.Training(recipe, given.train_data, given.seed, given.workers, given.update, device=given.device)
-        print(launch(training, options.from_arguments(given)))
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0

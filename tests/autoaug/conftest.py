@@ -1,7 +1,6 @@
 """What tests share: the tiny data set and recipe, the interrupt signal, a job's ports and folders, a study in S3."""
 
 import base64
-import dataclasses
 import importlib.util
 import json
 import pathlib
@@ -13,7 +12,7 @@ import filelock
 import pytest
 import tiny
 
-from autoaug import datasets, recipes
+from autoaug import datasets
 from autoaug.sagemaker import job, options
 
 IN_THE_BUCKET = ("cifar102_30k", "cifar10_30k", "cifar105", "cifar10_12k", "cifar10.1-v4", "cifar10.1-v6", "cifar10.2")
@@ -63,12 +62,13 @@ def put_record(study):
     """A function that puts the record of ss112 on `cifar102_30k`, with changes, at the run's checkpoint path."""
 
     def put(**changes):
-        training, chosen = job.Training(recipes.get("ss112", "paper"), "cifar102_30k"), options.from_given({})
+        training = job.training({"model": "ss112", "preset": "paper", "train_data": "cifar102_30k"})
+        chosen = options.from_given({})
         folder = job.checkpoint_path(training, chosen).removeprefix("s3://study/")
-        record = {"recipe": dataclasses.asdict(training.recipe), "seed": 0, "workers": 1, "status": "unfinished"}
-        record |= {"train_data": {"name": "cifar102_30k", "sha256": "a" * 64}}
-        record |= {"tests": {name: {} for name in job.test_sets(training, chosen)}} | changes
-        study.put_object(Bucket="study", Key=f"{folder}/runs/some-run/record.json", Body=json.dumps(record).encode())
+        record = {"status": "unfinished", "tests": {name: {} for name in job.test_sets(training, chosen)}} | changes
+        study.put_object(
+            Bucket="study", Key=f"{folder}/runs/{training.run_id}/record.json", Body=json.dumps(record).encode()
+        )
 
     return put
 

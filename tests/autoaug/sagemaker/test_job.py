@@ -1,22 +1,26 @@
 """A training as a SageMaker job, on paper."""
 
 import dataclasses
+import json
 import re
 
 import pytest
 
-from autoaug import recipes
-from autoaug.sagemaker import instances, job, options
+from autoaug.files import ROOT
+from autoaug.sagemaker import job, options
 
-ROLE = "arn:aws:iam::123456789012:role/training"
-OPTIONS = options.Options("my-bucket", ROLE)
+OPTIONS = options.Options("my-bucket", "arn:aws:iam::123456789012:role/training")
 OLDER = ("cifar10.1-v4", "cifar10.1-v6")
 TEST_ONLY = (*OLDER, "cifar10.2")
-TRAINING = job.Training(recipes.get("ss112", "paper"), "cifar102_30k")
+PAPER = {"model": "ss112", "train_data": "cifar102_30k", "preset": "paper"}
+
+
+def describe(changes=(), **chosen):
+    return job.describe(job.training(PAPER | dict(changes)), dataclasses.replace(OPTIONS, **chosen))
 
 
 def test_the_job_of_the_original_launcher():
-    configuration = job.describe(TRAINING, OPTIONS)
+    configuration = describe()
     assert configuration["base_job_name"] == "ss112-cifar102-30k-1"
     assert configuration["compute"] == {
         "instance_type": "ml.g5.2xlarge",
@@ -39,104 +43,111 @@ def test_the_job_of_the_original_launcher():
         "checkpoint_epochs": 1800,
     }
     assert configuration["stopping_condition"] == {
-        "max_runtime_in_seconds": 60 * 3600,  # 2 × 29.6 hours, rounded up
+        "max_runtime_in_seconds": 60 * 3600,
         "max_wait_time_in_seconds": 120 * 3600,
     }
 
 
-def test_four_workers_take_a_quarter_of_the_time_on_four_hosts():
-    four = dataclasses.replace(TRAINING, workers=4)
-    configuration = job.describe(four, OPTIONS)
-    assert configuration["compute"]["instance_count"] == 4
-    assert four.hours("ml.g5.2xlarge") == pytest.approx(TRAINING.hours("ml.g5.2xlarge") / 4, abs=1e-3)
-    assert configuration["stopping_condition"]["max_runtime_in_seconds"] == 48 * 3600
+def test_what_is_given_is_sent_and_nothing_else():
+    main = {"model", "train_data", "preset", "epochs", "seed", "workers", "checkpoint_epochs"}
+    quick = job.training({}).hyperparameters()
+    assert set(quick) == main and quick["preset"] == json.loads(json.dumps(job.parameters()["preset"][1])) == "quick"
+    given = {"evaluate_every": "3", "size": "depth=10,widen_factor=2", "xla": "yes", "seed": "7", "epochs": 0}
+    told = job.training({"model": "wrn"} | given).hyperparameters()
+    assert set(told) == main | {"evaluate_every", "size", "xla"} and told["epochs"] == 10
+    assert (told["evaluate_every"], told["seed"], told["xla"]) == (3, 7, True)
+    assert told["size"] == {"depth": 10, "widen_factor": 2}
+
+
+def test_the_launching_notebook_has_the_parameters_of_the_training_notebook_without_their_defaults():
+    cells = json.loads((ROOT / "notebooks" / "launch.ipynb").read_text())["cells"]
+    (source,) = ("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
+    handed_on = re.findall(r"^(\w+): \w+ \| None = None$", source, re.MULTILINE)
+    assert handed_on == list(job.parameters())
+    own = re.findall(r"^(\w+): \w+ = ", source, re.MULTILINE)
+    assert own == ["bucket", "role", "instance_type", "job_options"]
 
 
 @pytest.mark.parametrize(
     ("train_data", "studied", "expected"),
     [
-        ("cifar105", (), ("cifar10_12k", *OLDER)),  # of which cifar10.2 is the test part
-        ("cifar10_12k", (), ("cifar105", *OLDER)),
-        ("cifar10_12k", ("cifar10_12k", "known_same"), ("cifar105", "known_same", *OLDER)),
-        ("known_same", (), ("cifar10_12k", *TEST_ONLY)),
-        ("cifar10", (), TEST_ONLY),
+        ("cifar105", (), ("cifar10_12k", "cifar10", *OLDER)),  # of which cifar10.2 is the test part
+        ("cifar10_12k", (), ("cifar105", "cifar10", *OLDER)),
+        ("cifar10_12k", ("photo_same",), ("cifar105", "cifar10", "photo_same", "photo_original", *OLDER)),
+        ("photo_same", (), ("cifar10_12k", "photo_original", *TEST_ONLY)),
+        ("cifar10_rest_a", ("cifar10_rest_b", "cinic10_5k"), ("cinic10_5k", "cifar10", *TEST_ONLY)),
+        ("cifar10", (), ("cinic10", *TEST_ONLY)),
         ("synthetic10_harder", (), ("synthetic10",)),
     ],
 )
 def test_a_model_is_tested_on_what_it_is_compared_with(train_data, studied, expected):
-    assert set(job.default_test_sets(train_data, studied)) == set(expected)
+    assert sorted(job.default_test_sets(train_data, studied)) == sorted(expected)
+
+
+def test_a_set_without_test_part_is_trained_on_only():
+    configuration = describe({"train_data": "cifar10_rest_a"})
+    assert configuration["input_data_config"][0]["channel_name"] == "cifar10_rest_a"
+    assert "test:accuracy:cifar10_rest_a" not in {metric["name"] for metric in configuration["metric_definitions"]}
 
 
 @pytest.mark.parametrize(
-    ("instance_type", "workers", "update", "hosts"),
-    [
-        ("ml.g5.2xlarge", 1, "async", 1), ("ml.g5.2xlarge", 4, "async", 4), ("ml.c7i.4xlarge", 2, "sync", 2),
-        ("ml.g5.12xlarge", 4, "sync", 1), ("ml.p4d.24xlarge", 8, "sync", 1),
-    ],
+    ("instance_type", "workers", "hosts"),
+    [("ml.g5.2xlarge", 1, 1), ("ml.g5.2xlarge", 4, 4), ("ml.c7i.4xlarge", 2, 2), ("ml.g5.12xlarge", 4, 1),
+     ("ml.p4d.24xlarge", 8, 1), ("ml.p5.4xlarge", 1, 1), ("ml.g6e.24xlarge", 4, 1)],
 )  # fmt: skip
-def test_an_instance_with_several_gpus_is_used_whole(instance_type, workers, update, hosts):
-    device = "auto" if instances.gpus(instance_type) else "cpu"
-    training = dataclasses.replace(TRAINING, workers=workers, update=update, device=device)
-    configuration = job.describe(training, dataclasses.replace(OPTIONS, instance_type=instance_type))
+def test_an_instance_with_several_gpus_is_used_whole(instance_type, workers, hosts):
+    device = "auto" if job.gpus(instance_type) else "cpu"
+    configuration = describe({"workers": workers, "device": device}, instance_type=instance_type)
     assert configuration["compute"]["instance_count"] == hosts
     assert configuration["hyperparameters"]["workers"] == workers
-
-
-@pytest.mark.parametrize(("workers", "update"), [(1, "async"), (2, "sync"), (4, "async"), (8, "sync")])
-def test_an_instance_whose_gpus_would_be_paid_for_in_vain_is_refused(workers, update):
-    training = dataclasses.replace(TRAINING, workers=workers, update=update)
-    with pytest.raises(options.LaunchError, match=r"Expected workers=4 and update=sync for ml\.g5\.12xlarge"):
-        job.describe(training, dataclasses.replace(OPTIONS, instance_type="ml.g5.12xlarge"))
+    if (instance_type, workers) == ("ml.g5.2xlarge", 4):
+        assert configuration["base_job_name"] == "ss112-cifar102-30k-4"
+        assert configuration["stopping_condition"]["max_runtime_in_seconds"] == 48 * 3600
 
 
 @pytest.mark.parametrize(
-    ("instance_type", "device", "told"),
-    [("ml.g5.2xlarge", "auto", None), ("ml.g6.xlarge", "auto", None), ("ml.m5.4xlarge", "cpu", "cpu")],
+    ("changes", "instance_type", "message"),
+    [
+        ({"workers": 1}, "ml.g5.12xlarge", "Expected workers 4 for ml.g5.12xlarge, which has 4 GPUs.*Received: 1"),
+        ({"workers": 8}, "ml.g5.12xlarge", "Received: 8"), ({"workers": 4}, "ml.p4d.24xlarge", "Expected workers 8"),
+        ({}, "ml.m5.4xlarge", "with a GPU for the preset paper.*Received: 'ml.m5.4xlarge, device auto'"),
+        ({"device": "cpu"}, "ml.g5.2xlarge", "Expected a type without GPU.*Received: 'ml.g5.2xlarge, device cpu'"),
+    ],
+)  # fmt: skip
+def test_instances_that_do_not_fit_are_refused(changes, instance_type, message):
+    with pytest.raises(options.LaunchError, match=message):
+        describe(changes, instance_type=instance_type)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"subnets": ("subnet-1",)}, r"Expected subnets and security_groups, or neither. Received: \['subnet-1'\]"),
+        ({"network_isolation": True}, "Expected with network_isolation an image of your own"),
+    ],
 )
-def test_a_published_recipe_needs_a_gpu_or_the_word_cpu(instance_type, device, told):
-    training = dataclasses.replace(TRAINING, device=device)
-    chosen = dataclasses.replace(OPTIONS, instance_type=instance_type)
-    assert job.describe(training, chosen)["hyperparameters"].get("device") == told
-    other = dataclasses.replace(training, device="auto" if device == "cpu" else "cpu")
-    with pytest.raises(options.LaunchError, match=f"Expected .*Received: .*device='{other.device}'"):
-        job.describe(other, chosen)
-    quick = dataclasses.replace(other, recipe=recipes.get("wrn"), device="auto")
-    assert "device" not in job.describe(quick, chosen)["hyperparameters"]
-
-
-def test_every_type_of_instance_that_is_compared_has_an_estimate():
-    assert None not in [TRAINING.hours(name) for name in instances.COMPARED]
+def test_options_that_need_others_are_refused_alone(chosen, message):
+    with pytest.raises(options.LaunchError, match=message):
+        describe(**chosen)
 
 
 def test_a_quick_job_is_short_and_not_on_spot_and_synthetic_data_is_no_channel():
-    configuration = job.describe(job.Training(recipes.get("wrn"), "synthetic10"), OPTIONS)
+    configuration = describe({"preset": "quick", "train_data": "synthetic10"}, instance_type="ml.m5.4xlarge")
     assert configuration["stopping_condition"] == {"max_runtime_in_seconds": 7200}
     assert not configuration["compute"]["enable_managed_spot_training"]
     assert configuration["input_data_config"] == []
 
 
-def test_options_reach_the_configuration():
-    chosen = dataclasses.replace(
-        OPTIONS, test_sets=("cifar10.1-v4",), kms_key="key", volume_kms_key="disk", subnets=("subnet-1",),
-        security_groups=("sg-1",), encrypt_traffic=True, tags={"project": "shift"}, spot="no", max_run_hours=3,
-    )  # fmt: skip
-    configuration = job.describe(TRAINING, chosen)
-    assert configuration["input_data_config"][1]["channel_name"] == "cifar10_1_v4"  # a name that a shell takes
-    assert configuration["output_data_config"]["kms_key_id"] == "key"
-    assert configuration["compute"]["volume_kms_key_id"] == "disk"
-    assert configuration["networking"]["subnets"] == ["subnet-1"]
-    assert configuration["tags"] == [{"key": "project", "value": "shift"}]
-    assert configuration["stopping_condition"] == {"max_runtime_in_seconds": 3 * 3600}
-
-
 def test_the_checkpoint_path_belongs_to_one_run():
-    others = [dataclasses.replace(TRAINING, seed=1), dataclasses.replace(TRAINING, workers=2)]
-    assert len({job.checkpoint_path(training, OPTIONS) for training in [TRAINING, *others]}) == 3
+    trainings = [job.training(PAPER | change) for change in ({}, {"seed": 1}, {"workers": 2}, {"model": "ss96"})]
+    assert len({job.checkpoint_path(training, OPTIONS) for training in trainings}) == 4
+    same = job.training(PAPER | {"model": "shake_shake_112", "epochs": 1800, "checkpoint_minutes": 5})
+    assert job.checkpoint_path(same, OPTIONS) == job.checkpoint_path(trainings[0], OPTIONS)
 
 
 def test_metrics_are_found_in_what_training_prints():
     line = "step 20/400  loss 1.234  accuracy 0.567  380 images/s  0:01:00 left"
-    found = {m["name"]: re.search(m["regex"], line) for m in job.describe(TRAINING, OPTIONS)["metric_definitions"]}
+    found = {m["name"]: re.search(m["regex"], line) for m in describe()["metric_definitions"]}
     assert found["train:loss"][1] == "1.234" and found["train:accuracy"][1] == "0.567"
     assert found["test:accuracy:cifar102_30k"] is None
 
@@ -144,43 +155,15 @@ def test_metrics_are_found_in_what_training_prints():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"bucket": "My Bucket"}, "Expected bucket.*Received: 'My Bucket'"),
-        ({"role": "training"}, "Expected role, an ARN.*Received: 'training'"),
-        ({"instance_type": "p3"}, "Expected instance_type"),
-        ({"spot": "perhaps"}, "Expected spot"),
-        ({"max_run_hours": 1000}, "Expected max_run_hours of 0 to 672"),
-        ({"checkpoints": "/tmp"}, "Expected a path such as s3://"),
-        ({"test_sets": ("cifar11",)}, "Received: 'cifar11'"),
-        ({"subnets": ("subnet-1",)}, "both or neither"),
+        ({"train_data": "cifar11"}, "cifar11"), ({"train_data": "cifar10.2"}, "Expected train_data"),
+        ({"model": "vgg"}, "'vgg'"),
+        ({"workers": 0}, "Expected workers of at least 1. Received: 0"), ({"seed": -1}, "Expected seed"),
+        ({"workers": "two"}, "workers: Expected an integer"), ({"device": "tpu"}, "Expected device, one of auto, cpu"),
+        ({"modle": "wrn"}, "Expected parameters of model, .*Did you mean model"),
+        ({"data_dir": "x"}, "Received: 'data_dir'"),
+        ({"size": {"it's": 1}}, "size without an apostrophe"), ({"epochs": -1}, "Expected epochs"),
     ],
-)
-def test_wrong_options(change, message):
-    with pytest.raises(options.LaunchError, match=message):
-        dataclasses.replace(OPTIONS, **change)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"train_data": "cifar11"}, "Received: 'cifar11'"),
-        ({"train_data": "cifar10.2"}, "Received: 'cifar10.2'"),  # a test set
-        ({"workers": 0}, "Expected workers of at least 1. Received: 0"),
-        ({"update": "later"}, "Received: 'later'"),
-        ({"workers": 3, "update": "sync"}, "Expected workers that can share a batch of 128 equally. Received: 3"),
-    ],
-)
+)  # fmt: skip
 def test_wrong_trainings(change, message):
-    with pytest.raises(options.LaunchError, match=message):
-        dataclasses.replace(TRAINING, **change)
-
-
-def test_what_the_notebook_cannot_be_told_is_refused():
-    odd = dataclasses.replace(TRAINING, recipe=dataclasses.replace(TRAINING.recipe, batch_size=64))
-    with pytest.raises(options.LaunchError, match="with changes of epochs, size"):
-        job.describe(odd, OPTIONS)
-
-
-def test_apostrophes_are_refused():
-    odd = dataclasses.replace(TRAINING, recipe=dataclasses.replace(TRAINING.recipe, size={"it's": 1}))
-    with pytest.raises(options.LaunchError, match="size without an apostrophe"):
-        job.describe(odd, OPTIONS)
+    with pytest.raises(ValueError, match=message):
+        job.training(PAPER | change)

@@ -1,22 +1,28 @@
 """Launching on SageMaker, against a server on this machine that speaks AWS's protocols."""
 
 import json
+import re
 import subprocess
 import sys
 
 import boto3
+import botocore.client
+import botocore.exceptions
+import papermill
 import pytest
+import yaml
 
-from autoaug import recipes
 from autoaug.files import ROOT
+from autoaug.sagemaker import __main__ as command
 from autoaug.sagemaker import job, launch, options
 
 ROLE = "arn:aws:iam::123456789012:role/training"
-COMMAND = ["--model_name", "shake_shake_112", "--train_data", "cifar102_30k", "--workers", "1"]
+PARAMETERS = {"model": "ss112", "train_data": "cifar102_30k", "preset": "paper"}
+COMMAND = ["launch", "--model_name", "shake_shake_112", "--train_data", "cifar102_30k", "--preset", "paper"]
 MEASURED = """
 import json, pathlib, re, sys
-from autoaug.sagemaker import launch
-status = launch.main(sys.argv[1:])
+from autoaug.sagemaker import __main__ as command
+status = command.main(sys.argv[1:])
 loaded = [name for name in ("tensorflow", "numba") if name in sys.modules]
 status_of_process = pathlib.Path("/proc/self/status").read_text()
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", status_of_process)[1]  # ru_maxrss would begin with the parent's
@@ -26,15 +32,14 @@ sys.exit(status)
 
 
 def test_the_recorded_request(study, job_requests, tmp_path):
-    command = [sys.executable, "-c", MEASURED, *COMMAND]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", MEASURED, *COMMAND, "--workers", "1"],
+                          cwd=tmp_path, capture_output=True, text=True, timeout=300)  # fmt: skip
     assert done.returncode == 0, done.stderr
     loaded, kilobytes = json.loads(done.stdout.splitlines()[-1])
     assert loaded == [] and kilobytes < 500e3
-    assert "1 × ml.g5.2xlarge, estimated, not measured: 29.6 h, 29.6 instance-hours" in done.stdout
     (request,) = job_requests()
     name = request["TrainingJobName"]
-    assert name in done.stdout and name.startswith("ss112-cifar102-30k-1-")
+    assert name in done.stdout and name.startswith("ss112-cifar102-30k-1-2")
     assert request["RoleArn"] == ROLE
     assert request["HyperParameters"]["model"] == "shake_shake_112" and request["HyperParameters"]["epochs"] == "1800"
     image = request["AlgorithmSpecification"]["TrainingImage"]
@@ -52,9 +57,10 @@ def test_the_recorded_request(study, job_requests, tmp_path):
         "test:accuracy:cifar10.1-v4", "test:accuracy:cifar10.1-v6", "test:accuracy:cifar10.2",
     }  # fmt: skip
     code = paths["code"].removeprefix("s3://study/").rstrip("/")
+    assert code == f"jobs/{name}/input/code"
     objects = study.list_objects_v2(Bucket="study", Prefix=code)["Contents"]
     files = {found["Key"].removeprefix(f"{code}/") for found in objects}
-    assert {"autoaug/launch.py", "notebooks/train.ipynb", "requirements-container.txt", "code_version.json"} <= files
+    assert {"autoaug/recipes.py", "notebooks/train.ipynb", "requirements-container.txt", "code_version.json"} <= files
     assert not [file for file in files if "__pycache__" in file]
 
 
@@ -62,62 +68,91 @@ def test_the_recorded_request(study, job_requests, tmp_path):
 def test_every_option_reaches_the_request_and_the_command_waits(study, job_requests, tmp_path, monkeypatch):
     given_options = {
         "instance_type": "ml.g4dn.xlarge", "image": "image", "volume_gb": "99", "max_run_hours": "3", "spot": "yes",
-        "checkpoints": "s3://study/some/path", "output": "s3://study/results", "test_sets": '["cifar102_30k"]',
-        "kms_key": "alias/study", "volume_kms_key": "alias/disk", "subnets": '["subnet-1"]',
-        "security_groups": '["sg-1"]', "tags": '{"project": "shift"}',
+        "checkpoints": "s3://study/some/path", "output": "s3://study/results", "test_sets": "cifar102_30k",
+        "kms_key": "alias/study", "volume_kms_key": "alias/disk", "subnets": "subnet-1,subnet-2",
+        "security_groups": "sg-1", "tags": "project=shift,team=7",
     }  # fmt: skip
-    given = ["--encrypt_traffic", "--wait"]
+    given = ["--encrypt_traffic", "--network_isolation", "--wait"]
     given += [text for name, value in given_options.items() for text in (f"--{name}", value)]
     monkeypatch.chdir(tmp_path)
-    assert launch.main([*COMMAND, "--workers", "2", "--update", "sync", *given]) == 0
+    assert command.main([*COMMAND, "--workers", "2", *given]) == 0
     (request,) = job_requests()
     assert request["AlgorithmSpecification"]["TrainingImage"] == "image"
     assert request["ResourceConfig"] | {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 99,
                                         "VolumeKmsKeyId": "alias/disk"} == request["ResourceConfig"]  # fmt: skip
     assert request["EnableManagedSpotTraining"] and request["EnableInterContainerTrafficEncryption"]
+    assert request["EnableNetworkIsolation"]
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 10_800, "MaxWaitTimeInSeconds": 21_600}
     assert request["CheckpointConfig"]["S3Uri"] == "s3://study/some/path"
     assert request["OutputDataConfig"]["S3OutputPath"] == "s3://study/results"
     assert request["OutputDataConfig"]["KmsKeyId"] == "alias/study"
-    assert request["VpcConfig"] == {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
-    assert {"Key": "project", "Value": "shift"} in request["Tags"]
+    assert request["VpcConfig"] == {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]}
+    tags = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+    assert tags.items() >= {"project": "shift", "team": "7"}.items()
+    assert request["HyperParameters"]["workers"] == "2"
     code = f"results/{request['TrainingJobName']}/input/code/autoaug/sagemaker/container.py"
     assert study.head_object(Bucket="study", Key=code)["SSEKMSKeyId"] == "alias/study"
     assert "Logs_20140328.DescribeLogStreams" in (tmp_path / "recording").read_text()  # to show the log while it waits
 
 
-def refused(study, capsys, *arguments):
-    """What the command says when it refuses; nothing may have been created."""
-    before = study.list_objects_v2(Bucket="study")["KeyCount"]
-    assert launch.main([*COMMAND, *arguments]) == 2
-    assert study.list_objects_v2(Bucket="study")["KeyCount"] == before
-    assert boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"] == []
-    return capsys.readouterr().err
+def test_the_notebook_shows_the_request_and_submits_it(study, tmp_path):
+    parameters = PARAMETERS | {"bucket": "s3://study/", "role": ROLE}
+    parameters |= {"job_options": {"spot": False, "tags": {"project": 7}}}
+    notebook, out = ROOT / "notebooks" / "launch.ipynb", tmp_path / "out.ipynb"
+    papermill.execute_notebook(notebook, out, parameters, cwd=tmp_path, kernel_name="python3", progress_bar=False)
+    (found,) = boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
+    assert found["TrainingJobName"].startswith("ss112-cifar102-30k-1-2")
+    shown = out.read_text()
+    assert found["TrainingJobName"] in shown and "compute.instance_type" in shown and "for at most 60 hours" in shown
+
+
+def test_a_request_is_shown_without_account_and_network(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", lambda *_: pytest.fail("the network"))
+    for name in ("AUTOAUG_BUCKET", "AUTOAUG_ROLE"):
+        monkeypatch.delenv(name, raising=False)
+    assert command.main([*COMMAND, "--workers", "4", "--instance_type", "ml.g5.12xlarge", "--show"]) == 0
+    request, effects = capsys.readouterr().out.split("\n\n")
+    chosen = options.Options("your-bucket", instance_type="ml.g5.12xlarge")
+    training = job.training(PARAMETERS | {"workers": 4})
+    assert yaml.safe_load(request) == job.describe(training, chosen)
+    assert "It starts 1 × ml.g5.12xlarge, which costs money, for at most 48 hours," in effects
+
+
+@pytest.fixture
+def refused(study, capsys):
+    """A function: what the command says when it refuses; nothing may have been created."""
+
+    def refused(*arguments):
+        before = study.list_objects_v2(Bucket="study")["KeyCount"]
+        assert command.main([*COMMAND, *arguments]) == 2
+        assert study.list_objects_v2(Bucket="study")["KeyCount"] == before
+        assert boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"] == []
+        return capsys.readouterr().err
+
+    return refused
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model_name", "vgg"], "Received: 'vgg'"),
-        (["--train_data", "cifar11"], "Received: 'cifar11'"),
-        (["--workers", "0"], "Expected workers of at least 1. Received: 0"),
-        (["--role", "training"], "Expected role, an ARN"),
         (["--bucket", "absent"], "s3://absent: Expected a bucket that you may use"),
-        (["--train_data", "cifar10_10k"], "cifar10_10k (cifar10_10k_test_py27, cifar10_10k_train_py27, manifest.json)"),
+        (["--train_data", "cifar10_10k"], "Missing: cifar10_10k, cifar102."),
         (["--train_data", "cifar10_10k"], "'{sets: [cifar10_10k, cifar102], bucket: study}'"),
-        (["--instance_type", "ml.g5.12xlarge"], "Expected workers=4 and update=sync for ml.g5.12xlarge"),
+        (["--instance_type", "ml.g5.12xlarge"], "Expected workers 4 for ml.g5.12xlarge"),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_created(study, capsys, arguments, message):
-    assert message in refused(study, capsys, *arguments)
+def test_what_is_wrong_is_said_before_anything_is_created(refused, arguments, message):
+    assert message in refused(*arguments)
 
 
-def test_all_that_is_missing_is_said_at_once(study, capsys, monkeypatch):
-    for name in ("AUTOAUG_BUCKET", "AUTOAUG_ROLE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
-    assert launch.main(COMMAND) == 2
-    first, *missing = capsys.readouterr().err.splitlines()
+def test_all_that_is_missing_is_said_at_once(refused, monkeypatch):
+    with monkeypatch.context() as patch:
+        for name in ("AUTOAUG_BUCKET", "AUTOAUG_ROLE"):
+            patch.delenv(name)
+        patch.setattr(launch.importlib.util, "find_spec", lambda name: None)
+        patch.setattr(launch.boto3.Session, "get_credentials", lambda self: None)
+        patch.setattr(launch.boto3.Session, "region_name", None)
+        first, *missing = refused().splitlines()
     assert first == "Expected what a job needs. Missing:"
     named = [line.strip().partition(":")[0] for line in missing]
     assert named == ["bucket", "role", "a region", "credentials of AWS", "SageMaker's SDK"]
@@ -126,32 +161,60 @@ def test_all_that_is_missing_is_said_at_once(study, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": 1}, "Expected seed 0. Received: a run with 1"),
-        ({"train_data": {"name": "cifar102_30k", "sha256": "c" * 64}}, f"Expected data {'a' * 64}"),
-        ({"status": "finished"}, "Expected a run to train. Received: finished"),
-        ({"train_data": 1}, "record.json: Expected a file that this project wrote"),
+        ({"status": "finished"}, "Expected s3://study/checkpoints/ss112-cifar102-30k-1-paper-"),
+        ({"tests": 1}, "record.json: Expected a run's record"), ({"status": None, "tests": None}, None),
+        ({"status": "finished", "tests": {"cifar102_30k": {}}}, None),  # goes on where a test set is new
     ],
-)
-def test_the_checkpoint_path_must_be_free_or_of_the_same_run(study, put_record, capsys, changes, message):
-    put_record(**changes)
-    assert message in refused(study, capsys)
+)  # fmt: skip
+def test_a_finished_training_is_refused_and_a_damaged_record_named(refused, put_record, changes, message):
+    put_record(**{"status": "finished"} | changes)
+    if message:
+        assert message in refused()
+    else:
+        assert launch.state_of(job.training(PARAMETERS), options.from_given({}))[0] not in launch.DONE
 
 
-def test_a_run_that_was_begun_may_go_on(put_record):
-    training, chosen = job.Training(recipes.get("ss112", "paper"), "cifar102_30k"), options.Options("study", ROLE)
-    assert launch.state_at_path(training, chosen, "a" * 64) is launch.State.NEW
-    put_record()
-    assert launch.state_at_path(training, chosen, "a" * 64) is launch.State.BEGUN
-
-
-def test_a_finished_run_goes_on_where_a_test_set_is_new(put_record):
-    training, chosen = job.Training(recipes.get("ss112", "paper"), "cifar102_30k"), options.Options("study", ROLE)
-    put_record(status="finished")
-    assert launch.state_at_path(training, chosen) is launch.State.FINISHED
-    put_record(status="finished", tests={"cifar102_30k": {}})
-    assert launch.state_at_path(training, chosen) is launch.State.BEGUN
+def test_jobs_of_one_second_have_names_of_their_own():
+    names = {launch.unique_name("ss112-cifar102-30k-1") for _ in range(100)}
+    assert len(names) > 90 and all(re.fullmatch(r"ss112-cifar102-30k-1-\d{20}", name) for name in names)
+    assert len(launch.unique_name("a" * 80)) == 63
 
 
 def test_what_is_sent_is_there():
-    root = ROOT
-    assert [name for name in job.SOURCE if not (root / name).exists()] == []
+    assert [name for name in job.SOURCE if not (ROOT / name).exists()] == []
+
+
+S3_ACTIONS = {
+    "HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "ListObjects": "ListBucket", "HeadObject": "GetObject"
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")  # of the SDK
+def test_the_documented_policy_allows_what_is_asked_and_nothing_else(study, monkeypatch, tmp_path):
+    """Every operation of a launch that waits, of a study and of collecting is in docs/sagemaker.md, and none more."""
+    logs, stream = boto3.client("logs"), "wrn-synthetic10-1/algo-1-1"
+    logs.create_log_group(logGroupName="/aws/sagemaker/TrainingJobs")
+    logs.create_log_stream(logGroupName="/aws/sagemaker/TrainingJobs", logStreamName=stream)
+    monkeypatch.setattr(launch, "unique_name", lambda base: base)
+    asked, call = set(), botocore.client.BaseClient._make_api_call
+
+    def recorded(self, operation, arguments):
+        service = self.meta.service_model.service_name
+        if service == "iam" or operation == "ListBuckets":  # the SDK goes on where this is denied
+            raise botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, operation)
+        asked.add(f"{service}:{S3_ACTIONS.get(operation, operation) if service == 's3' else operation}")
+        return call(self, operation, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", recorded)
+    monkeypatch.chdir(tmp_path)
+    quick = ["--model", "wrn", "--instance_type", "ml.m5.xlarge", "--wait", "--tags", "project=shift"]
+    assert command.main(["launch", *quick]) == 0
+    (tmp_path / "s.yml").write_text("- {stage: a, runs: [{notebook: train, parameters: {model: ss32}}]}")
+    assert command.main(["study", "s.yml"]) == 0
+    study.put_object(Bucket="study", Key="jobs/a/output/output.tar.gz", Body=b"")
+    assert command.main(["collect", "--results_dir", str(tmp_path)]) == 1
+    policies = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "sagemaker.md").read_text(), re.DOTALL)
+    who_launches = json.loads(policies[0])["Statement"]
+    allowed = {action for statement in who_launches for action in statement["Action"]}
+    unseen = {"iam:PassRole", "sagemaker:AddTags"}  # which AWS checks with CreateTrainingJob
+    assert sorted(asked | unseen) == sorted(allowed)

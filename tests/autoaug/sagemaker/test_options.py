@@ -1,16 +1,15 @@
-"""Options of a job have the same names everywhere; what is missing is said at once."""
+"""Options of a job are read alike from the command line, the environment and notebooks, or refused by name."""
 
-import argparse
 import dataclasses
 import re
 
 import pytest
 
-from autoaug import study
-from autoaug.files import ROOT
-from autoaug.sagemaker import launch, options, sweep
+from autoaug.sagemaker import __main__ as command
+from autoaug.sagemaker import options
 
 NAMES = [field.name for field in dataclasses.fields(options.Options)]
+VPC = {"subnets": "subnet-1, subnet-2", "security_groups": "sg-1"}
 
 
 @pytest.fixture(autouse=True)
@@ -19,62 +18,97 @@ def no_environment(monkeypatch):
         monkeypatch.delenv(f"AUTOAUG_{name.upper()}", raising=False)
 
 
-def parse(*arguments):
-    parser = argparse.ArgumentParser()
-    options.add_to(parser)
-    return options.from_arguments(parser.parse_args(arguments))
+@pytest.fixture
+def asked(monkeypatch):
+    """A function: the options of a `launch` with these arguments, which is not carried out."""
+    seen = []
+    monkeypatch.setattr(command.Launch, "__call__", lambda self: seen.append(self.options) or 0)
+    return lambda *arguments: seen[-1] if command.main(["launch", *arguments]) == 0 else None
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "value"),
+    ("name", "text", "in_notebook", "value"),
     [
-        ("bucket", "my-bucket", "my-bucket"), ("volume_gb", "99", 99), ("max_run_hours", "1.5", 1.5),
-        ("spot", "no", "no"), ("test_sets", '["cifar10.2"]', ("cifar10.2",)),
-        ("tags", '{"project": "shift"}', {"project": "shift"}),
+        ("bucket", "s3://my-bucket/", "my-bucket", "my-bucket"), ("volume_gb", "99", 99.0, 99),
+        ("max_run_hours", "1.5", 1.5, 1.5), ("spot", "no", False, "no"), ("wait", "True", "yes", True),
+        ("encrypt_traffic", "off", "no", False), ("test_sets", "cifar10.2", ["cifar10.2"], ("cifar10.2",)),
+        ("subnets", "subnet-1,subnet-2", ["subnet-1", "subnet-2"], ("subnet-1", "subnet-2")),
+        ("subnets", '["subnet-1"]', "subnet-1", ("subnet-1",)),
+        ("tags", "project=shift,number=010", {"project": "shift", "number": "010"},
+         {"project": "shift", "number": "010"}),
+        ("tags", '{"team": "a,b"}', {"team": "a,b"}, {"team": "a,b"}), ("tags", "n=1234", {"n": 1234}, {"n": "1234"}),
     ],
 )  # fmt: skip
-def test_an_option_is_the_same_from_the_command_line_the_environment_and_the_notebook(name, text, value, monkeypatch):
-    from_command = parse(f"--{name}", text)
-    in_notebook = list(value) if isinstance(value, tuple) else value
-    assert from_command == options.from_given({name: in_notebook}) != options.Options()
-    assert getattr(from_command, name) == value
+def test_an_option_is_the_same_from_everywhere(name, text, in_notebook, value, asked, monkeypatch):
+    others = {key: other for key, other in VPC.items() if name == "subnets" and key != name}
+    from_notebook = options.from_given(others | {name: in_notebook})
+    assert getattr(from_notebook, name) == value
+    for key, other in others.items():
+        monkeypatch.setenv(f"AUTOAUG_{key.upper()}", other)
+    if not isinstance(value, bool):
+        assert asked(f"--{name}", text) == from_notebook
+        assert asked(f"--{name.replace('_', '-')}={text}") == from_notebook
     monkeypatch.setenv(f"AUTOAUG_{name.upper()}", text)
-    assert options.from_given({}) == parse() == from_command
+    assert options.from_given({}) == asked() == from_notebook
 
 
-def test_a_switch_is_given_by_its_name_alone(monkeypatch):
-    assert parse("--wait").wait and not parse().wait
-    monkeypatch.setenv("AUTOAUG_WAIT", "true")
-    assert parse().wait and not parse("--no-wait").wait
+def test_a_switch_is_given_by_its_name_alone_and_overrules_the_environment(asked, monkeypatch):
+    assert asked("--wait").wait and not asked().wait
+    monkeypatch.setenv("AUTOAUG_WAIT", "True")
+    assert asked().wait and not asked("--no-wait").wait
 
 
-def test_the_notebook_has_the_most_used_options_as_parameters_and_no_others():
-    known = set(study.parameters_of(ROOT / "notebooks" / "train.ipynb"))
-    assert known & set(NAMES) == {"bucket", "role", "instance_type"} and "job_options" in known
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("wait", "maybe", "wait: Expected yes or no. Received: 'maybe'"),
+        ("encrypt_traffic", 7, "encrypt_traffic: Expected yes or no. Received: 7"),
+        ("volume_gb", "1.5", "volume_gb: Expected an integer"), ("volume_gb", True, "volume_gb: Expected an integer"),
+        ("volume_gb", 0, "Expected volume_gb of 1 to 16384"),
+        ("max_run_hours", "nan", "Expected max_run_hours of 0 to 672"),
+        ("max_run_hours", 1000, "Expected max_run_hours"), ("tags", 1234, "tags: Expected names with texts"),
+        ("tags", "project", "tags: Expected names with texts, such as project=shift. Received: 'project'"),
+        ("tags", {"a": None}, "tags: Expected"), ("subnets", 7, "subnets: Expected texts, such as a,b"),
+        ("subnets", "[" * 10**5, "subnets: Expected"), ("subnets", "vpc-1", "Expected subnets, ids of subnets"),
+        ("security_groups", ["sg 1"], "Expected security_groups, ids"),
+        ("bucket", "My Bucket", "Expected bucket.*Received: 'My Bucket'"),
+        ("bucket", "s3://b/folder", "Expected bucket"), ("bucket", 2026, "bucket: Expected a text"),
+        ("role", "training", "Expected role, an ARN.*Received: 'training'"),
+        ("instance_type", "p3", "Expected instance_type"), ("spot", "perhaps", "Expected spot"),
+        ("checkpoints", "/tmp", "Expected checkpoints, a path such as s3://"), ("output", "s3://b", "Expected output"),
+        ("test_sets", "cifar10.3", "Did you mean cifar10.2"),
+        ("buket", "x", "Expected options of bucket, role.*Did you mean bucket.* Received: 'buket'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_refused_by_name(name, value, message, monkeypatch):
+    with pytest.raises(options.LaunchError, match=message):
+        options.from_given({name: value})
+    if isinstance(value, str) and name in NAMES and len(value) < 1000:
+        monkeypatch.setenv(f"AUTOAUG_{name.upper()}", value)
+        with pytest.raises(options.LaunchError, match=message.removeprefix(f"{name}: ")):
+            options.from_given({})
 
 
-def test_every_option_has_its_help_from_the_docstring_with_its_default(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "1000")
-    for command in (launch, sweep):
+@pytest.mark.parametrize(
+    "arguments", [["--subnets", "vpc-1"], ["--tags", "project"], ["--volume_gb", "many"], ["--xla", "perhaps"]]
+)
+def test_the_command_refuses_too(arguments, capsys):
+    try:
+        status = command.main(["launch", "--show", *arguments])
+    except SystemExit as error:
+        status = error.code
+    assert status == 2
+    assert re.search(r"Expected .*Received: ", " ".join(capsys.readouterr().err.replace("│", "").split()))
+
+
+def test_every_option_has_its_help_and_the_notebooks_parameters_have_theirs(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("launch", "study"):
         with pytest.raises(SystemExit):
-            command.main(["--help"])
-        shown = " ".join(capsys.readouterr().out.split())
-        for name in NAMES:
-            assert re.search(rf"--{name}(, --no-{name}| {name.upper()}) [^-]", shown), name
-        assert "--bucket BUCKET" in shown and "name of the S3 bucket that holds data, checkpoints and results" in shown
-        assert "(default: ml.g5.2xlarge)" in shown and "(default: 50)" in shown and shown.count("Example: ") == 1
-
-
-def test_what_is_missing_is_named_together_with_all_ways_to_give_it():
-    assert options.Options("my-bucket", "arn:aws:iam::123456789012:role/training").missing() == []
-    bucket, role = options.Options().missing()
-    for name, line in (("bucket", bucket), ("role", role)):
-        assert f"--{name} " in line and f"AUTOAUG_{name.upper()}=" in line and f"-p {name} " in line
-
-
-def test_an_unknown_option_and_a_wrong_variable_are_refused(monkeypatch):
-    with pytest.raises(options.LaunchError, match=r"Expected options of bucket, role.* Received: buket"):
-        options.from_given({"buket": "x"})
-    monkeypatch.setenv("AUTOAUG_TAGS", "project")
-    with pytest.raises(options.LaunchError, match=r"Expected AUTOAUG_TAGS, a value in JSON\. Received: 'project'"):
-        options.from_given({})
+            command.main([name, "--help"])
+        shown = " ".join(capsys.readouterr().out.replace("│", "").split())
+        for option in NAMES:
+            assert f"--{option.replace('_', '-')}" in shown
+        assert "name of the S3 bucket that holds data, checkpoints and results" in shown
+        assert "(default: ml.g5.2xlarge)" in shown and "(default: 50)" in shown
+        assert ("(default: 'quick')" in shown) == (name == "launch")  # of train.ipynb

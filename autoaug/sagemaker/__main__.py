@@ -1,0 +1,122 @@
+"""The one door to SageMaker: `python -m autoaug.sagemaker launch | study | collect`; `--help` lists the options."""
+
+import dataclasses
+import functools
+import itertools
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import tyro
+import yaml
+from tyro.conf import OmitArgPrefixes, Positional
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+from autoaug.files import ROOT
+from autoaug.sagemaker import collect, job, launch, study
+from autoaug.sagemaker.options import Names, Options, Texts, convert, from_given
+
+_REGISTRY = ConstructorRegistry()
+_METAVARS = {int: "N", float: "N", Texts: "A,B", Names: "NAME=TEXT,…"}
+
+
+@_REGISTRY.primitive_rule
+def _converted(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """Values on the command line are read by `convert`, as everywhere else."""
+    kind: Any = info.type
+    if kind not in _METAVARS:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=_METAVARS[kind],
+        instance_from_str=lambda words: convert(kind, words[0]),
+        is_instance=lambda value: True,
+        str_from_instance=lambda value: [str(value) if value else ""],
+    )
+
+
+def _training_type() -> type:
+    """A dataclass of train.ipynb's parameters as text; None for those that are not given."""
+    fields: list[Any] = []
+    for name, (kind, default, comment) in job.parameters().items():
+        told = tyro.conf.arg(
+            help=comment,
+            help_behavior_hint=f"(default: {default!r})",
+            metavar=kind.__name__.upper(),
+            aliases=["--model-name"] if name == "model" else [],
+        )
+        fields.append((name, Annotated[str | None, told], None))
+    return dataclasses.make_dataclass("Training", fields)
+
+
+@dataclasses.dataclass
+class Launch:
+    """Submit a training as a job. What is not given is as in train.ipynb, or comes from AUTOAUG_<NAME>."""
+
+    training: OmitArgPrefixes[Annotated[Any, tyro.conf.arg(constructor_factory=_training_type)]]
+    options: OmitArgPrefixes[Options] = dataclasses.field(default_factory=functools.partial(from_given, {}))
+    show: bool = False  # print the request and what it will do; needs no account and no network
+
+    def __call__(self) -> int:
+        """Returns the exit status."""
+        training = job.training({name: value for name, value in vars(self.training).items() if value is not None})
+        if self.show:
+            chosen = dataclasses.replace(self.options, bucket=self.options.bucket or "your-bucket")
+            configuration = job.describe(training, chosen)
+            print(yaml.safe_dump(configuration, sort_keys=False), launch.effects(configuration), sep="\n")
+        else:
+            print(launch.launch(training, self.options))
+        return 0
+
+
+@dataclasses.dataclass
+class Study:
+    """Submit the trainings of a study that are due. The same command goes on with what is left."""
+
+    file: Positional[pathlib.Path]  # the study, in YAML, such as notebooks/cifar10.2.yml
+    options: OmitArgPrefixes[Options] = dataclasses.field(default_factory=functools.partial(from_given, {}))
+    at_once: int = 4  # at most so many jobs in training
+    show: bool = False  # print the trainings; needs no account and no network
+
+    def __call__(self) -> int:
+        """Returns the exit status."""
+        trainings = study.read(self.file, self.options)
+        if not self.show:
+            launch.require_account(self.options)
+        table = study.plan(trainings, self.at_once, ask=not self.show)
+        print(table.to_string(index=False), flush=True)
+        for training, chosen in itertools.compress(trainings, table["submit"] & (not self.show)):
+            print("submitted", launch.submit(job.describe(training, chosen)), flush=True)
+        print("The same command goes on with what is left.")
+        return 0
+
+
+@dataclasses.dataclass
+class Collect:
+    """Bring the finished runs of jobs into a folder, for the report."""
+
+    url: Positional[str] = ""  # the jobs' results; empty: s3://AUTOAUG_BUCKET/jobs
+    results_dir: pathlib.Path = ROOT / "results"  # the runs go to its folder runs/
+
+    def __call__(self) -> int:
+        """Returns the exit status."""
+        said = collect.collect(self.url or from_given({}).output_path, self.results_dir)
+        print(*(f"{name}: {words}" for name, words in said.items()), f"{len(said)} found", sep="\n")
+        return 1 if any(words.startswith("damaged") for words in said.values()) else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 0; 1 if some results are damaged; 2 if something was not as it should be."""
+    commands: Any = {"launch": Launch, "study": Study, "collect": Collect}
+    try:
+        return tyro.extras.subcommand_cli_from_dict(
+            commands, prog="python -m autoaug.sagemaker", description=__doc__, args=arguments, registry=_REGISTRY
+        )()
+    except (ValueError, *launch.ERRORS) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

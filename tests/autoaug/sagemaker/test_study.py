@@ -1,0 +1,198 @@
+"""A whole study as jobs, and the results of jobs brought here."""
+
+import gzip
+import io
+import tarfile
+
+import boto3
+import botocore.client
+import pytest
+import yaml
+
+from autoaug.files import ROOT
+from autoaug.sagemaker import __main__ as command
+from autoaug.sagemaker import collect, job, launch, options, study
+
+PAIR = ("cifar10_12k", "cifar105")
+PAPER = {"preset": "paper", "model": "wrn", "train_data": list(PAIR)}
+
+
+def write(folder, *runs):
+    """A study of runs of train, each a dict of parameters, in which a list of values is every one of them."""
+    entries = []
+    for run in runs:
+        each = {name: values for name, values in run.items() if isinstance(values, list)}
+        parameters = {name: value for name, value in run.items() if name not in each}
+        entries.append({"notebook": "train", "parameters": parameters, "each": each})
+    (folder / "study.yml").write_text(yaml.safe_dump([{"stage": "trainings", "runs": entries}]))
+    return folder / "study.yml"
+
+
+def read(path):
+    return study.read(path, options.Options("my-bucket"))
+
+
+def test_a_study_is_every_combination_once_with_the_notebooks_defaults(tmp_path):
+    paper = {
+        "preset": "paper",
+        "model": ["wrn", "ss32", "shake_shake_32"],
+        "train_data": "cifar102_30k",
+        "seed": [0, 1],
+    }
+    trainings = [
+        training for training, _ in read(write(tmp_path, paper, {"model": "wrn", "train_data": "synthetic10"}))
+    ]
+    assert [(training.name, training.seed, training.recipe.preset) for training in trainings] == [
+        ("wrn-cifar102-30k-1", 0, "paper"), ("wrn-cifar102-30k-1", 1, "paper"),
+        ("ss32-cifar102-30k-1", 0, "paper"), ("ss32-cifar102-30k-1", 1, "paper"),
+        ("wrn-synthetic10-1", 0, "quick"),
+    ]  # fmt: skip
+
+
+def test_of_any_study_the_trainings_become_jobs_that_are_tested_on_what_it_compares():
+    assert len(read(ROOT / "notebooks" / "full.yml")) == 5 * 7
+    for training, chosen in read(ROOT / "notebooks" / "cifar10.2.yml"):
+        assert {*PAIR, "cifar10", "cifar10.1-v4", "cifar10.1-v6"} == set(job.test_sets(training, chosen))
+    with pytest.raises(options.LaunchError, match=r"Expected runs of train in .*report\.yml. Received: 'none'"):
+        read(ROOT / "notebooks" / "report.yml")
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ({"model": ["wrn", "vgg"], "train_data": "cifar10"}, "model=vgg: Expected the name of a model"),
+        ({"model": "wrn", "train_data": "cifar10", "epochs": [-1]}, "epochs=-1: Expected epochs"),
+        ({"model": "wrn", "train_data": "cifar10", "seed": "many"}, "training 1: seed: Expected an integer"),
+    ],
+)
+def test_a_wrong_study_is_refused(tmp_path, run, message):
+    with pytest.raises(ValueError, match=message):
+        read(write(tmp_path, run))
+
+
+def test_a_study_is_shown_without_account_sdk_and_network(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", lambda *_: pytest.fail("the network"))
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
+    file = str(write(tmp_path, PAPER | {"seed": [0, 1, 2]}))
+    assert command.main(["study", file, "--show"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("wrn-cifar105-1") == 3 and shown.count("unknown") == 6 and shown.count("True") == 4
+    assert command.main(["study", file, "--show", "--instance_type", "ml.m5.4xlarge"]) == 2
+    assert "Expected a type with a GPU for the preset paper" in capsys.readouterr().err
+    assert command.main(["study", file, "--show", "--at_once", "0"]) == 2
+
+
+@pytest.fixture
+def job_of(study):
+    """A function that creates the job of a training in the state that is given."""
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.sagemaker.models import sagemaker_backends
+
+    def create(training, chosen, status, **described):
+        name = f"{training.name}-{training.seed}{status}"
+        boto3.client("sagemaker").create_training_job(
+            TrainingJobName=name, RoleArn=chosen.role,
+            CheckpointConfig={"S3Uri": job.checkpoint_path(training, chosen)},
+            AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
+            OutputDataConfig={"S3OutputPath": "s3://study/jobs"}, StoppingCondition={"MaxRuntimeInSeconds": 60},
+            ResourceConfig={"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5},
+        )  # fmt: skip
+        made = sagemaker_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].training_jobs[name]
+        made.training_job_status, made.failure_reason = status, described.get("reason", "")
+        return name
+
+    return create
+
+
+@pytest.mark.filterwarnings("ignore")  # of the SDK
+def test_a_study_goes_on_with_what_is_due(put_record, job_of, job_requests, capsys, tmp_path, monkeypatch):
+    models = ["ss112", "ss96", "ss32", "wrn", "pyramid"]
+    file = write(tmp_path, {"preset": "paper", "model": models, "train_data": "cifar102_30k"})
+    put_record(status="finished")
+    (_, running, failed, *_), chosen = [training for training, _ in read(file)], options.from_given({})
+    job_of(running, chosen, "InProgress")
+    job_of(failed, chosen, "Failed", reason="AlgorithmError: disk")
+    monkeypatch.chdir(tmp_path)
+    assert command.main(["study", str(file), "--at_once", "3"]) == 0
+    said = capsys.readouterr().out
+    table = {line.split()[0]: " ".join(line.split()[4:]) for line in said.splitlines()[1:6]}
+    assert table == {
+        "ss112-cifar102-30k-1": "finished False",
+        "ss96-cifar102-30k-1": "in training ss96-cifar102-30k-1-0InProgress False",
+        "ss32-cifar102-30k-1": "Failed ss32-cifar102-30k-1-0Failed AlgorithmError: disk True",
+        "wrn-cifar102-30k-1": "new True", "pyramid-cifar102-30k-1": "new False",
+    }  # fmt: skip
+    requests = job_requests()[2:]
+    assert [request["HyperParameters"]["model"] for request in requests] == ["shake_shake_32", "wrn"]
+    assert [f"submitted {request['TrainingJobName']}" in said for request in requests] == [True, True]
+    paths = [request["CheckpointConfig"]["S3Uri"] for request in requests]
+    assert paths[0] == job.checkpoint_path(failed, chosen)
+
+
+class TestCollecting:
+    @pytest.fixture
+    def put(self, aws):
+        """A function that puts an archive of results, or other bytes, into the bucket as those of a job."""
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="results", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+
+        def put(name, content):
+            if isinstance(content, dict):
+                buffer = io.BytesIO()
+                with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+                    for path, text in content.items():
+                        member = tarfile.TarInfo(path)
+                        member.size = len(text)
+                        tar.addfile(member, io.BytesIO(text.encode()))
+                content = buffer.getvalue()
+            client.put_object(Bucket="results", Key=f"jobs/{name}/output/output.tar.gz", Body=content)
+            return content
+
+        return put
+
+    @staticmethod
+    def run(name, status="finished", tests='{"a": {}}'):
+        return {
+            f"runs/{name}/record.json": f'{{"status": "{status}", "tests": {tests}}}',
+            f"runs/{name}/history.csv": "x",
+        }
+
+    def test_finished_runs_come_once_and_those_trained_here_stay(self, put, tmp_path, capsys):
+        put("one", self.run("first") | self.run("begun", "unfinished") | {"train.ipynb": "{}"})
+        put("two", self.run("mine"))
+        (tmp_path / "runs" / "mine" / "checkpoints").mkdir(parents=True)
+        said = collect.collect("s3://results/jobs", tmp_path)
+        assert (
+            said["first"] == "collected" and said["begun"].startswith("not finished") and "left alone" in said["mine"]
+        )
+        assert (tmp_path / "runs" / "first" / "history.csv").read_text() == "x"
+        assert {path.name for path in tmp_path.rglob("*")} == {
+            "runs", "first", "record.json", "history.csv", "mine", "checkpoints"
+        }  # fmt: skip
+        assert collect.collect("s3://results/jobs/", tmp_path)["first"] == "here already"
+        put("three", self.run("first", tests='{"a": {}, "b": {}}'))
+        assert command.main(["collect", "s3://results/jobs", "--results_dir", str(tmp_path)]) == 0
+        assert "first: collected" in capsys.readouterr().out
+
+    def test_damaged_archives_are_named_and_stop_no_others(self, put, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(collect, "_MOST_BYTES", 10**6)
+        whole = put("whole", self.run("good"))
+        outside = {"../../outside": "x"} | self.run("evil")
+        damaged = {
+            "half": whole[: len(whole) // 2], "cut": whole[:-4], "other": b"no archive", "empty": b"",
+            "headless": gzip.compress(gzip.decompress(whole)[:700]), "outside": outside,
+            "large": {"runs/a/b": "0" * 10**7},
+            "lists": {"runs/a/record.json": "[" * 10**5}, "recordless": {"runs/a/history.csv": ""},
+        }  # fmt: skip
+        for name, content in damaged.items():
+            put(name, content)
+        assert command.main(["collect", "s3://results/jobs", "--results_dir", str(tmp_path / "here")]) == 1
+        said = capsys.readouterr().out
+        for name in damaged:
+            assert f"s3://results/jobs/{name}/output/output.tar.gz: damaged: " in said
+        assert "good: collected" in said and [path.name for path in (tmp_path / "here" / "runs").iterdir()] == ["good"]
+        assert not list(tmp_path.rglob("outside"))
+
+    def test_a_bucket_that_is_not_there_is_named(self, aws, tmp_path, capsys):
+        assert command.main(["collect", "s3://absent/jobs", "--results_dir", str(tmp_path)]) == 2
+        assert "NoSuchBucket" in capsys.readouterr().err
