@@ -58,9 +58,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Prints its tables; torch and torchvision are compared where `pip install -e '.[bench]'` has put them.
+# Prints its tables; PyTorch is compared where `pip install -e '.[bench]'` has put it.
 bench: $(READY)
-	for topic in augmentation datasets models training runs growth fuzzing; do PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/$$topic.py || exit 1; done
+	for topic in augmentation datasets models training runs fuzzing; do PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/$$topic.py || exit 1; done
 
 gpu-check: $(READY)
 	$(BIN)/python tests/benchmarks/gpu_check.py

@@ -119,11 +119,7 @@ class FusedBatchNorm(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("autoaug")
 class Normalize(keras.layers.Layer):
-    """(value/255 − mean)/std of uint8 images, with the same rounding as `augment.normalize`: from a table.
-
-    Args:
-        mean, std: of the channels, as fractions of 255.
-    """
+    """(value/255 − mean)/std of uint8 images, from a table: with the same rounding as `augment.normalize`."""
 
     def __init__(self, mean: Any, std: Any, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", "autocast": False, "trainable": False} | kwargs)
@@ -144,45 +140,25 @@ class Normalize(keras.layers.Layer):
         return keras.KerasTensor(images.shape, "float32")
 
 
-def take_noise_key(layer: keras.layers.Layer) -> None:
-    """Let a layer's calls take `noise_key` and pass it on to the layers inside.
-
-    Raises:
-        RuntimeError: this version of Keras lacks the method for it, which is not part of Keras' public interface.
-    """
-    register = getattr(layer, "_register_call_context_args", None)
-    if register is None:
-        raise RuntimeError(
-            "Expected a version of Keras whose layers have _register_call_context_args, such as 3.15.1. "
-            f"Received: {keras.__version__}"
-        )
-    register("noise_key")
-
-
 class NoiseLayer(keras.layers.Layer):
     """A layer whose training noise is a function of `noise_key` and of its index; it has no generator and no state.
 
-    Args:
-        index: the layer's position among the model's noise layers; each index has different noise.
+    Each index, the layer's position among the model's noise layers, has different noise.
     """
 
     def __init__(self, index: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.index = index
-        take_noise_key(self)
+        self._register_call_context_args("noise_key")  # Keras 3.15.1's, pinned: it is not public
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "index": self.index}
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The input's shape."""
+        return input_shape
 
     def uniforms(
         self, noise_key: tf.Tensor | None, count: int, batch_size: tf.Tensor
     ) -> list[Float[tf.Tensor, "batch 1 1 1"]]:
-        """`count` tensors, uniform in (0, 1], with one number for each image.
-
-        Raises:
-            ValueError: noise_key is None.
-        """
+        """`count` tensors, uniform in (0, 1], with one number for each image; ValueError without a noise_key."""
         if noise_key is None:
             raise ValueError(
                 f"Expected noise_key, an int32 tensor [2] of seed and step, to train {self.name}: "

@@ -27,7 +27,6 @@ from autoaug.models.layers import (
     convolution,
     pad_channels,
     scale,
-    take_noise_key,
 )
 
 BASE_CHANNELS = 16
@@ -41,8 +40,7 @@ def pyramid_net(depth: int = 272, alpha: int = 200, *, num_classes: int = 10, se
     Args:
         depth: layers with weights along the longest path, 9·bottlenecks + 2, with so many bottlenecks in each group.
         alpha: number of channels that all bottlenecks together add to the width, ≥ 0.
-        num_classes: number of logits.
-        seed: of the initial weights.
+        num_classes, seed: see `build_model`.
     Raises:
         ValueError: alpha is too small, or the depth is not 9·bottlenecks + 2.
     """
@@ -59,11 +57,6 @@ def pyramid_net(depth: int = 272, alpha: int = 200, *, num_classes: int = 10, se
     return keras.Model(images, logits, name="pyramid_net")
 
 
-def survival(layer: int, total: int) -> float:
-    """p = 1 − 0.5 · layer / total, the linear decay of ShakeDrop's equation 6 (layer counted from 1)."""
-    return 1 - (1 - LAST_SURVIVAL) * layer / total
-
-
 def _group(x: KerasTensor, alpha: int, bottlenecks: int, stride: int, *, index: int, seed: int) -> KerasTensor:
     """Bottlenecks of growing width; the first has the stride."""
     total = 3 * bottlenecks
@@ -71,7 +64,7 @@ def _group(x: KerasTensor, alpha: int, bottlenecks: int, stride: int, *, index: 
     for i in range(bottlenecks):
         position = index * bottlenecks + i
         channels = int(BASE_CHANNELS + alpha * (position + 1) / total + 0.5)
-        p = survival(position + 1, total)
+        p = 1 - (1 - LAST_SURVIVAL) * (position + 1) / total  # ShakeDrop's equation 6
         y = _bottleneck(y, channels, stride if i == 0 else 1, index=position, survival=p, seed=seed)
     return Group(group_input, y, name=f"group_{index + 1}")(x)
 
@@ -99,25 +92,16 @@ class Group(keras.Model):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        take_noise_key(self)
+        self._register_call_context_args("noise_key")
 
 
 @keras.saving.register_keras_serializable("autoaug")
 class ShakeDrop(NoiseLayer):
-    """(b + α − bα)·x for each image, backward b + β − bβ; p·x in evaluation.
-
-    Args:
-        index: the layer's position among the model's noise layers.
-        survival: p, the probability that b is 1.
-    """
+    """(b + α − bα)·x for each image, backward b + β − bβ; p·x in evaluation. b is 1 with probability p = `survival`."""
 
     def __init__(self, index: int, survival: float, **kwargs: Any) -> None:
         super().__init__(index, **kwargs)
         self.survival = survival
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "survival": self.survival}
 
     def call(
         self,
@@ -132,7 +116,3 @@ class ShakeDrop(NoiseLayer):
         b = tf.cast(u[0] <= self.survival, tf.float32)
         alpha, beta = 2 * u[1] - 1, u[2]
         return scale(x, b + alpha - b * alpha, b + beta - b * beta)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The input's shape."""
-        return input_shape

@@ -28,8 +28,7 @@ def shake_shake(depth: int = 26, widen_factor: int = 2, *, num_classes: int = 10
     Args:
         depth: layers with weights along the longest path, 6·blocks + 2, with so many blocks in each stage.
         widen_factor: k ≥ 1; the stages have 16k, 32k and 64k channels.
-        num_classes: number of logits.
-        seed: of the initial weights.
+        num_classes, seed: see `build_model`.
     Raises:
         ValueError: widen_factor is too small, or the depth is not 6·blocks + 2.
     """

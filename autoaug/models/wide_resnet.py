@@ -26,8 +26,7 @@ def wide_resnet(depth: int = 28, widen_factor: int = 10, *, num_classes: int = 1
     Args:
         depth: layers with weights along the longest path, 6·blocks + 4, with so many blocks in each group.
         widen_factor: k ≥ 1; the groups have 16k, 32k and 64k channels.
-        num_classes: number of logits.
-        seed: of the initial weights.
+        num_classes, seed: see `build_model`.
     Raises:
         ValueError: widen_factor is too small, or the depth is not 6·blocks + 4.
     """

@@ -1,22 +1,14 @@
-"""Time to build CIFAR-10, and time and memory to load it, beside plain unpickling of the same files.
+"""Time and memory to load CIFAR-10, beside plain unpickling of the same files: `datasets.py DATA`.
 
-python tests/benchmarks/datasets.py                 # about a minute, most of it writing the files
-
-Uses the JPEG copy of CIFAR-10 kept beside the project, and says so where it is absent.
+DATA, by default `data`, is a folder with `cifar10/training/`, as `build_datasets.ipynb` writes it.
 """
 
 import subprocess
 import sys
-import tempfile
-import time
 
 import measuring
 import numpy as np
 
-from autoaug.files import ROOT
-from data_prep import build
-
-SHARED = ROOT.parent / "shared"
 ROUNDS = 5  # processes of each kind, taking turns; the median counts
 
 MEASURED = """
@@ -50,25 +42,13 @@ def measure(statement, folder):
 
 
 def main():
-    if not (SHARED / "data" / "make_batches.py").is_file():
-        print(f"Loading CIFAR-10: skipped, needs {SHARED / 'data'}")
-        return
     sheet = measuring.Sheet("datasets")
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, SHARED / "data" / "make_batches.py", folder], check=True)
-        started, drawn = time.perf_counter(), ["cifar10", "cifar10_10k", "cifar10_12k", "cifar10_30k"]
-        build.build(folder, drawn, folder, unverified="JPEG copy")
-        sheet.row("build CIFAR-10 and three subsamples", seconds=time.perf_counter() - started)
-        rounds = [[measure(statement, folder) for statement in STATEMENTS.values()] for _ in range(ROUNDS)]
-    seconds, busy, memory = np.array(rounds).T
-    for place, name in enumerate(STATEMENTS):  # of CIFAR-10 in its JPEG copy, 60,000 images that were read before
-        sheet.row(
-            name,
-            seconds=measuring.Spread.of(seconds[place]),
-            of_pickle=measuring.Spread.of(seconds[place] / seconds[0]),
-            processor_seconds=measuring.Spread.of(busy[place]),
-            MB=measuring.Spread.of(memory[place]),
-        )
+    rounds = [
+        [measure(statement, *(sys.argv[1:] or ["data"])) for statement in STATEMENTS.values()] for _ in range(ROUNDS)
+    ]
+    for name, (seconds, busy, memory) in zip(STATEMENTS, np.array(rounds).transpose(1, 2, 0), strict=True):
+        spreads = {"seconds": seconds, "processor_seconds": busy, "MB": memory}
+        sheet.row(name, **{figure: measuring.Spread.of(values) for figure, values in spreads.items()})
     sheet.write()
 
 

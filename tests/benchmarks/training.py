@@ -1,54 +1,50 @@
 """The training step's speed beside the original's graph, plain Keras and PyTorch, in float32 and in bfloat16.
 
-python tests/benchmarks/training.py                        # over an hour on two cores
-python tests/benchmarks/training.py widths                 # one part only; the others: quick paper product
+python tests/benchmarks/training.py                 # over an hour on two cores
+python tests/benchmarks/training.py widths          # one part only; the others: families; check: a step of each
+
+Each contender is a process of its own, and they take turns. One that ends, by a segmentation fault or for want of
+memory, is named, and the others go on.
 """
 
 import dataclasses
 import functools
 import importlib.util
 import json
-import statistics
 import subprocess
 import sys
 import time
 from unittest import mock
 
-import keras
-import measuring
 import numpy as np
-import original_graph
-import tensorflow as tf
 
-from autoaug import devices, models, recipes
-from autoaug.models import layers
-from autoaug.training.step import TrainingStep, precision_scope
+from autoaug import recipes
 
-ROUNDS = 9  # of each contender, taking turns; the median counts
-ROUND_SECONDS = 2.0
-ALONE_ROUNDS = 3  # of contenders that are measured in processes of their own, taking turns
-ALONE_SECONDS = 10.0
+ROUNDS, SECONDS = 9, 2.0  # of each contender; the median counts
+ALONE_ROUNDS, ALONE_SECONDS = 3, 10.0  # where each turn has a process of its own: two large models find no room
 
 
-def batch(size):
-    """Random images and labels."""
-    rng = np.random.default_rng(0)
-    return rng.standard_normal((size, 32, 32, 3), np.float32), rng.integers(0, 10, size)
-
-
-def our_step(recipe):
+def our_step(recipe, images, labels):
     """A function that trains one step of the recipe."""
-    images, labels = batch(recipe.batch_size)
-    step = TrainingStep(models.build_model(recipe.model, **recipe.size), recipe)
+    from autoaug import models
+    from autoaug.training.step import TrainingStep, precision_scope
+
+    with precision_scope(recipe):
+        step = TrainingStep(models.build_model(recipe.model, **recipe.size), recipe)
     return lambda: step(images, labels, 0.1, 0).numpy()
 
 
-def keras_step(recipe):
+def keras_step(recipe, images, labels):
     """The same with Keras' own batch normalisation and optimizer, trained as in Keras' guides.
 
     Shake-Shake and ShakeDrop have no layer in Keras: theirs stay.
     """
-    images, labels = batch(recipe.batch_size)
+    import keras
+    import tensorflow as tf
+
+    from autoaug import models
+    from autoaug.models import layers
+
     plain = functools.partial(keras.layers.BatchNormalization, momentum=0.9, epsilon=1e-5)
     with mock.patch.object(layers, "FusedBatchNorm", plain):
         model = models.build_model(recipe.model, **recipe.size)
@@ -65,145 +61,115 @@ def keras_step(recipe):
     return lambda: step().numpy()
 
 
-def original_step(recipe):
-    """The same as a graph of the original's operations; for the Wide-ResNet."""
-    return original_graph.training_step(recipe, *batch(recipe.batch_size))
+def original_step(recipe, images, labels):
+    """The same as a graph of the original's operations."""
+    import original_graph
+
+    return original_graph.training_step(recipe, images, labels)
 
 
-def torch_step(recipe):
-    """The same in PyTorch."""
-    import torch_models  # needs torch
-
-    step = torch_models.training_step
-    return step(recipe.model, recipe.size, recipe.weight_decay, *batch(recipe.batch_size))
-
-
-def our_bfloat16_step(recipe):
-    """Our step in mixed_bfloat16."""
-    recipe = dataclasses.replace(recipe, precision="mixed_bfloat16")
-    with precision_scope(recipe):
-        return our_step(recipe)
-
-
-def torch_bfloat16_step(recipe):
-    """PyTorch's step under its autocast."""
+def torch_step(recipe, images, labels):
+    """The same in PyTorch, for bfloat16 under its autocast."""
     import torch
+    import torch_models
 
-    step = torch_step(recipe)
+    step = torch_models.training_step(recipe, images, labels)
 
     def cast():
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "mixed_bfloat16"):
             return step()
 
     return cast
 
 
-CONTENDERS = {
-    "ours": our_step,
-    "the original's graph": original_step,
-    "plain Keras": keras_step,
-    "PyTorch": torch_step,
-    "ours, bfloat16": our_bfloat16_step,
-    "PyTorch, bfloat16": torch_bfloat16_step,
-}
-if not devices.bfloat16_units():
-    print("bfloat16 is left out: this processor has no units for it.")
-    CONTENDERS = {name: step for name, step in CONTENDERS.items() if not name.endswith("bfloat16")}
-if not importlib.util.find_spec("torch"):
-    print("PyTorch is left out: it is not installed.")
-    CONTENDERS = {name: step for name, step in CONTENDERS.items() if not name.startswith("PyTorch")}
+CONTENDERS = {"ours": our_step, "plain Keras": keras_step, "original": original_step, "PyTorch": torch_step}
 
 
-def side_by_side(recipe, contenders):
-    """Seconds per step, float [rounds, contenders]."""
-    return measuring.turns([CONTENDERS[name](recipe) for name in contenders], ROUNDS, ROUND_SECONDS)
-
-
-def one_by_one(recipe, contenders):
-    """The same in processes of their own: the largest models leave no room for another."""
-    command = [sys.executable, __file__, "seconds_alone", json.dumps(dataclasses.asdict(recipe))]
-    rounds = np.empty((ALONE_ROUNDS, len(contenders)))
-    for turn in rounds:
-        for place, name in enumerate(contenders):
-            output = subprocess.run([*command, name], check=True, capture_output=True, text=True).stdout
-            turn[place] = float(output.split("seconds ")[1])
-    return rounds
-
-
-def seconds_alone(recipe, name):
-    """Print the median seconds of a contender's steps after the first."""
-    step, times = CONTENDERS[name](recipes.Recipe(**json.loads(recipe))), []
-    step()
-    while sum(times) < ALONE_SECONDS:
-        started = time.perf_counter()
+def serve(name, recipe):
+    """The process of a contender: for each number of seconds that it reads, it prints the seconds of a step."""
+    recipe, rng = recipes.Recipe(**json.loads(recipe)), np.random.default_rng(0)
+    images = rng.standard_normal((recipe.batch_size, 32, 32, 3), np.float32)
+    step = CONTENDERS[name](recipe, images, rng.integers(0, 10, recipe.batch_size))
+    for line in sys.stdin:
         step()
-        times.append(time.perf_counter() - started)
-    print("seconds", statistics.median(times))
+        count, started = 0, time.perf_counter()
+        while time.perf_counter() - started < float(line) or not count:
+            step()
+            count += 1
+        print("seconds", (time.perf_counter() - started) / count, flush=True)
 
 
-def compare(name, recipe, measure, contenders):
-    """A row for each precision: images a second of our step, and its speed over that of each other one.
+def seconds_of(process, seconds):
+    """Seconds of a step in this turn; NaN if the process has ended."""
+    try:
+        process.stdin.write(f"{seconds}\n")
+        process.stdin.flush()
+        return next(float(line.split()[1]) for line in process.stdout if line.startswith("seconds"))
+    except (StopIteration, OSError):
+        return np.nan
 
-    All take turns in one run.
-    """
-    seconds = measure(recipe, contenders)
-    times = dict(zip(contenders, seconds.T, strict=True))
-    for ours in [name for name in contenders if name.startswith("ours")]:
-        is_half = ours.endswith("bfloat16")
-        rivals = [name for name in contenders if name != ours and name.endswith("bfloat16") == is_half]
-        ratios = {
-            f"of_{rival.replace(' ', '_')}": measuring.Spread.of(times[rival] / times[ours])
-            for rival in rivals + ["ours"] * is_half
-        }
-        speed = measuring.Spread.of(recipe.batch_size / times[ours])
-        SHEET.row(name + ours.removeprefix("ours"), images_a_second=speed, **ratios)
+
+def compare(title, recipe, names, rounds, seconds, alone=False):
+    """A row: images a second of our step, and its speed over that of each other one in the same round."""
+    text, processes, taken = json.dumps(dataclasses.asdict(recipe)), {}, {name: [] for name in names}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    for name in names * rounds:
+        if name not in processes:
+            processes[name] = subprocess.Popen([sys.executable, __file__, "serve", name, text], **pipes)
+        taken[name].append(seconds_of(processes[name], seconds))
+        if np.isnan(taken[name][-1]):
+            print(f"{title}: {name} ended with status {processes[name].wait()}", flush=True)
+        if alone:
+            processes.pop(name).communicate()
+    for process in processes.values():
+        process.communicate()
+    rivals = {f"of_{name}": measuring.Spread.of(np.divide(taken[name], taken["ours"])) for name in names[1:]}
+    sheet.row(title, images_a_second=measuring.Spread.of(recipe.batch_size / np.array(taken["ours"])), **rivals)
+
+
+def in_both(title, recipe, *arguments, **options):
+    """The comparison in float32, and in bfloat16 where the processor has units for it."""
+    of_torch = ["PyTorch"] if importlib.util.find_spec("torch") and recipe.model == "wrn" else []
+    of_graph = ["original"] if recipe.model == "wrn" else []
+    compare(title, recipe, ["ours", "plain Keras", *of_graph, *of_torch], *arguments, **options)
+    if measuring.bfloat16_units():
+        half = dataclasses.replace(recipe, precision="mixed_bfloat16")
+        compare(f"{title}, bfloat16", half, ["ours", *of_torch], *arguments, **options)
+
+
+def wide(factor):
+    return dataclasses.replace(recipes.get("wrn", "paper"), size={"widen_factor": factor})
 
 
 def widths():
-    """The Wide-ResNet-28 at three widths, beside the original's graph too."""
-    for width, measure in ((16, side_by_side), (32, side_by_side), (160, one_by_one)):
-        recipe = dataclasses.replace(recipes.get("wrn", "paper"), size={"widen_factor": width // 16})
-        compare(f"Wide-ResNet-28, width {width}", recipe, measure, list(CONTENDERS))
+    """The Wide-ResNet-28 at three widths."""
+    for factor in (1, 2):
+        in_both(f"Wide-ResNet-28, width {16 * factor}", wide(factor), ROUNDS, SECONDS)
+    in_both("Wide-ResNet-28, width 160", wide(10), ALONE_ROUNDS, ALONE_SECONDS, alone=True)
 
 
-def quick():
-    """The other families in small; the three quick Shake-Shake presets are one network."""
-    families("quick", ("shake_shake_32", "pyramid_net"), side_by_side)
+def families():
+    """The other families: in small, where the three Shake-Shakes are one network, then as published."""
+    for name in ("shake_shake_32", "pyramid_net"):
+        in_both(f"{name}, quick", recipes.get(name), ROUNDS, SECONDS)
+    for recipe in recipes.PAPER[1:]:
+        in_both(f"{recipe.model}, paper", recipe, ALONE_ROUNDS, ALONE_SECONDS, alone=True)
 
 
-def paper():
-    """The other four models as published."""
-    families("paper", list(models.MODELS)[1:], one_by_one)
+def check():
+    """Two steps of each contender, to see that it runs: the figures say nothing."""
+    in_both("Wide-ResNet-28, width 16", dataclasses.replace(wide(1), batch_size=8), 1, 0.0)
 
 
-def families(preset, names, measure):
-    contenders = [name for name in CONTENDERS if name != "the original's graph"]
-    for name in names:
-        compare(f"{name}, {preset}", recipes.get(name, preset), measure, contenders)
-
-
-def product():
-    """The processor's own speed: products of the shapes that the Wide-ResNet-28-10's convolutions have.
-
-    The left matrix holds the 3×3 neighbourhood of each pixel of 128 images, the right one the weights.
-    """
-    for channels, side in ((160, 32), (320, 16), (640, 8)):
-        rows, inner = 128 * side * side, 9 * channels
-        for dtype in (tf.float32, tf.bfloat16) if devices.bfloat16_units() else (tf.float32,):
-            left, right = (tf.cast(tf.random.normal(shape), dtype) for shape in ((rows, inner), (inner, channels)))
-            multiply = tf.function(lambda left=left, right=right: tf.matmul(left, right)[0, 0])
-            seconds = measuring.turns([lambda multiply=multiply: multiply().numpy()], ROUNDS, ROUND_SECONDS)[:, 0]
-            speed = measuring.Spread.of(2e-9 * rows * inner * channels / seconds)
-            SHEET.row(f"product, {rows:,} × {inner:,} × {channels}, {dtype.name}", GFLOPS=speed)
-
-
-PARTS = {part.__name__: part for part in (widths, quick, paper, product)}
+PARTS = {part.__name__: part for part in (widths, families, check)}
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["seconds_alone"]:
-        seconds_alone(*sys.argv[2:])
+    if sys.argv[1:2] == ["serve"]:
+        serve(*sys.argv[2:])
     else:
-        SHEET = measuring.Sheet("training")
-        for part in sys.argv[1:] or PARTS:
+        import measuring  # not in a contender's process: it brings TensorFlow
+
+        sheet = measuring.Sheet("training")
+        for part in sys.argv[1:] or ("widths", "families"):
             PARTS[part]()
-        SHEET.write()
+        sheet.write()

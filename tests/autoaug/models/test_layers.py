@@ -166,9 +166,3 @@ def test_training_without_a_key_is_an_error(layer):
     x = tf.ones((1, 1, 1, 1))
     with pytest.raises(ValueError, match="Expected noise_key"):
         layer([x, x] if isinstance(layer, ShakeShake) else x, training=True)
-
-
-def test_a_keras_without_arguments_that_layers_share_is_named(monkeypatch):
-    monkeypatch.delattr(keras.layers.Layer, "_register_call_context_args")
-    with pytest.raises(RuntimeError, match=r"whose layers have _register_call_context_args.* Received: \d"):
-        ShakeShake(index=0)
