@@ -1,4 +1,4 @@
-"""What a killed process has left half written is removed at the next start; what a living one writes is not."""
+"""Files are written whole or not at all; what a killed process left is removed; only strict JSON is read."""
 
 import os
 import pathlib
@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from autoaug import files, recipes
-from autoaug.report import build
 from autoaug.runs import record as records
 
 WRITE_AND_DIE = """
@@ -45,7 +46,26 @@ def test_a_run_that_is_started_again_clears_its_folder(tmp_path, tiny_dataset):
     assert not any(path.exists() for path in left)
 
 
-def test_a_report_that_is_made_again_clears_its_folder(tmp_path):
-    left = [kill_while_writing(tmp_path / "report" / name) for name in ("index.html", "tables/accuracy.csv")]
-    with build._locked(tmp_path / "report"):
-        assert not any(path.exists() for path in left)
+@pytest.mark.parametrize(
+    "text",
+    ['{"a": NaN}', '{"a": -Infinity}', "1e999", "[" * 100_000, "9" * 5000, '"\ud800"', "{'a': 1}", "", "1 2"],
+)
+def test_what_is_no_strict_json_is_refused(text):
+    with pytest.raises(ValueError):
+        files.parse_json(text)
+
+
+def test_only_regular_files_of_a_size_are_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b" " * 101)
+    for name, message in (("pipe", "no regular file"), (".", "no regular file"), ("large", "101 bytes, more than 100")):
+        with pytest.raises(ValueError, match=message):
+            files.read_json(tmp_path / name, 100)
+
+
+def test_a_file_that_cannot_be_written_is_as_before(tmp_path, monkeypatch):
+    (tmp_path / "kept").write_bytes(b"before")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        files.write_atomically(tmp_path / "kept", b"after")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("kept", b"before")]
