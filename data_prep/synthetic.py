@@ -18,7 +18,7 @@ from typing import Any
 
 import filelock
 import numpy as np
-from jaxtyping import Int64, Shaped, UInt8
+from jaxtyping import Float, Int64, Shaped, UInt8
 
 from autoaug.datasets import DATASETS, DatasetError, training_folder
 from data_prep import folders
@@ -70,11 +70,27 @@ def generate(
     distribution: Distribution, size: int, rng: np.random.Generator
 ) -> tuple[UInt8[np.ndarray, "n 32 32 3"], Int64[np.ndarray, " n"], Shaped[np.ndarray, " n"]]:
     """Returns `size` images, their labels (balanced, in random order), and their latents, of type LATENTS."""
-    labels = rng.permutation(np.arange(size) % len(SHAPES))
-    latents = distribution.sample(size, rng)
+    labels, latents = _drawn(distribution, size, rng)
     blocks = [slice(start, start + 128) for start in range(0, size, 128)]  # small enough for the processor's cache
     images = [render(labels[block], latents[block], rng) for block in blocks]
     return np.concatenate(images), labels, latents
+
+
+def difficulties(name: str, part: str, seed: int = 0) -> tuple[Int64[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Labels and latent difficulties of a part of an embedded set, drawn again, without its images."""
+    size = {"training": DATASETS[name].train_size, "test": DATASETS[name].test_size}[part]
+    labels, latents = _drawn(SETS[name], size, _stream(name, part, seed))
+    return labels, latents["difficulty"]
+
+
+def _stream(name: str, part: str, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, *name.encode(), *folders.part_file(name, part).encode()])
+
+
+def _drawn(
+    distribution: Distribution, size: int, rng: np.random.Generator
+) -> tuple[Int64[np.ndarray, " n"], Shaped[np.ndarray, " n"]]:
+    return rng.permutation(np.arange(size) % len(SHAPES)), distribution.sample(size, rng)
 
 
 def build(data_dir: str | os.PathLike[str], names: Iterable[str] = tuple(SETS), seed: int = 0) -> list[str]:
@@ -122,8 +138,7 @@ def _write_parts(name: str, folder: pathlib.Path, seed: int) -> dict[str, Any]:
     parts: dict[str, dict[str, Any]] = {}
     for part, size in (("training", spec.train_size), ("test", spec.test_size)):
         file = folders.part_file(name, part)
-        rng = np.random.default_rng([seed, *name.encode(), *file.encode()])
-        images, labels, latents = generate(SETS[name], size, rng)
+        images, labels, latents = generate(SETS[name], size, _stream(name, part, seed))
         np.save(folder / f"{file}_latents.npy", latents)
         parts |= folders.write_parts(name, folder, {part: (images, labels)})
     return {"parts": parts}

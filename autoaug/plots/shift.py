@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import scipy.optimize
 from jaxtyping import Int, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from autoaug.plots import COLOURS, GREY, INK, NAMED, axes, image_grid, looks, small_multiples, styled
+from autoaug.plots import COLOURS, INK, axes, image_grid, looks, small_multiples, styled
 from autoaug.shift.contrasts import Cells
-from autoaug.shift.line_fit import SCALES, Line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,70 +22,6 @@ class Panel:
     title: str
     cells: Cells
     looks: tuple[dict[str, Any], dict[str, Any]]
-
-
-@styled
-def old_against_new(
-    old: pd.DataFrame,
-    new: pd.DataFrame,
-    line: Line | None = None,
-    highlighted: Mapping[str, Sequence[str]] | None = None,
-    scale: str = "linear",
-    names: tuple[str, str] = ("old", "new"),
-    ax: Axes | None = None,
-) -> Axes:
-    """Accuracy on a new test set against accuracy on an old one, in percent, with y = x, a fitted line and its band.
-
-    Args:
-        old, new: tables with the index `label` (of the model) and the columns `accuracy`, `low`, `high`, fractions; the
-            same labels in both, at least one.
-        line: fitted to accuracies, or None.
-        highlighted: name in the legend → labels of models drawn in one colour; the others are grey.
-        scale: of both axes: "linear", "logit" or "probit".
-        names: of the old and of the new test set.
-        ax: the Axes to draw on; a new figure if None.
-    """
-    ax, to = axes(ax, 5.5, 4.6), SCALES[scale][0]
-    highlighted = highlighted or {}
-    others = [label for label in old.index if not any(label in labels for labels in highlighted.values())]
-    _points(ax, old, new, others, GREY, "o", "published models")
-    for (name, labels), look in zip(highlighted.items(), looks(), strict=False):
-        _points(ax, old, new, list(labels), look["color"], look["marker"], name)
-    low, high = np.clip([old["low"].min(), old["high"].max()], 0.001, 0.999)
-    grid = np.linspace(low, high, 100)
-    ax.plot(100 * grid, 100 * grid, color=INK, linestyle=":", linewidth=1, label="y = x")
-    if line is not None:
-        slope = "{:.2f} [{:.2f}, {:.2f}]".format(*line.slope)
-        label = f"line ({line.scale}), slope {slope}"
-        ax.plot(100 * grid, 100 * line.predict(grid), color=INK, label=label)
-        low, high = line.band(grid)
-        ax.fill_between(100 * grid, 100 * low, 100 * high, color="#d0d0d0", linewidth=0, zorder=0)
-    if scale != "linear":
-        percent = (lambda value: to(np.clip(value / 100, 1e-4, 1 - 1e-4)), lambda value: 100 * SCALES[scale][1](value))
-        ax.set_xscale("function", functions=percent)
-        ax.set_yscale("function", functions=percent)
-    ax.set_xlabel(f"accuracy on {names[0]}, %")
-    ax.set_ylabel(f"accuracy on {names[1]}, %")
-    ax.grid()
-    ax.legend(loc="upper left", fontsize=8)
-    return ax
-
-
-def _points(
-    ax: Axes, old: pd.DataFrame, new: pd.DataFrame, labels: list[str], colour: str, marker: str, legend: str
-) -> None:
-    """Marks with intervals in both directions; the id of a mark holds its name."""
-    if not labels:
-        return
-    x, y = (100 * table.loc[labels, ["accuracy", "low", "high"]] for table in (old, new))
-    xerr, yerr = ([part["accuracy"] - part["low"], part["high"] - part["accuracy"]] for part in (x, y))
-    ax.errorbar(
-        x["accuracy"], y["accuracy"], xerr=xerr, yerr=yerr, color=colour, linestyle="none", elinewidth=0.8,
-        marker=marker, markersize=4, label=legend,
-    )  # fmt: skip
-    for label, old_value, new_value in zip(labels, x["accuracy"], y["accuracy"], strict=True):
-        (mark,) = ax.plot([old_value], [new_value], color=colour, marker=marker, markersize=4, label=f"_{label}")
-        mark.set_gid(f"{NAMED}{label}")
 
 
 @styled

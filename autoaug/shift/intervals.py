@@ -1,7 +1,6 @@
-"""Estimates and their intervals: of a proportion, of a difference of two, and of bootstrap draws.
+"""Numbers with the ends of their intervals: proportions, and differences of two.
 
-Numbers are fractions in [0, 1]; percent is for display. Percentile intervals: Efron & Tibshirani, An Introduction to
-the Bootstrap, 1993, chapter 13.
+Numbers are fractions in [0, 1]; percent is for display.
 """
 
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ import scipy.special  # scipy.stats has the same quantiles, but its import takes
 from jaxtyping import Float, Int
 
 Counts = int | np.integer | Int[np.ndarray, "..."]
-"""A count, or an array of them."""
+"""A count, or an array of them, of any integer type."""
 
 Fractions = float | Float[np.ndarray, "..."]
 """A fraction; an array of fractions if arrays of counts were given."""
@@ -35,18 +34,6 @@ def stream(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng([seed, *(byte for name in names for byte in (*name.encode(), 256))])
 
 
-def estimate(value: float, draws: Float[np.ndarray, " replicates"], confidence: float) -> Estimate:
-    """The value, with the interval that holds the middle `confidence` of its draws; NaN draws do not count."""
-    require_confidence(confidence)
-    low, high = np.nanquantile(draws, ends(confidence))
-    return Estimate(float(value), float(low), float(high))
-
-
-def ends(confidence: float) -> tuple[float, float]:
-    """The quantiles at which an interval ends."""
-    return (1 - confidence) / 2, (1 + confidence) / 2
-
-
 def require_confidence(confidence: float) -> None:
     """Raise ValueError unless the confidence lies between 0 and 1."""
     if not 0 < confidence < 1:
@@ -56,8 +43,7 @@ def require_confidence(confidence: float) -> None:
 def accuracy_interval(correct: Counts, total: Counts, confidence: float = 0.95) -> tuple[Fractions, Fractions]:
     """Exact interval of a binomial proportion: Clopper & Pearson, Biometrika 26 (1934), 404–413.
 
-    Its ends are quantiles of beta distributions: Beta(k, n − k + 1) at α/2 and Beta(k + 1, n − k) at 1 − α/2, where
-    α = 1 − confidence. The lower end is 0 for none correct, and the upper end is 1 for all correct.
+    Its ends are quantiles of beta distributions. The lower end is 0 for none correct, the upper end is 1 for all.
 
     Args:
         correct, total: 0 ≤ correct ≤ total, total ≥ 1.
@@ -67,15 +53,13 @@ def accuracy_interval(correct: Counts, total: Counts, confidence: float = 0.95) 
         (low, high), fractions; arrays where arrays were given.
 
     Raises:
-        ValueError: a count or the confidence is out of range.
+        ValueError: a count is no integer, or a count or the confidence is out of range.
     """
-    correct, total = _check(correct, total, confidence)
+    correct, total = _checked(correct, total, confidence)
     tail = (1 - confidence) / 2
-    low = np.where(correct == 0, 0.0, scipy.special.betaincinv(np.maximum(correct, 1), total - correct + 1, tail))
-    high = np.where(
-        correct == total, 1.0, scipy.special.betaincinv(correct + 1, np.maximum(total - correct, 1), 1 - tail)
-    )
-    return low[()], high[()]
+    low = scipy.special.betaincinv(np.maximum(correct, 1), total - correct + 1, tail)
+    high = scipy.special.betaincinv(correct + 1, np.maximum(total - correct, 1), 1 - tail)
+    return np.where(correct == 0, 0.0, low)[()], np.where(correct == total, 1.0, high)[()]
 
 
 def gap(
@@ -97,15 +81,13 @@ def gap(
     Raises:
         ValueError: as for `accuracy_interval`.
     """
-    p, low, high = _wilson(*_check(correct, total, confidence), confidence)
-    q, other_low, other_high = _wilson(*_check(other_correct, other_total, confidence), confidence)
-    below = np.hypot(p - low, other_high - q)
-    above = np.hypot(high - p, q - other_low)
-    return p - q, p - q - below, p - q + above
+    p, low, high = _wilson(*_checked(correct, total, confidence), confidence)
+    q, other_low, other_high = _wilson(*_checked(other_correct, other_total, confidence), confidence)
+    return p - q, p - q - np.hypot(p - low, other_high - q), p - q + np.hypot(high - p, q - other_low)
 
 
 def _wilson(
-    correct: Int[np.ndarray, "..."], total: Int[np.ndarray, "..."], confidence: float
+    correct: Float[np.ndarray, "..."], total: Float[np.ndarray, "..."], confidence: float
 ) -> tuple[Fractions, Fractions, Fractions]:
     """Proportion and Wilson score interval (Journal of the American Statistical Association 22 (1927), 209–212)."""
     z = scipy.special.ndtri((1 + confidence) / 2)
@@ -115,11 +97,11 @@ def _wilson(
     return p, centre - half, centre + half
 
 
-def _check(correct: Any, total: Any, confidence: float) -> tuple[Int[np.ndarray, "..."], Int[np.ndarray, "..."]]:
-    """Both counts as integer arrays."""
+def _checked(correct: Any, total: Any, confidence: float) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """Both counts as float64, which holds them exactly: integers of 8 bits overflow in sums and products."""
     require_confidence(confidence)
     correct, total = np.asarray(correct), np.asarray(total)
-    integers = np.issubdtype(correct.dtype, np.integer) and np.issubdtype(total.dtype, np.integer)
+    integers = correct.dtype.kind in "iu" and total.dtype.kind in "iu"
     if not integers or np.any(total < 1) or np.any(correct < 0) or np.any(correct > total):
         raise ValueError(f"Expected integers, 0 ≤ correct ≤ total and total ≥ 1. Received: {correct=}, {total=}")
-    return correct, total
+    return correct.astype(float), total.astype(float)

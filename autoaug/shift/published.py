@@ -1,73 +1,243 @@
-"""Numbers published by others, from `results/published`: right answers image by image, accuracies, lines, and the
-accuracies that their line predicts on CIFAR-10.2. Sources: results/published/README.md.
+"""What public numbers say of CIFAR-10.1 and CIFAR-10.2, from `results/published`; its README names the sources.
+
+Each function returns a DataFrame of fractions. The numbers are accuracies only, without answers image by image, and
+all test sets are shared by all models. So intervals hold for each model alone, and nothing is pooled as if models were
+independent.
 """
 
 import pathlib
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool
+import scipy.special
 
-from autoaug.shift.line_fit import SCALES
+from autoaug.shift.intervals import accuracy_interval, gap
+from autoaug.shift.line_fit import Line, fit
 
-CAVEAT = (
-    "None of these models was trained on the reproduction, so they cannot tell a test set that is harder from one that "
-    "is different."
-)
-"""For the captions of figures and tables that rest on published models alone."""
+TOTALS = {"cifar10": 10_000, "cifar10.1": 2_000, "cifar10.2": 2_000}
+"""Test set → number of images; CIFAR-10.1 is version 6."""
 
-EXPECTATION = (
-    "An expectation, not a measurement: it comes from a probit line that was published for at least 150 other models."
-)
-"""For the captions of figures and tables that show `expected_accuracies`."""
+SCRATCH, PRETRAINED, REPRODUCTION = "trained on CIFAR-10", "pre-trained", "trained on CIFAR-10.2"
+"""Groups of models in `testbed`."""
 
-
-class RightAnswers(NamedTuple):
-    """Names of the `models`, and `right`: test set → whether each model is right about each image, in its order."""
-
-    models: tuple[str, ...]
-    right: dict[str, Bool[np.ndarray, "models images"]]
+TRAINED = 0.15  # accuracy on CIFAR-10 below which a model did not train, or hardly
+HIGH = 0.9  # above it, the line is flatter
+SMALL_FILTERS = 32  # random-feature models up to this size do not mind how many images they were trained on
+_NUMBERS_PER_FILTER = 18  # features: 2 signs, 3 × 3 pools
+_SMALL_REGULARIZER = 1e-3
 
 
-def read_right(path: pathlib.Path) -> RightAnswers:
-    """The right answers in `cifar10.1-right.npz`, as bits of each model and image.
+def testbed(folder: str | pathlib.Path) -> pd.DataFrame:
+    """The models of the testbed: `group`, `model`, `filters`, `regularizer`, and the accuracy on each test set."""
+    table = pd.read_csv(pathlib.Path(folder) / "testbed.csv")
+    names = {("cifar10", "no"): SCRATCH, ("cifar10", "yes"): PRETRAINED, ("cifar10.2", "no"): REPRODUCTION}
+    table["group"] = [names[kind] for kind in zip(table["trained_on"], table["pretrained"], strict=True)]
+    for name, total in TOTALS.items():
+        table[name] = table[name] / total
+    return table[["group", "model", "filters", "regularizer", *TOTALS]]
 
-    Raises:
-        ValueError: the file holds something else.
+
+def lines(bed: pd.DataFrame, confidence: float, above: float = TRAINED) -> dict[str, Line]:
+    """The line of each new test set, through the models trained from scratch on CIFAR-10 above an accuracy there."""
+    models = bed[(bed["group"] == SCRATCH) & (bed["cifar10"] > above)]
+    known = {name: models[models[name].notna()] for name in TOTALS if name != "cifar10"}
+    return {name: fit(part["cifar10"], part[name], confidence) for name, part in known.items()}
+
+
+def line_table(folder: str | pathlib.Path, confidence: float) -> pd.DataFrame:
+    """Both lines of each new test set, and what others published for theirs."""
+    rows = []
+    for above in (TRAINED, HIGH):
+        for name, line in lines(testbed(folder), confidence, above).items():
+            ends = {f"{part}_{end}": getattr(getattr(line, part), end) for part in _PARTS for end in ("low", "high")}
+            rows.append(
+                {"test_set": name, "models": f"{len(line.at)} above {above:.0%}", "source": "testbed.csv"}
+                | {part: getattr(line, part).value for part in _PARTS}
+                | ends
+                | {"r_squared": line.r_squared, "spread_at_95": float(line.spread(0.95)[0])}
+            )
+    return pd.concat([pd.DataFrame(rows), pd.read_csv(pathlib.Path(folder) / "lines.csv")], ignore_index=True)
+
+
+_PARTS = ("slope", "intercept")
+
+
+def lost(bed: pd.DataFrame, confidence: float, above: float = 0.93, test_set: str = "cifar10.2") -> pd.DataFrame:
+    """What each model trained from scratch on CIFAR-10, above an accuracy there, loses on a new test set."""
+    models = bed[(bed["group"] == SCRATCH) & (bed["cifar10"] > above) & bed[test_set].notna()]
+    return _with_loss(models[["model", "cifar10", test_set]].reset_index(drop=True), test_set, confidence)
+
+
+def both_sides(bed: pd.DataFrame, confidence: float, model: str = "myrtlenet") -> pd.DataFrame:
+    """The four accuracies of a model trained on either set, and their differences: `value`, `low`, `high`.
+
+    AA − BA and BB − AB compare models of different training sizes: 50,000 images, and about 10,000.
     """
-    with np.load(path, allow_pickle=False) as arrays:
-        if "models" not in arrays:
-            raise ValueError(f"{path}: Expected models and right/<test set>. Received: {', '.join(arrays)}")
-        models = tuple(str(model) for model in arrays["models"])
-        right = {}
-        for name in (key.removeprefix("right/") for key in arrays if key.startswith("right/")):
-            bits, images = arrays[f"right/{name}"], int(arrays[f"images/{name}"])
-            if bits.shape != (len(models), -(-images // 8)):
-                expected = f"Expected right/{name} for {len(models)} models and {images} images"
-                raise ValueError(f"{path}: {expected}. Received: {bits.shape}")
-            right[name] = np.unpackbits(bits, axis=1, count=images).astype(bool)
-    return RightAnswers(models, right)
+    rows = bed[bed["model"] == model].set_index("group")
+    of_a, of_b = rows.loc[SCRATCH], rows.loc[REPRODUCTION]
+    counts = {
+        f"{letter}{other}": (_count(row[name], name), TOTALS[name])
+        for letter, row in (("A", of_a), ("B", of_b))
+        for other, name in (("A", "cifar10"), ("B", "cifar10.2"))
+    }
+    found: dict[str, tuple[Any, Any, Any]] = {
+        cell: (correct / total, *accuracy_interval(correct, total, confidence))
+        for cell, (correct, total) in counts.items()
+    }
+    for one, other in _DIFFERENCES:
+        found[f"{one} − {other}"] = gap(*counts[one], *counts[other], confidence)
+    return pd.DataFrame.from_dict(found, orient="index", columns=["value", "low", "high"]).astype(float)
 
 
-def expected_accuracies(accuracies: pd.DataFrame, lines: pd.DataFrame, test_set: str) -> pd.DataFrame:
-    """The accuracies on another test set that the published line predicts from accuracies on CIFAR-10.
+_DIFFERENCES = (("AA", "AB"), ("BA", "BB"), ("AA", "BA"), ("BB", "AB"))
 
-    Args:
-        accuracies: table with the columns model and accuracy, on CIFAR-10, as `autoaugment-accuracies.csv`.
-        lines: table of `lines.csv`, with the columns test_set, scale, slope and intercept.
-        test_set: one of its test sets.
+
+def random_features(bed: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Random-feature models by number of filters, trained on either set: accuracies, differences, θ and its interval.
+
+    A's models are all of the testbed with a regulariser up to 1e-3; of B there is one for each number of filters. The
+    interval of θ holds the chance in both test sets, as if the answers to one image were independent (they are not, so
+    it is too wide), and in the random filters: B's are taken to spread as A's do. Larger models than SMALL_FILTERS
+    depend on the number of training images, which differs.
+    """
+    features = bed[bed["filters"].notna()]
+    of_a = features[(features["group"] == SCRATCH) & (features["regularizer"] <= _SMALL_REGULARIZER)]
+    of_b = features[features["group"] == REPRODUCTION].set_index("filters").sort_index()
+    rows = []
+    for filters, b in of_b.iterrows():
+        a = of_a[of_a["filters"] == filters]
+        if a.empty:
+            continue
+        cells = {"AA": a["cifar10"].mean(), "AB": a["cifar10.2"].mean(), "BA": b["cifar10"], "BB": b["cifar10.2"]}
+        row = {"filters": int(filters), "numbers": int(_NUMBERS_PER_FILTER * filters), "models_a": len(a)} | cells
+        row |= {f"{one} − {other}": cells[one] - cells[other] for one, other in _DIFFERENCES}
+        totals = {cell: TOTALS["cifar10" if cell[1] == "A" else "cifar10.2"] for cell in cells}
+        of_images = sum(0.25 * share * (1 - share) / totals[cell] for cell, share in cells.items())
+        of_filters = ((a["cifar10"] - a["cifar10.2"]) / 2).var(ddof=1) * (1 + 1 / len(a))
+        degrees = (of_images + of_filters) ** 2 / (of_filters**2 / (len(a) - 1))
+        half = scipy.special.stdtrit(degrees, (1 + confidence) / 2) * np.sqrt(of_images + of_filters)
+        home = (row["AA − BA"] + row["BB − AB"]) / 2
+        rows.append(row | {"θ": home, "θ_low": home - half, "θ_high": home + half})
+    return pd.DataFrame(rows).set_index("filters")
+
+
+def dips(bed: pd.DataFrame) -> pd.DataFrame:
+    """Where random-feature models fail since they have as many numbers as training images: this gives the size away.
 
     Returns:
-        Table with the columns model, accuracy, and `expected`. The line came without intervals, so there are none.
-
-    Raises:
-        ValueError: no line, or more than one, was published for the test set.
+        A row for each training set: the number of filters and of numbers at which accuracy on CIFAR-10 is lowest after
+        its first peak, and the numbers of the next smaller and larger model.
     """
-    chosen = lines[lines["test_set"] == test_set]
-    if len(chosen) != 1:
-        raise ValueError(f"Expected test_set, one of {', '.join(lines['test_set'])}. Received: {test_set!r}")
-    line = chosen.iloc[0]
-    to, back = SCALES[line["scale"]]
-    expected = back(line["intercept"] + line["slope"] * to(accuracies["accuracy"].to_numpy(float)))
-    return accuracies[["model", "accuracy"]].assign(expected=expected)
+    rows = {}
+    features = bed[bed["filters"].notna()]
+    for group, part in features.groupby("group"):
+        small = part[(part["regularizer"] <= _SMALL_REGULARIZER) | part["regularizer"].isna()]
+        means = small.groupby("filters")["cifar10"].mean().sort_index()
+        peak = int(np.argmax(np.diff(means.to_numpy()) < 0))
+        lowest = peak + int(means.iloc[peak : peak + 4].to_numpy().argmin())
+        before, at, after = (int(_NUMBERS_PER_FILTER * means.index[lowest + step]) for step in (-1, 0, 1))
+        rows[group] = {"filters": int(means.index[lowest]), "numbers": at, "smaller": before, "larger": after}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def above_line(bed: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """How far the models trained on CIFAR-10.2 lie above the line of the others, at equal accuracy on CIFAR-10.
+
+    The interval is over both test sets' images. `beyond` says whether the model lies above the line's band.
+    """
+    line = lines(bed, confidence)["cifar10.2"]
+    models = bed[bed["group"] == REPRODUCTION].sort_values("cifar10").reset_index(drop=True)
+    old, new = models["cifar10"].to_numpy(), models["cifar10.2"].to_numpy()
+    at_line, steep = line.predict(old), (line.predict(old + 1e-4) - line.predict(old - 1e-4)) / 2e-4
+    variance = new * (1 - new) / TOTALS["cifar10.2"] + steep**2 * old * (1 - old) / TOTALS["cifar10"]
+    half = scipy.special.ndtri((1 + confidence) / 2) * np.sqrt(variance)
+    height = new - at_line
+    return models[["model", "filters", "cifar10", "cifar10.2"]].assign(
+        above=height, above_low=height - half, above_high=height + half, beyond=new > line.band(old)[1]
+    )
+
+
+def expected(folder: str | pathlib.Path, confidence: float) -> pd.DataFrame:
+    """What the five models of the research would get on the new sets: expectations from both lines, not measurements.
+
+    Returns:
+        A row for each model, test set and line: `model`, `cifar10`, `test_set`, `line`, `expected`, `low`, `high`. The
+        interval is for a further model.
+    """
+    accuracies = pd.read_csv(pathlib.Path(folder) / "autoaugment-accuracies.csv")
+    accuracies = accuracies[(accuracies["train_data"] == "cifar10") & (accuracies["test_set"] == "cifar10")]
+    rows = []
+    for above in (TRAINED, HIGH):
+        for name, line in lines(testbed(folder), confidence, above).items():
+            old = accuracies["accuracy"].to_numpy(float)
+            ends = zip(line.predict(old), *line.band(old), strict=True)
+            for model, accuracy, (value, low, high) in zip(accuracies["model"], old, ends, strict=True):
+                found = {"expected": value, "low": low, "high": high}
+                through = f"models above {above:.0%}"
+                rows.append({"model": model, "cifar10": accuracy, "test_set": name, "line": through} | found)
+    return pd.DataFrame(rows)
+
+
+def statements(folder: str | pathlib.Path, confidence: float) -> pd.DataFrame:
+    """What public numbers say of CIFAR-10.2: `statement`, `value`, `low`, `high`, what the ends are, and the limit."""
+    bed = testbed(folder)
+    losses, own = lost(bed, confidence), both_sides(bed, confidence)
+    heights, small = above_line(bed, confidence), random_features(bed, confidence).loc[:SMALL_FILTERS]
+    of_reproduction = bed[bed["group"] == REPRODUCTION]
+    gains = int((of_reproduction["cifar10.2"] > of_reproduction["cifar10"]).sum())
+    counts = pd.read_csv(pathlib.Path(folder) / "cifar10.1-counts.csv")
+    shares = (counts["correct"] / counts["total"]).groupby([counts["model"], counts["test_set"]]).first().unstack()
+    older = shares["cifar10"] - shares["cifar10.1-v6"]
+    sizes = "training sizes differ: 50,000 images, and about 10,000"
+    interval, models = f"{confidence:.0%} interval", "least and most of the models"
+    rows: list[Sequence[object]] = [
+        (f"{len(losses)} models trained on CIFAR-10, above 93 %: lost on CIFAR-10.2", *_spread(losses["lost"]), models,
+         "one testbed; the 2,000 images are shared"),
+        (f"{len(older)} models of Recht et al. 2018: lost on CIFAR-10.1 v6", *_spread(older), models,
+         "trained on CIFAR-10 only"),
+        ("myrtlenet trained on CIFAR-10: lost", *own.loc["AA − AB"], interval, "one model"),
+        ("myrtlenet trained on CIFAR-10.2: lost", *own.loc["BA − BB"], interval, "one model"),
+        (f"{len(of_reproduction)} models trained on CIFAR-10.2: lost ({gains} gain)",
+         *_spread(of_reproduction["cifar10"] - of_reproduction["cifar10.2"]), models, "16 are random-feature models"),
+        ("myrtlenet: better at home on CIFAR-10", *own.loc["AA − BA"], interval, sizes),
+        ("myrtlenet: better at home on CIFAR-10.2", *own.loc["BB − AB"], interval, sizes),
+    ]  # fmt: skip
+    rows += [
+        (f"random features, {filters} filters: mean home advantage", row["θ"], row["θ_low"], row["θ_high"], interval,
+         f"accuracies of {row['BB']:.0%} to {row['AA']:.0%}; difficulty not taken off")
+        for filters, row in small.iterrows()
+    ]  # fmt: skip
+    rows.append(
+        (f"{len(heights)} models trained on CIFAR-10.2: above the line of the others", *_spread(heights["above"]),
+         models, "also if they only specialise in difficulty")
+    )  # fmt: skip
+    return pd.DataFrame(rows, columns=["statement", "value", "low", "high", "ends", "limit"])
+
+
+def said(folder: str | pathlib.Path, confidence: float) -> str:
+    """The answer for CIFAR-10.2 from public numbers, in a few words."""
+    bed = testbed(folder)
+    own, small = both_sides(bed, confidence), random_features(bed, confidence).loc[:SMALL_FILTERS]
+    harder = own.loc[["AA − AB", "BA − BB"], "low"].min() > 0
+    shown = int((small["θ_low"] > 0).sum())
+    return (
+        f"harder is {'shown' if harder else 'not shown'}; a home advantage is shown in {shown} of {len(small)} small "
+        "models and likely in large ones; whether it is difference or difficulty cannot be said without the images"
+    )
+
+
+def _with_loss(models: pd.DataFrame, test_set: str, confidence: float) -> pd.DataFrame:
+    counts = [(_count(models[name], name), TOTALS[name]) for name in ("cifar10", test_set)]
+    value, low, high = gap(*counts[0], *counts[1], confidence)
+    return models.assign(lost=value, lost_low=low, lost_high=high)
+
+
+def _count(accuracy: float | pd.Series, test_set: str) -> np.ndarray | np.integer:
+    return np.round(np.asarray(accuracy) * TOTALS[test_set]).astype(int)
+
+
+def _spread(values: pd.Series) -> tuple[float, float, float]:
+    """Mean, least and most."""
+    return float(values.mean()), float(values.min()), float(values.max())

@@ -1,62 +1,52 @@
-"""The runs in the form that the analysis needs: families of models, their predictions, and the comparisons."""
+"""From the table of runs to the statements: which runs belong together, and what they say of each reproduction."""
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
 
-from autoaug import recipes
-from autoaug.datasets import ORIGINALS
+from autoaug import datasets
 from autoaug.runs import predictions
-from autoaug.shift.contrasts import Cells, Sides
+from autoaug.shift.contrasts import Cells, Sides, accuracies
+from autoaug.shift.difficulty import FEWEST_JUDGES, WEAKER_JUDGES
+from autoaug.shift.intervals import Estimate, stream
+from autoaug.shift.verdict import compare, said
+from data_prep import synthetic
 
-PRESETS = ("imported", *reversed(recipes.PRESETS))
-"""Runs are compared within a preset. The presets closest to the published models come first."""
+_ESTIMATES = ("gap_a", "gap_b", "home_a", "home_b", "home", "home_within")
+_BOUNDS = ("gap_at_most", "home_at_most", "home_within_at_most")
+_FLAGS = ("harder", "different", "comparable")
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
-    """Families of models trained on an original (A) and on its reproduction (B) and tested on both.
+class Pair:
+    """An original and its reproduction, with the answers of families of models that were trained on both.
 
-    Only clean test images count: those that are not, pixel for pixel, among the training images of any of these models.
-    `families` maps a family's name to its Cells, bool [runs, clean images]. `labels`, int [clean images], are the
-    classes. `clean`, bool [n], marks the clean images among all images of the test set.
+    Only clean test images count: those that are not, pixel for pixel, among the training images of any model here.
+
+    Args:
+        reproduction, original: training sets.
+        original_test: the test set of A's side.
+        preset: of all runs.
+        families: name → bool [runs, clean images] for each cell.
+        labels: classes of A's and of B's clean test images.
+        judges: margins or known difficulty, as `verdict.compare` takes them; None if nobody judged.
+        judged_by: in words, who judged the images' difficulty; empty if nobody did.
+        left_out: how many test images are not clean.
     """
 
-    original: str
     reproduction: str
+    original: str
+    original_test: str
     preset: str
     families: dict[str, Cells]
     labels: Sides
-    clean: Sides
-
-    @property
-    def left_out(self) -> Sides:
-        """How many images of each test set are not clean."""
-        return Sides(*(int((~side).sum()) for side in self.clean))
-
-
-@dataclasses.dataclass(frozen=True)
-class Panel:
-    """Runs trained on one set, on the clean images of one test set.
-
-    `indices` are the places of the clean images in the test set. `logits` are those of the first run, None if only its
-    compact predictions were kept. Each run has a family and a seed. `left_out` is the number of images that are not
-    clean.
-    """
-
-    families: tuple[str, ...]
-    seeds: tuple[int, ...]
-    answers: Int[np.ndarray, "runs images"]
-    right: Bool[np.ndarray, "runs images"]
-    labels: Int[np.ndarray, " images"]
-    indices: Int[np.ndarray, " images"]
-    logits: Float[np.ndarray, "images classes"] | None
-    left_out: int
+    judges: Sequence[Any] | None
+    judged_by: str
+    left_out: Sides
 
 
 def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -75,131 +65,145 @@ def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return runs[kept], sorted(runs["run_id"][~kept].unique())
 
 
-def named(runs: pd.DataFrame) -> pd.DataFrame:
-    """`runs.collect`'s table: its columns `preset` and `family` name what is compared."""
-    return runs
+def pairs(runs: pd.DataFrame, judges: Sequence[str] = datasets.JUDGES) -> list[Pair]:
+    """Every original with each of its reproductions, for each preset whose runs were trained and tested on both.
 
-
-def read_predictions(run: Any) -> predictions.Predictions:
-    """Predictions of a row of `runs.collect`'s table.
+    Args:
+        runs: `runs.collect`'s table; of each data set, the version that the newest run read.
+        judges: two training sets; runs on them that kept margins judge difficulty.
 
     Raises:
-        runs.RecordError: the file is damaged.
+        RecordError: the predictions of a run are damaged.
     """
-    return predictions.read(pathlib.Path(run.folder) / "predictions" / f"{run.test_set}.npz")
+    runs, _ = of_newest_data(runs)
+    found = [
+        _pair(runs, original, reproduction, preset, judges)
+        for reproduction, original in datasets.ORIGINALS.items()
+        for preset in runs.loc[runs["train_data"] == reproduction, "preset"].drop_duplicates()
+    ]
+    return [pair for pair in found if pair]
 
 
-def comparisons(runs: pd.DataFrame) -> list[Comparison]:
-    """All possible comparisons: of each original with each of its reproductions, for each preset.
+def verdicts(of_pairs: Iterable[Pair], confidence: float, seed: int = 0) -> pd.DataFrame:
+    """What is said of each pair: a row each, numbers as fractions, an interval's ends as `_low` and `_high`.
 
     Args:
-        runs: `named` table of runs `of_newest_data`.
-
-    Returns:
-        The comparisons, with families that have a run on each side and all predictions.
+        of_pairs: from `pairs`.
+        confidence: of every interval.
+        seed: of the random streams, of which every pair has its own.
     """
-    candidates = [
-        _compare(runs[runs["preset"] == preset], original, reproduction, preset)
-        for reproduction, original in ORIGINALS.items()
-        for preset in PRESETS
-    ]
-    return [comparison for comparison in candidates if comparison]
+    return pd.DataFrame([_row(pair, confidence, seed) for pair in of_pairs])
 
 
-def _compare(runs: pd.DataFrame, original: str, reproduction: str, preset: str) -> Comparison | None:
-    """The Comparison of two data sets, or None."""
-    runs = runs[runs["test_set"].isin([original, reproduction])]
-    runs = runs[runs.groupby("run_id")["test_set"].transform("nunique") == 2]
-    answers = {
-        name: cells
-        for name, family in runs.groupby("family", sort=False)
-        if (cells := _answers(family, Sides(original, reproduction)))
-    }
+def _row(pair: Pair, confidence: float, seed: int) -> dict[str, Any]:
+    rng = stream(seed, "verdict", pair.original, pair.reproduction, pair.preset)
+    verdict = compare(pair.families, confidence, rng, pair.judges, pair.labels)
+    counted = [name for name in pair.families if name not in verdict.left_out]
+    cells = accuracies([pair.families[name] for name in counted], confidence)
+    row: dict[str, Any] = {name: getattr(pair, name) for name in ("reproduction", "original", "original_test")}
+    row |= {"preset": pair.preset, "said": said(verdict), "families": ", ".join(counted)}
+    row |= {"few_families": ", ".join(verdict.left_out), "exceptions": ", ".join(verdict.exceptions)}
+    row |= {name: getattr(verdict, name) for name in (*_FLAGS, "few_seeds")} | {"judged_by": pair.judged_by}
+    for name, sides in (("runs", verdict.runs), ("images", verdict.images), ("left_out", pair.left_out)):
+        row |= {f"{name}_a": sides.a, f"{name}_b": sides.b}
+    for name, number in (cells._asdict() | {name: getattr(verdict, name) for name in _ESTIMATES}).items():
+        value, low, high = number or Estimate(np.nan, np.nan, np.nan)
+        row |= {name: value, f"{name}_low": low, f"{name}_high": high}
+    return row | {name: getattr(verdict, name) for name in _BOUNDS}
+
+
+def _pair(runs: pd.DataFrame, original: str, reproduction: str, preset: str, judges: Sequence[str]) -> Pair | None:
+    """The Pair, or None without a family that was trained on both sets and tested on both."""
+    original_test = datasets.ORIGINAL_TESTS.get(reproduction, original)
+    tests = Sides(original_test, reproduction)
+    both = runs[runs["test_set"].isin(tests)].sort_values("run_id", kind="stable")
+    both = both[both.groupby("run_id")["test_set"].transform("nunique") == 2]
+    answers = {}
+    for name, part in both[both["preset"] == preset].groupby("family", sort=False):
+        trained = [_read(part[part["train_data"] == one], tests) for one in (original, reproduction)]
+        if all(len(side.a) for side in trained):
+            answers[name] = Cells(*trained[0], *trained[1])
     if not answers:
         return None
-    on_test_set = Sides(
-        [run for cells in answers.values() for run in cells.aa + cells.ba],
-        [run for cells in answers.values() for run in cells.ab + cells.bb],
+    judging, judged_by = _judges(both, tests, judges)
+    models = Sides(
+        [read for cells in answers.values() for read in (*cells.aa, *cells.ba)],
+        [read for cells in answers.values() for read in (*cells.ab, *cells.bb)],
     )
-    clean = Sides(*(~np.any([run.overlap for run in side], axis=0) for side in on_test_set))
-    clean_of = Cells(aa=clean.a, ab=clean.b, ba=clean.a, bb=clean.b)
-    families = {
-        name: Cells(*(np.array([run.right[kept] for run in cell]) for cell, kept in zip(cells, clean_of, strict=True)))
-        for name, cells in answers.items()
-    }
-    labels = Sides(*(side[0].labels[kept] for side, kept in zip(on_test_set, clean, strict=True)))
-    return Comparison(original, reproduction, preset, families, labels, clean)
-
-
-def _answers(family: pd.DataFrame, names: Sides) -> Cells | None:
-    """Cells of lists of Predictions; None if a cell is empty or a file is missing."""
-    cells = []
-    for trained in names:
-        for tested in names:
-            rows = family[(family["train_data"] == trained) & (family["test_set"] == tested)]
-            cells.append([read_predictions(row) for row in rows.itertuples()])
-    whole = all(cell and all(answers is not None for answers in cell) for cell in cells)
-    return Cells(*cells) if whole else None
-
-
-def pairs(runs: pd.DataFrame) -> list[tuple[str, str]]:
-    """(original, other test set) for every original that has runs, in the order of the table.
-
-    A test set is left out if all of its images are among the training images.
-    """
-    rows = runs[~runs["train_data"].isin(ORIGINALS) & ~runs["test_set"].isin(ORIGINALS.values())]
-    rows = rows[(rows["test_set"] != rows["train_data"]) & (rows["total"] > 0)]
-    return list(dict.fromkeys(zip(rows["train_data"], rows["test_set"], strict=True)))
-
-
-def panel(runs: pd.DataFrame, train_data: str, test_set: str) -> Panel | None:
-    """The Panel of the runs trained on one set, for the first of PRESETS that has runs with predictions; else None.
-
-    Runs that were trained on all of the test images are left out.
-    """
-    rows = runs[(runs["train_data"] == train_data) & (runs["test_set"] == test_set) & (runs["total"] > 0)]
-    for preset in PRESETS:
-        rows_read = [(row, read_predictions(row)) for row in rows[rows["preset"] == preset].itertuples()]
-        read = [(row, answers) for row, answers in rows_read if answers is not None]
-        if read and not np.any([answers.overlap for _, answers in read], axis=0).all():
-            return _panel(*zip(*read, strict=True))
-    return None
-
-
-def _panel(rows: Sequence[Any], runs: Sequence[predictions.Predictions]) -> Panel:
-    """The Panel of rows of the table and their Predictions."""
-    clean = ~np.any([run.overlap for run in runs], axis=0)
-    answers, labels = np.array([run.answers for run in runs])[:, clean], runs[0].labels[clean]
-    return Panel(
-        families=tuple(row.family for row in rows),
-        seeds=tuple(row.seed for row in rows),
-        answers=answers,
-        right=answers == labels,
-        labels=labels,
-        indices=np.flatnonzero(clean),
-        logits=None,
-        left_out=int((~clean).sum()),
+    everybody = Sides(*(side + [read for one in judging for read in one[n]] for n, side in enumerate(models)))
+    clean = Sides(*(~np.any([read.overlap for read in side], axis=0) for side in everybody))
+    labels = Sides(*(side[0].labels for side in models))
+    difficulty: Sequence[Any] | None = _margins(judging, clean) if judging else _drawn(tests, labels, clean)
+    if judging and (far := _right(judging, clean) - _right([Sides(models.a, [])], clean)) < -WEAKER_JUDGES:
+        difficulty, judged_by = None, f"{judged_by}: {-100 * far:.1f} points less accurate than the models under test"
+    return Pair(
+        reproduction=reproduction,
+        original=original,
+        original_test=original_test,
+        preset=preset,
+        families={name: _cells(cells, clean) for name, cells in answers.items()},
+        labels=Sides(*(side[kept].astype(int) for side, kept in zip(labels, clean, strict=True))),
+        judges=difficulty,
+        judged_by=judged_by if judging or difficulty is None else "known: each image was drawn with it",
+        left_out=Sides(*(int((~side).sum()) for side in clean)),
     )
 
 
-def mean_over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
-    """A row per preset, family, training set and test set: mean counts, and the range over the seeds.
+def _read(rows: pd.DataFrame, tests: Sides) -> Sides:
+    """Predictions of the rows' runs, a list for each test set, in the same order of runs."""
+    return Sides(
+        *(
+            [predictions.read(pathlib.Path(row.folder) / "predictions" / f"{name}.npz") for row in of_test.itertuples()]
+            for name in tests
+            for of_test in [rows[rows["test_set"] == name]]
+        )
+    )
 
-    Args:
-        runs: table of counts (`shift.clean_counts`) with the column `family`.
 
-    Returns:
-        DataFrame with the row of each group's first run, in which `correct` is the rounded mean. Further columns:
-        `seeds`, a dict from seed to run id; `lowest` and `highest`, accuracies as fractions.
-    """
-    keys = ["preset", "family", "train_data", "test_set", "train_source", "test_source", "total"]
-    rows = []
-    for _, group in runs.groupby(keys, sort=False):
-        accuracies = group["correct"] / group["total"]
-        spread = {
-            "seeds": dict(zip(group["seed"], group["run_id"], strict=True)),
-            "lowest": accuracies.min(),
-            "highest": accuracies.max(),
-        }
-        rows.append(group.iloc[0].to_dict() | {"correct": round(group["correct"].mean())} | spread)
-    return pd.DataFrame(rows, columns=[*runs.columns, "seeds", "lowest", "highest"])
+def _cells(cells: Cells, clean: Sides) -> Cells:
+    """Whether each run is right about each clean image."""
+    return Cells(*(np.array([read.right[clean[place % 2]] for read in cell]) for place, cell in enumerate(cells)))
+
+
+def _judges(both: pd.DataFrame, tests: Sides, names: Sequence[str]) -> tuple[list[Sides], str]:
+    """The most accurate family with enough runs with margins on both sets of judges, and who it is; else nothing."""
+    found: dict[str, list[Sides]] = {}
+    for family, part in both[both["train_data"].isin(names)].groupby("family", sort=False):
+        sources = []
+        for name in names:
+            reads = zip(*_read(part[part["train_data"] == name], tests), strict=True)
+            kept = [read for read in reads if all(one.margins is not None for one in read)]
+            sources.append(Sides([on_a for on_a, _ in kept], [on_b for _, on_b in kept]))
+        if all(len(source.a) >= FEWEST_JUDGES for source in sources):
+            found[str(family)] = sources
+    if not found:
+        return [], ""
+    everything = Sides(slice(None), slice(None))
+    family = max(found, key=lambda name: _right(found[name], everything))
+    return found[family], f"{family}, trained on {' and '.join(names)}"
+
+
+def _right(sources: Sequence[Sides], clean: Sides) -> float:
+    """Mean accuracy on A's test images."""
+    return float(np.mean([read.right[clean.a].mean() for source in sources for read in source.a]))
+
+
+def _margins(sources: Sequence[Sides], clean: Sides) -> tuple[Sides, ...]:
+    """Of the judges: for each source, float [runs, clean images] of A and of B."""
+    return tuple(
+        Sides(*(np.array([read.margins[kept] for read in side]) for side, kept in zip(source, clean, strict=True)))
+        for source in sources
+    )
+
+
+def _drawn(tests: Sides, labels: Sides, clean: Sides) -> Sides | None:
+    """The difficulty that drawn shapes were drawn with; None for others, and for shapes of another seed."""
+    found = []
+    for name, of_test, kept in zip(tests, labels, clean, strict=True):
+        if name not in synthetic.SETS:
+            return None
+        drawn, difficulty = synthetic.difficulties(name, "test")
+        if not np.array_equal(drawn, of_test):
+            return None
+        found.append(difficulty[kept])
+    return Sides(*found)

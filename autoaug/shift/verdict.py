@@ -1,159 +1,194 @@
-"""Harder, or different? Two statements about the order of the four accuracies of models trained and tested on A and B.
+"""Harder, or different? What may be said of a reproduction B of A, from models trained and tested on both.
 
-AA, AB, BA, BB are the accuracies (first letter: training set; second letter: test set). B is
+AA, AB, BA, BB are accuracies (first letter: training set; second letter: test set).
 
-    harder     if every model does worse on B, whichever set it was trained on:   AA − AB > 0 and BA − BB > 0
-    different  if each test set is best for the models of its own training set:   AA − BA > 0 and BB − AB > 0
+    harder      AA − AB > 0 and BA − BB > 0: on average, models lose on B, whichever set they were trained on
+    different   θ = ½ [(AA − BA) + (BB − AB)] > 0, and θ > 0 too among images of like class and difficulty
 
-Both hold on every scale that keeps the order of accuracies (Loftus, Memory & Cognition 6 (1978), 312–319; Wagenmakers,
-Krypotos, Criss & Iverson, Memory & Cognition 40 (2012), 145–160). A stronger or weaker training set moves both
-accuracies of its models; this can hide a statement, but cannot create one. The statements do not see causes. Wrong
-labels and more images of hard classes make a set harder. Harmless traces make it different, and so does specialising in
-hard images, for which `strata` looks.
+θ is the mean home advantage. A stronger or weaker training set moves both accuracies of its models, and cancels in it.
+Specialising in difficulty does not, so θ is taken again with weights that make A's and B's images alike (`difficulty`).
+Each statement is an intersection–union test: it needs both of its intervals above zero, and no correction for testing
+two (Berger, Technometrics 24 (1982), 295–300).
 """
 
 import dataclasses
-import enum
-import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from autoaug.shift.contrasts import Cells, Sides, Stratum, contrasts, mean_accuracies, require_families, sizes
+from autoaug.shift import difficulty
+from autoaug.shift.contrasts import Cells, Contrast, Sides, checked_families, contrast, sizes
 from autoaug.shift.intervals import Estimate, require_confidence
 
 FEWEST_SEEDS = 3  # that a family needs on each side
-_DIFFERENCES = {
-    "gap_a": Cells(1, -1, 0, 0),
-    "gap_b": Cells(0, 0, 1, -1),
-    "home_a": Cells(1, 0, -1, 0),
-    "home_b": Cells(0, -1, 0, 1),
-}
-
-
-class Outcome(enum.Flag):
-    """The answer for B: flags, which can be combined. Test them as in `Outcome.HARDER in outcome`."""
-
-    NEITHER = 0
-    HARDER = enum.auto()
-    EASIER = enum.auto()  # every model does better on B
-    DIFFERENT = enum.auto()
-    HOME_DISADVANTAGE = enum.auto()  # each test set is worst for the models of its own training set
-    COVERS_MORE = enum.auto()  # A's models lose on B, B's models lose on neither
-    COVERS_LESS = enum.auto()  # B's models lose on A, A's models lose on neither
+NEGLIGIBLE = 0.01  # a gap or a home advantage below this is said to be none that matters
+GAPS = Sides(Cells(1, -1, 0, 0), Cells(0, 0, 1, -1))
+HOMES = Sides(Cells(1, 0, -1, 0), Cells(0, -1, 0, 1))
+HOME = Cells(0.5, -0.5, -0.5, 0.5)
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """The four differences with their intervals, fractions in [−1, 1], and the statements that follow from them.
+    """The statements on B, and the numbers that they follow from, all fractions.
 
-    `gap_a` is AA − AB, `gap_b` BA − BB, `home_a` AA − BA, `home_b` BB − AB. `accuracies` are means over `families`
-    families, with `runs.a` models trained on A and `runs.b` trained on B; `images` are the numbers of test images.
-    `few_seeds`: no family has three seeds on each side, so the intervals do not include the chance in training, and no
-    statement is made. Otherwise, the `left_out` families with fewer seeds do not count.
+    Args:
+        harder: whether it is shown; None: too few seeds.
+        different: whether it is shown; None: too few seeds, or θ > 0 is not separated from difficulty.
+        gap_a, gap_b, home_a, home_b: AA − AB, BA − BB, AA − BA and BB − AB.
+        home: θ.
+        home_within: θ among images of like class and difficulty; None: nobody judged it, or no images are alike.
+        gap_at_most: the smaller one-sided upper bound of the two gaps.
+        home_at_most, home_within_at_most: the one-sided upper bounds of θ.
+        comparable: whether enough images of A and B are alike; None: nobody judged their difficulty.
+        accuracies: means over the families that count.
+        images: numbers of test images.
+        runs: numbers of models trained on A and on B.
+        families: how many families count.
+        few_seeds: no family has three seeds on each side. The intervals then leave out the chance in training, and
+            nothing is stated. Otherwise, families with fewer seeds do not count.
+        left_out: names of the families with fewer seeds.
+        exceptions: if B is harder, the families whose own two gaps are not both shown to be above zero.
     """
 
+    harder: bool | None
+    different: bool | None
     gap_a: Estimate
     gap_b: Estimate
     home_a: Estimate
     home_b: Estimate
+    home: Estimate
+    home_within: Estimate | None
+    gap_at_most: float
+    home_at_most: float
+    home_within_at_most: float | None
+    comparable: bool | None
     accuracies: Cells
     images: Sides
     runs: Sides
     families: int
-    left_out: int
     few_seeds: bool
-
-    @property
-    def harder(self) -> bool:
-        """Whether every model is shown to do worse on B."""
-        return bool(self.outcome and Outcome.HARDER in self.outcome)
-
-    @property
-    def different(self) -> bool:
-        """Whether each test set is shown to be best for the models of its own training set."""
-        return bool(self.outcome and Outcome.DIFFERENT in self.outcome)
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """The answer for B; None if there are too few seeds."""
-        if self.few_seeds:
-            return None
-        outcome = Outcome.NEITHER
-        for (one, other), positive, negative in (
-            ((self.gap_a, self.gap_b), Outcome.HARDER, Outcome.EASIER),
-            ((self.home_a, self.home_b), Outcome.DIFFERENT, Outcome.HOME_DISADVANTAGE),
-        ):
-            if one.low > 0 and other.low > 0:
-                outcome |= positive
-            if one.high < 0 and other.high < 0:
-                outcome |= negative
-        if _covers_more(self.gap_a, self.home_b, losses=(self.gap_b, self.home_a)):
-            outcome |= Outcome.COVERS_MORE
-        if _covers_more(_mirrored(self.gap_b), self.home_a, losses=(_mirrored(self.gap_a), self.home_b)):
-            outcome |= Outcome.COVERS_LESS
-        return outcome
-
-    @property
-    def in_the_way(self) -> tuple[str, ...]:
-        """Names of the differences that are not shown to be above zero, which "harder" and "different" would need."""
-        return tuple(name for name in _DIFFERENCES if not getattr(self, name).low > 0)
+    left_out: tuple[str, ...]
+    exceptions: tuple[str, ...]
 
 
-def compare(families: Sequence[Cells], confidence: float, rng: np.random.Generator, replicates: int = 2_000) -> Verdict:
+def compare(
+    families: Sequence[Any] | Mapping[str, Any],
+    confidence: float,
+    rng: np.random.Generator,
+    judges: Sequence[Any] | None = None,
+    labels: Sequence[Any] | None = None,
+) -> Verdict:
     """Whether B is harder than A, different, both or neither, from the right answers of families of models.
 
-    Each statement needs two intervals that both lie above zero. This is an intersection–union test: a false statement
-    is made with a probability of at most (1 − confidence) / 2, without a correction for testing two differences
-    (Berger, Technometrics 24 (1982), 295–300).
-
     Args:
-        families: for each, (aa, ab, ba, bb), bool [runs, images]: whether a run trained on the set of the first letter
-            is right about an image of the second; see `Cells`. With one family, the verdict is the family's own.
-        confidence: of the intervals of the four differences, in (0, 1).
-        rng: numpy.random.Generator.
-        replicates: draws of images and seeds.
-
-    Returns:
-        The verdict over all families with at least three seeds on each side. If there are none, it is marked
-        `few_seeds`, holds the differences over all families, and makes no statement.
+        families: each (aa, ab, ba, bb), bool [runs, images]: whether a run trained on the set of the first letter is
+            right about an image of the second; see `Cells`. A mapping gives them names, for `exceptions`.
+        confidence: of the intervals, and of the one-sided bounds, in (0, 1).
+        rng: numpy.random.Generator. The intervals are computed without draws; it is not used today.
+        judges: two sources, each a pair (on A's images, on B's images) of margins, float [runs, images], as
+            `difficulty.weights` describes; three runs each, at least as accurate on A as the models under test. Or,
+            where the images' difficulty is known by construction, one pair of it, float [images], larger is harder.
+        labels: classes of A's and of B's test images, each int [images]; needed with judges.
 
     Raises:
-        ValueError: an array is not bool, empty, or does not fit the others; confidence out of range.
+        ValueError: an array has another type or shape, is empty or not finite; the confidence is out of range; there
+            are judges but no labels.
     """
-    require_families(families)
-    return judge([Stratum([Cells(*family) for family in families])], confidence, rng, replicates)
-
-
-def judge(strata: Sequence[Stratum], confidence: float, rng: np.random.Generator, replicates: int) -> Verdict:
-    """The Verdict of the same families on strata of test images, averaged with the weights of the strata."""
     require_confidence(confidence)
-    families = strata[0].families
-    enough = [min(len(family.aa), len(family.ba)) >= FEWEST_SEEDS for family in families]
-    chosen = enough if any(enough) else [True] * len(families)
-    pooled = [Stratum(list(itertools.compress(stratum.families, chosen)), stratum.weight) for stratum in strata]
-    differences = contrasts(pooled, list(_DIFFERENCES.values()), confidence, rng, replicates)
-    by_stratum = [sizes(stratum.families) for stratum in pooled]
+    named = families if isinstance(families, Mapping) else {f"family {n}": one for n, one in enumerate(families, 1)}
+    cells = dict(zip(named, checked_families(list(named.values())), strict=True))
+    enough = {name: one for name, one in cells.items() if min(len(one.aa), len(one.ba)) >= FEWEST_SEEDS}
+    counted = list((enough or cells).values())
+    weights = _weights(judges, labels, sizes(counted))
+    gap_a, gap_b = (contrast(counted, of_cells) for of_cells in GAPS)
+    home = contrast(counted, HOME)
+    within = contrast(counted, HOME, weights.images) if weights and weights.images else None
+    harder = _is_harder((gap_a, gap_b), confidence)
     return Verdict(
-        **dict(zip(_DIFFERENCES, differences, strict=True)),
-        accuracies=mean_accuracies(pooled),
-        images=Sides(*np.sum([images for images, _ in by_stratum], axis=0).tolist()),
-        runs=by_stratum[0][1],
-        families=sum(chosen),
-        left_out=len(families) - sum(chosen),
-        few_seeds=not any(enough),
+        harder=harder if enough else None,
+        different=_is_different(home, within, weights, confidence) if enough else None,
+        gap_a=gap_a.interval(confidence),
+        gap_b=gap_b.interval(confidence),
+        home_a=contrast(counted, HOMES.a).interval(confidence),
+        home_b=contrast(counted, HOMES.b).interval(confidence),
+        home=home.interval(confidence),
+        home_within=within.interval(confidence) if within else None,
+        gap_at_most=min(gap_a.at_most(confidence), gap_b.at_most(confidence)),
+        home_at_most=home.at_most(confidence),
+        home_within_at_most=within.at_most(confidence) if within else None,
+        comparable=weights.comparable if weights else None,
+        accuracies=Cells(*(float(np.mean([one[cell].mean() for one in counted])) for cell in range(4))),
+        images=sizes(counted),
+        runs=Sides(sum(len(one.aa) for one in counted), sum(len(one.ba) for one in counted)),
+        families=len(counted),
+        few_seeds=not enough,
+        left_out=tuple(name for name in cells if enough and name not in enough),
+        exceptions=tuple(
+            name
+            for name, one in enough.items()
+            if harder and not _is_harder([contrast([one], of_cells) for of_cells in GAPS], confidence)
+        ),
     )
 
 
-def _covers_more(gap: Estimate, gain: Estimate, losses: Sequence[Estimate]) -> bool:
-    """Whether A's models lose on B, B's models are better on B than A's, and B's models lose on neither set.
+def _weights(judges: Sequence[Any] | None, labels: Sequence[Any] | None, images: Sides) -> difficulty.Weights | None:
+    if judges is None:
+        return None
+    if labels is None:
+        raise ValueError("Expected labels of both test sets, since judges are given. Received: None")
+    return difficulty.weights(judges, labels, images)
 
-    An interval that contains zero does not show that nothing is lost, since a wide interval always contains zero. So
-    the upper end of the loss of B's models must lie below the lower end of the loss of A's models.
-    """
-    return gap.low > 0 and gain.low > 0 and all(loss.low <= 0 and loss.high < gap.low for loss in losses)
+
+def _is_harder(gaps: Sequence[Contrast], confidence: float) -> bool:
+    return all(gap.interval(confidence).low > 0 for gap in gaps)
 
 
-def _mirrored(difference: Estimate) -> Estimate:
-    """The difference with its sign turned."""
-    return Estimate(-difference.value, -difference.high, -difference.low)
+def _is_different(
+    home: Contrast, within: Contrast | None, weights: difficulty.Weights | None, confidence: float
+) -> bool | None:
+    """None: θ > 0, and it is not known whether difficulty explains it."""
+    if home.interval(confidence).low <= 0:
+        return False
+    if within is None or weights is None or not weights.comparable:
+        return None
+    return within.interval(confidence).low > 0
+
+
+def said(verdict: Verdict) -> str:
+    """What is said of B, in a few words: "harder; not different by more than 1 point"."""
+    if verdict.few_seeds:
+        return "too few seeds to say"
+    return f"{_of_hardness(verdict)}; {_of_difference(verdict)}"
+
+
+def _of_hardness(verdict: Verdict) -> str:
+    small = verdict.gap_at_most < NEGLIGIBLE
+    if verdict.harder:
+        exceptions = f" (not shown for {', '.join(verdict.exceptions)} alone)" if verdict.exceptions else ""
+        return f"harder{', but not by more than 1 point' if small else ''}{exceptions}"
+    if small:
+        return "not harder by more than 1 point"
+    return f"harder is undecided (AA − AB {_range(verdict.gap_a)}, BA − BB {_range(verdict.gap_b)} points)"
+
+
+def _of_difference(verdict: Verdict) -> str:
+    small = verdict.home_at_most < NEGLIGIBLE
+    if verdict.different:
+        return f"different{', but not by more than 1 point' if small else ''}"
+    if small:
+        return "not different by more than 1 point"
+    if verdict.comparable and (verdict.home_within_at_most or 0) < NEGLIGIBLE:
+        return "not different by more than 1 point, once difficulty is taken off"
+    if verdict.different is None:
+        why = (
+            "nobody has judged it" if verdict.comparable is None else "the images cannot be compared at like difficulty"
+        )
+        return f"different is not separated from difficulty ({why})"
+    within = f", {_range(verdict.home_within)} at like difficulty" if verdict.home_within else ""
+    return f"different is undecided (θ {_range(verdict.home)}{within} points)"
+
+
+def _range(number: Estimate) -> str:
+    """The ends of the interval, in percentage points."""
+    return " to ".join(f"{100 * end:.1f}".replace("-", "−") for end in number[1:])

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from autoaug import recipes, shift
+from autoaug import recipes
 from autoaug.runs import predictions as files
 from autoaug.runs import record as records
 
@@ -61,12 +61,3 @@ def write(
     history = pd.DataFrame({"epoch": epochs, "loss": 1 / epochs, "accuracy": 1 - 1 / (1 + epochs)})
     history.to_csv(folder / "history.csv", index=False)
     return run_id
-
-
-def tables(*rows):
-    """Accuracies and gaps of runs given as (run id, kind, training set, test set, correct of 1,000)."""
-    counts = pd.DataFrame(rows, columns=["run_id", "preset", "train_data", "test_set", "correct"])
-    counts = counts.assign(model="wrn", family="wrn", train_source="CIFAR-10", seed=0)
-    counts = counts.assign(test_source="CIFAR-10", total=1000, overlap=0)
-    counts = shift.clean_counts(counts)
-    return shift.accuracy_table(counts), shift.gap_table(counts)

@@ -7,11 +7,10 @@ matplotlib.use("agg")
 import matplotlib.colors
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
 
 from autoaug.plots import shift as shift_plots
-from autoaug.shift import Cells, line_fit
+from autoaug.shift import Cells
 from autoaug.shift.intervals import Estimate
 
 
@@ -27,57 +26,6 @@ def texts(artists):
 
 def legend(ax):
     return texts(ax.get_legend().get_texts())
-
-
-@pytest.fixture
-def models():
-    """Five models on an old and a new test set, with intervals of ±2 points."""
-    old = pd.DataFrame({"accuracy": [0.5, 0.6, 0.7, 0.8, 0.9]}, index=list("abcde"))
-    new = pd.DataFrame({"accuracy": [0.3, 0.42, 0.5, 0.6, 0.7]}, index=list("abcde"))
-    return [part.assign(low=part.accuracy - 0.02, high=part.accuracy + 0.02) for part in (old, new)]
-
-
-def test_old_against_new_draws_models_intervals_line_and_band(models):
-    old, new = models
-    line = line_fit.fit(old.accuracy, new.accuracy, "linear", 0.95, np.random.default_rng(0), 200)
-    ax = shift_plots.old_against_new(
-        old, new, line, {"b": ["b"], "models of d": ["d"]}, names=("CIFAR-10", "CIFAR-10.1")
-    )
-    others, first, second = (container for container in ax.containers)
-    np.testing.assert_allclose(others[0].get_xydata(), [[50, 30], [70, 50], [90, 70]])
-    np.testing.assert_allclose(first[0].get_xydata(), [[60, 42]])
-    assert first[0].get_marker() != second[0].get_marker() and first[0].get_color() != second[0].get_color()
-    horizontal, vertical = (bars.get_segments()[0] for bars in first[2])
-    np.testing.assert_allclose(horizontal, [[58, 42], [62, 42]])
-    np.testing.assert_allclose(vertical, [[60, 40], [60, 44]])
-    lines = {drawn.get_label(): drawn.get_xydata() for drawn in ax.lines}
-    np.testing.assert_allclose(lines["y = x"][[0, -1]], [[48, 48], [92, 92]])
-    label = "line (linear), slope {:.2f} [{:.2f}, {:.2f}]".format(*line.slope)
-    fitted = lines[label]
-    np.testing.assert_allclose(fitted[:, 1], 100 * line.predict(fitted[:, 0] / 100))
-    (band,) = [
-        collection
-        for collection in ax.collections
-        if isinstance(collection, matplotlib.collections.FillBetweenPolyCollection)
-    ]
-    corners = band.get_paths()[0].vertices
-    for place in (0, 50, 99):
-        low, high = line.band(fitted[[place], 0] / 100)
-        heights = corners[np.isclose(corners[:, 0], fitted[place, 0]), 1]
-        assert (heights.min(), heights.max()) == pytest.approx((100 * low[0], 100 * high[0]))
-    assert legend(ax)[:2] == ["y = x", label]
-    assert {"published models", "b", "models of d"} <= set(legend(ax))
-    named = {line.get_gid(): line.get_xydata().tolist() for line in ax.lines if line.get_gid()}
-    assert set(named) == {f"named:{label}" for label in "abcde"} and named["named:b"] == [[60, 42]]
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("accuracy on CIFAR-10, %", "accuracy on CIFAR-10.1, %")
-
-
-def test_old_against_new_on_a_probit_scale_spaces_accuracies_by_the_normal_quantile(models):
-    ax = shift_plots.old_against_new(*models, scale="probit")
-    ax.set_xlim(10, 90)
-    ax.figure.canvas.draw()
-    left, middle, right = (ax.transData.transform((x, 50))[0] for x in (50, 84.134, 97.725))
-    assert right - middle == pytest.approx(middle - left, rel=1e-3)
 
 
 CELLS = Cells(*(Estimate(value, value - 0.02, value + 0.03) for value in (1.0, 0.6, 0.8, 0.7)))

@@ -1,4 +1,4 @@
-"""What tests of the report share: finished runs, loaded."""
+"""What tests of the report share."""
 
 import matplotlib
 
@@ -6,21 +6,6 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 import pytest
-from report_runs import CHANCES, load, write_study
-
-
-@pytest.fixture(scope="session")
-def study_folder(tmp_path_factory):
-    """Three seeds of one family and one of another, on the drawn shapes and the harder ones."""
-    folder = tmp_path_factory.mktemp("study")
-    write_study(folder, CHANCES)
-    write_study(folder, CHANCES, seeds=1, model="ss32")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def loaded(study_folder):
-    return load(study_folder)
 
 
 @pytest.fixture(autouse=True)

@@ -1,37 +1,112 @@
-"""What is read from the published files, and the expectation that follows from the published line."""
+"""What is said from public numbers is what their files hold."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from autoaug import shift
 from autoaug.files import ROOT
 from autoaug.shift import published
 
 FOLDER = ROOT / "results" / "published"
 
 
-@pytest.fixture
-def tables():
-    return pd.read_csv(FOLDER / "autoaugment-accuracies.csv"), pd.read_csv(FOLDER / "lines.csv")
+@pytest.fixture(scope="module")
+def bed():
+    return published.testbed(FOLDER)
 
 
-def test_the_five_models_are_expected_where_the_published_line_puts_them(tables):
-    found = published.expected_accuracies(*tables, "cifar10.2")
-    assert (100 * found[["accuracy", "expected"]]).round(1).to_numpy().tolist() == [
-        [98.4, 91.3],
-        [98.1, 90.4],
-        [98.0, 90.2],
-        [97.5, 88.8],
-        [97.3, 88.4],
+def points(values):
+    return (100 * np.asarray(values, float) + 1e-9).round(1).tolist()  # halves up
+
+
+def test_the_testbed_has_its_models(bed):
+    assert bed["group"].value_counts().to_dict() == {
+        published.SCRATCH: 1_029, published.PRETRAINED: 31, published.REPRODUCTION: 17
+    }  # fmt: skip
+    assert bed["cifar10.1"].notna().sum() == 1_026 and bed[["cifar10", "cifar10.2"]].notna().all(axis=None)
+
+
+def test_lines_are_those_of_least_squares_and_near_what_others_published(bed):
+    of_all, of_high = (published.lines(bed, 0.95, above)["cifar10.2"] for above in (0.15, 0.9))
+    assert (of_all.slope.value, of_all.intercept.value) == pytest.approx((0.785, -0.325), abs=5e-4)
+    assert (len(of_all.at), len(of_high.at)) == (895, 210) and of_all.r_squared == pytest.approx(0.996, abs=5e-4)
+    assert of_high.slope.value == pytest.approx(0.641, abs=5e-4)
+    assert of_all.spread(0.95)[0] == pytest.approx(0.031, abs=1e-3)
+    table = published.line_table(FOLDER, 0.95)
+    others = table[table["source"].str.startswith("Baek")].set_index("test_set")["slope"]
+    assert others.to_dict() == {"cifar10.1": 0.842, "cifar10.2": 0.768}
+    assert table["slope"].between(0.6, 0.9).all()
+
+
+def test_what_accurate_models_lose(bed):
+    lost = published.lost(bed, 0.95)
+    assert len(lost) == 106 and points(lost["lost"].agg(["mean", "min", "max"])) == [12.2, 10.8, 13.9]
+    row = lost[lost["model"] == "myrtlenet"].iloc[0]
+    found = row[["lost", "lost_low", "lost_high"]].to_list()
+    assert found == pytest.approx(shift.gap(9_389, 10_000, 1_640, 2_000))
+
+
+def test_the_model_that_was_trained_on_both_sets_loses_either_way(bed):
+    cells = published.both_sides(bed, 0.95)
+    assert points(cells.loc["BA − BB"]) == [4.7, 2.9, 6.5]
+    assert points(cells.loc[["AA", "AB", "BA", "BB"], "value"]) == [93.9, 82.0, 86.3, 81.7]
+    assert points(cells.loc[["AA − AB", "AA − BA", "BB − AB"], "value"]) == [11.9, 7.6, -0.3]
+
+
+def test_small_random_feature_models_have_a_home_advantage(bed):
+    table = published.random_features(bed, 0.95)
+    small = table.loc[: published.SMALL_FILTERS]
+    assert small["numbers"].tolist() == [18, 36, 72, 144, 288, 576] and set(small["models_a"]) == {12}
+    assert points(small["AA − BA"]) == [3.1, 2.2, 7.8, 4.5, 7.0, 9.9]
+    assert points(small["BB − AB"]) == [0.4, 3.5, -0.4, 3.4, 2.1, 1.5]
+    assert points(small["θ"]) == [1.8, 2.8, 3.7, 3.9, 4.5, 5.7]
+    assert (small["θ_low"] > 0).all() and (small[["AA − AB", "BA − BB"]] > 0).all(axis=None)
+    # No narrower than Newcombe's interval of each difference would make it.
+    halves = [
+        np.diff(shift.gap(round(1e4 * row["AA"]), 10_000, round(1e4 * row["BA"]), 10_000)[1:])
+        for _, row in small.iterrows()
     ]
-    assert "measured" not in found.columns
+    assert ((small["θ_high"] - small["θ_low"]).to_numpy() > np.ravel(halves) / 2).all()
 
 
-def test_the_published_lines_are_as_printed(tables):
-    lines = tables[1].set_index("test_set")
-    assert lines.loc["cifar10.2", ["slope", "intercept", "r_squared"]].tolist() == [0.768, -0.287, 0.999]
-    assert lines.loc["cifar10.1-v6", ["slope", "intercept", "r_squared"]].tolist() == [0.842, -0.216, 0.999]
+def test_the_dip_gives_the_training_sizes_away(bed):
+    dips = published.dips(bed)
+    assert dips.loc[published.SCRATCH, "smaller"] < 50_000 < dips.loc[published.SCRATCH, "larger"]
+    assert dips.loc[published.REPRODUCTION].tolist() == [512, 9_216, 4_608, 18_432]
 
 
-def test_no_line_no_expectation(tables):
-    with pytest.raises(ValueError, match=r"one of cifar10.1-v6, cifar10.2. Received: 'cifar10.3'"):
-        published.expected_accuracies(*tables, "cifar10.3")
+def test_models_of_the_reproduction_lie_above_the_line(bed):
+    heights = published.above_line(bed, 0.95)
+    assert len(heights) == 17 and points(heights["above"].agg(["mean", "min", "max"])) == [8.6, 3.7, 12.5]
+    assert heights["beyond"].all() and (heights["above_low"] > 0).all()
+
+
+def test_the_five_models_are_expected_where_the_lines_put_them():
+    table = published.expected(FOLDER, 0.95)
+    table = table[table["test_set"] == "cifar10.2"]
+    by_line = {line: points(part["expected"]) for line, part in table.groupby("line")}
+    assert by_line == {
+        "models above 15%": [91.3, 90.4, 90.1, 88.8, 88.3], "models above 90%": [89.8, 88.9, 88.7, 87.5, 87.0]
+    }  # fmt: skip
+    assert (table["high"] - table["low"]).between(0.015, 0.03).all()
+
+
+def test_every_statement_has_ends_and_a_limit():
+    table = published.statements(FOLDER, 0.95)
+    assert (table["low"] <= table["value"]).all() and (table["value"] <= table["high"]).all()
+    assert (table[["ends", "limit"]].map(len) > 0).all(axis=None)
+    assert points(table.loc[table["statement"].str.startswith("30 models"), ["value", "low", "high"]]) == [
+        [7.8, 4.0, 14.6]
+    ]
+    assert "106 models" in table["statement"][0] and "(0 gain)" in table["statement"][4]
+    assert published.said(FOLDER, 0.95).startswith("harder is shown; a home advantage is shown in 6 of 6 small models")
+
+
+def test_each_file_is_described_with_its_source():
+    text = (FOLDER / "README.md").read_text()
+    assert sorted(path.name for path in FOLDER.glob("*.csv")) == sorted(
+        name for name in ("testbed.csv", "lines.csv", "autoaugment-accuracies.csv", "cifar10.1-counts.csv",
+                          "pretrained-accuracies.csv") if f"`{name}`" in text
+    )  # fmt: skip
+    assert len(pd.read_csv(FOLDER / "pretrained-accuracies.csv")) == 6

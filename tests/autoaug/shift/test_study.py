@@ -1,127 +1,163 @@
-"""Runs on disk → families, comparisons and means over seeds."""
+"""Runs on disk → pairs of data sets with families, judges and clean images → a row of statements for each."""
 
 import numpy as np
+import pandas as pd
+import pytest
 import run_files
 
-from autoaug import recipes, shift
-from autoaug.runs import collect as collect_runs
+from autoaug import datasets, recipes, runs
 from autoaug.shift import study
+from data_prep import synthetic
 
-LABELS = np.arange(200) % 10
-QUICK = recipes.get("wrn")
-WRN, SHAKE_SHAKE = "WRN-10-1, 10 epochs", "Shake-Shake-8 2×16d, 4 epochs (ss32, quick)"
+LABELS = np.arange(400) % 10
+WRN, SHAKE_SHAKE = (recipes.title(recipes.get(model)) for model in ("wrn", "ss32"))
+SHAPES = {"synthetic10": 0.9, "synthetic10_harder": 0.5}
+PHOTOGRAPHS = {"cifar10": 0.9, "cinic10_5k": 0.6}
+TRAINED = ("cifar10_5k", "cinic10_5k")
 
 
-def write(results, train_data, accuracies, seed=0, overlap=(), **options):
+def write(results, train_data, accuracies, seed=0, overlap=(), labels=None, **options):
+    """A run that is right with these chances; `overlap` are images of the other test sets than its own."""
     rng = np.random.default_rng([seed, *train_data.encode()])
-    tests = {
-        name: run_files.predictions(rng, LABELS, accuracy, overlap if name != train_data else ())
-        for name, accuracy in accuracies.items()
-    }
+    tests = {}
+    for name, accuracy in accuracies.items():
+        of_test = LABELS if labels is None else labels[name]
+        tests[name] = run_files.predictions(rng, of_test, accuracy, overlap if name != train_data else ())
     return run_files.write(results, train_data, tests, seed, **options)
 
 
-def collect(results):
-    return study.named(collect_runs(results))
+def write_photographs(results, seeds=3, **judges):
+    """Runs of both sides, and judges if asked for."""
+    for seed in range(seeds):
+        for name in TRAINED:
+            write(results, name, PHOTOGRAPHS, seed)
+        for name in datasets.JUDGES if judges else ():
+            write(results, name, {"cifar10": 0.9, "cinic10_5k": 0.7} | judges.get("accuracies", {}), seed, margins=True)
 
 
-BOTH = {"synthetic10": 0.9, "synthetic10_harder": 0.5}
-
-
-def test_a_comparison_holds_the_right_answers_of_every_family_and_seed(tmp_path):
-    for train_data in BOTH:
+def test_a_pair_holds_the_right_answers_of_every_family_and_seed(tmp_path):
+    for train_data in SHAPES:
         for seed in range(3):
-            write(tmp_path, train_data, BOTH, seed)
-        write(tmp_path, train_data, BOTH, recipe=recipes.get("ss32"))
-    write(tmp_path, "synthetic10", BOTH, recipe=recipes.get("pyramid"))  # not on the other set: in no comparison
+            write(tmp_path, train_data, SHAPES, seed)
+        write(tmp_path, train_data, SHAPES, recipe=recipes.get("ss32"))
+    write(tmp_path, "synthetic10", SHAPES, recipe=recipes.get("pyramid"))  # not on the other set: in no pair
     write(tmp_path, "synthetic10", {"synthetic10": 0.9}, seed=9)  # not tested on the other
-    runs = collect(tmp_path)
-    (comparison,) = study.comparisons(runs)
-    assert (comparison.original, comparison.reproduction, comparison.preset) == (
-        "synthetic10",
-        "synthetic10_harder",
-        "quick",
-    )
-    assert {name: [len(cell) for cell in cells] for name, cells in comparison.families.items()} == {
-        SHAKE_SHAKE: [1] * 4,
-        WRN: [3] * 4,
-    }
-    counts = runs.set_index(["family", "train_data", "test_set", "seed"])["correct"]
-    ab = counts.sort_index().loc[WRN, "synthetic10", "synthetic10_harder"]
-    assert comparison.families[WRN].ab.sum(axis=1).tolist() == ab.tolist()
-    np.testing.assert_array_equal(comparison.labels.b, LABELS)
-    assert comparison.left_out == (0, 0)
+    table = runs.collect(tmp_path)
+    (pair,) = study.pairs(table)
+    assert (pair.original, pair.reproduction, pair.original_test, pair.preset) == (*SHAPES, "synthetic10", "quick")
+    assert {name: [len(cell) for cell in cells] for name, cells in pair.families.items()} == {
+        SHAKE_SHAKE: [1] * 4, WRN: [3] * 4
+    }  # fmt: skip
+    counts = table[table["seed"] < 3].set_index(["family", "train_data", "test_set", "seed"])["correct"].sort_index()
+    for train_data, cells in zip(SHAPES, (pair.families[WRN][:2], pair.families[WRN][2:]), strict=True):
+        for test_set, cell in zip(SHAPES, cells, strict=True):
+            assert cell.sum(axis=1).tolist() == counts.loc[WRN, train_data, test_set].tolist()
+    np.testing.assert_array_equal(pair.labels.b, LABELS)
+    assert pair.left_out == (0, 0) and pair.judges is None and pair.judged_by == ""
 
 
-def test_test_images_that_any_model_was_trained_on_are_left_out(tmp_path):
-    write(tmp_path, "synthetic10", BOTH, overlap=[0, 1])
-    write(tmp_path, "synthetic10_harder", BOTH, overlap=[5])
-    (comparison,) = study.comparisons(collect(tmp_path))
-    assert comparison.left_out == (1, 2)
-    np.testing.assert_array_equal(np.flatnonzero(~comparison.clean.b), [0, 1])
-    assert [cell.shape for cell in comparison.families[WRN]] == [(1, 199), (1, 198)] * 2
-    np.testing.assert_array_equal(comparison.labels.a, np.delete(LABELS, 5))
-    np.testing.assert_array_equal(comparison.labels.b, LABELS[2:])
+def test_images_that_any_model_or_judge_was_trained_on_are_left_out(tmp_path):
+    for seed in range(3):
+        write(tmp_path, "cifar10_5k", PHOTOGRAPHS, seed, overlap=[0, 1] if seed else ())
+        write(tmp_path, "cinic10_5k", PHOTOGRAPHS, seed)
+        for name in datasets.JUDGES:
+            write(tmp_path, name, PHOTOGRAPHS, seed, overlap=[7], margins=True)
+    (pair,) = study.pairs(runs.collect(tmp_path))
+    assert pair.left_out == (3, 3)  # 0, 1 and 7, on both sides
+    kept = np.delete(LABELS, [0, 1, 7])
+    np.testing.assert_array_equal(pair.labels.a, kept)
+    assert {side.shape for source in pair.judges for side in source} == {(3, len(kept))}
+    assert {cell.shape for cell in pair.families[WRN]} == {(3, len(kept))}
+
+
+def test_the_originals_side_is_tested_on_the_test_set_that_the_catalogue_names(tmp_path):
+    write_photographs(tmp_path)
+    (pair,) = study.pairs(runs.collect(tmp_path))
+    assert (pair.original, pair.original_test, pair.reproduction) == ("cifar10_5k", "cifar10", "cinic10_5k")
+
+
+def test_judges_are_runs_with_margins_on_both_of_their_sets(tmp_path):
+    write_photographs(tmp_path, accuracies={})
+    (pair,) = study.pairs(runs.collect(tmp_path))
+    assert pair.judges is not None and len(pair.judges) == 2 and pair.judged_by.startswith(WRN)
+    assert "cifar10_rest_a and cifar10_rest_b" in pair.judged_by
+    (without,) = study.pairs(runs.collect(tmp_path), judges=("cifar10_rest_a", "cifar10_half_a"))
+    assert without.judges is None
+    margins = pair.judges[0][1]
+    right = runs.collect(tmp_path).query("train_data == 'cifar10_rest_a' and test_set == 'cinic10_5k'")["correct"]
+    assert (margins > 0).sum(axis=1).tolist() == right.tolist()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "accuracies", "said"),
+    [(2, {}, ""), (3, {"cifar10": 0.5}, "40.0 points less accurate than the models under test")],
+)
+def test_too_few_and_too_weak_judges_do_not_judge(tmp_path, seeds, accuracies, said):
+    write_photographs(tmp_path)
+    for seed in range(seeds):
+        for name in datasets.JUDGES:
+            write(tmp_path, name, {"cifar10": 0.9, "cinic10_5k": 0.7} | accuracies, seed, margins=True)
+    (pair,) = study.pairs(runs.collect(tmp_path))
+    assert pair.judges is None and said[5:] in pair.judged_by
+    (row,) = study.verdicts([pair], 0.95).to_dict("records")
+    assert np.isnan(row["home_within"]) and row["comparable"] is None
+
+
+def test_the_difficulty_of_drawn_shapes_is_known(tmp_path):
+    drawn = {name: synthetic.difficulties(name, "test") for name in SHAPES}
+    labels = {name: of_set[0] for name, of_set in drawn.items()}
+    for train_data in SHAPES:
+        write(tmp_path, train_data, SHAPES, overlap=[3], labels=labels)
+    (pair,) = study.pairs(runs.collect(tmp_path))
+    assert pair.left_out == (1, 1) and pair.judged_by == "known: each image was drawn with it"
+    for side, name in zip(pair.judges, SHAPES, strict=True):
+        np.testing.assert_array_equal(side, np.delete(drawn[name][1], 3))
+
+
+def test_difficulties_are_those_that_the_images_are_drawn_with(tmp_path):
+    synthetic.build(tmp_path, ["synthetic10_harder"], seed=5)
+    folder = datasets.training_folder("synthetic10_harder", tmp_path)
+    for part in ("training", "test"):
+        labels, difficulty = synthetic.difficulties("synthetic10_harder", part, seed=5)
+        file = next(folder.glob("*test*_latents.npy" if part == "test" else "*train*_latents.npy"))
+        np.testing.assert_array_equal(difficulty, np.load(file)["difficulty"])
+    np.testing.assert_array_equal(labels, datasets.load_test("synthetic10_harder", tmp_path).labels)
 
 
 def test_runs_are_compared_on_the_newest_version_of_every_data_set(tmp_path):
     newer = {"started": "2026-02-01T00:00:00Z"}
-    kept = [write(tmp_path, "synthetic10", BOTH, seed, **newer) for seed in range(2)]
-    older_test = write(tmp_path, "synthetic10", BOTH, seed=2, test_sha256="00" * 32)
-    older_training = write(tmp_path, "synthetic10", BOTH, seed=3, train_sha256="00" * 32)
-    other = write(tmp_path, "synthetic10_harder", BOTH, train_sha256="11" * 32)  # the only version of that set
-    runs, left_out = study.of_newest_data(collect_runs(tmp_path))
+    kept = [write(tmp_path, "synthetic10", SHAPES, seed, **newer) for seed in range(2)]
+    older_test = write(tmp_path, "synthetic10", SHAPES, seed=2, test_sha256="00" * 32)
+    older_training = write(tmp_path, "synthetic10", SHAPES, seed=3, train_sha256="00" * 32)
+    other = write(tmp_path, "synthetic10_harder", SHAPES, train_sha256="11" * 32)  # the only version of that set
+    newest, left_out = study.of_newest_data(runs.collect(tmp_path))
     assert left_out == sorted([older_test, older_training])
-    assert sorted(runs["run_id"]) == sorted(2 * [*kept, other])
-    write(tmp_path, "synthetic10", {"synthetic10": 0.9}, seed=4, test_sha256="22" * 32, started="2026-03-01T00:00:00Z")
-    runs, left_out = study.of_newest_data(collect_runs(tmp_path))
-    assert set(runs["run_id"][runs["test_set"] == "synthetic10_harder"]) == {*kept, other}  # as it was
-    assert runs["seed"][runs["test_set"] == "synthetic10"].tolist() == [4]
-    runs, left_out = study.of_newest_data(runs[:0])
-    assert runs.empty and left_out == []
+    assert sorted(newest["run_id"]) == sorted(2 * [*kept, other])
+    (pair,) = study.pairs(runs.collect(tmp_path))
+    assert [len(cell) for cell in pair.families[WRN]] == [2, 2, 1, 1]
+    assert study.of_newest_data(newest[:0])[0].empty
 
 
-def test_the_mean_over_seeds_keeps_their_spread(tmp_path):
-    for seed in range(3):
-        write(tmp_path, "synthetic10", BOTH, seed)
-    write(tmp_path, "synthetic10_harder", {"synthetic10": 0.5})
-    counts = shift.clean_counts(collect(tmp_path))
-    means = study.mean_over_seeds(counts).set_index(["train_data", "test_set"])
-    assert means["seeds"].map(len).to_dict() == {
-        ("synthetic10", "synthetic10"): 3,
-        ("synthetic10", "synthetic10_harder"): 3,
-        ("synthetic10_harder", "synthetic10"): 1,
-    }
-    correct = counts.query("train_data == 'synthetic10' and test_set == 'synthetic10'")["correct"]
-    first = means.loc[("synthetic10", "synthetic10")]
-    assert first["seeds"] == dict(enumerate(correct.index.map(counts["run_id"])))
-    assert first["correct"] == round(correct.mean())
-    assert (first["lowest"], first["highest"]) == (correct.min() / 200, correct.max() / 200)
-    assert study.mean_over_seeds(counts[:0]).empty
+def test_a_row_a_pair_with_numbers_for_every_estimate(tmp_path):
+    write_photographs(tmp_path, accuracies={})
+    for train_data in SHAPES:
+        write(tmp_path, train_data, SHAPES)
+    table = study.verdicts(study.pairs(runs.collect(tmp_path)), 0.95, seed=1)
+    assert table["reproduction"].tolist() == ["synthetic10_harder", "cinic10_5k"] or len(table) == 2
+    shapes, photographs = (
+        table[table["reproduction"] == name].iloc[0] for name in ("synthetic10_harder", "cinic10_5k")
+    )
+    assert shapes["few_seeds"] and shapes["said"] == "too few seeds to say" and shapes["harder"] is None
+    assert photographs["harder"] and photographs["said"].startswith("harder")
+    assert (photographs["runs_a"], photographs["images_b"], photographs["families"]) == (3, 400, WRN)
+    for name in ("aa", "ab", "ba", "bb", "gap_a", "gap_b", "home_a", "home_b", "home", "home_within"):
+        low, value, high = (photographs[f"{name}{end}"] for end in ("_low", "", "_high"))
+        assert low <= value <= high
+    assert photographs["gap_a"] == pytest.approx(photographs["aa"] - photographs["ab"])
+    assert photographs["home_at_most"] < photographs["home_high"]
+    pd.testing.assert_frame_equal(table, study.verdicts(study.pairs(runs.collect(tmp_path)), 0.95, seed=1))
 
 
-def test_pairs_go_from_originals_to_what_is_not_another_original(tmp_path):
-    write(tmp_path, "synthetic10_harder", BOTH)
-    write(tmp_path, "cifar10", {"cifar10": 0.9, "cifar10_10k": 0.9, "cifar10.1-v6": 0.8, "cifar102": 0.8})
-    assert study.pairs(collect(tmp_path)) == [("cifar10", "cifar10.1-v6"), ("cifar10", "cifar102")]
-
-
-def test_a_panel_holds_runs_of_the_best_kind_on_images_that_are_clean_for_all(tmp_path):
-    write(tmp_path, "synthetic10", BOTH, seed=0, overlap=[3])
-    write(tmp_path, "synthetic10", BOTH, seed=1, overlap=[5])
-    runs = collect(tmp_path)
-    panel = study.panel(runs, *BOTH)
-    assert (panel.families, panel.seeds, panel.left_out) == ((WRN, WRN), (0, 1), 2)
-    np.testing.assert_array_equal(panel.indices, np.delete(np.arange(200), [3, 5]))
-    np.testing.assert_array_equal(panel.labels, LABELS[panel.indices])
-    np.testing.assert_array_equal(panel.right, panel.answers == panel.labels)
-    write(tmp_path, "synthetic10", BOTH, recipe=recipes.get("ss32", "paper"))
-    assert study.panel(collect(tmp_path), *BOTH).families == ("Shake-Shake-26 2×32d, 1800 epochs",)
-    assert study.panel(runs, "synthetic10_harder", "synthetic10") is None
-
-
-def test_runs_that_were_trained_on_all_test_images_are_in_no_panel(tmp_path):
-    write(tmp_path, "synthetic10", {"synthetic10_harder": 0.5}, overlap=range(1000))
-    runs = collect(tmp_path)
-    assert (runs["total"] == 0).all() and study.pairs(runs) == []
-    assert study.panel(runs, *BOTH) is None
+def test_without_runs_there_is_nothing(tmp_path):
+    (tmp_path / "runs").mkdir()
+    assert study.pairs(runs.collect(tmp_path)) == [] and study.verdicts([], 0.95).empty

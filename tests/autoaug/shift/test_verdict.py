@@ -1,10 +1,14 @@
-"""The two statements: what is said of which order of accuracies, and of which families."""
+"""What is said of which accuracies, in numbers and in words, and of which families."""
+
+import dataclasses
 
 import numpy as np
 import pytest
+import scipy.stats
+from shift_worlds import World
 
 from autoaug import shift
-from autoaug.shift import Cells, Outcome
+from autoaug.shift import Cells, Estimate, Sides, contrasts, verdict
 
 
 def family(rng, aa, ab, ba, bb, runs=3, images=2_000):
@@ -12,79 +16,170 @@ def family(rng, aa, ab, ba, bb, runs=3, images=2_000):
     return Cells(*(rng.random((runs, images)) < chance for chance in (aa, ab, ba, bb)))
 
 
+def judged(rng, families, margins=None):
+    """`compare` with judges who find all images alike."""
+    sizes = contrasts.sizes(families)
+    judges = margins or [[rng.normal(1, 1, (3, size)) for size in sizes] for _ in range(2)]
+    return shift.compare(families, 0.95, rng, judges, [np.zeros(size, int) for size in sizes])
+
+
 @pytest.mark.parametrize(
-    ("accuracies", "outcome", "in_the_way"),
+    ("accuracies", "harder", "different"),
     [
-        ((0.90, 0.90, 0.90, 0.90), Outcome.NEITHER, ("gap_a", "gap_b", "home_a", "home_b")),
-        ((0.90, 0.80, 0.90, 0.80), Outcome.HARDER, ("home_a", "home_b")),
-        ((0.90, 0.80, 0.95, 0.75), Outcome.HARDER | Outcome.HOME_DISADVANTAGE, ("home_a", "home_b")),
-        ((0.80, 0.90, 0.80, 0.90), Outcome.EASIER, ("gap_a", "gap_b", "home_a", "home_b")),
-        ((0.90, 0.60, 0.60, 0.90), Outcome.DIFFERENT, ("gap_b",)),
-        ((0.95, 0.70, 0.90, 0.80), Outcome.HARDER | Outcome.DIFFERENT, ()),
-        ((0.70, 0.80, 0.60, 0.95), Outcome.EASIER | Outcome.DIFFERENT, ("gap_a", "gap_b")),
-        ((0.60, 0.90, 0.90, 0.60), Outcome.HOME_DISADVANTAGE, ("gap_a", "home_a", "home_b")),
-        ((0.95, 0.70, 0.95, 0.96), Outcome.COVERS_MORE, ("gap_b", "home_a")),
-        ((0.96, 0.96, 0.70, 0.96), Outcome.COVERS_LESS, ("gap_a", "gap_b", "home_b")),
+        ((0.90, 0.90, 0.90, 0.90), False, False),
+        ((0.90, 0.80, 0.90, 0.80), True, False),
+        ((0.80, 0.90, 0.80, 0.90), False, False),
+        ((0.90, 0.60, 0.60, 0.90), False, True),
+        ((0.95, 0.70, 0.90, 0.80), True, True),
+        ((0.95, 0.70, 0.80, 0.69), True, True),  # B's training set is weaker, which hides its own home advantage
+        ((0.60, 0.90, 0.90, 0.60), False, False),
     ],
 )
-def test_what_is_said_of_an_order(accuracies, outcome, in_the_way):
+def test_what_is_said_of_an_order(accuracies, harder, different):
     rng = np.random.default_rng(0)
-    verdict = shift.compare([family(rng, *accuracies) for _ in range(2)], 0.95, rng, 500)
-    assert (verdict.outcome, verdict.in_the_way) == (outcome, in_the_way)
-    assert (verdict.harder, verdict.different) == (Outcome.HARDER in outcome, Outcome.DIFFERENT in outcome)
-    assert (verdict.images, verdict.runs, verdict.families) == ((2_000, 2_000), (6, 6), 2)
+    families = [family(rng, *accuracies) for _ in range(2)]
+    found = judged(rng, families)
+    assert (found.harder, found.different, found.comparable) == (harder, different, True)
+    assert (found.images, found.runs, found.families) == ((2_000, 2_000), (6, 6), 2)
+    alone = shift.compare(families, 0.95, rng)
+    assert alone.different is (None if different else False)  # not separated from difficulty
+    assert (alone.home_within, alone.home_within_at_most, alone.comparable) == (None, None, None)
 
 
 def test_differences_and_accuracies_by_hand():
     rows = [[1, 1, 1, 1], [1, 0, 1, 0], [1, 1, 1, 0], [0, 0, 1, 0]]
-    verdict = shift.compare([Cells(*(np.array([row], bool) for row in rows))], 0.95, np.random.default_rng(0))
-    assert verdict.accuracies == Cells(aa=1, ab=0.5, ba=0.75, bb=0.25)
-    assert [estimate.value for estimate in (verdict.gap_a, verdict.gap_b)] == [0.5, 0.5]
-    assert [estimate.value for estimate in (verdict.home_a, verdict.home_b)] == [0.25, -0.25]
+    found = shift.compare([Cells(*(np.array([row], bool) for row in rows))], 0.95, np.random.default_rng(0))
+    assert found.accuracies == Cells(aa=1, ab=0.5, ba=0.75, bb=0.25)
+    values = [getattr(found, name).value for name in ("gap_a", "gap_b", "home_a", "home_b", "home")]
+    assert values == [0.5, 0.5, 0.25, -0.25, 0]
 
 
-def test_covers_more_needs_to_know_that_little_is_lost():
-    """A few images of B's models leave room for a loss as large as that of A's models: nothing is said."""
-    verdicts = []
-    for images in (2_000, 100):
-        rng = np.random.default_rng(1)
-        verdicts.append(shift.compare([family(rng, 0.9, 0.75, 0.9, 0.9, images=images)], 0.95, rng))
-    large, small = verdicts
-    assert large.outcome == Outcome.COVERS_MORE
-    assert small.gap_a.low > 0 and small.home_b.low > 0 and small.outcome == Outcome.NEITHER
+def test_interval_and_bounds_are_those_of_the_formula():
+    """V − W + S, and Student's t with Satterthwaite's degrees of freedom, for the mean home advantage of one family."""
+    rng = np.random.default_rng(1)
+    one = family(rng, 0.9, 0.8, 0.85, 0.8, images=300)
+    aa, ab, ba, bb = (cell.astype(float) for cell in one)
+    images = sum(np.var((x.mean(0) - y.mean(0)) / 2, ddof=1) / 300 for x, y in ((aa, ba), (bb, ab)))
+    residual = sum(cell.var(axis=0, ddof=1).mean() / 4 / 900 for cell in (aa, ab, ba, bb))
+    seeds = [np.var((x.mean(1) - y.mean(1)) / 2, ddof=1) / 3 for x, y in ((aa, ab), (bb, ba))]
+    variance = max(images - residual, 0) + sum(seeds)
+    degrees = variance**2 / sum(seed**2 / 2 for seed in seeds)
+    found = shift.compare([one], 0.9, rng)
+    value = (aa.mean() - ba.mean() + bb.mean() - ab.mean()) / 2
+    half = scipy.stats.t.ppf(0.95, degrees) * np.sqrt(variance)
+    assert found.home == pytest.approx((value, value - half, value + half))
+    assert found.home_at_most == pytest.approx(value + scipy.stats.t.ppf(0.9, degrees) * np.sqrt(variance))
+    gaps = [contrasts.contrast([one], of_cells).at_most(0.9) for of_cells in verdict.GAPS]
+    assert found.gap_at_most == min(gaps)
+
+
+def test_a_seeds_strength_cancels_in_the_mean_home_advantage():
+    """Seeds differ by 10 points on both test sets alike: each accuracy is uncertain, θ is not."""
+    rng = np.random.default_rng(2)
+    strength = np.array([[-0.1], [0.0], [0.1]])
+    wild = Cells(*(rng.random((3, 5_000)) < chance + strength for chance in (0.8, 0.6, 0.7, 0.7)))
+    found = shift.compare([wild], 0.95, rng)
+    assert found.home_a.high - found.home_a.low > 0.2 > 0.05 > found.home.high - found.home.low
+
+
+def test_without_spread_and_without_any_error_the_interval_is_a_point():
+    same = Cells(*[np.ones((3, 50), bool)] * 4)
+    found = shift.compare([same], 0.95, np.random.default_rng(0))
+    assert found.home == found.gap_a == (0, 0, 0) and (found.harder, found.different) == (False, False)
+
+
+def test_known_difficulty_takes_the_place_of_judges():
+    """Models of B specialise in difficulty: θ is above zero, and not within strata of what is known."""
+    rng = np.random.default_rng(3)
+    study = World(gap=0.15, special=(0.04, 0.03)).study(rng)
+    found = shift.compare([study.family], 0.95, rng, study.difficulty, study.labels)
+    assert found.home.low > 0 > found.home_within.low and found.different is False
+
+
+def test_images_that_are_not_alike_leave_it_open():
+    rng = np.random.default_rng(4)
+    found = judged(rng, [family(rng, 0.9, 0.6, 0.6, 0.9)], (rng.normal(4, 1, 2_000), rng.normal(0, 1, 2_000)))
+    assert found.comparable is False and found.different is None
+    apart = shift.compare(
+        [family(rng, 0.9, 0.6, 0.6, 0.9)],
+        0.95,
+        rng,
+        (np.zeros(2_000), np.zeros(2_000)),
+        (np.zeros(2_000, int), np.ones(2_000, int)),
+    )
+    assert (apart.comparable, apart.home_within, apart.different) == (False, None, None)
 
 
 def test_fewer_than_three_seeds_on_a_side_make_no_statement_and_are_not_pooled():
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(5)
     few = family(rng, 0.95, 0.5, 0.9, 0.6, runs=2)
     mixed = Cells(*family(rng, 0.95, 0.5, 0.9, 0.6)[:2], *few[2:])
     for families in ([few], [mixed], [few, mixed]):
-        verdict = shift.compare(families, 0.95, rng, 200)
-        assert verdict.few_seeds and verdict.outcome is None and not verdict.harder and not verdict.different
-        assert (verdict.families, verdict.left_out) == (len(families), 0)
+        found = shift.compare(families, 0.95, rng)
+        assert found.few_seeds and found.harder is None and found.different is None
+        assert (found.families, found.left_out, found.exceptions) == (len(families), (), ())
     enough = family(rng, 0.95, 0.9, 0.95, 0.9)
-    verdict = shift.compare([few, enough, mixed], 0.95, rng, 200)
-    assert not verdict.few_seeds and (verdict.families, verdict.left_out, verdict.runs) == (1, 2, (3, 3))
-    assert verdict.accuracies == tuple(cell.mean() for cell in enough)
+    found = shift.compare({"few": few, "enough": enough, "mixed": mixed}, 0.95, rng)
+    assert not found.few_seeds and (found.families, found.left_out, found.runs) == (1, ("few", "mixed"), (3, 3))
+    assert found.accuracies == tuple(cell.mean() for cell in enough)
 
 
-def test_a_familys_intervals_know_nothing_of_another_familys_seeds():
-    """The pooled interval grows with a family whose seeds disagree, as the square root of a mean does."""
-    rng = np.random.default_rng(3)
+def test_families_of_which_it_is_not_shown_are_named():
+    rng = np.random.default_rng(6)
+    strong, flat = family(rng, 0.9, 0.6, 0.9, 0.6), family(rng, 0.9, 0.9, 0.9, 0.9)
+    found = shift.compare({"strong": strong, "flat": flat}, 0.95, rng)
+    assert found.harder and found.exceptions == ("flat",)
+    assert shift.compare([strong, flat], 0.95, rng).exceptions == ("family 2",)
+    assert shift.compare([strong], 0.95, rng).exceptions == ()
+
+
+def test_families_count_alike_whatever_their_number_of_runs_and_keep_their_own_seeds():
+    rng = np.random.default_rng(7)
+    many, few = family(rng, 0.9, 0.6, 0.8, 0.7, runs=5), family(rng, 0.5, 0.4, 0.6, 0.3)
+    pooled, *alone = (shift.compare(families, 0.95, rng).gap_a.value for families in ([many, few], [many], [few]))
+    assert pooled == pytest.approx(np.mean(alone))
     calm = family(rng, 0.9, 0.6, 0.9, 0.6)
     wild = Cells(*(rng.random((3, 2_000)) < chance + np.array([[-0.1], [0], [0.1]]) for chance in (0.8, 0.6) * 2))
-    alone, other, both = (shift.compare(f, 0.95, rng, 5_000).home_a for f in ([calm], [wild], [calm, wild]))
-    width = [estimate.high - estimate.low for estimate in (alone, other, both)]
-    assert width[0] < 0.05 < width[1] and width[2] == pytest.approx(width[1] / 2, rel=0.1)
+    widths = [np.ptp(shift.compare(families, 0.95, rng).home_a) for families in ([calm], [wild], [calm, wild])]
+    assert widths[0] < 0.1 < widths[1] and widths[2] == pytest.approx(widths[1] / 2, rel=0.1)
 
 
-def test_families_count_alike_whatever_their_number_of_runs():
-    rng = np.random.default_rng(4)
-    many, few = family(rng, 0.9, 0.6, 0.8, 0.7, runs=5), family(rng, 0.5, 0.4, 0.6, 0.3)
-    pooled = shift.compare([many, few], 0.95, rng, 200)
-    assert pooled.gap_a.value == pytest.approx(
-        np.mean([shift.compare([one], 0.95, rng, 200).gap_a.value for one in (many, few)])
-    )
+UP, DOWN, ZERO, SMALL = Estimate(0.2, 0.1, 0.3), Estimate(-0.2, -0.3, -0.1), Estimate(0, -0.02, 0.02), Estimate(0, 0, 0)
+SAID = verdict.Verdict(
+    harder=False, different=False, gap_a=ZERO, gap_b=ZERO, home_a=ZERO, home_b=ZERO, home=ZERO, home_within=None,
+    gap_at_most=0.02, home_at_most=0.02, home_within_at_most=None, comparable=None, accuracies=Cells(0, 0, 0, 0),
+    images=Sides(9, 9), runs=Sides(3, 3), families=1, few_seeds=False, left_out=(), exceptions=(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (
+            {},
+            "harder is undecided (AA − AB −2.0 to 2.0, BA − BB −2.0 to 2.0 points); different is undecided "
+            "(θ −2.0 to 2.0 points)",
+        ),
+        ({"gap_at_most": 0.009, "home_at_most": 0.009}, "not harder by more than 1 point; not different by more"),
+        ({"harder": True, "exceptions": ("WRN",)}, "harder (not shown for WRN alone); different is undecided"),
+        ({"harder": True, "gap_at_most": 0.005}, "harder, but not by more than 1 point; "),
+        ({"different": True, "comparable": True}, "points); different"),
+        ({"different": True, "home_at_most": 0.005}, "; different, but not by more than 1 point"),
+        (
+            {"comparable": True, "home_within": SMALL, "home_within_at_most": 0.004},
+            "not different by more than 1 point, once difficulty is taken off",
+        ),
+        (
+            {"comparable": False, "home_within": SMALL, "home_within_at_most": 0.004},
+            "θ −2.0 to 2.0, 0.0 to 0.0 at like",
+        ),
+        ({"different": None}, "different is not separated from difficulty (nobody has judged it)"),
+        ({"different": None, "comparable": False}, "(the images cannot be compared at like difficulty)"),
+        ({"few_seeds": True}, "too few seeds to say"),
+    ],
+)
+def test_what_is_said_in_words(changes, text):
+    assert text in verdict.said(dataclasses.replace(SAID, **changes))
 
 
 @pytest.mark.parametrize(
@@ -92,22 +187,26 @@ def test_families_count_alike_whatever_their_number_of_runs():
     [
         ({"aa": np.ones((3, 50))}, r"Expected families of bool .* Received: aa float64 \(3, 50\), ab bool"),
         ({"aa": np.ones((0, 50), bool)}, "at least one run and image"),
-        ({"ab": np.ones((4, 40), bool)}, "as many runs in aa as in ab"),
+        ({"aa": np.ones(50, bool)}, "at least one run and image"),
+        ({"ab": np.ones((4, 50), bool)}, "as many runs in aa as in ab"),
         ({"ba": np.ones((3, 41), bool)}, "as many images in aa as in ba"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(change, message):
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(8)
     with pytest.raises(ValueError, match=message):
         shift.compare([family(rng, 0.5, 0.5, 0.5, 0.5, images=50)._replace(**change)], 0.95, rng)
 
 
-def test_no_family_other_images_and_a_wrong_confidence_are_refused():
-    rng = np.random.default_rng(6)
+def test_no_family_other_images_no_labels_and_a_wrong_confidence_are_refused():
+    rng = np.random.default_rng(9)
     one, larger = (family(rng, *[0.5] * 4, images=images) for images in (50, 60))
-    with pytest.raises(ValueError, match="Expected families"):
-        shift.compare([], 0.95, rng)
+    for families in ([], [one[:3]]):
+        with pytest.raises(ValueError, match="Expected families"):
+            shift.compare(families, 0.95, rng)
     with pytest.raises(ValueError, match="in every family"):
         shift.compare([one, larger], 0.95, rng)
     with pytest.raises(ValueError, match="confidence between 0 and 1"):
         shift.compare([one], 95, rng)
+    with pytest.raises(ValueError, match="Expected labels of both test sets"):
+        shift.compare([one], 0.95, rng, (np.ones(50), np.ones(50)))

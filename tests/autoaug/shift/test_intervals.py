@@ -1,11 +1,11 @@
-"""Intervals and gaps against exact definitions, published values and simulation."""
+"""Intervals of proportions and differences against exact definitions, published values and simulation."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.stats
 
 from autoaug import shift
+from autoaug.shift.intervals import stream
 
 
 @pytest.mark.parametrize(("correct", "total"), [(0, 7), (7, 7), (1, 10), (931, 1000), (9_999, 10_000), (0, 1)])
@@ -87,45 +87,30 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     assert 0.47 < np.mean((low <= 0.1) & (high >= 0.1)) < 0.53
 
 
-def test_class_gaps_are_the_gaps_of_each_class_on_its_own_images():
-    labels, other_labels = np.array([0, 0, 1, 1, 2]), np.array([0, 1, 1, 1])
-    correct, other_correct = np.array([1, 0, 1, 1, 1], bool), np.array([0, 1, 0, 0], bool)
-    found = shift.class_gaps(correct, labels, other_correct, other_labels, 0.9)
-    assert found == {0: pytest.approx(shift.gap(1, 2, 0, 1, 0.9)), 1: pytest.approx(shift.gap(2, 2, 1, 3, 0.9))}
+@pytest.mark.parametrize("kind", [int, *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))])
+def test_counts_of_every_integer_type_give_the_same_intervals(kind):
+    for counts in ((100, 120, 80, 125), (30_000, 32_000, 25_000, 32_000), (1_999_000_000, 2_000_000_000, 5, 9)):
+        if kind is int or max(counts) <= np.iinfo(kind).max:
+            of_kind = counts if kind is int else np.array(counts, kind)
+            assert shift.gap(*of_kind) == shift.gap(*map(int, counts))
+            assert shift.accuracy_interval(*of_kind[:2]) == shift.accuracy_interval(*counts[:2])
+    assert shift.accuracy_interval(np.uint8(255), 1000) == shift.accuracy_interval(255, 1000)
+    _, low, high = shift.gap(np.int32(30_000), np.int32(50_000), np.int32(35_000), np.int32(50_000))
+    assert (low, high) == pytest.approx((-0.1059, -0.0941), abs=1e-3)
 
 
-@pytest.fixture
-def runs():
-    """Three runs: one complete, one with overlap, one without its own test set."""
-    rows = [
-        ("one", "a", "a", 100, 90, 0, 100, 90),
-        ("one", "a", "b", 100, 60, 0, 100, 60),
-        ("two", "b", "b", 100, 80, 0, 100, 80),
-        ("two", "b", "a", 100, 99, 90, 10, 9),
-        ("two", "b", "c", 50, 50, 50, 0, 0),
-        ("three", "c", "a", 100, 50, 0, 100, 50),
-    ]
-    counts = ["total", "correct", "overlap", "clean_total", "clean_correct"]
-    return pd.DataFrame(rows, columns=["run_id", "train_data", "test_set", *counts])
+@pytest.mark.parametrize("count", [1.0, True, np.float32(3), "3", None, 1 + 0j, np.datetime64(3, "s")])
+@pytest.mark.usefixtures("wrong_types")
+def test_counts_of_other_types_are_refused(count):
+    for arguments in ((count, 5, 1, 5), (1, 5, 1, count)):
+        with pytest.raises(ValueError, match="Expected integers"):
+            shift.gap(*arguments)
+    with pytest.raises(ValueError, match="Expected integers"):
+        shift.accuracy_interval(count, 5)
 
 
-def test_accuracies_are_of_images_that_were_not_trained_on(runs):
-    table = shift.accuracy_table(shift.clean_counts(runs)).set_index(["run_id", "test_set"])
-    assert table.loc[("two", "a"), "accuracy"] == 0.9
-    assert tuple(table.loc[("two", "a"), ["low", "high"]]) == shift.accuracy_interval(9, 10)
-    assert ("two", "c") not in table.index
-    assert len(table) == 5
-
-
-def test_gaps_go_from_the_own_test_set_to_every_other(runs):
-    table = shift.gap_table(shift.clean_counts(runs), confidence=0.9)
-    assert table[["run_id", "test_set"]].to_numpy().tolist() == [["one", "b"], ["two", "a"]]
-    assert table[["gap", "low", "high"]].to_numpy().tolist() == [
-        list(shift.gap(90, 100, 60, 100, 0.9)),
-        list(shift.gap(80, 100, 9, 10, 0.9)),
-    ]
-
-
-def test_tables_of_no_runs_are_empty(runs):
-    nothing = shift.clean_counts(runs[:0])
-    assert len(shift.accuracy_table(nothing)) == len(shift.gap_table(nothing)) == 0
+def test_a_stream_is_fixed_by_the_seed_and_all_names():
+    names = [("verdict", "cifar102"), ("verdict", "cifar105"), ("verdictcifar", "102"), ("verdict",)]
+    first = {stream(0, *name).integers(2**60) for name in names} | {stream(1, *names[0]).integers(2**60)}
+    assert len(first) == 5
+    np.testing.assert_array_equal(stream(3, "a", "b").random(4), stream(3, "a", "b").random(4))

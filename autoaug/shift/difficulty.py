@@ -1,0 +1,171 @@
+"""Weights that make A's and B's test images alike in class and difficulty.
+
+Models trained on hard images may be better on hard images and worse on easy ones. Then every model is better at home,
+although A and B differ only in difficulty. Given class and difficulty this advantage vanishes, whatever the scale and
+the training sets' strength. So the home advantage is looked at again within strata of both.
+
+The difficulty must not come from the models under test. Judges tell it: two sets of models, trained on two disjoint
+sets of A's kind of images, at least as accurate on A as the models under test. No judge has seen a test image. Two
+sources are needed since a score from one is partly chance, and partly the taste of its training images. How well two
+sources agree says how far a score has to be drawn to the mean (Shealy & Stout, Psychometrika 58 (1993), 159–194).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.special
+from jaxtyping import Float, Int
+
+from autoaug.shift.contrasts import Sides
+
+STRATA = 10  # in each class
+FEWEST_JUDGES = 3  # runs of each source
+WEAKER_JUDGES = 0.02  # that judges may be less accurate on A than the models under test, by chance
+SMALLEST_SAMPLE = 0.3  # effective, as a share of the test images on each side
+_LEAST_CORRELATION = 0.05  # of two sources; less would draw all images of a class to one point
+
+
+class Judged(NamedTuple):
+    """Difficulty of A's and of B's test images, larger is harder, and how much each counts in the edges of strata."""
+
+    scores: Sides
+    errors: Sides
+
+
+class Weights(NamedTuple):
+    """Weights of A's and of B's test images, each with sum 1, and the effective sample sizes as shares of all images.
+
+    `images` is None if no stratum holds images of both sets.
+    """
+
+    images: Sides | None
+    sample: Sides
+
+    @property
+    def comparable(self) -> bool:
+        """Whether enough images of both sets have their like in the other."""
+        return min(self.sample) >= SMALLEST_SAMPLE
+
+
+def weights(judges: Sequence[Any], labels: Sequence[Any], images: Sides) -> Weights:
+    """Overlap weights over strata of class × difficulty (Li, Morgan & Zaslavsky, JASA 113 (2018), 390–400).
+
+    Args:
+        judges: two sources, each a pair (on A's images, on B's images) of margins, float [runs, images]: the label's
+            logit minus the largest other one. Or, where the difficulty is known by construction, one pair of it, float
+            [images], larger is harder.
+        labels: classes of A's and of B's test images, each int [images].
+        images: numbers of A's and of B's test images.
+
+    Raises:
+        ValueError: an array is not as said above.
+    """
+    classes = Sides(*_labels(labels, images))
+    known = [side for side in judges if isinstance(side, np.ndarray)]
+    if len(known) == len(judges) == 2 and all(map(_is_of, known, ((size,) for size in images))):
+        scores = Sides(*(side.astype(float) for side in known))
+        judged = Judged(scores, Sides(*map(np.zeros_like, scores)))
+    else:
+        judged = _judged(_margins(judges, images), classes)
+    return _overlap(Sides(*_strata(judged, classes)), images)
+
+
+def _judged(sources: list[Sides], classes: Sides) -> Judged:
+    """The corrected mean of both sources' scores, and the share of judges' answers that are wrong."""
+    by_source = [_on_common_scale(Sides(*(-side.mean(axis=0) for side in source))) for source in sources]
+    scores = []
+    for first, second, labels in zip(*by_source, classes, strict=True):
+        score = (first + second) / 2
+        for label in np.unique(labels):
+            members = labels == label
+            score[members] = _true_score(first[members], second[members])
+        scores.append(score)
+    errors = [np.mean([(side <= 0).mean(axis=0) for side in sides], axis=0) for sides in zip(*sources, strict=True)]
+    return Judged(Sides(*scores), Sides(*errors))
+
+
+def _on_common_scale(scores: Sides) -> Sides:
+    """Ranks over A and B together, through the normal quantile."""
+    _, place, count = np.unique(np.concatenate(scores), return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - count / 2)[place]  # equal scores share the middle of their ranks
+    return Sides(*np.split(scipy.special.ndtri(ranks / len(ranks)), [len(scores.a)]))
+
+
+def _true_score(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """The mean of two scores, drawn towards its own mean by its reliability (Spearman and Brown)."""
+    score = (first + second) / 2
+    if not (first.std() and second.std()):
+        return score
+    correlation = max(float(np.corrcoef(first, second)[0, 1]), _LEAST_CORRELATION)
+    return score.mean() + 2 * correlation / (1 + correlation) * (score - score.mean())
+
+
+def _strata(judged: Judged, classes: Sides) -> list[Int[np.ndarray, " images"]]:
+    """A number for each image's class and stratum: the same number, the same stratum.
+
+    Edges are at equal shares of the judges' errors, plus a quarter of the images': strata are finer where it is hard,
+    since there, accuracy changes fast with difficulty.
+    """
+    strata = [np.empty(len(side), int) for side in classes]
+    for label in np.union1d(*classes):
+        members = [side == label for side in classes]
+        scores, errors = (
+            np.concatenate([side[chosen] for side, chosen in zip(sides, members, strict=True)]) for sides in judged
+        )
+        shares = errors / max(errors.sum(), 1e-300) + 0.25 / len(errors)
+        order = np.argsort(scores, kind="stable")
+        reached = np.cumsum(shares[order]) / shares.sum()
+        places = np.searchsorted(reached, np.linspace(0, 1, STRATA + 1)[1:-1])
+        edges = np.unique(scores[order][places])
+        for stratum, side, chosen in zip(strata, judged.scores, members, strict=True):
+            stratum[chosen] = STRATA * label + np.searchsorted(edges, side[chosen], side="right")
+    return strata
+
+
+def _overlap(strata: Sides, images: Sides) -> Weights:
+    """Weights in proportion to a·b / (a + b), where a and b are a stratum's shares of A's and of B's images."""
+    size = int(max(strata.a.max(), strata.b.max())) + 1
+    counts = [np.bincount(side, minlength=size) for side in strata]
+    a, b = (count / number for count, number in zip(counts, images, strict=True))
+    both = a * b / np.where(a + b, a + b, 1)
+    if not both.any():
+        return Weights(None, Sides(0.0, 0.0))
+    of_images = [(both / both.sum() / np.maximum(count, 1))[side] for count, side in zip(counts, strata, strict=True)]
+    return Weights(Sides(*of_images), Sides(*(float(1 / (side**2).sum() / len(side)) for side in of_images)))
+
+
+def _labels(labels: Sequence[Any], images: Sides) -> list[Int[np.ndarray, " images"]]:
+    sides = [np.asarray(side) for side in labels]
+    fit = len(sides) == 2 and all(
+        side.shape == (size,) and side.dtype.kind in "iu" and side.min() >= 0
+        for side, size in zip(sides, images, strict=True)
+    )
+    if not fit:
+        received = ", ".join(f"{side.dtype} {side.shape}" for side in sides)
+        raise ValueError(
+            f"Expected labels of both test sets, classes from 0, int {tuple(images)}. Received: {received}"
+        )
+    return [side.astype(int) for side in sides]
+
+
+def _margins(judges: Sequence[Any], images: Sides) -> list[Sides]:
+    sources = [[np.asarray(side) for side in source] for source in judges]
+    fit = len(sources) == 2 and all(
+        len(source) == 2
+        and source[0].ndim == source[1].ndim == 2
+        and len(source[0]) == len(source[1]) > 0
+        and all(_is_of(side, (len(side), size)) for side, size in zip(source, images, strict=True))
+        for source in sources
+    )
+    if not fit:
+        received = "; ".join(", ".join(f"{side.dtype} {side.shape}" for side in source) for source in sources)
+        raise ValueError(
+            "Expected judges: two sources, each a pair of finite margins on A's and on B's images, float [runs, "
+            f"{images.a}] and [runs, {images.b}]; or a pair of known difficulties, float [images]. Received: {received}"
+        )
+    return [Sides(*(side.astype(float) for side in source)) for source in sources]
+
+
+def _is_of(array: np.ndarray, shape: tuple[int, ...]) -> bool:
+    return array.dtype.kind == "f" and array.shape == shape and bool(np.isfinite(array).all())

@@ -1,0 +1,125 @@
+"""Strata of class and difficulty, and the weights that make both sets' images alike in them."""
+
+import numpy as np
+import pytest
+from shift_worlds import World
+
+from autoaug.shift import Sides, difficulty
+
+LABELS = Sides(np.zeros(400, int), np.zeros(200, int))
+
+
+def of_known(a, b, labels_a=None, labels_b=None):
+    """Weights where the difficulty is known."""
+    labels = [np.zeros(len(a), int) if labels_a is None else labels_a, np.zeros(len(b), int)]
+    if labels_b is not None:
+        labels[1] = labels_b
+    return difficulty.weights((a, b), labels, Sides(len(a), len(b)))
+
+
+def test_overlap_weights_by_hand():
+    """A has 3 of 4 images in the easy stratum, B has 1 of 4: a·b / (a + b) is 3/16 in both strata."""
+    a, b = np.array([0.0, 0.0, 0.0, 9.0]), np.array([0.0, 9.0, 9.0, 9.0])
+    found = of_known(a, b)
+    np.testing.assert_allclose(found.images.a, [1 / 6, 1 / 6, 1 / 6, 1 / 2])
+    np.testing.assert_allclose(found.images.b, [1 / 2, 1 / 6, 1 / 6, 1 / 6])
+    assert found.sample == pytest.approx((0.75, 0.75)) and found.comparable
+
+
+def test_weights_make_classes_and_difficulties_of_both_sets_alike():
+    rng = np.random.default_rng(0)
+    labels = Sides(rng.integers(0, 10, 4_000), rng.choice(10, 2_000, p=np.arange(1, 11) / 55))
+    scores = Sides(rng.normal(0, 1, 4_000) + labels.a / 10, rng.normal(0.4, 1, 2_000) + labels.b / 10)
+    found = of_known(*scores, *labels)
+    for label in range(10):
+        shares = [weights[side == label].sum() for weights, side in zip(found.images, labels, strict=True)]
+        assert shares[0] == pytest.approx(shares[1])
+    means = [weights @ side for weights, side in zip(found.images, scores, strict=True)]
+    assert means[0] == pytest.approx(means[1], abs=0.06)
+    assert sum(found.images.a) == pytest.approx(1) == sum(found.images.b)
+
+
+def test_images_of_other_difficulties_or_classes_cannot_be_compared():
+    rng = np.random.default_rng(1)
+    far = of_known(rng.normal(0, 1, 500), rng.normal(4, 1, 500))
+    assert min(far.sample) < difficulty.SMALLEST_SAMPLE and not far.comparable
+    apart = of_known(np.zeros(5), np.zeros(5), np.zeros(5, int), np.ones(5, int))
+    assert apart.images is None and not apart.comparable
+
+
+def test_strata_are_finer_where_the_judges_are_wrong():
+    """All errors are on the hardest fifth of the images: it has (1 + ¼ · ⅕) of 1¼ in all, 8.4 strata of 10."""
+    scores = Sides(np.arange(500.0), np.arange(500.0))
+    errors = Sides(*((side >= 400).astype(float) for side in scores))
+    classes = Sides(np.zeros(500, int), np.zeros(500, int))
+    strata, _ = difficulty._strata(difficulty.Judged(scores, errors), classes)
+    assert len(set(strata)) == difficulty.STRATA
+    assert len(set(strata[scores.a >= 400])) == 9
+
+
+def test_the_score_is_drawn_to_its_mean_by_what_two_sources_disagree():
+    rng = np.random.default_rng(2)
+    truth = rng.normal(0, 1, 20_000)
+    first, second = truth + rng.normal(0, 1, (2, 20_000))
+    score = difficulty._true_score(first, second)
+    assert np.polyfit(score, truth, 1)[0] == pytest.approx(1, abs=0.03)  # uncorrected it would be 2/3
+    np.testing.assert_array_equal(difficulty._true_score(np.ones(3), first[:3]), (1 + first[:3]) / 2)
+    same = difficulty._true_score(first, first)
+    np.testing.assert_allclose(same, first)
+
+
+def test_ranks_are_common_to_both_sets_and_shared_by_equal_scores():
+    a, b = difficulty._on_common_scale(Sides(np.array([1.0, 5.0]), np.array([5.0, 9.0])))
+    assert a[1] == b[0] == 0 and a[0] == pytest.approx(-b[1]) and a[0] < 0
+
+
+def test_judges_margins_of_any_scale_and_float_type_give_the_same_weights():
+    study = World(gap=0.05, images=500).study(np.random.default_rng(3))
+    images = Sides(500, 500)
+    found = difficulty.weights(study.judges, study.labels, images)
+    scaled = tuple(tuple(side * factor for side in source) for source, factor in zip(study.judges, (2, 8), strict=True))
+    single = tuple(tuple(side.astype(np.float32) for side in source) for source in scaled)
+    again = difficulty.weights(single, [side.astype(np.uint8) for side in study.labels], images)
+    np.testing.assert_allclose(again.images.a, found.images.a)
+    np.testing.assert_allclose(again.images.b, found.images.b)
+
+
+MARGINS = (np.ones((3, 400)), np.ones((3, 200)))
+
+
+@pytest.mark.parametrize(
+    "judges",
+    [
+        (MARGINS,),
+        (MARGINS, MARGINS, MARGINS),
+        (MARGINS, (MARGINS[0],)),
+        (MARGINS, MARGINS[::-1]),
+        (MARGINS, (MARGINS[0][:2], MARGINS[1])),
+        (MARGINS, (MARGINS[0], np.ones((3, 200), int))),
+        (MARGINS, (MARGINS[0], np.full((3, 200), np.nan))),
+        (MARGINS, (np.ones((0, 400)), np.ones((0, 200)))),
+        (np.ones(400), np.ones(199)),
+        (np.ones(400), np.full(200, np.inf)),
+        (np.ones(400, int), np.ones(200, int)),
+    ],
+)
+@pytest.mark.usefixtures("wrong_types")
+def test_judges_that_do_not_fit_are_refused(judges):
+    with pytest.raises(ValueError, match=r"Expected judges: two sources, .*\[runs, 400\] and \[runs, 200\]"):
+        difficulty.weights(judges, LABELS, Sides(400, 200))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        (LABELS.a,),
+        (LABELS.a, LABELS.a),
+        (LABELS.a, LABELS.b.astype(float)),
+        (LABELS.a, LABELS.b - 1),
+        (LABELS.a, LABELS.b.astype(bool)),
+    ],
+)
+@pytest.mark.usefixtures("wrong_types")
+def test_labels_that_do_not_fit_are_refused(labels):
+    with pytest.raises(ValueError, match="Expected labels of both test sets, classes from 0, int"):
+        difficulty.weights((MARGINS, MARGINS), labels, Sides(400, 200))
