@@ -9,7 +9,7 @@
 Files are written under a temporary name and then renamed.
 """
 
-import csv
+import io
 import os
 import pathlib
 import re
@@ -22,7 +22,6 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from autoaug import recipes
 from autoaug.files import read_text
 from autoaug.runs import predictions
 from autoaug.runs.record import CHECKPOINTS, HISTORY, PREDICTIONS, Record, RecordError, checkpoint_steps, name, read
@@ -37,10 +36,9 @@ COLUMNS = (
     *("train_data", "train_size", "train_source", "train_sha256", "test_set", "test_source", "test_sha256"),
     *("total", "correct", "overlap", "accuracy", "low", "high"),
 )
+_REMEDY = "Restore it from a copy; or remove it, and repeat its command:"
 IMPORTED = "imported"
 """The `preset` of models that were trained elsewhere."""
-
-_COLUMN = re.compile(r"[A-Za-z0-9][\w:.+-]{0,299}")
 
 
 def load(run_dir: str | os.PathLike[str]) -> "keras.Model":
@@ -80,7 +78,7 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
             if record.status == "finished" and record.run_id not in rows:
                 rows[record.run_id] = _rows(folder, record)
         except RecordError as error:
-            unreadable.append((str(folder), f"{error}. {_remedy(folder, record)}"))
+            unreadable.append((str(folder), f"{error}. {_REMEDY} rm -r {shlex.quote(str(folder))}"))
             warnings.warn(f"Left out, since it cannot be read: {unreadable[-1][1]}", stacklevel=2)
     table = _table([row for run in rows.values() for row in run])
     table.attrs["unreadable"] = unreadable
@@ -145,51 +143,30 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return table.assign(accuracy=accuracy, low=np.where(empty, np.nan, low), high=np.where(empty, np.nan, high))
 
 
-def _remedy(folder: pathlib.Path, record: Record | RecordError) -> str:
-    """A sentence: how to get the run back."""
-    if isinstance(record, Record) and checkpoint_steps(folder / CHECKPOINTS) and record.recipe:
-        recipe, changes = record.recipe, recipes.changes(record.recipe)
-        given = {"model": recipe.model, "preset": recipe.preset, "train_data": record.train_data.name}
-        given |= {"seed": record.seed, "workers": record.workers, "results_dir": str(folder.parent.parent)}
-        yaml = f" -y {shlex.quote(str(changes))}" if changes else ""
-        words = [word for key, value in given.items() for word in ("-p", key, str(value))]
-        return f"To mend it: {shlex.join(['papermill', 'notebooks/train.ipynb', *words])}{yaml}"
-    return f"Restore it from a copy; or remove it, and make the run again: rm -r {shlex.quote(str(folder))}"
-
-
 def unfinished(results_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
-    """Folders of unfinished runs under `results_dir/runs` that can be continued, sorted.
-
-    A run without a checkpoint and without a history cannot be continued, and is not listed.
-    """
-    return sorted(
+    """Folders of unfinished runs under `results_dir/runs` that can be continued: with a checkpoint or a history."""
+    return [
         folder
         for folder, record in _runs(results_dir)
         if not (isinstance(record, Record) and record.status == "finished")
         and (checkpoint_steps(folder / CHECKPOINTS) or (folder / HISTORY).exists())
-    )
+    ]
 
 
 def _runs(results_dir: str | os.PathLike[str]) -> Iterator[tuple[pathlib.Path, Record | RecordError]]:
-    """Each run's folder with its record, or with what is wrong with it; a folder without a record is passed over.
-
-    A folder that bears the run's name comes before folders with copies of the run.
-    """
+    """Each run's folder with its record, or with what is wrong with it; a folder without a record is passed over."""
     if not pathlib.Path(results_dir).is_dir():
         raise RecordError(f"{pathlib.Path(results_dir).absolute()}: Expected a folder of results. Received: none")
-    found: list[tuple[bool, pathlib.Path, Record | RecordError]] = []
     for folder in sorted(path for path in (pathlib.Path(results_dir) / "runs").glob("*") if path.is_dir()):
-        try:
-            if os.path.lexists(folder / "record.json"):
-                record = read(folder)
-                found.append((record.run_id != folder.name, folder, record))
-        except RecordError as error:
-            found.append((False, folder, error))
-    yield from ((folder, record) for _, folder, record in sorted(found, key=lambda run: run[0]))
+        if os.path.lexists(folder / "record.json"):
+            try:
+                yield folder, read(folder)
+            except RecordError as error:
+                yield folder, error
 
 
 def history(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """The history of a run: a row for each epoch from 1 on, floats, NaN for no value, accuracies in [0, 1].
+    """The history of a run: a row for each epoch from 1 on, numbers, NaN for no value, accuracies in [0, 1].
 
     If there is no file, the table is empty.
 
@@ -198,25 +175,17 @@ def history(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
     """
     path = pathlib.Path(run_dir) / HISTORY
     try:
-        names, *lines = list(csv.reader(read_text(path).splitlines(), strict=True)) or [[]]
-        return _history(names, lines)
+        table = pd.read_csv(io.StringIO(read_text(path)), index_col=False, float_precision="round_trip")
     except FileNotFoundError:
         return pd.DataFrame()
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError) as error:
         raise RecordError(f"{path}: Expected the history of a run. Received: {error}") from error
-
-
-def _history(names: list[str], lines: list[list[str]]) -> pd.DataFrame:
-    """The rows as numbers; ValueError if they are not those of a history."""
-    if "epoch" not in names or len(set(names)) < len(names) or not all(map(_COLUMN.fullmatch, names)):
-        raise ValueError(f"the columns {', '.join(names)[:200]!r}")
-    columns = list(zip(*lines, strict=True)) or [()] * len(names)
-    table = pd.DataFrame(
-        {name: [float(cell or "nan") for cell in column] for name, column in zip(names, columns, strict=True)}
-    )
-    if table["epoch"].tolist() != list(range(1, len(table) + 1)):
-        raise ValueError("epochs that do not count from 1")
+    named = all(re.fullmatch(r"[A-Za-z0-9][\w:.+-]{0,299}", column) for column in table)
+    if not named or any(table[column].dtype.kind not in "iuf" for column in table):
+        raise RecordError(f"{path}: Expected the history of a run. Received: columns that are not of numbers")
     accuracies = table.filter(like="accuracy")
+    if "epoch" not in table or list(table["epoch"]) != list(range(1, len(table) + 1)):
+        raise RecordError(f"{path}: Expected the history of a run. Received: epochs that do not count from 1")
     if ((accuracies < 0) | (accuracies > 1)).any(axis=None):
-        raise ValueError("accuracies outside of 0 to 1")
-    return table.astype({"epoch": int})
+        raise RecordError(f"{path}: Expected the history of a run. Received: accuracies outside of 0 to 1")
+    return table

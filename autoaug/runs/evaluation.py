@@ -18,7 +18,7 @@ from autoaug.datasets import Dataset, LabelledImages
 from autoaug.models.layers import Normalize
 from autoaug.runs import export, predictions
 from autoaug.runs.predictions import Predictions
-from autoaug.runs.record import HISTORY, PREDICTIONS, Record, RecordError, Test, read, write
+from autoaug.runs.record import HISTORY, MODEL, PREDICTIONS, Record, RecordError, Test, read, write
 
 _BATCH_SIZE = 250
 _AFFORDABLE_SHARE = 0.05  # of a training's operations, for evaluating the test sets while it trains
@@ -144,7 +144,8 @@ def evaluate_run(
         )
         predictions.write(run_dir / PREDICTIONS / f"{test.name}.npz", answers)
         tests[test.name] = Test(test.source, test.sha256)
-    export.write(model, dataset, run_dir)
+    if not (run_dir / MODEL).is_file():
+        export.write(export.whole(model, dataset), run_dir)
     seconds = record.wall_seconds
     if record.status == "unfinished":
         seconds = trained_seconds + time.perf_counter() - started
@@ -154,10 +155,8 @@ def evaluate_run(
 
 
 def _trained_seconds(run_dir: pathlib.Path, record: Record) -> float:
-    """Seconds that the training took; 0 for a model that was trained elsewhere."""
-    if record.kind != "trained" or record.recipe is None:
-        return 0.0
-    history, epochs = runs.history(run_dir), record.recipe.epochs
+    """Seconds that the training took, with its evaluations."""
+    history, epochs = runs.history(run_dir), record.recipe.epochs if record.recipe else 0
     if len(history) != epochs:
         raise RecordError(f"{run_dir} has trained {len(history)} of {epochs} epochs. Train it to its end first.")
     seconds = math.fsum(history.get("seconds", [math.nan]))

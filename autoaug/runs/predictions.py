@@ -8,22 +8,18 @@ A margin is the logit of the image's label minus the largest other logit.
 import dataclasses
 import io
 import lzma
-import math
 import os
 import pathlib
 import tokenize
 import zipfile
 import zlib
-from typing import Any
 
 import numpy as np
-import numpy.lib.format
-from jaxtyping import Bool, Float16, Real, UInt8
+from jaxtyping import Bool, Float16, Real, Shaped, UInt8
 
 from autoaug.files import require_regular, write_atomically
 from autoaug.runs.record import PREDICTIONS, Record, RecordError
 
-_MOST_IMAGES = 1_000_000
 _MOST_BYTES = 2**24
 _TYPES = {"answers": np.uint8, "labels": np.uint8, "overlap": np.bool_, "margins": np.float16}
 _DAMAGE = (
@@ -69,7 +65,7 @@ def write(path: str | os.PathLike[str], predictions: Predictions) -> None:
 
 
 def read(path: str | os.PathLike[str]) -> Predictions:
-    """The predictions in a file. Shapes and types are checked before anything is unpacked.
+    """The predictions in a file.
 
     Raises:
         RecordError: the message names the file, what was expected and what was received.
@@ -77,14 +73,26 @@ def read(path: str | os.PathLike[str]) -> Predictions:
     try:
         require_regular(path, _MOST_BYTES)
         with zipfile.ZipFile(path) as archive:
-            predictions = Predictions(**_read_arrays(archive))
-        if predictions.margins is not None and not np.isfinite(predictions.margins).all():
-            raise ValueError("margins that are not finite")
-        if predictions.overlap.view(np.uint8).max() > 1:
-            raise ValueError("an overlap that is neither true nor false")
-        return predictions
+            if sum(member.file_size for member in archive.infolist()) > _MOST_BYTES:
+                raise ValueError(f"more than {_MOST_BYTES:,} bytes")
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        _require_form(arrays)
+        return Predictions(**arrays)
     except _DAMAGE as error:
         raise RecordError(f"{path}: Expected the predictions of a run. Received: {error}") from error
+
+
+def _require_form(arrays: dict[str, Shaped[np.ndarray, "..."]]) -> None:
+    """Raise ValueError unless names, shapes, types and values are those of predictions."""
+    if arrays.keys() | {"margins"} != _TYPES.keys():
+        raise ValueError(f"the arrays {', '.join(arrays)[:200] or 'none'}")
+    images = arrays["labels"].shape
+    for name, array in arrays.items():
+        if array.dtype != _TYPES[name] or array.shape != images or len(images) != 1 or not images[0]:
+            raise ValueError(f"{name} {array.dtype} {array.shape}, labels {images}")
+    if arrays["overlap"].view(np.uint8).max() > 1 or not np.isfinite(arrays.get("margins", 0)).all():
+        raise ValueError("an overlap that is neither true nor false, or margins that are not finite")
 
 
 def are_kept(run_dir: str | os.PathLike[str], record: Record, name: str, sha256: str) -> bool:
@@ -96,40 +104,3 @@ def are_kept(run_dir: str | os.PathLike[str], record: Record, name: str, sha256:
     except RecordError:
         return False
     return True
-
-
-def _read_arrays(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
-    """The arrays of an npz file, all of whose headers are checked before the first array is read."""
-    headers = {}
-    for member in archive.namelist():
-        with archive.open(member) as file:
-            headers[member.removesuffix(".npy")] = _read_header(file)
-    _require_form(headers)
-    arrays = {}
-    for name, (shape, dtype) in headers.items():
-        size = math.prod(shape) * dtype.itemsize
-        with archive.open(f"{name}.npy") as file:
-            _read_header(file)
-            content = file.read(size + 1)
-        if len(content) != size:
-            raise ValueError(f"{name}: {len(content)} bytes, expected {size}")
-        arrays[name] = np.frombuffer(content, dtype).reshape(shape)
-    return arrays
-
-
-def _read_header(file: Any) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type of the array that follows."""
-    if numpy.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("an array in another version of NumPy's format than 1.0")
-    shape, _, dtype = numpy.lib.format.read_array_header_1_0(file)
-    return shape, dtype
-
-
-def _require_form(headers: dict[str, tuple[tuple[int, ...], np.dtype]]) -> None:
-    """Raise ValueError unless names, shapes and types are those of predictions."""
-    if headers.keys() | {"margins"} != _TYPES.keys():
-        raise ValueError(f"the arrays {', '.join(headers)[:200] or 'none'}")
-    images = headers["labels"][0]
-    for name, (shape, dtype) in headers.items():
-        if dtype != _TYPES[name] or len(shape) != 1 or shape != images or not 1 <= shape[0] <= _MOST_IMAGES:
-            raise ValueError(f"{name} {dtype} {shape}, labels {images}")

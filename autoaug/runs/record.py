@@ -72,17 +72,6 @@ class Code(_Part, frozen=True):
     dirty: bool | None
 
 
-class Machine(_Part, frozen=True, omit_defaults=True):
-    """The machine that computed the numbers."""
-
-    platform: Label | None = None
-    processor: Label | None = None
-    python: Name | None = None
-    cpus: Annotated[int, msgspec.Meta(ge=1, le=10**6)] | None = None
-    device: Label | None = None
-    tf32: bool | None = None
-
-
 class Record(_Part, frozen=True):
     """The record. `family` is the models' name for readers; `recipe` is None if the model is a stranger's."""
 
@@ -98,7 +87,7 @@ class Record(_Part, frozen=True):
     tests: dict[Name, Test]
     code: Code
     packages: dict[Name, Name]
-    machine: Machine
+    machine: dict[Name, Label | int | bool]
     parameters: Positive | None
     started: str
     wall_seconds: Annotated[float, msgspec.Meta(ge=0, le=1e12)]
@@ -159,13 +148,7 @@ def write(folder: str | os.PathLike[str], record: Record) -> None:
 def name(recipe: recipes.Recipe | str, train_data: str, seed: int, workers: int = 1, kind: Kind = "trained") -> str:
     """Name of a run: `wrn-cifar10-10k-small-seed0-1a2b3c4d`; the last part is a hash of all that defines it.
 
-    Args:
-        recipe: of the run; or the name of a stranger's model.
-        train_data: name of the data set; its content is in the record.
-        seed, workers, kind: as in the record.
-
-    Raises:
-        ValueError: the seed is out of range.
+    `recipe` may be the name of a stranger's model. The data's content is not in the hash, but in the record.
     """
     recipes.check_seed(seed)
     parts = [recipe] if isinstance(recipe, str) else [recipes.SHORT_NAMES[recipe.model], recipe.preset]
@@ -174,17 +157,11 @@ def name(recipe: recipes.Recipe | str, train_data: str, seed: int, workers: int 
     return "-".join([*parts, f"seed{seed}", hashlib.sha256(identity).hexdigest()[:8]])
 
 
-def described(dataset: Dataset) -> TrainData:
+def _described(dataset: Dataset) -> TrainData:
     """What a record says of the training part of a data set."""
-    return TrainData(
-        name=dataset.name,
-        num_classes=dataset.num_classes,
-        train_size=len(dataset.train_labels),
-        source=dataset.source,
-        sha256=dataset.sha256,
-        mean=[float(value) for value in dataset.mean],
-        std=[float(value) for value in dataset.std],
-    )
+    mean, std = ([float(value) for value in values] for values in (dataset.mean, dataset.std))
+    size = len(dataset.train_labels)
+    return TrainData(dataset.name, dataset.num_classes, size, dataset.source, dataset.sha256, mean, std)
 
 
 def start(
@@ -224,21 +201,18 @@ def start(
         recipe=recipe,
         seed=seed,
         workers=workers,
-        train_data=described(train_data) if isinstance(train_data, Dataset) else train_data,
+        train_data=_described(train_data) if isinstance(train_data, Dataset) else train_data,
         tests={},
         code=code,
         packages=package_versions(),
-        machine=Machine(
-            platform=platform.platform(),
-            processor=processor(),
-            python=platform.python_version(),
-            cpus=os.cpu_count(),
-            **computing or {},
-        ),
+        machine={
+            "platform": platform.platform(), "processor": processor(), "python": platform.python_version(),
+            "cpus": os.cpu_count() or 1, **(computing or {}),
+        },
         parameters=parameters,
         started=datetime.datetime.now(datetime.UTC).strftime(_TIME),
         wall_seconds=0.0,
-    )
+    )  # fmt: skip
     if (folder / "record.json").exists():
         earlier = read(folder)
         _require_same_run(folder, earlier, record)
@@ -299,11 +273,8 @@ def code_version() -> tuple[Code, str]:
     try:
         _git("ls-files", "--error-unmatch", "autoaug/runs/record.py")  # else ROOT may lie in another repository
         commit, dirty = _git("rev-parse", "HEAD"), bool(_git("status", "--porcelain", "--untracked-files=no"))
-    except FileNotFoundError:
-        return Code(None, None), "there is no git."
-    except (OSError, subprocess.CalledProcessError) as error:
-        said = str(getattr(error, "stderr", "") or error).strip().splitlines()
-        return Code(None, None), f"git says: {said[0] if said else error}"
+    except (OSError, subprocess.CalledProcessError) as error:  # no git, no checkout, or that of another user
+        return Code(None, None), " ".join(str(getattr(error, "stderr", "") or error).split())[:200]
     return Code(commit, dirty), ""
 
 
@@ -315,11 +286,10 @@ def _git(*arguments: str) -> str:
 
 def processor() -> str:
     """The processor's name, as the system reports it."""
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        if named := re.search(r"^model name\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE):
+            return named[1]
+    return platform.processor() or platform.machine()
 
 
 def package_versions() -> dict[str, str]:

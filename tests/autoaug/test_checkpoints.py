@@ -13,7 +13,7 @@ from autoaug import checkpoints, models, runs
 from autoaug.files import ROOT
 from data_prep import synthetic
 
-NOTEBOOK = ROOT / "notebooks" / "import_checkpoint.ipynb"
+NOTEBOOK = ROOT / "notebooks" / "evaluate.ipynb"
 SIZE = {"depth": 10, "widen_factor": 1}
 
 
@@ -207,8 +207,8 @@ def test_another_number_of_classes_is_recognised(stored):
 def test_the_notebook_puts_an_old_model_among_the_runs(stored, tmp_path):
     synthetic.build(tmp_path / "data", names=["synthetic10"])
     path = archive(tmp_path / "model.tar.gz", checkpoint_files(stored[0]))
-    parameters = {"checkpoint": str(path), "train_data": "synthetic10", "size": SIZE}
+    parameters = {"name": "old", "model_file": str(path), "train_data": "synthetic10", "size": SIZE}
     options = {"cwd": tmp_path, "kernel_name": "python3", "progress_bar": False}
     papermill.execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters, **options)
     (run,) = runs.collect(tmp_path / "results").itertuples()
-    assert (run.kind, run.model, run.test_set, run.total) == ("imported", "wrn", "synthetic10", 2000)
+    assert (run.kind, run.family, run.test_set, run.total) == ("checkpoint", "old", "synthetic10", 2000)

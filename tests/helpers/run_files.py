@@ -32,7 +32,7 @@ def record(run_id="a-run", train_data="synthetic10", tests=(), recipe=None, **ch
         "recipe": recipe, "seed": 0, "workers": 1,
         "train_data": train(train_data),
         "tests": {name: records.Test("embedded images", sha256) for name, sha256 in hashes.items()},
-        "code": records.Code("f" * 40, False), "packages": {"numpy": "2.4.0"}, "machine": records.Machine(),
+        "code": records.Code("f" * 40, False), "packages": {"numpy": "2.4.0"}, "machine": {},
         "parameters": 174_058, "started": "2026-01-01T00:00:00Z", "wall_seconds": 61.2,
     }  # fmt: skip
     return records.Record(**fields | changes)

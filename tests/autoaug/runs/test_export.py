@@ -31,7 +31,7 @@ def test_a_file_has_the_models_logits(name, precision, tiny_dataset, tmp_path):
     rng = np.random.default_rng(0)
     for variable in model.variables:  # moving averages that do something
         variable.assign(variable.numpy() + rng.uniform(0, 0.1, variable.shape))
-    export.write(model, tiny_dataset, tmp_path)
+    export.write(export.whole(model, tiny_dataset), tmp_path)
     loaded, images = autoaug.load(tmp_path), tiny_dataset.test_images
     assert (loaded.input_shape, loaded.inputs[0].dtype) == ((None, 32, 32, 3), "uint8")
     expected = evaluation.Predictor(model, tiny_dataset.mean, tiny_dataset.std)(images)
