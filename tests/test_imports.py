@@ -11,8 +11,8 @@ from autoaug.files import ROOT
 
 LAYERS = (
     {"files", "recipes", "duration", "s3", "datasets", "augment"},
-    {"devices", "models", "runs", "study", "data_prep"},
-    {"checkpoints", "shift", "sagemaker"},
+    {"devices", "models", "checkpoints", "runs", "study", "data_prep"},
+    {"shift", "sagemaker"},
     {"training", "plots"},
     {"report", "notebook", "papermill_command"},
 )
