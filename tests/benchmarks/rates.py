@@ -2,8 +2,7 @@
 
     python tests/benchmarks/rates.py [studies] [part of a world's name …]     # 400 take an hour
 
-The truth of θ is exact where no images differ in look; elsewhere, and within strata, it is the mean of 5 studies of
-200,000 images.
+The truth of θ, and of θ within strata, is the mean of 5 studies of 200,000 images.
 """
 
 import concurrent.futures
@@ -30,7 +29,7 @@ def draw(world, studies, seed):
 
 
 def truths(world):
-    """θ and θ within strata, as fractions."""
+    """θ and θ within strata."""
     large = draw(world.__class__(**{**vars(world), "images": 200_000, "images_a": None, "runs": 6}), 5, 99)
     return np.mean([(verdict.home.value, verdict.home_within.value) for verdict in large], axis=0)
 
