@@ -5,77 +5,74 @@ What the catalogue says of a built-in set stands in the manifest (`autoaug.datas
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 
 from autoaug import datasets
 from autoaug.datasets import DatasetError
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import read_batch, write_batch
-from autoaug.recipes import did_you_mean
 from data_prep import folders, pictures
 from data_prep.folders import Part
 from data_prep.reading import check_arrays, load_arrays
 
-_KEYS = ("train", "test", "original", "title", "classes", "resize", "label_key")
+_Label = Annotated[str, msgspec.Meta(pattern=manifests.LABEL, max_length=60)]
 
 
-def check(own: Any, data_dir: pathlib.Path) -> dict[str, dict[str, Any]]:
-    """The descriptions of own sets: name → values of `_KEYS`, all there.
+class Described(msgspec.Struct, forbid_unknown_fields=True):
+    """What the user says of a set.
+
+    Args:
+        test: a folder of pictures by class, an .npz file or a batch file; or a list of such.
+        train: the same; empty for a test set only.
+        original: the set that it reproduces, whose classes it has.
+        classes: names of the classes, if there is no original.
+        title: name for readers.
+        resize: "box" scales pictures to 32×32.
+        label_key: of labels in batch files.
+    """
+
+    test: str | list[str]
+    train: str | list[str] = []
+    original: str = ""
+    classes: list[_Label] = []
+    title: _Label | None = None
+    resize: Literal["", "box"] = ""
+    label_key: str = "labels"
+
+
+def check(own: Any, data_dir: pathlib.Path) -> dict[str, Described]:
+    """The descriptions of own sets by name.
 
     Raises:
         DatasetError: a name or a value is not as expected; nothing is read from the user's files.
     """
     if not isinstance(own, Mapping):
         raise DatasetError(f"Expected own, such as {{my10: {{test: my/test, original: cifar10}}}}. Received: {own!r}")
-    return {name: _check(name, said, list(own), data_dir) for name, said in own.items()}
+    checked = {}
+    for name, said in own.items():
+        manifests.require_own_name(name)
+        try:
+            checked[name] = described = msgspec.convert(said, Described)
+        except msgspec.ValidationError as error:
+            expected = f"values for {', '.join(Described.__struct_fields__)}"
+            raise DatasetError(f"own, {name}: Expected {expected}. Received: {error}") from error
+        if bool(described.original) == bool(described.classes) or len(described.classes) == 1 or not described.test:
+            expected = "test, and either original, the set that it reproduces, or classes, a list of names"
+            raise DatasetError(f"own, {name}: Expected {expected}. Received: {said!r}")
+        if described.original and described.original not in own:
+            datasets.spec(described.original, data_dir)  # raises unless there is such a set
+    return checked
 
 
-def _check(name: Any, said: Any, names: list[Any], data_dir: pathlib.Path) -> dict[str, Any]:
-    manifests.require_own_name(name)
-    if not isinstance(said, Mapping):
-        raise DatasetError(f"own, {name}: Expected values for {', '.join(_KEYS)}. Received: {said!r}")
-    for key in said:
-        if key not in _KEYS:
-            meant = did_you_mean(str(key), _KEYS)
-            raise DatasetError(f"own, {name}: Expected some of {', '.join(_KEYS)}. Received: {key!r}{meant}")
-    values = {"train": [], "original": "", "title": name, "classes": [], "resize": "", "label_key": "labels", **said}
-    for part in ("train", "test"):
-        paths = values.get(part)
-        paths = [paths] if isinstance(paths, str) else paths
-        if (
-            not isinstance(paths, list)
-            or not all(isinstance(path, str) for path in paths)
-            or (part, paths) == ("test", [])
-        ):
-            expected = "Expected a folder of pictures by class, an .npz file, or one or more batch files"
-            raise DatasetError(f"own, {name}, {part}: {expected}. Received: {paths!r}")
-        values[part] = [pathlib.Path(path).expanduser() for path in paths]
-    if values["resize"] not in pictures.RESIZES:
-        raise DatasetError(f"own, {name}, resize: Expected box, or nothing. Received: {values['resize']!r}")
-    original, classes = values["original"], values["classes"]
-    if original:
-        if original not in names and (not isinstance(original, str) or original not in datasets.available(data_dir)):
-            datasets.spec(original, data_dir)  # raises unless it is a built-in set, which may be built later
-        if classes:
-            raise DatasetError(f"own, {name}: Expected classes or original, whose classes it has. Received: both")
-    elif not isinstance(classes, list) or len(classes) < 2 or not all(map(manifests.is_label, classes)):
-        raise DatasetError(
-            f"own, {name}: Expected original, the set that it reproduces, or classes, a list of names. "
-            f"Received: original {original!r}, classes {classes!r}"
-        )
-    if not manifests.is_label(values["title"]) or len(values["title"]) > 60:
-        raise DatasetError(f"own, {name}, title: Expected 1 to 60 visible characters. Received: {values['title']!r}")
-    return values
-
-
-def build(name: str, said: Mapping[str, Any], data_dir: pathlib.Path, rebuild: bool = False) -> str:
+def build(name: str, said: Described, data_dir: pathlib.Path, rebuild: bool = False) -> str:
     """Writes `data_dir/<name>/training/` from the user's files.
 
     Args:
         name: of the set.
-        said: its description, from `check`.
+        said: its description.
         data_dir: folder of the data sets.
         rebuild: whether to write the set again if it is damaged.
 
@@ -85,38 +82,35 @@ def build(name: str, said: Mapping[str, Any], data_dir: pathlib.Path, rebuild: b
     Raises:
         DatasetError: the user's files are not as described, or the folder holds other files.
     """
-    family, class_names = name, tuple(said["classes"])
-    if said["original"]:
-        original = datasets.spec(said["original"], data_dir)
+    family, class_names = name, tuple(said.classes)
+    if said.original:
+        original = datasets.spec(said.original, data_dir)
         family, class_names = original.family, original.class_names
     parts = {
-        part: _read(said[key], class_names, said["resize"], said["label_key"], f"own, {name}, {key}")
-        for part, key in (("training", "train"), ("test", "test"))
-        if said[key]
+        part: _read(paths, class_names, said, f"own, {name}")
+        for part, paths in (("training", said.train), ("test", said.test))
+        if paths
     }
     described = {part: folders.describe(*arrays, len(class_names)) for part, arrays in parts.items()}
-    sizes = {part: len(labels) for part, (_, labels) in parts.items()}
+    title, sizes = said.title or name, {part: len(labels) for part, (_, labels) in parts.items()}
     recipe = {
         "name": name,
-        "source": said["title"],
+        "source": title,
         "own": {
-            "title": said["title"],
+            "title": title,
             "family": family,
             "classes": list(class_names),
-            "original": said["original"],
+            "original": said.original,
             "train_size": sizes.get("training", 0),
             "test_size": sizes["test"],
         },
         "parts": described,
     }
     folder = datasets.training_folder(name, data_dir)
-    condition = folders.condition(folder, recipe)
-    if condition == "foreign" or (condition == "damaged" and not rebuild):
-        remedy = "move them" if condition == "foreign" else "to write it again: -p rebuild True"
-        raise DatasetError(f"{folder}: Expected nothing, or what was built here. Received: {condition} files; {remedy}")
-    if condition == "whole":
+    folders.require_writable(name, folder, rebuild)
+    if folders.condition(folder, recipe) == "whole":
         return "there already"
-    overlap = _overlap(parts, said["original"], data_dir)
+    overlap = _overlap(parts, said.original, data_dir)
     folders.write(folder, recipe | {"overlap": overlap}, lambda partial: _write(name, partial, parts))
     return "written"
 
@@ -127,19 +121,20 @@ def _write(name: str, folder: pathlib.Path, parts: Mapping[str, Part]) -> dict[s
     return {}
 
 
-def _read(paths: Sequence[pathlib.Path], class_names: Sequence[str], resize: str, label_key: str, where: str) -> Part:
-    """The images and labels of a folder of pictures, an .npz file, or batch files."""
+def _read(paths: str | list[str], class_names: Sequence[str], said: Described, where: str) -> Part:
+    """The images and labels of folders of pictures, .npz files and batch files."""
     read = []
-    for path in paths:
+    for path in map(pathlib.Path, [paths] if isinstance(paths, str) else paths):
+        path = path.expanduser().absolute()
         if not path.exists():
-            raise DatasetError(f"{where}: Expected a folder or file. Received: {path.absolute()}, which is not there")
+            raise DatasetError(f"{where}: Expected a folder or file. Received: {path}, which is not there")
         if path.is_dir():
-            read.append(pictures.read_folder(path, class_names, resize))
+            read.append(pictures.read_folder(path, class_names, said.resize))
         elif path.suffix == ".npz":
             images, labels = load_arrays(path, lambda arrays: (arrays["images"], arrays["labels"]))
             read.append(check_arrays(path, images, labels, len(class_names)))
         else:
-            planes, labels = read_batch(path, None, label_key, len(class_names))
+            planes, labels = read_batch(path, None, said.label_key, len(class_names))
             read.append((planes.transpose(0, 2, 3, 1), labels))
     images, labels = zip(*read, strict=True)
     return np.ascontiguousarray(np.concatenate(images)), np.concatenate(labels)

@@ -26,6 +26,7 @@ from autoaug.datasets.loading import (
     Dataset,
     LabelledImages,
     available,
+    know,
     load,
     load_test,
     originals,
@@ -40,6 +41,6 @@ from autoaug.datasets.loading import (
 __all__ = [
     "CLASS_NAMES", "DATASETS", "DESIGNS", "EMBEDDED", "JUDGES", "KNOWN_TRUTH", "ORIGINALS", "ORIGINAL_TESTS",
     "TEST_PARTS", "TITLES", "Dataset", "DatasetError", "LabelledImages", "Spec", "Truth", "available",
-    "channel_statistics", "content_hash", "image_hashes", "load", "load_test", "originals", "overlap", "partners",
-    "read_images", "repeated", "require_trainable", "spec", "title", "training_folder",
+    "channel_statistics", "content_hash", "image_hashes", "know", "load", "load_test", "originals", "overlap",
+    "partners", "read_images", "repeated", "require_trainable", "spec", "title", "training_folder",
 ]  # fmt: skip

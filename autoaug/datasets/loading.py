@@ -164,6 +164,14 @@ def originals(data_dir: str | os.PathLike[str]) -> dict[str, str]:
     return ORIGINALS | {name: said.original for name, said in _own(data_dir).items() if said.original}
 
 
+def know(data_dir: str | os.PathLike[str]) -> None:
+    """Adds the user's own sets of a folder to the catalogue, for code that has names of sets and no folder: reports."""
+    for name, said in _own(data_dir).items():
+        TITLES[name] = said.title
+        if said.original:
+            ORIGINALS[name] = said.original
+
+
 def partners(name: str, data_dir: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
     """The sets whose models are compared with those of this set: its original, or its reproductions; often none."""
     known = ORIGINALS if data_dir is None else originals(data_dir)
@@ -178,8 +186,8 @@ def title(name: str, data_dir: str | os.PathLike[str] | None = None) -> str:
 
 
 def training_folder(name: str, data_dir: str | os.PathLike[str]) -> pathlib.Path:
-    """The folder with the files of a data set, those of its test part included."""
-    return pathlib.Path(data_dir) / name / "training"
+    """The folder with the files of a data set, those of its test part included; absolute, with `~` expanded."""
+    return pathlib.Path(data_dir).expanduser().absolute() / name / "training"
 
 
 def require_trainable(name: str, data_dir: str | os.PathLike[str]) -> None:
@@ -204,6 +212,6 @@ def _find(name: str, data_dir: str | os.PathLike[str]) -> tuple[Spec, pathlib.Pa
     found, folder = spec(name, data_dir), training_folder(name, data_dir)
     if missing := _missing(found, folder):
         files = ", ".join((*found.training_files, *found.test_files))
-        remedy = f"{manifests.build_command(name, data_dir)}; or put {files} into {folder.absolute()}"
+        remedy = f"{manifests.build_command(name, data_dir)}; or put {files} into {folder}"
         raise DatasetError(f"{folder}: Expected the data set {name!r}. Missing: {', '.join(missing)}. {remedy}")
     return found, folder

@@ -23,14 +23,16 @@ _VISIBLE = (  # what a record takes as a source: no markup, no character that is
     r"[^<>&\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff]{1,200}"
 )
 _NAME = r"[a-z][a-z0-9_.-]{0,39}"
-_Label = Annotated[str, msgspec.Meta(pattern=f"^{_VISIBLE}$")]
+LABEL = rf"^{_VISIBLE}\Z"
+"""Pattern of a text that may be shown to readers: 1 to 200 visible characters, no markup."""
+_Label = Annotated[str, msgspec.Meta(pattern=LABEL)]
 
 
 class _OwnEntry(msgspec.Struct, forbid_unknown_fields=True):
     title: _Label
     family: _Label
     classes: Annotated[list[_Label], msgspec.Meta(min_length=2, max_length=1000)]
-    original: Annotated[str, msgspec.Meta(pattern=f"^({_NAME})?$")]
+    original: Annotated[str, msgspec.Meta(pattern=rf"^({_NAME})?\Z")]
     train_size: Annotated[int, msgspec.Meta(ge=0, le=10**6)]
     test_size: Annotated[int, msgspec.Meta(ge=1, le=10**6)]
 
@@ -72,7 +74,7 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
 def own(data_dir: str | os.PathLike[str]) -> dict[str, Spec]:
     """The specifications of the user's own sets in a folder of data sets; damaged manifests are passed over."""
     found = {}
-    for path in sorted(pathlib.Path(data_dir).glob("*/training/manifest.json")):
+    for path in sorted(pathlib.Path(data_dir).expanduser().glob("*/training/manifest.json")):
         name = path.parents[1].name
         try:
             require_own_name(name)

@@ -3,12 +3,14 @@
 import json
 import os
 import pickle
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from autoaug import datasets
+from autoaug.datasets import loading
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import DatasetError, write_batch
 from data_prep import build, inventory, pictures
@@ -18,10 +20,16 @@ RNG = np.random.default_rng(0)
 IMAGES, LABELS = RNG.integers(0, 256, (30, 32, 32, 3), np.uint8), np.arange(30) % 10
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    build.build(folder, ["synthetic10"])
+    return folder
+
+
 @pytest.fixture
-def data_dir(tmp_path):
-    build.build(tmp_path / "data", ["synthetic10"])
-    return tmp_path / "data"
+def data_dir(drawn, tmp_path):
+    return shutil.copytree(drawn, tmp_path / "data")
 
 
 def write_pictures(folder, images, labels, suffix="png", names=CLASSES):
@@ -63,10 +71,18 @@ def test_a_set_of_ones_own_is_a_set_like_the_others(data_dir, tmp_path, kind):
     assert datasets.title("my10", data_dir) == "Mine" and datasets.spec("my10", data_dir).test_size == 30
     assert datasets.partners("my10", data_dir) == ("synthetic10",)
     assert "my10" in datasets.partners("synthetic10", data_dir)
-    assert datasets.originals(data_dir)["my10"] == "synthetic10"
+    assert datasets.originals(data_dir)["my10"] == "synthetic10" not in datasets.ORIGINALS
     assert inventory.parts(data_dir).loc[("my10", "test"), "title"] == "Mine"
     assert make(data_dir, {"train": files, "test": files, "title": "Mine"}) == "there already"
     assert make(data_dir, {"test": files}) == "written"  # another description
+
+
+def test_reports_know_the_sets_of_ones_own(data_dir, tmp_path, monkeypatch):
+    for name in ("ORIGINALS", "TITLES"):
+        monkeypatch.setattr(loading, name, dict(getattr(datasets, name)))
+    make(data_dir, {"test": write("arrays", tmp_path / "my"), "title": "Mine"})
+    datasets.know(data_dir)
+    assert (loading.ORIGINALS["my10"], datasets.title("my10")) == ("synthetic10", "Mine")
 
 
 def test_a_test_part_alone_and_its_overlap_with_the_original(data_dir, tmp_path):
@@ -185,23 +201,24 @@ def test_a_batch_of_four_axes_is_named_with_its_shape(data_dir, tmp_path):
 @pytest.mark.parametrize(
     ("own", "found"),
     [
-        ([], r"own: Expected own|Expected own, such as"),
+        ([1], r"Expected own, such as \{my10: .*Received: \[1\]"),
         *[({name: {}}, "own: Expected a name of") for name in ("../a", "a/b", "<b>", "A", "", "cifar10", 3, "a" * 41)],
-        ({"my": "folder"}, "own, my: Expected values for train, test"),
-        ({"my": {"tset": "x"}}, r"own, my: Expected some of train, test.*Received: 'tset'.*test"),
-        ({"my": {"original": "synthetic10"}}, "own, my, test: Expected a folder of pictures by class"),
-        ({"my": {"test": "nowhere", "original": "synthetic10"}}, "own, my, test: Expected a folder or file. .*nowhere"),
+        ({"my": "folder"}, "own, my: Expected values for test, train, .*Received: Expected `object`, got `str`"),
+        ({"my": {"test": "x", "tset": "x"}}, "own, my: Expected values for .*unknown field `tset`"),
+        ({"my": {"original": "synthetic10"}}, "own, my: .*missing required field `test`"),
+        ({"my": {"test": 3, "original": "cifar10"}}, r"own, my: .*got `int` - at `\$\.test`"),
+        ({"my": {"test": "nowhere", "original": "synthetic10"}}, "own, my: Expected a folder or file. .*nowhere"),
         ({"my": {"test": "x", "original": "cifar11"}}, "Unknown data set. Expected one of .*'cifar11'"),
-        ({"my": {"test": "x"}}, "own, my: Expected original, the set that it reproduces, or classes"),
-        ({"my": {"test": "x", "original": "cifar10", "classes": ["a", "b"]}}, "own, my: Expected classes or original"),
-        ({"my": {"test": "x", "original": "cifar10", "resize": "crop"}}, "own, my, resize: Expected box"),
-        ({"my": {"test": "x", "original": "cifar10", "title": "<b>"}}, "own, my, title: Expected 1 to 60 visible"),
+        ({"my": {"test": "x"}}, "own, my: Expected test, and either original"),
+        ({"my": {"test": "x", "original": "cifar10", "classes": ["a", "b"]}}, "own, my: Expected test, and either"),
+        ({"my": {"test": "x", "original": "cifar10", "resize": "crop"}}, "own, my: .*'crop' - at `\\$.resize`"),
+        ({"my": {"test": "x", "original": "cifar10", "title": "<b>"}}, r"own, my: .*regex .* at `\$\.title`"),
     ],
 )
 @pytest.mark.usefixtures("wrong_types")
 def test_a_wrong_description_is_named_before_any_work(tmp_path, own, found):
     with pytest.raises(DatasetError, match=found):
-        build.build(tmp_path / "data", ["synthetic10"] if own == [] else [], own=own or [1])
+        build.build(tmp_path / "data", [], own=own)
     assert not list(tmp_path.glob("data/*/training"))
 
 
@@ -216,7 +233,7 @@ def test_others_files_are_not_replaced(data_dir, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"title": "<b>"}, {"train_size": -1}, {"test_size": "30"}, {"classes": []}, {"original": "../x"}, {"more": 1},
+        {"title": "<b>"}, {"title": "a\n"}, {"train_size": -1}, {"test_size": "30"}, {"classes": []}, {"original": "../x"}, {"more": 1},
         {"family": "<i>"}, {"test_size": 10**9},
     ],
 )  # fmt: skip
