@@ -233,7 +233,9 @@ def test_others_files_are_not_replaced(data_dir, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"title": "<b>"}, {"title": "a\n"}, {"train_size": -1}, {"test_size": "30"}, {"classes": []}, {"original": "../x"}, {"more": 1},
+        {"title": "<b>"},
+        {"title": "a\n"},
+        {"train_size": -1}, {"test_size": "30"}, {"classes": []}, {"original": "../x"}, {"more": 1},
         {"family": "<i>"}, {"test_size": 10**9},
     ],
 )  # fmt: skip

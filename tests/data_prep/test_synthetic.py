@@ -1,8 +1,6 @@
 """The embedded data: balanced, reproducible, shifted as stated, not linearly separable, and built safely."""
 
 import json
-import multiprocessing
-import pathlib
 
 import numpy as np
 import pytest
@@ -194,18 +192,3 @@ def test_build_refuses_bad_arguments_before_writing(tmp_path):
         with pytest.raises(ValueError, match=f"Expected seed, a whole number from 0 up. Received: {seed}"):
             synthetic.build(tmp_path, seed=seed)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_two_builders_at_once(small, tmp_path):
-    """One of them writes each set, neither fails, and the sets are whole."""
-    context = multiprocessing.get_context("fork")
-    with context.Pool(2) as pool:
-        written = pool.starmap(synthetic.build, [(tmp_path / "both",)] * 2)
-    assert sorted(written[0] + written[1]) == sorted(synthetic.SETS)
-    synthetic.build(tmp_path / "one")
-    assert contents(tmp_path / "both") == contents(tmp_path / "one")
-
-
-def test_no_path_of_this_machine_is_written(small, tmp_path):
-    synthetic.build(tmp_path, ["synthetic10"])
-    assert str(pathlib.Path.home()).encode() not in b"".join(contents(tmp_path).values())

@@ -7,7 +7,6 @@ import threading
 import boto3
 import numpy as np
 import pytest
-from botocore.config import Config
 
 from autoaug import datasets
 from autoaug.datasets.batch_file import write_batch
@@ -156,31 +155,19 @@ def test_an_object_without_or_with_another_checksum_is_replaced(proxy, data_dir)
         assert remote() == local(data_dir, ["one"])
 
 
-@pytest.mark.parametrize("fault", ["cut", 500, 503])
-@pytest.mark.parametrize("method", ["HEAD", "PUT"])
-def test_a_fault_that_passes_is_overcome(proxy, data_dir, fault, method):
-    proxy.faults = {(method, "second"): [fault], (method, "manifest.json"): [fault]}
+def test_faults_that_pass_are_overcome(proxy, data_dir):
+    proxy.faults = {("HEAD", "second"): [503], ("PUT", "first"): ["cut"], ("PUT", "manifest.json"): [500]}
     assert uploaded(data_dir, ["one"]) == {"one": 4}
     assert remote() == local(data_dir, ["one"])
 
 
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        ("cut", r"Received: Connection was closed"),
-        (503, r"Received: .*\(503\)"),
-        (403, r"Received: .*\(403\).* Use credentials with the permissions s3:ListBucket, .* s3:PutObject"),
-    ],
-)  # fmt: skip
-def test_an_interrupted_upload_has_no_manifest_and_is_completed_later(proxy, data_dir, monkeypatch, fault, message):
-    monkeypatch.setattr(upload, "_CONFIG", upload._CONFIG.merge(Config(retries={"total_max_attempts": 2})))
-    proxy.faults = {("PUT", "second"): [fault] * 2}
+def test_an_interrupted_upload_has_no_manifest_and_is_completed_later(proxy, data_dir):
+    proxy.faults = {("PUT", "second"): [403]}
     with pytest.raises(
-        upload.UploadError, match=rf"s3://{BUCKET}/data/one/training/second: Expected an object that .*{message}"
+        upload.UploadError, match=rf"s3://{BUCKET}/data/one/training/second: .*\(403\).* Use credentials with"
     ):
         upload.upload(data_dir, ["one", "two"], BUCKET)
     assert not any(key.endswith(("second", "manifest.json")) for key in remote())
-    proxy.faults.clear()
     before = set(remote())
     assert sum(uploaded(data_dir, ["one", "two"]).values()) == 8 - len(before)
     assert remote() == local(data_dir)
