@@ -7,11 +7,12 @@ import atexit
 import contextlib
 import gc
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from typing import Any
+
+import wrapt
 
 _ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",  # the only one that the models have
@@ -61,30 +62,5 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-class _LayersWithKeras:
-    """Imports `autoaug.models` right after Keras, so that `keras.saving.load_model` knows the layers of our files."""
-
-    @classmethod
-    def find_spec(cls, name: str, _path: Any = None, _target: Any = None) -> Any:
-        """Keras' own spec, with a loader that imports one package more."""
-        if name != "keras":
-            return None
-        sys.meta_path.remove(cls)
-        spec = importlib.util.find_spec("keras")
-        sys.meta_path.insert(0, cls)  # TensorFlow looks for Keras before it imports it
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-
-            def execute_both(module: Any) -> None:
-                execute(module)
-                sys.meta_path.remove(cls)
-                importlib.import_module("autoaug.models")
-
-            spec.loader.exec_module = execute_both  # type: ignore[method-assign]
-        return spec
-
-
-if "keras" in sys.modules:
-    importlib.import_module("autoaug.models")
-else:
-    sys.meta_path.insert(0, _LayersWithKeras)
+# Right after Keras, so that `keras.saving.load_model` knows the layers of our files.
+wrapt.register_post_import_hook(lambda _: importlib.import_module("autoaug.models"), "keras")

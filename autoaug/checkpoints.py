@@ -25,14 +25,6 @@ _CHECKPOINT_FILE = re.compile(r"checkpoint|[\w.-]+\.(index|data-\d{5}-of-\d{5})"
 _NAMED = re.compile(r'^\s*model_checkpoint_path:\s*"(?:[^"\n]*/)?([^"/\\\n\0]{1,200})"', re.MULTILINE)
 _LARGEST_STATE = 2**20  # bytes of the file `checkpoint`
 _LARGEST_ARCHIVE = 4 * 2**30  # bytes unpacked; the largest of the five checkpoints has 0.3·2³⁰, slots included
-# Number of channels that enter the dense layer of each published model; all are different.
-_LAST_CHANNELS = {
-    640: "wrn",
-    128: "shake_shake_32",
-    384: "shake_shake_96",
-    448: "shake_shake_112",
-    864: "pyramid_net",
-}
 _MOST_LISTED = 20
 
 
@@ -104,7 +96,7 @@ def _require_fit(stored: Shapes, wanted: Shapes, path: str | os.PathLike[str]) -
     ]
     if missing or left_over or different:
         raise CheckpointError(
-            f"{path}: Expected the variables of the model. Received: others.{_hint(stored, wanted)}"
+            f"{path}: Expected the variables of the model. Received: others."
             + _listed("Only in the model", missing)
             + _listed("Only in the checkpoint", left_over)
             + _listed("Of another shape or type", different)
@@ -117,19 +109,6 @@ def _listed(title: str, lines: Sequence[str]) -> str:
         return ""
     more = [f"… and {len(lines) - _MOST_LISTED} more"] if len(lines) > _MOST_LISTED else []
     return "\n  ".join([f"\n{title} ({len(lines)}):", *lines[:_MOST_LISTED], *more])
-
-
-def _hint(stored: Shapes, wanted: Shapes) -> str:
-    """A hint from the dense layers' shapes, or an empty text."""
-    (have, have_classes), (want, want_classes) = (
-        next((shape for name, (shape, _) in shapes.items() if name.endswith("FC/weights") and len(shape) == 2), (0, 0))
-        for shapes in (stored, wanted)
-    )
-    if have != want and have in _LAST_CHANNELS:
-        return f' The checkpoint looks like one of build_model("{_LAST_CHANNELS[have]}", num_classes={have_classes}).'
-    if have == want and have_classes != want_classes:
-        return f" The checkpoint has {have_classes} classes, the model {want_classes}."
-    return ""
 
 
 @contextlib.contextmanager

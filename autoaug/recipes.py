@@ -283,16 +283,3 @@ RECIPES = (
     *(dataclasses.replace(paper, size={"depth": 8, "widen_factor": 1}, **_QUICK) for paper in PAPER[1:4]),
     dataclasses.replace(PYRAMID_NET, size={"depth": 11, "alpha": 12}, **_QUICK | {"epochs": 8}),
 )
-
-# Left for callers that go.
-UPDATES = ("async", "sync")
-SEEDS = range(2**31)
-EPOCHS = range(1, 100_001)
-TRAINING_FLOPS = {
-    "paper": {"wrn": 31.3e9, "shake_shake_32": 2.56e9, "shake_shake_96": 22.7e9, "shake_shake_112": 30.8e9,
-              "pyramid_net": 26.9e9},
-    "small": {"wrn": 0.257e9, "shake_shake_32": 0.522e9, "shake_shake_96": 1.126e9, "shake_shake_112": 1.959e9,
-              "pyramid_net": 0.176e9},
-    "quick": {"wrn": 0.0734e9, "shake_shake_32": 0.1458e9, "shake_shake_96": 0.1458e9, "shake_shake_112": 0.1458e9,
-              "pyramid_net": 0.0679e9},
-}  # fmt: skip

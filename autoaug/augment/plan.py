@@ -90,6 +90,6 @@ def operation_number(name: str) -> int:
 
 def checked_integer(name: str, value: Any, end: int) -> int:
     """The value as an int; ValueError unless it is an integer in 0…end−1."""
-    if not isinstance(value, numbers.Integral) or not 0 <= value < end:
+    if not isinstance(value, numbers.Integral) or not 0 <= int(value) < end:
         raise ValueError(f"Expected {name}, an integer in 0…{end - 1}. Received: {name}={value}")
     return int(value)

@@ -22,7 +22,7 @@ from autoaug.runs.record import HISTORY, MODEL, PREDICTIONS, Record, RecordError
 
 _BATCH_SIZE = 250
 _AFFORDABLE_SHARE = 0.05  # of a training's operations, for evaluating the test sets while it trains
-_PASSES_PER_STEP = 3  # a training step costs three forward passes, see `models.flops_per_image`
+_PASSES_PER_STEP = 3  # a training step costs three forward passes: its own, and the gradients of inputs and weights
 
 Predict = Callable[[UInt8[np.ndarray, "n 32 32 3"]], Float32[np.ndarray, "n classes"]]
 

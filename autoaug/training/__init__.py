@@ -41,7 +41,7 @@ def train(
         recipe: the recipe.
         dataset: the data set; its training part is used.
         run_dir: the run's folder.
-        seed: of initial weights, order, augmentation, noise and the validation images; one of `recipes.SEEDS`.
+        seed: of initial weights, order, augmentation, noise and the validation images; a `recipes.Seed`.
         workers: number of workers: devices of this machine, or hosts of a SageMaker job.
         test_sets: evaluated at the end, and after every `evaluate_every`-th epoch. The history gets a column
             `test_accuracy:<name>` for each: the fraction of right answers, without images that are among the training

@@ -192,16 +192,11 @@ def test_all_that_differs_is_listed_with_its_shape(model, stored, tmp_path):
     assert "gamma ((64,), 'float64'), in the model ((64,), 'float32')" in different
 
 
-def test_a_checkpoint_of_another_model_is_recognised(model, tmp_path):
+def test_a_long_list_of_differences_is_cut_short(model, tmp_path):
     other = {"model/FC/weights": np.zeros((384, 100), np.float32), "model/FC/biases": np.zeros(100, np.float32)}
     message = assert_refused(write(tmp_path, other), "variables of the model", model)
-    assert 'build_model("shake_shake_96", num_classes=100)' in message
     assert f"({len(weights_of(model))}):" in message and "more" in message
-
-
-def test_another_number_of_classes_is_recognised(stored):
-    model = models.build_model("wrn", num_classes=100, **SIZE)
-    assert_refused(stored[1], "The checkpoint has 10 classes, the model 100", model)
+    assert "model/FC/weights ((384, 100), 'float32')" in message
 
 
 def test_the_notebook_puts_an_old_model_among_the_runs(stored, tmp_path):
