@@ -17,16 +17,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import UInt8
 
-from autoaug import datasets
-
 COLOURS = ("#004488", "#994455", "#997700", "#6699cc", "#ee99aa", "#eecc66")
-_DARK = COLOURS[1:4]  # dark enough for text
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (8, 2)))
 INK = "#222222"
 GREY = "#8a8a8a"
-NAMED = "named:"
-"""Prefix of a mark's id in an SVG; the report shows the rest of the id, a name, when the reader points at the mark."""
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -148,14 +143,3 @@ def looks() -> Iterator[dict[str, Any]]:
     for number in itertools.count():
         marker, dashes = kinds[(number + number // len(COLOURS)) % len(kinds)]
         yield {"color": COLOURS[number % len(COLOURS)], "marker": marker, "linestyle": dashes}
-
-
-def data_look(name: str) -> dict[str, Any]:
-    """The look of a data set, the same in every figure: originals are blue, reproductions have other colours."""
-    originals = set(datasets.ORIGINALS.values())
-    kin = [other for other in datasets.ORIGINALS if datasets.ORIGINALS[other] == datasets.ORIGINALS.get(name)]
-    if name in originals or name not in kin:
-        return {"color": COLOURS[0], "marker": MARKERS[0], "linestyle": DASHES[0]}
-    place = kin.index(name)
-    shape = 1 + place % (len(MARKERS) - 1)
-    return {"color": _DARK[place % len(_DARK)], "marker": MARKERS[shape], "linestyle": DASHES[shape]}

@@ -1,8 +1,9 @@
 """Pictures of the augmentation as the network sees it: transparent pixels have the training set's mean colour."""
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ from matplotlib.axes import Axes
 
 from autoaug import augment, plots
 from autoaug.augment import policies
+
+if TYPE_CHECKING:
+    import ipywidgets
 
 CENTRE = (16, 16)  # of Cutout, in pictures of one operation
 
@@ -101,6 +105,45 @@ def effects(
         )
         rows[operation.name] = acts.any(1).mean(), changes.mean(), (changes == 0).mean()
     return pd.DataFrame.from_dict(rows, orient="index", columns=["share", "change", "untouched"])
+
+
+def plan_table(plan: Shaped[np.ndarray, " n"]) -> pd.DataFrame:
+    """A plan as a table, a row for each image; a dash means that the operation does not act."""
+    frame = pd.DataFrame({"sub-policy": plan["sub_policy"]})
+    for place, steps in zip(("first", "second"), plan["steps"].T, strict=True):
+        names = [f"{policies.Operation(step['operation']).name} {step['level']}" for step in steps]
+        frame[f"{place} operation"] = np.where(steps["acts"], names, "–")
+    return frame.assign(**{name.replace("_", " "): plan[name] for name in (plan.dtype.names or ())[2:]})
+
+
+def choose(images: UInt8[np.ndarray, "n 32 32 3"], mean: Float[np.ndarray, "3"], **chosen: Any) -> "ipywidgets.Widget":
+    """`operation` with widgets for image, operation, level and sign.
+
+    Args:
+        images, mean: as for `operation`.
+        chosen: `image_index`, `name`, `level` and `negate` at the beginning.
+    """
+    import ipywidgets
+
+    wide = ipywidgets.Layout(width="100%", max_width="900px")
+    choices = {
+        "image_index": ipywidgets.IntSlider(
+            chosen["image_index"], 0, len(images) - 1, description="image", layout=wide
+        ),
+        "name": ipywidgets.Dropdown(
+            options=list(policies.Operation.__members__), value=chosen["name"], description="operation"
+        ),
+        "level": ipywidgets.IntSlider(chosen["level"], 0, policies.LEVELS - 1, description="level"),
+        "negate": ipywidgets.Checkbox(chosen["negate"], description="other sign"),
+    }
+    ipywidgets.dlink(
+        (choices["name"], "value"),
+        (choices["negate"], "disabled"),
+        lambda name: policies.Operation[name] not in policies.SIGNED,
+    )
+    picture = ipywidgets.interactive_output(functools.partial(operation, images, mean), choices)
+    image_choice, *others = choices.values()
+    return ipywidgets.VBox([image_choice, ipywidgets.HBox(others), picture])
 
 
 def _operation(name: str, level: int, negate: bool = False, center: tuple[int, int] = CENTRE) -> dict[str, Any]:

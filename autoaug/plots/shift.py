@@ -1,145 +1,148 @@
-"""Figures of the shift analysis, in the style of `plots`: each takes data and `ax=None`, and returns the Axes."""
+"""Figures of the shift analysis, in the style of `plots`: each takes a DataFrame, whose accuracies are fractions."""
 
-import dataclasses
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import scipy.optimize
-from jaxtyping import Int, UInt8
+import pandas as pd
+import scipy.special
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from autoaug.plots import COLOURS, INK, axes, image_grid, looks, small_multiples, styled
-from autoaug.shift.contrasts import Cells
+from autoaug.plots import COLOURS, GREY, INK, axes, small_multiples, styled
+from autoaug.shift.line_fit import Line
 
-
-@dataclasses.dataclass(frozen=True)
-class Panel:
-    """One picture of small multiples: its title, the four accuracies as `Estimate`s, and the looks of A and of B."""
-
-    title: str
-    cells: Cells
-    looks: tuple[dict[str, Any], dict[str, Any]]
+SIDES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("trained on A", "aa", "ab", {"color": COLOURS[0], "marker": "o", "linestyle": "-"}),
+    ("trained on B", "ba", "bb", {"color": COLOURS[1], "marker": "s", "linestyle": "--"}),
+)
+_TICKS = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.9)  # percent, of probit axes
 
 
 @styled
-def two_by_two(cells: Cells, chosen: Sequence[dict[str, Any]] = (), ax: Axes | None = None) -> Axes:
-    """The four accuracies as two lines, in percent, with intervals: one line for the models of each training set.
+def four_accuracies(frame: pd.DataFrame, columns: int = 3) -> Figure | None:
+    """The four accuracies of each pair, side by side on one scale, with intervals; a line for each training set.
 
-    Both lines fall if the reproduction is harder. They cross if it is different, since then each test set is best for
-    the models of its own data set.
+    Both lines fall if B is harder. They cross if it is different, since then each test set is best for the models of
+    its own data set.
 
     Args:
-        cells: accuracies AA, AB, BA, BB, each an `Estimate`.
-        chosen: looks of the two lines; if empty, the first two of `plots.looks`.
-        ax: the Axes to draw on; a new figure if None.
+        frame: a row for each pair: `heading`, and aa, ab, ba, bb, each with `_low` and `_high`; None without any.
+        columns: pictures in a row.
     """
-    ax = axes(ax, 3.4, 2.6)
-    lines: Sequence[tuple[str, Any, Any]] = (("trained on A", cells.aa, cells.ab), ("trained on B", cells.ba, cells.bb))
-    chosen = chosen or list(itertools.islice(looks(), 2))
-    for shift, (label, on_a, on_b), look in zip((-0.02, 0.02), lines, chosen, strict=True):
-        value, low, high = 100 * np.array([on_a, on_b]).T
-        ax.errorbar(
-            [shift, 1 + shift], value, yerr=[value - low, high - value], label=label, elinewidth=1.1, capsize=2.5,
-            clip_on=False, **look,
-        )  # fmt: skip
-    bottom, top = ax.get_ylim()
-    ax.set_ylim(min(bottom, top - 10), top)  # at least 10 points, so that small differences look small
-    places = spread([100 * on_b.value for _, _, on_b in lines], 0.09 * np.ptp(ax.get_ylim()))
-    for (label, *_), place, look in zip(lines, places, chosen, strict=True):
+    if frame.empty:
+        return None
+    figure, grid = small_multiples(len(frame), columns, 3.1, 2.7, sharey=True)
+    values = frame[[f"{cell}{end}" for *_, a, b, _ in SIDES for cell in (a, b) for end in ("_low", "_high")]]
+    bottom, top = 100 * np.nanmin(values), 100 * np.nanmax(values)
+    bottom, top = min(bottom, top - 10), top  # at least 10 points, so that small differences look small
+    grid[0].set_ylim(bottom - 0.04 * (top - bottom), top + 0.04 * (top - bottom))
+    for ax, (_, row) in zip(grid, frame.iterrows(), strict=True):
+        _two_by_two(row, ax)
+        ax.set_title(row["heading"], fontsize=8.5)
+    for ax in grid[::columns]:
+        ax.set_ylabel("accuracy, %")
+    return figure
+
+
+def _two_by_two(row: pd.Series, ax: Axes) -> None:
+    """One pair: two lines with intervals, named at their right ends."""
+    for shift, (_, on_a, on_b, look) in zip((-0.02, 0.02), SIDES, strict=True):
+        value, low, high = (
+            100 * row[[f"{on_a}{end}", f"{on_b}{end}"]].to_numpy(float) for end in ("", "_low", "_high")
+        )
+        errors = np.maximum([value - low, high - value], 0)
+        ax.errorbar([shift, 1 + shift], value, yerr=errors, elinewidth=1.1, capsize=2.5, clip_on=False, **look)
+    places = _apart(100 * row["ab"], 100 * row["bb"], 0.09 * np.ptp(ax.get_ylim()))
+    for (label, *_, look), place in zip(SIDES, places, strict=True):
         ax.annotate(
             label, (1, place), (9, 0), textcoords="offset points", va="center", fontsize=7.5, color=look["color"],
             annotation_clip=False,
         )  # fmt: skip
     ax.set_xticks([0, 1], ["tested on A", "tested on B"])
     ax.set_xlim(-0.2, 1.2)
-    ax.set_ylabel("accuracy, %")
     ax.grid(axis="y")
-    return ax
 
 
-def spread(heights: Sequence[float], least: float) -> list[float]:
-    """Heights for the labels of marks: in the same order as the marks, at least `least` apart."""
-    order = np.argsort(heights, kind="stable")
-    steps = least * np.arange(len(heights))
-    places = np.empty(len(heights))
-    places[order] = scipy.optimize.isotonic_regression(np.asarray(heights, float)[order] - steps).x + steps
-    return places.tolist()
+def _apart(first: float, second: float, least: float) -> tuple[float, float]:
+    """Heights for two labels: those of their marks, or `least` apart around them, the higher one above."""
+    if abs(first - second) >= least:
+        return first, second
+    middle, half = (first + second) / 2, least / 2 if first >= second else -least / 2
+    return middle + half, middle - half
 
 
 @styled
-def all_two_by_two(panels: Sequence[Panel]) -> Figure:
-    """`two_by_two` as small multiples, a picture for each pair of data sets.
+def old_against_new(frame: pd.DataFrame, lines: Mapping[str, Line], old: str = "cifar10") -> Figure:
+    """New accuracy against old on probit axes, a picture for each new test set, with y = x, a line and its band.
 
     Args:
-        panels: at least one.
+        frame: a row for each model: `group`, each in a colour of its own, the largest one grey; and a column of
+            accuracies for each test set, NaN where unknown.
+        lines: column of each new test set → its line.
+        old: column of the old test set.
     """
-    figure, grid = small_multiples(len(panels), 3, 3.1, 2.6)
-    for ax, panel in zip(grid, panels, strict=True):
-        two_by_two(panel.cells, panel.looks, ax)
-        ax.set_title(panel.title, fontsize=8.5)
+    figure, grid = small_multiples(len(lines), 2, 4.6, 4.4)
+    groups = frame["group"].value_counts().index
+    for ax, (new, line) in zip(grid, lines.items(), strict=True):
+        for group, look in zip(groups, _group_looks(), strict=False):
+            known = frame.loc[frame["group"] == group, [old, new]].dropna()
+            if len(known):
+                ax.plot(*_probit(known).T, linestyle="none", label=f"{group} ({len(known):,})", **look)
+        span = np.linspace(_probit(frame[old].min()), _probit(frame[old].max()), 100)
+        at = scipy.special.ndtr(span)
+        ax.plot(span, span, color=INK, linestyle=":", linewidth=1, label="y = x")
+        ax.plot(
+            span,
+            _probit(line.predict(at)),
+            color=INK,
+            linewidth=1,
+            label="line through the grey ones, band of a further model",
+        )
+        ax.fill_between(span, *map(_probit, line.band(at)), color="#d0d0d0", linewidth=0, zorder=0)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_ticks(_probit(np.divide(_TICKS, 100)), [f"{tick:g}" for tick in _TICKS])
+        ax.set(xlim=span[[0, -1]] + (-0.05, 0.05), ylim=(_probit(frame[new].min()) - 0.05, span[-1] + 0.05))
+        ax.set(xlabel="accuracy on CIFAR-10, %", ylabel=f"accuracy on {new.replace('cifar', 'CIFAR-')}, %")
+        ax.grid()
+        ax.legend(loc="upper left", fontsize=7.5)
     return figure
 
 
+def _group_looks() -> list[dict[str, Any]]:
+    """Small grey marks for the first group, colours for the others."""
+    small = {"color": GREY, "marker": ".", "markersize": 3, "alpha": 0.6}
+    return [small, *({"color": COLOURS[place], "marker": "s^Do"[place], "markersize": 4} for place in range(4))]
+
+
+def _probit(accuracy: Any) -> Any:
+    return scipy.special.ndtri(np.clip(np.asarray(accuracy, float), 1e-4, 1 - 1e-4))
+
+
 @styled
-def class_gaps(
-    gaps: Mapping[int, tuple[float, float, float]],
-    names: Sequence[str],
-    overall: float | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """The gap of each class in percentage points, with its interval, the largest at the top.
+def class_losses(frame: pd.DataFrame, ax: Axes | None = None) -> Axes | None:
+    """The accuracy that each class loses, in percentage points, with its interval, the largest at the top.
 
     Args:
-        gaps: class → (gap, low, high), fractions, at least one.
-        names: of the classes.
-        overall: the gap of all classes together, a line; or None.
+        frame: a row for each class, its name the index, and training set: `train_data`, `lost`, `lost_low`,
+            `lost_high`; None without any.
         ax: the Axes to draw on; a new figure if None.
     """
-    order = sorted(gaps, key=lambda label: -gaps[label][0])[:30]
-    ax = axes(ax, 5.5, 0.7 + 0.24 * len(order))
-    value, low, high = 100 * np.array([gaps[label] for label in order]).T
-    rows = np.arange(len(order))
-    ax.errorbar(
-        value, rows, xerr=[value - low, high - value], color=COLOURS[0], marker="o", linestyle="none", elinewidth=1.2
-    )
+    if frame.empty:
+        return None
+    order = list(frame[frame["train_data"] == frame["train_data"].iloc[0]].sort_values("lost")["lost"].index[::-1])
+    ax, places = axes(ax, 5.5, 0.9 + 0.26 * len(order)), {name: place for place, name in enumerate(order)}
+    for shift, (name, part), (*_, look) in zip(
+        (-0.1, 0.1), frame.groupby("train_data", sort=False), SIDES, strict=False
+    ):
+        value, low, high = (100 * part[column].to_numpy() for column in ("lost", "lost_low", "lost_high"))
+        rows, look = [places[label] + shift for label in part.index], look | {"linestyle": "none"}
+        ax.errorbar(value, rows, xerr=[value - low, high - value], elinewidth=1.2, label=f"trained on {name}", **look)
     ax.axvline(0, color=INK, linewidth=0.8)
-    if overall is not None:
-        ax.axvline(100 * overall, color=COLOURS[1], linestyle="--", linewidth=1.2, label="all classes")
-        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
-    ax.set_yticks(rows, [names[label] for label in order])
+    ax.set_yticks(range(len(order)), order)
     ax.set_ylim(len(order) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")
     ax.set_xlabel("accuracy lost, percentage points")
+    ax.legend(fontsize=7.5)
     return ax
-
-
-def hardest_gallery(
-    images: UInt8[np.ndarray, "n height width 3"],
-    labels: Int[np.ndarray, " n"],
-    answers: Int[np.ndarray, "models n"],
-    wrong: Int[np.ndarray, " n"],
-    names: Sequence[str],
-    ax: Axes | None = None,
-    columns: int = 8,
-) -> Axes:
-    """Images that most models get wrong, with class, most frequent answer, and number of models that failed.
-
-    Args:
-        images: uint8 [n, height, width, 3], the hardest first.
-        labels: int [n], their classes.
-        answers: int [models, n], the models' answers.
-        wrong: int [n], how many models are wrong.
-        names: of the classes.
-        ax: the Axes to draw on; a new figure if None.
-        columns: images in a row.
-    """
-    common = [int(np.bincount(column).argmax()) for column in answers.T]
-    texts = [
-        f"{names[label]}\n→ {names[answer]}\n{count} of {len(answers)}"
-        for label, answer, count in zip(labels, common, wrong, strict=True)
-    ]
-    return image_grid(images, texts, ax=ax, columns=columns)

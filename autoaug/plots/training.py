@@ -3,14 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.axes
-import matplotlib.figure
 import matplotlib.ticker
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from autoaug.plots import axes, looks, small_multiples, styled
-
-_MOST_LINES = 10  # of one label; more would run together
 
 
 @styled
@@ -18,11 +16,9 @@ def training_curves(
     histories: Mapping[str, Sequence[pd.DataFrame]],
     quantity: str = "accuracy",
     order: Sequence[str] = (),
-    ax: matplotlib.axes.Axes | None = None,
-) -> matplotlib.axes.Axes:
-    """A quantity of the training by epoch: for each label a thin line for each run, and a thick line for their mean.
-
-    With more than ten runs, a band from the lowest to the highest value replaces the thin lines.
+    ax: Axes | None = None,
+) -> Axes:
+    """A quantity of the training by epoch: the mean of each label's runs, with a band from the lowest to the highest.
 
     Args:
         histories: label → histories of one or more runs, with the columns `epoch` and `quantity`.
@@ -30,18 +26,14 @@ def training_curves(
         order: labels; a label's look follows from its place in this list, so that it is the same in several Axes.
         ax: the Axes to draw on, without a legend; a new figure with one if None.
     """
-    is_alone = ax is None
-    ax = axes(ax, 5, 3)
-    scale = 100 if quantity == "accuracy" else 1
-    chosen = dict(zip(dict.fromkeys([*order, *histories]), looks(), strict=False))
+    is_alone, scale = ax is None, 100 if quantity == "accuracy" else 1
+    ax, chosen = axes(ax, 5, 3), dict(zip(dict.fromkeys([*order, *histories]), looks(), strict=False))
     for label, runs in histories.items():
-        by_epoch, colour = pd.concat(runs).groupby("epoch")[quantity], chosen[label]["color"]
-        mean = by_epoch.mean()
-        if len(runs) > _MOST_LINES:
-            ax.fill_between(mean.index, scale * by_epoch.min(), scale * by_epoch.max(), color=colour, alpha=0.2, lw=0)
-        for run in runs if 1 < len(runs) <= _MOST_LINES else ():
-            ax.plot(run["epoch"], scale * run[quantity], color=colour, linewidth=0.6, alpha=0.5)
-        ax.plot(mean.index, scale * mean, label=label, **chosen[label] | {"markersize": 3})
+        by_epoch = scale * pd.concat(runs).groupby("epoch")[quantity].agg(["mean", "min", "max"])
+        ax.plot(by_epoch.index, by_epoch["mean"], label=label, **chosen[label] | {"markersize": 3})
+        if len(runs) > 1:
+            colour = chosen[label]["color"]
+            ax.fill_between(by_epoch.index, by_epoch["min"], by_epoch["max"], color=colour, alpha=0.2, linewidth=0)
     ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     ax.set_xlabel("epoch")
     ax.set_ylabel("training accuracy, %" if quantity == "accuracy" else quantity.replace("_", " "))
@@ -52,26 +44,21 @@ def training_curves(
 
 
 @styled
-def all_training_curves(
-    panels: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]], quantity: str = "accuracy"
-) -> matplotlib.figure.Figure:
-    """`training_curves` as small multiples, one for each training set. A label has the same look in all; one legend.
+def all_training_curves(panels: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]]) -> Figure | None:
+    """`training_curves` as small multiples, one for each training set, with one legend; None without any.
 
     Args:
-        panels: title → `histories` of `training_curves`, at least one.
-        quantity: as there.
+        panels: title → `histories` of `training_curves`.
     """
+    if not panels:
+        return None
     order = list(dict.fromkeys(label for histories in panels.values() for label in histories))
-    figure, grid = small_multiples(len(panels), 3, 3.1, 1.9, sharey=True)
+    figure, grid = small_multiples(len(panels), 4, 2.6, 1.9, sharey=True)
     lines: dict[str, Any] = {}
     for ax, (title, histories) in zip(grid, panels.items(), strict=True):
-        training_curves(histories, quantity, order, ax)
-        ax.set_title(title, fontsize=9)
-        handles, labels = ax.get_legend_handles_labels()
-        lines |= dict(zip(labels, handles, strict=True))
-    figure.supxlabel(grid[0].get_xlabel(), fontsize=9)
-    figure.supylabel(grid[0].get_ylabel(), fontsize=9)
-    for ax in grid:
+        training_curves(histories, order=order, ax=ax).set_title(title, fontsize=8)
+        lines |= dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
         ax.set(xlabel="", ylabel="")
-    figure.legend([lines[label] for label in order], order, fontsize=7, loc="outside upper left")
+    figure.supylabel("training accuracy, %, by epoch", fontsize=9)
+    figure.legend([lines[label] for label in order], order, fontsize=7, loc="outside lower center", ncols=3)
     return figure

@@ -1,1 +1,4 @@
-"""The report: the study's notebooks executed, and one rendered as a page."""
+"""The report: `show` for its tables, `tables` for their frames, `sentences` for its words, `render` for its page.
+
+The notebook distribution_shift.ipynb calls the first three; `python -m autoaug.report` runs it and renders the page.
+"""

@@ -175,7 +175,7 @@ def history(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
     """
     path = pathlib.Path(run_dir) / HISTORY
     try:
-        table = pd.read_csv(io.StringIO(read_text(path)), index_col=False, float_precision="round_trip")
+        table = pd.read_csv(io.StringIO(read_text(path)), index_col=False)
     except FileNotFoundError:
         return pd.DataFrame()
     except (OSError, ValueError) as error:

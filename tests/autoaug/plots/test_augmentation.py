@@ -53,3 +53,21 @@ def test_every_picture_is_drawn_with_its_labels(images):
     assert len(labels(augment_plots.operations_by_level(images[0], MEAN))) == 150
     assert labels(augment_plots.sub_policies(images[0], MEAN))[0] == "Invert 7, 0.1\nContrast 6, 0.2"
     assert len(labels(augment_plots.sub_policies(images[0], MEAN, policies.CIFAR10[:3]))) == 3
+
+
+def test_a_plan_is_shown_as_words_with_a_dash_for_what_does_not_act(images):
+    policy = ((("Invert", 1.0, 0), ("TranslateX", 0.0, 9)),)
+    plan = augment.sample_plan(augment.epoch_generator(0, 0), len(images), policy)
+    table = augment_plots.plan_table(plan)
+    assert set(table["first operation"]) == {"Invert 0"} and set(table["second operation"]) == {"–"}
+    assert list(table["sub-policy"]) == [0] * len(images) and "flip" in table.columns
+
+
+def test_the_widgets_draw_what_is_chosen_and_only_geometric_operations_have_a_sign(images):
+    box = augment_plots.choose(images, MEAN, image_index=3, name="Rotate", level=9, negate=True)
+    image, choices = box.children[0], box.children[1].children
+    assert image.value == 3 and image.max == len(images) - 1
+    operation, level, negate = choices
+    assert (operation.value, level.value, negate.value, negate.disabled) == ("Rotate", 9, True, False)
+    operation.value = "Solarize"
+    assert negate.disabled

@@ -2,7 +2,6 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
 
 from autoaug.plots import data as data_plots
@@ -24,12 +23,3 @@ def test_a_column_per_class():
     assert [canvas[row * height, column * 34, 0] for row in (0, 1) for column in (0, 1)] == [1, 0, 3, 2]
     with pytest.raises(ValueError, match=r"Expected 4 images of every class\. Received: fewer of cat, dog"):
         data_plots.class_examples(images, labels, ("cat", "dog"), count=4)
-
-
-def test_overlap_writes_counts_and_colours_shares():
-    counts = pd.DataFrame([[0, 2_000], [5, 10]], index=["a", "b"], columns=["x", "y"])
-    axes = data_plots.overlap(counts, [10, 2_000])
-    assert [text.get_text() for text in axes.texts] == ["0", "2,000", "5", "10"]
-    np.testing.assert_array_equal(axes.images[0].get_array(), [[0, 1], [0.5, 0.005]])
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
-    assert data_plots.overlap(counts, [10, 2_000], ax=axes) is axes

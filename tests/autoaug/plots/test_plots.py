@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from autoaug import datasets, plots
+from autoaug import plots
 
 
 @pytest.fixture(autouse=True)
@@ -49,15 +49,6 @@ def test_image_grid_refuses_other_arrays(images):
 def test_image_grid_refuses_another_number_of_labels():
     with pytest.raises(ValueError, match="Expected 2 labels"):
         plots.image_grid(np.zeros((2, 4, 4, 3), np.uint8), labels=["one"])
-
-
-def test_a_data_set_looks_the_same_everywhere_and_originals_are_blue():
-    looks = {name: plots.data_look(name) for name in datasets.DATASETS}
-    assert {looks[name]["color"] for name in datasets.ORIGINALS.values()} == {plots.COLOURS[0]}
-    for original in set(datasets.ORIGINALS.values()):
-        kin = [looks[name] for name, other in datasets.ORIGINALS.items() if other == original]
-        assert len({(look["color"], look["marker"]) for look in kin}) == len(kin)
-        assert plots.COLOURS[0] not in {look["color"] for look in kin}
 
 
 def test_the_style_ends_with_the_function():

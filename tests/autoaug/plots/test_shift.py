@@ -1,17 +1,17 @@
-"""The figures of the shift analysis: what is drawn, where, and with which words."""
+"""The figures of the shift analysis: what is drawn, where, on which scale."""
 
 import matplotlib
 
 matplotlib.use("agg")
 
-import matplotlib.colors
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.special
 
 from autoaug.plots import shift as shift_plots
-from autoaug.shift import Cells
-from autoaug.shift.intervals import Estimate
+from autoaug.shift.line_fit import fit
 
 
 @pytest.fixture(autouse=True)
@@ -20,63 +20,64 @@ def _close_figures():
     plt.close("all")
 
 
-def texts(artists):
-    return [artist.get_text() for artist in artists]
+def pairs(*cells):
+    """Rows as `sentences.statements` gives them, of (aa, ab, ba, bb)."""
+    rows = []
+    for number, values in enumerate(cells):
+        row = {"heading": f"pair {number}"}
+        for name, value in zip(("aa", "ab", "ba", "bb"), values, strict=True):
+            row |= {name: value, f"{name}_low": value - 0.01, f"{name}_high": value + 0.01}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
-def legend(ax):
-    return texts(ax.get_legend().get_texts())
+def test_four_accuracies_are_side_by_side_on_one_scale():
+    figure = shift_plots.four_accuracies(pairs((0.9, 0.5, 0.8, 0.6), (0.9, 0.8, 0.8, 0.9)), columns=2)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["pair 0", "pair 1"]
+    assert len({ax.get_ylim() for ax in figure.axes}) == 1
+    (of_a, *_), (of_b, *_) = figure.axes[0].containers
+    np.testing.assert_allclose(of_a.get_ydata(), [90, 50])
+    np.testing.assert_allclose(of_b.get_ydata(), [80, 60])
+    assert {text.get_text() for text in figure.axes[0].texts} == {"trained on A", "trained on B"}
 
 
-CELLS = Cells(*(Estimate(value, value - 0.02, value + 0.03) for value in (1.0, 0.6, 0.8, 0.7)))
-
-
-def test_two_by_two_draws_a_slope_with_intervals_for_the_models_of_each_set():
-    ax = shift_plots.two_by_two(CELLS)
-    values = [container[0].get_ydata() for container in ax.containers]
-    np.testing.assert_allclose(values, [[100, 60], [80, 70]])
-    segments = [bar[:, 1] for container in ax.containers for bar in container[2][0].get_segments()]
-    np.testing.assert_allclose(segments, [[98, 103], [58, 63], [78, 83], [68, 73]])
-    assert texts(ax.texts) == ["trained on A", "trained on B"]
-    assert texts(ax.get_xticklabels()) == ["tested on A", "tested on B"]
-    assert not any(container[0].get_clip_on() for container in ax.containers)  # a mark at 100 % is whole
-
-
-def test_nearly_equal_accuracies_are_not_blown_up():
-    ax = shift_plots.two_by_two(Cells(*[Estimate(0.5, 0.499, 0.501)] * 4))
+def test_small_differences_look_small_and_their_labels_stay_apart():
+    (ax,) = shift_plots.four_accuracies(pairs((0.5, 0.5, 0.5, 0.5))).axes
     assert np.ptp(ax.get_ylim()) >= 10
-    first, second = (text.xyann for text in ax.texts), [text.xy[1] for text in ax.texts]
-    assert list(first) and abs(np.diff(second)[0]) > 0.5
+    first, second = (text.xy[1] for text in ax.texts)
+    assert abs(first - second) > 0.5
 
 
-def test_every_pair_has_its_picture_with_its_title_and_the_looks_of_its_sets():
-    looks = ({"color": "#000000", "marker": "o"}, {"color": "#ff0000", "marker": "s"})
-    figure = shift_plots.all_two_by_two([shift_plots.Panel(f"pair {place}", CELLS, looks) for place in range(5)])
-    assert [ax.get_title(loc="left") for ax in figure.axes] == [f"pair {place}" for place in range(5)]
-    assert {container[0].get_color() for ax in figure.axes for container in ax.containers} == {"#000000", "#ff0000"}
+def test_without_rows_there_is_no_figure():
+    assert shift_plots.four_accuracies(pd.DataFrame()) is None
+    assert shift_plots.class_losses(pd.DataFrame()) is None
 
 
-def test_class_gaps_are_ordered_by_size_with_intervals_and_the_overall_gap():
-    ax = shift_plots.class_gaps({0: (0.1, 0.05, 0.2), 2: (0.3, 0.2, 0.4)}, ["cat", "dog", "owl"], overall=0.15)
-    marks, _, (bars,) = ax.containers[0]
-    np.testing.assert_allclose(marks.get_xdata(), [30, 10])
-    np.testing.assert_allclose([segment[:, 0] for segment in bars.get_segments()], [[20, 40], [5, 20]])
-    assert texts(ax.get_yticklabels()) == ["owl", "cat"]
-    (overall,) = [line for line in ax.lines if line.get_label() == "all classes"]
-    assert set(overall.get_xdata()) == {15}
+def test_new_against_old_has_a_picture_for_each_test_set_on_probit_axes_with_the_line_and_its_band():
+    old = np.linspace(0.2, 0.95, 12)
+    frame = pd.DataFrame({"group": "scratch", "cifar10": old, "cifar10.2": old - 0.1, "cifar10.1": old - 0.05})
+    frame = pd.concat([frame, pd.DataFrame({"group": ["other"], "cifar10": [0.6], "cifar10.2": [0.6]})])
+    lines = {name: fit(old, frame[name].dropna()[:12]) for name in ("cifar10.1", "cifar10.2")}
+    figure = shift_plots.old_against_new(frame, lines)
+    left, right = figure.axes
+    assert (left.get_ylabel(), right.get_ylabel()) == ("accuracy on CIFAR-10.1, %", "accuracy on CIFAR-10.2, %")
+    drawn = {line.get_label(): line for line in right.lines}
+    assert {"scratch (12)", "other (1)", "y = x"} < drawn.keys()
+    np.testing.assert_allclose(drawn["scratch (12)"].get_xdata(), scipy.special.ndtri(old))
+    assert "other (1)" not in {line.get_label() for line in left.lines}  # it has no accuracy there
+    assert drawn["scratch (12)"].get_color() != drawn["other (1)"].get_color()
+    ticks = dict(zip([tick.get_text() for tick in right.get_xticklabels()], right.get_xticks(), strict=True))
+    assert ticks["50"] == pytest.approx(0)
+    assert len(right.collections) == 1  # the band
 
 
-def test_the_hardest_images_carry_class_usual_answer_and_count():
-    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
-    answers = np.array([[1, 0], [1, 0], [0, 1]])
-    ax = shift_plots.hardest_gallery(images, np.array([0, 1]), answers, np.array([2, 2]), ["cat", "dog"])
-    assert texts(ax.texts) == ["cat\n→ dog\n2 of 3", "dog\n→ cat\n2 of 3"]
-    np.testing.assert_array_equal(ax.images[0].get_array()[:8, 10:18], images[1])
-
-
-def test_labels_are_spread_in_their_order_and_only_as_far_as_they_must():
-    assert shift_plots.spread([1.0, 5.0], 2) == [1, 5]
-    assert shift_plots.spread([3.0, 3.0], 2) == pytest.approx([2, 4])
-    places = shift_plots.spread([0.5] * 35, 1)
-    assert np.diff(places) == pytest.approx(np.ones(34)) and np.mean(places) == pytest.approx(0.5)
-    assert shift_plots.spread([2.0, 1.9], 1) == pytest.approx([2.45, 1.45])  # the higher one stays higher
+def test_class_losses_are_sorted_with_a_colour_for_each_training_set():
+    losses = {"lost": [0.1, 0.3], "lost_low": [0.05, 0.2], "lost_high": [0.2, 0.4]}
+    index = pd.Index(["cat", "dog"], name="class")
+    frame = pd.concat([pd.DataFrame(losses, index).assign(train_data=name) for name in ("a", "b")])
+    ax = shift_plots.class_losses(frame)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["dog", "cat"]
+    of_a, of_b = ax.containers
+    np.testing.assert_allclose(sorted(of_a[0].get_xdata()), [10, 30])
+    assert of_a[0].get_color() != of_b[0].get_color()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["trained on a", "trained on b"]

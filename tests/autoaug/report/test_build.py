@@ -1,6 +1,7 @@
 """The command that makes the report: what it refuses, how it fails."""
 
 import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -54,17 +55,20 @@ def test_a_failing_notebook_stops_the_report_with_its_error_and_names_the_copy(f
     assert "second: " not in out and not (folder / "results" / "report" / "index.html").exists()
 
 
-def test_of_two_reports_in_one_folder_the_second_is_refused(folder, capsys):
+def test_of_two_reports_in_one_folder_the_second_waits(folder, capsys):
     path, results = write_study(folder, [SHOWN]), folder / "results"
+    command = [sys.executable, "-m", "autoaug.report", "--runs", str(path), "--results", str(results)]
     with report._locked(results / "report"):
-        assert report.main(["--runs", str(path), "--results", str(results)]) == 1
-    assert "Expected no other report in progress" in capsys.readouterr().err
-    assert not (results / "report" / "notebooks").exists()
+        second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert second.stdout.readline().startswith("Waiting for another report")
+        assert not (results / "report" / "notebooks").exists()
+    assert "Open it: file://" in second.communicate()[0] and second.returncode == 0
+    assert (results / "report" / "index.html").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named(folder, capsys):
     path, results = write_study(folder, [SHOWN]), folder / "first.ipynb" / "results"
     assert report.main(["--runs", str(path), "--results", str(results)]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("Expected files and folders that can be read and written. Received: ")
+    assert error.startswith("Expected files that can be read and written. Received: ")
     assert str(folder / "first.ipynb") in error and len(error.splitlines()) == 1

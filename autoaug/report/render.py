@@ -1,0 +1,75 @@
+"""The page: an executed notebook through nbconvert, without its code, with one style sheet, as one file."""
+
+import html
+import pathlib
+import re
+
+import nbformat
+from nbconvert import HTMLExporter
+
+from autoaug.files import write_atomically
+
+_HERE = pathlib.Path(__file__).parent
+_HEADING = re.compile(r"^## ", re.MULTILINE)
+
+
+def render(notebook: pathlib.Path, page: pathlib.Path) -> None:
+    """Render an executed notebook. The page needs no network, and is written whole or not at all.
+
+    Cells with the tag `interactive` are for Jupyter and are left out, and so are sections in which nothing is shown.
+    """
+    executed = nbformat.read(notebook, as_version=4)
+    executed.cells = _shown(executed.cells)
+    exporter = HTMLExporter(
+        template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
+    )
+    body, _ = exporter.from_notebook_node(executed)
+    headings = [
+        (number, line.lstrip("# ").strip())
+        for cell in executed.cells
+        if cell.cell_type == "markdown"
+        for number, line in enumerate(cell.source.splitlines())
+        if line.startswith("## ")
+    ]
+    links = "".join(f'<li><a href="#{anchor(text)}">{html.escape(text)}</a></li>' for _, text in headings)
+    title = executed.cells[0].source.splitlines()[0].lstrip("# ") if executed.cells else ""
+    parts = {"title": html.escape(title), "links": links, "body": body}
+    parts |= {name: (_HERE / f"report.{name}").read_text("utf-8") for name in ("css", "js")}
+    text = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], (_HERE / "report.html").read_text("utf-8"))
+    write_atomically(page, text.encode())
+
+
+def anchor(heading: str) -> str:
+    """The id that nbconvert gives a heading."""
+    return html.escape(heading.replace(" ", "-"))
+
+
+def _shown(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """The cells of the page. A section is the last `## ` of a markdown cell with the code cells that follow."""
+    kept: list[nbformat.NotebookNode] = []
+    for cell in reversed(cells):
+        if "interactive" in cell.metadata.get("tags", []):
+            continue
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if _is_seen(output)]
+            if cell.outputs:
+                kept.append(cell)
+            continue
+        is_empty = not kept or kept[-1].cell_type != "code"
+        starts = [match.start() for match in _HEADING.finditer(cell.source)]
+        if is_empty and starts and _has_code_below(cells, cell):
+            cell.source = cell.source[: starts[-1]].strip()
+        if cell.source:
+            kept.append(cell)
+    return kept[::-1]
+
+
+def _has_code_below(cells: list[nbformat.NotebookNode], cell: nbformat.NotebookNode) -> bool:
+    """Whether a code cell follows a markdown cell."""
+    below = cells[cells.index(cell) + 1 :]
+    return bool(below) and below[0].cell_type == "code"
+
+
+def _is_seen(output: nbformat.NotebookNode) -> bool:
+    """Whether an output is for readers: no text on standard error, no mere name of an object."""
+    return output.output_type in ("display_data", "execute_result") and bool(output.data.keys() - {"text/plain"})

@@ -1,0 +1,35 @@
+// A click on a column's title sorts a table, again the other way round. Merged cells are parted first.
+for (const table of document.querySelectorAll("table")) {
+  const body = table.tBodies[0], titles = [...table.tHead.rows].at(-1).cells;
+  const part = () => {
+    for (const cell of body.querySelectorAll("[rowspan]")) {
+      const rows = [...body.rows], start = rows.indexOf(cell.parentNode), place = cell.cellIndex;
+      for (let more = 1; more < cell.rowSpan; more++) rows[start + more].insertBefore(cell.cloneNode(true), rows[start + more].cells[place] ?? null).removeAttribute("rowspan");
+      cell.removeAttribute("rowspan");
+    }
+  };
+  const value = (row, place) => row.cells[place].textContent.trim();
+  const number = text => text && parseFloat(text.replaceAll(",", "").replace("−", "-"));
+  [...titles].forEach((title, place) => {
+    title.tabIndex = 0;
+    const sort = () => {
+      part();
+      const down = title.getAttribute("aria-sort") === "ascending";
+      for (const other of titles) other.removeAttribute("aria-sort");
+      title.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const sign = down ? -1 : 1;
+      const rows = [...body.rows].sort((first, second) => {
+        const [one, two] = [value(first, place), value(second, place)], difference = number(one) - number(two);
+        return !one - !two || sign * (Number.isNaN(difference) ? one.localeCompare(two) : difference);
+      });
+      body.append(...rows);
+    };
+    title.addEventListener("click", sort);
+    title.addEventListener("keydown", event => { if (event.key === "Enter") sort(); });
+  });
+}
+function markWide() {
+  for (const box of document.querySelectorAll(".output_area > *")) box.classList.toggle("scrolls", box.scrollWidth > box.clientWidth + 1);
+}
+addEventListener("resize", markWide);
+addEventListener("load", markWide);

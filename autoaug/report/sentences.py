@@ -1,0 +1,178 @@
+"""The report's words that depend on numbers: the first lines, what is said of each pair, and what is missing."""
+
+import textwrap
+from typing import Any
+
+import pandas as pd
+from IPython.display import HTML
+from markupsafe import Markup
+
+from autoaug import datasets
+from autoaug.report.show import percent
+from autoaug.report.tables import SHAPES, is_drawn, plain, title
+from autoaug.shift import study
+
+REAL, KNOWN = "reproductions", "photographs whose answer is known"
+"""Groups of pairs, with SHAPES the third."""
+
+_STUDY = "make study STUDY=notebooks/cifar10.2.yml"
+_SECTION = "Harder,-or-different?"
+
+
+def statements(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """`shift.study.verdicts`' table with the words for readers.
+
+    Returns:
+        The rows, real reproductions first, with the columns `pair`, `heading` (of a picture), `said`; and for sets of
+        known truth `expected` and `judged` (right, wrong or open), else empty.
+    """
+    if verdicts.empty:
+        return pd.DataFrame(columns=["group", "reproduction", "heading", "judged"])
+    truths = [datasets.KNOWN_TRUTH.get(name) for name in verdicts["reproduction"]]
+    frame = verdicts.assign(
+        pair=[f"{plain(b)} against {plain(a)}" for a, b in verdicts[["original", "reproduction"]].to_numpy()],
+        expected=["" if truth is None else expected(truth) for truth in truths],
+        judged=[
+            "" if truth is None else judged(truth, row.harder, row.different)
+            for truth, row in zip(truths, verdicts.itertuples(), strict=True)
+        ],
+    )
+    frame["group"] = [
+        REAL if truth is None else SHAPES if is_drawn(name) else KNOWN
+        for name, truth in zip(frame["reproduction"], truths, strict=True)
+    ]
+    frame["heading"] = [_heading(row) for row in frame.itertuples()]
+    return frame.sort_values("group", key=lambda column: column.map((REAL, KNOWN, SHAPES).index), kind="stable")
+
+
+def table(stated: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `statements` that readers see."""
+    if stated.empty:
+        return stated
+    numbers = [f"{name}{end}" for name in ("gap_a", "gap_b", "home", "home_within") for end in ("", "_low", "_high")]
+    runs = stated["runs_a"].astype(str) + " + " + stated["runs_b"].astype(str)
+    frame = stated.assign(runs=runs)[
+        ["group", "pair", "said", "expected", "judged", *numbers, "families", "runs", "judged_by"]
+    ]
+    return frame.rename(columns={"judged": "right?", "judged_by": "difficulty judged by"})
+
+
+def expected(truth: datasets.Truth) -> str:
+    """What must come out for a reproduction of known truth, in a few words."""
+    parts = (("harder", truth.harder), ("different", truth.different))
+    text = " and ".join(word for word, holds in parts if holds) or "neither"
+    left_open = " and ".join(word for word, holds in parts if holds is None)
+    return f"{text} ({left_open} is left open)" if left_open else text
+
+
+def judged(truth: datasets.Truth, harder: Any, different: Any) -> str:
+    """Whether an answer is right, wrong, or open, by the known truth; what the truth leaves open does not count."""
+    pairs = [(truth.harder, harder), (truth.different, different)]
+    found = [(must, None if pd.isna(said) else bool(said)) for must, said in pairs if must is not None]
+    if any(said is not None and said != must for must, said in found):
+        return "wrong"
+    return "right" if all(said is not None for _, said in found) else "open"
+
+
+def in_short(harder: Any, different: Any) -> str:
+    """What is shown, in a few words; `said` has more."""
+    if pd.isna(harder):
+        return "too few seeds"
+    words = [word for word, holds in (("harder", harder), ("different", different)) if not pd.isna(holds) and holds]
+    text = " and ".join(words) or "neither is shown"
+    return f"{text}; not separated from difficulty" if pd.isna(different) else text
+
+
+def _heading(row: Any) -> str:
+    """Title of a pair's picture."""
+    short = in_short(row.harder, row.different)
+    lines = [title(row.reproduction), f"said: {short}"]
+    if row.expected:
+        lines[1:] = [f"expected: {row.expected}", f"said: {short} ({row.judged})"]
+    return "\n".join(textwrap.fill(line, 42) for line in lines)
+
+
+def answer(stated: pd.DataFrame, of_public: str, runs: pd.DataFrame) -> HTML:
+    """The first lines: CIFAR-10.2 from public numbers, each real pair measured here, known truth; what is missing last.
+
+    Args:
+        stated: of `statements`.
+        of_public: `shift.published.said`, the answer for CIFAR-10.2.
+        runs: of `autoaug.runs.collect`.
+    """
+    lines = [
+        ("CIFAR-10.2, from public numbers", "CIFAR-10.1-and-CIFAR-10.2,-from-public-numbers", f"{_sentence(of_public)}")
+    ]
+    real = stated[stated["group"] == REAL]
+    lines += [
+        (f"{title(row.reproduction)}, measured here", "Harder,-or-different?", measured(row))
+        for row in real.itertuples()
+    ]
+    if len(stated) > len(real):
+        lines.append(("Where the answer is known", "Harder,-or-different?", known_truth(stated)))
+    items = [
+        Markup('<div><dt><a href="#{}">{}</a></dt><dd>{}</dd></div>').format(section, head, text)
+        for head, section, text in lines
+    ]
+    commands = missing(stated, runs)
+    block = Markup("<p>What is missing, and how to get it:</p><pre>{}</pre>").format("\n".join(commands))
+    return HTML(Markup('<dl class="answer">{}</dl>{}').format(Markup("").join(items), block if commands else ""))
+
+
+def measured(row: Any) -> str:
+    """The line on a real pair: what is said, and the numbers behind it."""
+    gaps = " and ".join(_points(row, name) for name in ("gap_a", "gap_b"))
+    home = f"; θ, the home advantage, is {_points(row, 'home')}"
+    if not pd.isna(row.home_within):
+        home += f", and {_points(row, 'home_within')} within strata of class and difficulty"
+    return f"{_sentence(row.said)} Models trained on A and on B lose {gaps} points on B{home}."
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _points(row: Any, name: str) -> str:
+    return percent(getattr(row, name), getattr(row, f"{name}_low"), getattr(row, f"{name}_high"))
+
+
+def known_truth(stated: pd.DataFrame) -> str:
+    """How often the method is right where the answer is known; what is wrong is named."""
+    known = stated[stated["group"] != REAL]
+    texts = []
+    for group, part in known.groupby("group", sort=False):
+        count = part["judged"].value_counts()
+        others = [f"{word} on {count[word]}" for word in ("wrong", "open") if word in count]
+        found = ", ".join([f"right on {count.get('right', 0)} of {len(part)}", *others])
+        texts.append(f"{group[0].upper()}{group[1:]}: {found}.")
+    for row in known[known["judged"] == "wrong"].itertuples():
+        short = in_short(row.harder, row.different)
+        texts.append(f"Wrong on “{plain(row.reproduction)}”: {short} is said, {row.expected} is true.")
+    if "open" in set(known["judged"]):
+        texts.append("Open: a home advantage is found, and nothing has separated it from difficulty.")
+    return " ".join(texts)
+
+
+def missing(stated: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
+    """Commands, with a comment each, that make what the first lines lack."""
+    commands = []
+    real = stated[stated["group"] == REAL]
+    if not len(real) or "cifar105" not in set(real["reproduction"]):
+        commands += ["# CIFAR-10.2 itself: six trainings on sets of one size", _STUDY]
+    for row in real.itertuples():
+        if row.few_seeds:
+            commands += [f"# {row.pair}: three seeds on each side"]
+        elif pd.isna(row.different):
+            commands += [f"# {row.pair}: whether this is difficulty alone needs judges", *judges()]
+    _, older = study.of_newest_data(runs)
+    if older:
+        commands.append(f"# left out, since their images are not those of the newest run: {', '.join(older)}")
+    unreadable = [f"# left out, since it cannot be read: {message}" for _, message in runs.attrs.get("unreadable", [])]
+    return [" ".join(line.split()) for line in commands + unreadable]  # a comment stays one line
+
+
+def judges() -> list[str]:
+    """The commands that train the runs that judge difficulty."""
+    build = f"papermill notebooks/build_datasets.ipynb -y '{{sets: [{', '.join(datasets.JUDGES)}]}}'"
+    train = "papermill notebooks/train.ipynb -p preset small"
+    return [build, *(f"{train} -p train_data {name} -p seed {seed}" for name in datasets.JUDGES for seed in range(3))]

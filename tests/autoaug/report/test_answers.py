@@ -1,0 +1,64 @@
+"""Answers image by image."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autoaug.report import answers
+from autoaug.runs import predictions
+from data_prep import synthetic
+
+
+@pytest.fixture
+def run(table):
+    return table[(table["train_data"] == "cifar10_5k") & (table["test_set"] == "cinic10_5k")].iloc[0]
+
+
+def test_a_runs_answers_agree_with_its_counts(run):
+    found = answers.of(run)
+    assert len(found) == run["total"] and found["right"].sum() == run["correct"]
+    matrix = answers.confusion(run)
+    assert matrix.to_numpy().sum() == run["total"] and np.trace(matrix) == run["correct"]
+    assert list(matrix.index) == list(matrix.columns) and matrix.index[3] == "cat"
+    by_class = answers.by_class(run)
+    assert by_class["images"].sum() == run["total"]
+    assert (by_class["accuracy"] * by_class["images"]).sum() == pytest.approx(run["correct"])
+    assert (by_class["accuracy_low"] < by_class["accuracy"]).all() and by_class["accuracy"].is_monotonic_increasing
+
+
+def test_images_that_a_run_was_trained_on_do_not_count(run, tmp_path):
+    kept = predictions.read(f"{run['folder']}/predictions/cinic10_5k.npz")
+    overlap = np.zeros(2_000, bool)
+    overlap[:7] = True
+    predictions.write(
+        tmp_path / "predictions" / "other.npz", predictions.Predictions(kept.answers, kept.labels, overlap)
+    )
+    found = answers.of(pd.Series({"folder": str(tmp_path), "test_set": "other"}))
+    assert found.index[0] == 7 and found["label"].cat.categories[3] == "3"  # an unknown set's classes are numbers
+
+
+def test_what_each_class_loses_for_the_models_of_either_set(table):
+    losses = answers.class_losses(table, ["cifar10_5k", "cinic10_5k", "cifar102"], "cifar10", "cinic10_5k", 0.95)
+    assert set(losses["train_data"]) == {"cifar10_5k", "cinic10_5k"} and len(losses) == 20
+    np.testing.assert_allclose(losses["lost"], losses["old"] - losses["new"])
+    assert losses.groupby("train_data")["lost"].mean().to_dict() == pytest.approx(
+        {"cifar10_5k": 0.2, "cinic10_5k": 0.1}, abs=0.03
+    )
+    assert (losses["lost_low"] < losses["lost"]).all()
+    assert answers.class_losses(table, ["cifar102"], "cifar10", "cinic10_5k", 0.95).empty
+
+
+def test_the_images_that_most_runs_lose_come_first(table, tmp_path):
+    lost = answers.most_lost(table, "cinic10_5k", count=10)
+    assert len(lost) == 10 and lost["wrong"].is_monotonic_decreasing and set(lost["of"]) == {3}
+    assert (lost["label"] != lost["answer"]).all()
+    assert answers.most_lost(table, "cifar102").empty and answers.pictures(table[:0], "cinic10_5k", tmp_path) is None
+
+
+def test_pictures_are_drawn_if_the_images_are_there(table, tmp_path):
+    lost = answers.most_lost(table, "synthetic10_harder", count=4)
+    with pytest.warns(UserWarning, match="Expected the data set 'synthetic10_harder'"):
+        assert answers.pictures(lost, "synthetic10_harder", tmp_path) is None
+    synthetic.build(tmp_path, ["synthetic10_harder"])
+    texts = [text.get_text() for text in answers.pictures(lost, "synthetic10_harder", tmp_path).texts]
+    assert len(texts) == 4 and texts[0].endswith("3 of 3")

@@ -1,0 +1,83 @@
+"""The words of the report that depend on numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autoaug import runs
+from autoaug.datasets import Truth
+from autoaug.files import ROOT
+from autoaug.report import sentences
+
+NUMBERS = ("aa", "ab", "ba", "bb", "gap_a", "gap_b", "home_a", "home_b", "home", "home_within")
+
+
+def verdict(reproduction, original, harder, different, said="harder", few_seeds=False):
+    """A row of `shift.study.verdicts`."""
+    row = {"reproduction": reproduction, "original": original, "harder": harder, "different": different, "said": said}
+    row |= {"few_seeds": few_seeds, "families": "WRN", "runs_a": 3, "runs_b": 3, "judged_by": ""}
+    for name in NUMBERS:
+        row |= {name: 0.1, f"{name}_low": 0.05, f"{name}_high": 0.15}
+    return row
+
+
+VERDICTS = pd.DataFrame(
+    [
+        verdict("synthetic10_harder", "synthetic10", True, False),
+        verdict("photo_look_100", "cifar10_12k", True, True),
+        verdict("photo_noise_10", "cifar10_12k", True, None),
+        verdict("cinic10_5k", "cifar10_5k", True, None, "harder; different is not separated from difficulty"),
+    ]
+)
+RUNS = runs.collect(ROOT / "results" / "measured")[:0]
+
+
+@pytest.mark.parametrize(
+    ("truth", "harder", "different", "judged"),
+    [
+        (Truth(True, False, ""), True, False, "right"),
+        (Truth(True, False, ""), True, True, "wrong"),
+        (Truth(True, False, ""), False, False, "wrong"),
+        (Truth(True, False, ""), True, None, "open"),
+        (Truth(True, None, ""), True, None, "right"),
+        (Truth(None, True, ""), False, True, "right"),
+        (Truth(None, True, ""), np.nan, None, "open"),
+    ],
+)
+def test_an_answer_is_judged_by_what_must_come_out(truth, harder, different, judged):
+    assert sentences.judged(truth, harder, different) == judged
+
+
+def test_real_pairs_come_first_and_headings_say_what_was_expected_and_said():
+    stated = sentences.statements(VERDICTS)
+    assert list(stated["group"]) == [sentences.REAL, sentences.KNOWN, sentences.KNOWN, sentences.SHAPES]
+    assert list(stated["judged"]) == ["", "wrong", "open", "right"]
+    assert "expected: harder\nsaid: harder (right)" in stated["heading"].iloc[3]
+    assert "drawn shapes, not CIFAR-10" in " ".join(stated["heading"].iloc[3].split())
+    assert "expected" not in stated["heading"].iloc[0]
+    shown = sentences.table(stated)
+    assert list(shown["right?"]) == ["", "wrong", "open", "right"] and set(shown["runs"]) == {"3 + 3"}
+    assert sentences.statements(pd.DataFrame()).empty and sentences.table(sentences.statements(pd.DataFrame())).empty
+
+
+def test_the_first_lines_link_to_their_sections_and_end_with_what_is_missing():
+    html = sentences.answer(sentences.statements(VERDICTS), "harder is shown", RUNS).data
+    lines = html.split("<dt>")[1:]
+    assert len(lines) == 3 and "Harder is shown." in lines[0] and "measured here" in lines[1]
+    assert "lose 10.0 [5.0, 15.0] and 10.0 [5.0, 15.0] points" in lines[1]
+    assert (
+        "Drawn shapes, not CIFAR-10: right on 1 of 1." in lines[2]
+        and "right on 0 of 2, wrong on 1, open on 1" in lines[2]
+    )
+    assert "different is true" in lines[2]
+    block = html.split("<pre>")[1]
+    assert "make study STUDY=notebooks/cifar10.2.yml" in block and "-p train_data cifar10_rest_b -p seed 2" in block
+    nothing = sentences.answer(sentences.statements(pd.DataFrame()), "harder is shown", RUNS).data
+    assert nothing.count("<dt>") == 1 and "make study" in nothing
+
+
+def test_unreadable_runs_are_named_and_their_names_stay_comments():
+    table = RUNS.copy()
+    table.attrs["unreadable"] = [("a", "a/<b>\nrm -r /: Expected a run's record")]
+    html = sentences.answer(sentences.statements(pd.DataFrame()), "x", table).data
+    assert "&lt;b&gt; rm -r /" in html and "\nrm" not in html
