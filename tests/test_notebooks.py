@@ -83,7 +83,7 @@ def test_train_leaves_a_finished_run_whose_accuracy_is_the_quick_presets(trained
     tested = accuracies(run).set_index("test_set")
     assert tested.loc["synthetic10", "total"] == 2_000 and 0.95 <= tested.loc["synthetic10", "accuracy"] <= 0.995
     assert f"{record.machine.device}. Precision float32, TensorFloat-32 off, XLA off." in trained_run.output
-    assert "Estimated duration" in trained_run.output and "step 640/640" in trained_run.output
+    assert " left" in trained_run.output and "step 640/640" in trained_run.output
     assert trained_run.output.count("\n") < 60
     table = outputs[-1]["data"]["text/plain"].splitlines()
     assert len(table) == 2 + len(record.tests) and table[0].split()[:3] == ["accuracy", "low", "high"]
@@ -96,7 +96,7 @@ def test_the_run_is_where_the_report_looks_for_it_and_goes_no_further_the_second
     assert study.is_finished(again, folder / "data", folder / "results")
     written = (run / "history.csv").stat().st_mtime_ns
     text = text_of(execute_in(kernel, "train", folder, **given))
-    assert "Nothing left to train: all 640 steps are done." in text and "Estimated duration" not in text
+    assert "Nothing left to train: all 640 steps are done." in text and "step 640" not in text
     assert (run / "history.csv").stat().st_mtime_ns == written
 
 

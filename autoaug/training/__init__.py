@@ -68,13 +68,16 @@ def train(
     run_dir = pathlib.Path(run_dir)
     recipes.check_seed(seed)
     devices.select(device, recipe.preset)
-    if checkpoint_epochs < 1 or not checkpoint_minutes > 0:
-        raise ValueError(
-            "Expected checkpoint_epochs of at least 1 and checkpoint_minutes above 0. Received: "
-            f"checkpoint_epochs={checkpoint_epochs}, checkpoint_minutes={checkpoint_minutes}"
-        )
-    if evaluate_every < -1:
-        raise ValueError(f"Expected evaluate_every of at least -1. Received: evaluate_every={evaluate_every}")
+    least = {
+        "workers": (workers, 1),
+        "checkpoint_epochs": (checkpoint_epochs, 1),
+        "evaluate_every": (evaluate_every, -1),
+    }
+    for name, (value, lowest) in least.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
+            raise ValueError(f"Expected {name}, an integer of at least {lowest}. Received: {name}={value!r}")
+    if not checkpoint_minutes > 0:
+        raise ValueError(f"Expected checkpoint_minutes above 0. Received: checkpoint_minutes={checkpoint_minutes}")
     engine, named = _engine(recipe, len(dataset.train_labels) - recipe.validation_size, workers, run_dir)
     tests = _test_part(dataset) if test_sets is None else test_sets
     with record.lock(run_dir), named:
@@ -108,8 +111,6 @@ def _engine(
     """
     from autoaug.training import mirrored, servers  # here, since `servers` is also a program
 
-    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
-        raise ValueError(f"Expected workers, an integer of at least 1. Received: workers={workers!r}")
     if workers > 1 and recipe.xla:
         raise ValueError(f"Expected xla=False with several workers. Received: xla=True, workers={workers}")
     hosts, host = servers.from_environment()

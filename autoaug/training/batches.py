@@ -1,14 +1,13 @@
-"""The steps of a run, and their batches, prepared in background threads before the step that needs them."""
+"""Training batches, prepared in background threads before the step that needs them."""
 
 import collections
 import concurrent.futures
-import dataclasses
 from collections.abc import Generator
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from autoaug import augment, recipes
+from autoaug import augment
 from autoaug.augment.policies import POLICIES
 from autoaug.datasets import Dataset
 from autoaug.recipes import Recipe
@@ -23,36 +22,6 @@ def split(
     """Indices of the images to train on, and of the `validation_size` images to validate on, each in order."""
     shuffled = augment.epoch_generator(seed, _SPLIT_EPOCH).permutation(len(dataset.train_labels))
     return np.sort(shuffled[recipe.validation_size :]), np.sort(shuffled[: recipe.validation_size])
-
-
-@dataclasses.dataclass(frozen=True)
-class Schedule:
-    """The steps of a run. Steps and epochs are counted from 0.
-
-    Args:
-        recipe: for epochs, batch_size and learning_rate.
-        train_size: number of images trained on.
-        turns: number of workers that take turns; so many successive updates are one step of the cosine. 1 if every
-            update is computed by all devices.
-    """
-
-    recipe: Recipe
-    train_size: int
-    turns: int = 1
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Updates in an epoch."""
-        return self.turns * self.recipe.steps_per_epoch(self.train_size, self.turns)
-
-    @property
-    def total(self) -> int:
-        """Updates in the run."""
-        return self.recipe.epochs * self.steps_per_epoch
-
-    def learning_rate(self, step: int) -> float:
-        """Of a step; the formula counts from 1."""
-        return recipes.learning_rate_at(self.recipe.learning_rate, step // self.turns + 1, self.total // self.turns)
 
 
 def of_epoch(

@@ -20,13 +20,12 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from autoaug import devices, models
+from autoaug import devices, models, recipes
 from autoaug.datasets import Dataset
 from autoaug.files import write_atomically
 from autoaug.recipes import Recipe
 from autoaug.runs import evaluation, record
 from autoaug.training import batches
-from autoaug.training.batches import Schedule
 from autoaug.training.checkpoints import Checkpoints, DamagedCheckpointError
 from autoaug.training.progress import Progress
 from autoaug.training.step import Engine, precision_scope
@@ -37,7 +36,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Run:
     """A run's model and state: `done` steps of `total`, and the history with one row per epoch.
 
-    A new object has the state of the newest good checkpoint.
+    A new object has the state of the newest good checkpoint. Steps and epochs are counted from 0. Where workers take
+    turns, so many successive steps are one step of the learning rate's schedule.
 
     Raises:
         runs.RecordError: the folder belongs to another run.
@@ -56,7 +56,9 @@ class Run:
         self.recipe, self.dataset, self.run_dir, self.seed = recipe, dataset, run_dir, seed
         self.engine = engine or Engine()
         trained_on, self.held_out = batches.split(dataset, recipe, seed)
-        self.schedule = Schedule(recipe, len(trained_on), self.engine.turns)
+        turns = self.engine.turns
+        self.steps_per_epoch = turns * recipe.steps_per_epoch(len(trained_on), turns)
+        self.total = recipe.epochs * self.steps_per_epoch
         with self.engine.scope():
             self.model = self._build()
             self.step = self.engine.step(self.model, recipe, seed)
@@ -83,31 +85,31 @@ class Run:
 
     def _restore_state(self) -> None:
         turns, self.history, self.seconds = json.loads(self._state.numpy())
-        if turns != self.schedule.turns:
+        if turns != self.engine.turns:
             raise record.RecordError(
-                f"{self.run_dir}: Expected a run of {turns} hosts, as it was begun. Received: {self.schedule.turns}"
+                f"{self.run_dir}: Expected a run of {turns} hosts, as it was begun. Received: {self.engine.turns}"
             )
-
-    @property
-    def total(self) -> int:
-        """Steps of the whole run."""
-        return self.schedule.total
 
     @property
     def is_between_epochs(self) -> bool:
         """Whether the last step was an epoch's last."""
-        return self.done % self.schedule.steps_per_epoch == 0
+        return self.done % self.steps_per_epoch == 0
+
+    def learning_rate(self, step: int) -> float:
+        """Of a step; the formula counts from 1."""
+        turns = self.engine.turns
+        return recipes.learning_rate_at(self.recipe.learning_rate, step // turns + 1, self.total // turns)
 
     def batches(self, done: int) -> Generator[Any, None, None]:
         """The batches of the epoch that are left after so many steps of the run."""
-        epoch, first = divmod(done, self.schedule.steps_per_epoch)
-        return batches.of_epoch(self.dataset, self.recipe, self.seed, epoch, first, self.schedule.steps_per_epoch)
+        epoch, first = divmod(done, self.steps_per_epoch)
+        return batches.of_epoch(self.dataset, self.recipe, self.seed, epoch, first, self.steps_per_epoch)
 
     def save(self) -> None:
         """Write a checkpoint."""
         self.step.wait()
         require_finite(self)
-        self._state.assign(json.dumps([self.schedule.turns, self.history, self.seconds]))
+        self._state.assign(json.dumps([self.engine.turns, self.history, self.seconds]))
         self.checkpoints.save(self.done)
 
     def model_of_its_own(self) -> keras.Model:
@@ -148,7 +150,7 @@ def train_epoch(run: Run, progress: Progress, saver: "Saver") -> None:
     seconds, begun = run.seconds, time.perf_counter()
     with contextlib.closing(run.batches(run.done)) as left:
         for images, labels in left:
-            run.step(images, labels, run.schedule.learning_rate(run.done), run.done)
+            run.step(images, labels, run.learning_rate(run.done), run.done)
             run.done += 1
             if run.is_between_epochs:
                 run.step.wait()
@@ -168,12 +170,12 @@ def end_epoch(run: Run, monitor: evaluation.Monitor) -> None:
     """Evaluate, add the epoch's row to the history, and start new sums."""
     require_finite(run)
     epoch, begun = len(run.history) + 1, time.perf_counter()
-    row = {"epoch": epoch, "learning_rate": run.schedule.learning_rate(run.done - 1), **run.step.take_means()}
+    row = {"epoch": epoch, "learning_rate": run.learning_rate(run.done - 1), **run.step.take_means()}
     if len(run.held_out):
         held_out = run.dataset.train_images[run.held_out], run.dataset.train_labels[run.held_out]
         row["validation_accuracy"] = evaluation.accuracy(run.predict, *held_out)
     row |= monitor.accuracies(run.predict, epoch)
-    row["images_per_second"] = run.recipe.batch_size * run.schedule.steps_per_epoch / run.seconds
+    row["images_per_second"] = run.recipe.batch_size * run.steps_per_epoch / run.seconds
     row["seconds"] = run.seconds + time.perf_counter() - begun  # with the evaluation, which the speed leaves out
     run.history.append(row)
     run.seconds = 0.0
@@ -221,10 +223,10 @@ def require_finite(run: Run) -> None:
         return
     with contextlib.closing(run.batches(failed)) as left:
         images, labels = next(left)
-    buffer, learning_rate = io.BytesIO(), run.schedule.learning_rate(failed)
+    buffer, learning_rate = io.BytesIO(), run.learning_rate(failed)
     np.savez(buffer, step=failed, images=images, labels=labels, learning_rate=learning_rate)
     write_atomically(run.run_dir / "failed_step.npz", buffer.getvalue())
-    (epoch, batch), good = divmod(failed, run.schedule.steps_per_epoch), run.checkpoints.steps()
+    (epoch, batch), good = divmod(failed, run.steps_per_epoch), run.checkpoints.steps()
     raise FloatingPointError(
         f"{run.run_dir}: the cost of step {failed + 1:,} (epoch {epoch + 1}, batch {batch + 1}) is not finite. "
         f"Its input is in failed_step.npz. The same command trains again from the last good checkpoint "

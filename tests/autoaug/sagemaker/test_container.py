@@ -93,7 +93,7 @@ class TestJob:
         """SIGTERM first; then a job that has nothing but what SageMaker keeps of /opt/ml/checkpoints."""
         first, second = tmp_path / "first", tmp_path / "second"
         with start_job(first, "--epochs", "1") as process:
-            wait_for(process, "Estimated duration")
+            wait_for(process, " left")
             process.terminate()
             said, errors = process.communicate(timeout=300)
         step = int(re.search(r"Stopped after step (\d+) of 40", said)[1])

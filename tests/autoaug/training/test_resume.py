@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from autoaug import training
 from autoaug.runs import record as records
-from autoaug.training import batches, checkpoints, loop
+from autoaug.training import checkpoints, loop
 from autoaug.training.step import MEASURES, TrainingStep
 
 MEASURED = ["epoch", "learning_rate", *MEASURES]
@@ -196,7 +196,7 @@ def test_a_full_disk_loses_nothing(whole, tiny_dataset, tiny_recipe, tmp_path):
 
 
 def test_a_cost_that_is_not_finite_ends_the_run(tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
-    monkeypatch.setattr(batches.Schedule, "learning_rate", lambda *_: 1e30)
+    monkeypatch.setattr(loop.Run, "learning_rate", lambda *_: 1e30)
     message = r"the cost of step 2 \(epoch 1, batch 2\) is not finite.*last good checkpoint \(step 1\)"
     for _ in range(2):  # the same command comes to the same step again
         with pytest.raises(FloatingPointError, match=message):

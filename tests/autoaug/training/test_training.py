@@ -224,7 +224,7 @@ def test_evaluation_takes_about_a_twentieth_of_the_operations(test_size, train_s
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"evaluate_every": -2}, "Expected evaluate_every of at least -1. Received: evaluate_every=-2"),
+        ({"evaluate_every": -2}, "Expected evaluate_every, an integer of at least -1. Received: evaluate_every=-2"),
         ({"seed": -1}, "Received: seed=-1"),
         ({"seed": 2**31}, "Received: seed=2147483648"),
         ({"checkpoint_epochs": 0}, "Received: checkpoint_epochs=0"),
