@@ -1,6 +1,7 @@
 """Brings the results of jobs from S3 into a folder like `results/`: records, histories, predictions."""
 
 import pathlib
+import re
 import shutil
 import tempfile
 
@@ -8,6 +9,7 @@ import boto3
 
 from autoaug.files import read_json, unpack
 from autoaug.sagemaker import launch
+from autoaug.sagemaker.options import expect
 
 _MOST_BYTES = 2**32  # of a job's results, unpacked
 
@@ -22,6 +24,7 @@ def collect(url: str, results_dir: pathlib.Path) -> dict[str, str]:
     Returns:
         Run, or address of a damaged archive, which stops no other → what became of it.
     """
+    expect(re.fullmatch("s3://[^/]+/.+", url), "url, an address such as s3://my-bucket/jobs", url)
     said: dict[str, str] = {}
     found = {key: written for key, written in launch.listing(url).items() if key.endswith("/output/output.tar.gz")}
     for key in sorted(found, key=lambda key: (found[key], key), reverse=True):

@@ -27,6 +27,7 @@ ENTRY_SCRIPT = "autoaug/sagemaker/container.py"
 _FOLDERS = ("data_dir", "results_dir")  # which a job sets itself
 _KINDS = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict}
 
+_IF_STUDIED = (*DESIGNS, "cinic10")  # partners that a bucket need not hold for a training alone
 _LONG_HOURS, _SHORT_HOURS = 48, 2  # at least; the first is the original's limit
 _MILLISECONDS = 5  # for an image of an epoch, twice what the largest model should take on an NVIDIA A10 (not measured)
 
@@ -46,11 +47,18 @@ def gpus(instance_type: str) -> int:
     return 4 if re.fullmatch(_FOUR, kind) else 8 if re.fullmatch(_EIGHT, kind) else int(kind[0] in "gp")
 
 
-def hosts(instance_type: str, workers: int) -> int:
-    """Number of hosts: one for each worker, or one for all if it has a GPU for each; refused if a GPU would idle."""
-    count = gpus(instance_type)
-    expected = f"workers {count} for {instance_type}, which has {count} GPUs, or a type with one GPU, as ml.g5.2xlarge"
-    expect(count <= 1 or workers == count, expected, workers)
+def hosts(training: "Training", instance_type: str) -> int:
+    """Number of hosts: one for each worker, or one for all of them if it has a GPU for each.
+
+    Raises:
+        LaunchError: a GPU would be paid for in vain, or the published recipe would run on a CPU unasked.
+    """
+    count, workers, device = gpus(instance_type), training.workers, training.device
+    received = f"{instance_type}, workers {workers}, device {device}"
+    expect(not count or device != "cpu", "an instance type without GPU, as ml.m5.4xlarge, for device cpu", received)
+    expect(count <= 1 or workers == count, f"workers {count}, one for each GPU, or a type with one GPU", received)
+    asked = count or device == "cpu" or training.recipe.preset != "paper"
+    expect(asked, "a type with a GPU for the preset paper, as ml.g5.2xlarge, or device cpu", received)
     return workers if count <= 1 else 1
 
 
@@ -86,7 +94,8 @@ class Training(NamedTuple):
         run: dict[str, Any] = {"model": recipe.model, "train_data": self.train_data, "preset": recipe.preset}
         run |= {"epochs": recipe.epochs, "seed": self.seed, "workers": self.workers}
         run |= {"checkpoint_epochs": recipe.epochs}  # inside epochs, every checkpoint_minutes
-        return run | {name: value for name, value in self.given.items() if name not in ("model", "epochs")}
+        others = {name: value for name, value in self.given.items() if name not in ("model", "epochs")}
+        return run | {name: value for name, value in others.items() if value != ""}  # the SDK cannot send empty texts
 
     @property
     def run_id(self) -> str:
@@ -110,10 +119,7 @@ def training(given: Mapping[str, Any]) -> Training:
     recipe = recipes.variant(every["model"], every["preset"], **{name: every[name] for name in recipes.CHANGES})
     recipes.check_seed(every["seed"])
     trainable, data = [name for name, spec in DATASETS.items() if spec.training_files], every["train_data"]
-    meant = recipes.did_you_mean(data, trainable)
-    expect(
-        data in trainable, f"train_data, a set of the catalogue to train on, one of {', '.join(trainable)}{meant}", data
-    )
+    expect(data in trainable, f"train_data of {', '.join(trainable)}{recipes.did_you_mean(data, trainable)}", data)
     expect(every["workers"] >= 1, "workers of at least 1", every["workers"])
     expect(every["device"] in recipes.DEVICES, f"device, one of {', '.join(recipes.DEVICES)}", every["device"])
     recipe.steps_per_epoch(DATASETS[data].train_size - recipe.validation_size, every["workers"])
@@ -124,10 +130,10 @@ def default_test_sets(train_data: str, studied: Collection[str] = ()) -> list[st
     """The test sets of a model besides its own, so that the four accuracies of each comparison exist.
 
     These are the test parts of its original or its reproductions, and older test sets of the same kind, unless they are
-    part of those. Judges are tested on all that their study compares; designs of known truth count if it trains them.
+    part of those. Judges are tested on all that their study compares; some partners count only if it trains them.
     """
     family = DATASETS[train_data].family
-    compared = [name for name in partners(train_data) if name not in DESIGNS or name in studied]
+    compared = [name for name in partners(train_data) if name not in _IF_STUDIED or name in studied]
     compared += [name for name in studied if train_data in JUDGES and name not in JUDGES]
     originals = [ORIGINAL_TESTS[name] for name in (train_data, *compared) if name in ORIGINAL_TESTS]
     older = [
@@ -168,7 +174,6 @@ def describe(training: Training, options: Options) -> dict[str, Any]:
     Raises:
         LaunchError: the instance does not fit the training.
     """
-    _check_device(training, options)
     is_spot, stopping = _limits(training, options)
     metrics = _METRICS | {
         f"test:accuracy:{name}": rf"test accuracy {re.escape(name)} {_NUMBER}" for name in test_sets(training, options)
@@ -180,7 +185,7 @@ def describe(training: Training, options: Options) -> dict[str, Any]:
         "source_code": {"entry_script": ENTRY_SCRIPT, "requirements": "requirements-container.txt"},
         "compute": {
             "instance_type": options.instance_type,
-            "instance_count": hosts(options.instance_type, training.workers),
+            "instance_count": hosts(training, options.instance_type),
             "volume_size_in_gb": options.volume_gb,
             "enable_managed_spot_training": is_spot,
         },
@@ -205,23 +210,13 @@ def _networking(options: Options) -> dict[str, Any]:
     expect(bool(options.subnets) == bool(options.security_groups), "subnets and security_groups, or neither", both)
     own = "with network_isolation an image of your own, since SageMaker's installs packages from the network"
     expect(options.image or not options.network_isolation, own, options.image)
-    if not (options.subnets or options.encrypt_traffic or options.network_isolation):
-        return {}
     networking = {
         "subnets": list(options.subnets) or None,
         "security_group_ids": list(options.security_groups) or None,
         "enable_inter_container_traffic_encryption": options.encrypt_traffic,
         "enable_network_isolation": options.network_isolation,
     }
-    return {"networking": networking}
-
-
-def _check_device(training: Training, options: Options) -> None:
-    """A GPU must not be paid for in vain, nor the published recipe run on a CPU unasked."""
-    count, received = (gpus(options.instance_type), f"{options.instance_type}, device {training.device}")
-    expect(not count or training.device != "cpu", "a type without GPU, as ml.m5.4xlarge, for device cpu", received)
-    asked = count or training.device == "cpu" or training.recipe.preset != "paper"
-    expect(asked, "a type with a GPU for the preset paper, as ml.g5.2xlarge, or device cpu", received)
+    return {"networking": networking} if any(networking.values()) else {}
 
 
 def _limits(training: Training, options: Options) -> tuple[bool, dict[str, int]]:

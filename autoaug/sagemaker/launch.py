@@ -62,19 +62,15 @@ def require_account(options: Options) -> None:
         LaunchError: the message names everything that is missing, and how to give it.
     """
     session = boto3.Session()
-    missing = [
-        f"{name}: --{name} TEXT, AUTOAUG_{name.upper()}=TEXT, or in launch.ipynb -p {name} TEXT"
-        for name in ("bucket", "role")
-        if not getattr(options, name)
-    ]
-    if not session.region_name:
-        missing.append("a region: AWS_DEFAULT_REGION=eu-west-1, or aws configure")
-    if session.get_credentials() is None:
-        missing.append("credentials of AWS: a role of this machine, AWS_PROFILE, or AWS_ACCESS_KEY_ID with its secret")
-    if importlib.util.find_spec("sagemaker") is None:
-        missing.append("SageMaker's SDK: make sagemaker")
-    if missing:
-        raise LaunchError("\n    ".join(["Expected what a job needs. Missing:", *missing]))
+    needed = {
+        "bucket (--bucket, AUTOAUG_BUCKET, or in launch.ipynb -p bucket)": options.bucket,
+        "role (--role, AUTOAUG_ROLE, or in launch.ipynb -p role)": options.role,
+        "a region (AWS_DEFAULT_REGION, or aws configure)": session.region_name,
+        "credentials of AWS (AWS_PROFILE, AWS_ACCESS_KEY_ID with its secret, or a role)": session.get_credentials(),
+        "SageMaker's SDK (make sagemaker)": importlib.util.find_spec("sagemaker"),
+    }
+    missing = [name for name, found in needed.items() if not found]
+    expect(not missing, "all that a job needs", f"nothing for: {'; '.join(missing)}")
     try:
         boto3.client("s3").head_bucket(Bucket=options.bucket)
     except ERRORS as error:

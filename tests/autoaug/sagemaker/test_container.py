@@ -84,9 +84,9 @@ class TestJob:
         assert (run.parents[1] / "train.ipynb").exists()
         model = folder / "ml" / "model" / "runs" / run.name
         assert records.read(model) == record
-        assert (model / "checkpoints" / "step-000000040.index").exists()
-        (test,) = runs.accuracies(run).itertuples()
-        assert f"test accuracy synthetic10 {test.accuracy:.4f}" in done.stdout
+        assert (model / "checkpoints" / "step-000000040.index").exists() and (model / "model.keras").exists()
+        for test in runs.accuracies(run).itertuples():
+            assert f"test accuracy {test.test_set} {test.accuracy:.4f}" in done.stdout
         assert not (folder / "ml" / "output" / "failure").exists()
 
     def test_an_interrupted_job_goes_on_where_it_was(self, start_job, finished, tmp_path):
@@ -99,6 +99,7 @@ class TestJob:
         step = int(re.search(r"Stopped after step (\d+) of 40", said)[1])
         assert process.returncode == 143, errors
         assert (first / "ml" / "output" / "failure").read_text() == "SIGTERM: the job continues from its checkpoint"
+        assert (first / "ml" / "output" / "data" / "train.ipynb").exists()  # executed up to the signal
         shutil.copytree(first / "ml" / "checkpoints", second / "ml" / "checkpoints")
         done = completed(start_job(second, "--epochs", "1"))
         assert done.returncode == 0, done.stderr
@@ -125,12 +126,12 @@ class TestJob:
         assert len((run / "history.csv").read_text().splitlines()) == 2  # names, and one epoch
         assert not (tmp_path / "1" / "ml" / "output" / "data").exists()
 
-    def test_failure_is_said_where_sagemaker_looks_and_the_executed_notebook_is_kept(self, start_job, tmp_path):
-        done = completed(start_job(tmp_path, "--train_data", "cifar10_10k"))
-        assert done.returncode == 1
-        failure = (tmp_path / "ml" / "output" / "failure").read_text()
-        assert failure.startswith("DatasetError: ") and "cifar10_10k_train_py27" in failure
-        assert (tmp_path / "ml" / "output" / "data" / "train.ipynb").exists()
+
+def test_failure_is_said_where_sagemaker_looks(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(container, "_OUTPUT", tmp_path / "output")
+    monkeypatch.setattr(container.signal, "signal", lambda *_: None)
+    assert container.main(["--epochs", "ten"]) == 1
+    assert (tmp_path / "output" / "failure").read_text().startswith("LaunchError: epochs: Expected an integer")
 
 
 def lay_out(request, ml):

@@ -76,7 +76,8 @@ def test_the_launching_notebook_has_the_parameters_of_the_training_notebook_with
         ("cifar10_12k", ("photo_same",), ("cifar105", "cifar10", "photo_same", "photo_original", *OLDER)),
         ("photo_same", (), ("cifar10_12k", "photo_original", *TEST_ONLY)),
         ("cifar10_rest_a", ("cifar10_rest_b", "cinic10_5k"), ("cinic10_5k", "cifar10", *TEST_ONLY)),
-        ("cifar10", (), ("cinic10", *TEST_ONLY)),
+        ("cifar10", (), TEST_ONLY),
+        ("cifar10", ("cinic10",), ("cinic10", *TEST_ONLY)),
         ("synthetic10_harder", (), ("synthetic10",)),
     ],
 )
@@ -108,10 +109,10 @@ def test_an_instance_with_several_gpus_is_used_whole(instance_type, workers, hos
 @pytest.mark.parametrize(
     ("changes", "instance_type", "message"),
     [
-        ({"workers": 1}, "ml.g5.12xlarge", "Expected workers 4 for ml.g5.12xlarge, which has 4 GPUs.*Received: 1"),
-        ({"workers": 8}, "ml.g5.12xlarge", "Received: 8"), ({"workers": 4}, "ml.p4d.24xlarge", "Expected workers 8"),
-        ({}, "ml.m5.4xlarge", "with a GPU for the preset paper.*Received: 'ml.m5.4xlarge, device auto'"),
-        ({"device": "cpu"}, "ml.g5.2xlarge", "Expected a type without GPU.*Received: 'ml.g5.2xlarge, device cpu'"),
+        ({"workers": 1}, "ml.g5.12xlarge", "Expected workers 4, one for each GPU.*'ml.g5.12xlarge, workers 1,"),
+        ({"workers": 8}, "ml.g5.12xlarge", "workers 8"), ({"workers": 4}, "ml.p4d.24xlarge", "Expected workers 8"),
+        ({}, "ml.m5.4xlarge", "with a GPU for the preset paper.*Received: 'ml.m5.4xlarge, workers 1, device auto'"),
+        ({"device": "cpu"}, "ml.g5.2xlarge", "Expected an instance type without GPU.*device cpu'"),
     ],
 )  # fmt: skip
 def test_instances_that_do_not_fit_are_refused(changes, instance_type, message):

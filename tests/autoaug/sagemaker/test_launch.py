@@ -138,7 +138,7 @@ def refused(study, capsys):
         (["--bucket", "absent"], "s3://absent: Expected a bucket that you may use"),
         (["--train_data", "cifar10_10k"], "Missing: cifar10_10k, cifar102."),
         (["--train_data", "cifar10_10k"], "'{sets: [cifar10_10k, cifar102], bucket: study}'"),
-        (["--instance_type", "ml.g5.12xlarge"], "Expected workers 4 for ml.g5.12xlarge"),
+        (["--instance_type", "ml.g5.12xlarge"], "Expected workers 4, one for each GPU"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_created(refused, arguments, message):
@@ -152,9 +152,8 @@ def test_all_that_is_missing_is_said_at_once(refused, monkeypatch):
         patch.setattr(launch.importlib.util, "find_spec", lambda name: None)
         patch.setattr(launch.boto3.Session, "get_credentials", lambda self: None)
         patch.setattr(launch.boto3.Session, "region_name", None)
-        first, *missing = refused().splitlines()
-    assert first == "Expected what a job needs. Missing:"
-    named = [line.strip().partition(":")[0] for line in missing]
+        missing = refused().partition('Expected all that a job needs. Received: "nothing for: ')[2].split("; ")
+    named = [line.partition(" (")[0] for line in missing]
     assert named == ["bucket", "role", "a region", "credentials of AWS", "SageMaker's SDK"]
 
 
