@@ -73,6 +73,11 @@ def parameters() -> dict[str, tuple[type, Any, str]]:
     }
 
 
+def changed(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a notebook with the parameters of train.ipynb, those whose values differ from the defaults."""
+    return {name: namespace[name] for name, (_, default, _) in parameters().items() if namespace[name] != default}
+
+
 class Training(NamedTuple):
     """What a job trains, from `training`; `given` has the parameters that were given for it."""
 

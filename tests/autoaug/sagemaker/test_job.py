@@ -59,13 +59,15 @@ def test_what_is_given_is_sent_and_nothing_else():
     assert told["size"] == {"depth": 10, "widen_factor": 2}
 
 
-def test_the_launching_notebook_has_the_parameters_of_the_training_notebook_without_their_defaults():
-    cells = json.loads((ROOT / "notebooks" / "launch.ipynb").read_text())["cells"]
-    (source,) = ("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
-    handed_on = re.findall(r"^(\w+): \w+ \| None = None$", source, re.MULTILINE)
-    assert handed_on == list(job.parameters())
-    own = re.findall(r"^(\w+): \w+ = ", source, re.MULTILINE)
-    assert own == ["bucket", "role", "instance_type", "job_options"]
+def test_the_launching_notebook_has_the_parameters_of_the_training_notebook():
+    launching, training = (
+        "".join(json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text())["cells"][1]["source"]).splitlines()
+        for name in ("launch", "train")
+    )
+    assert launching[:-4] == [line for line in training if not line.startswith(("data_dir", "results_dir"))]
+    assert [line.partition(":")[0] for line in launching[-4:]] == ["bucket", "role", "instance_type", "job_options"]
+    defaults = {name: default for name, (_, default, _) in job.parameters().items()}
+    assert job.changed(defaults | {"seed": 3, "bucket": "b"}) == {"seed": 3}
 
 
 @pytest.mark.parametrize(
