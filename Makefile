@@ -16,12 +16,12 @@ ifeq ($(DEVICE),gpu)
 LOCKED := requirements-gpu.lock
 READY := .venv/ready-gpu
 OTHER := .venv/ready
-SIZE := 2.6 GB, and several more of NVIDIA's libraries
+SIZE := 7.0 GB
 else
 LOCKED := requirements.lock
 READY := .venv/ready
 OTHER := .venv/ready-gpu
-SIZE := 2.6 GB
+SIZE := 2.3 GB
 endif
 
 help:
@@ -63,7 +63,7 @@ bench: $(READY)
 	for topic in augmentation datasets models training runs fuzzing; do PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/$$topic.py || exit 1; done
 
 gpu-check: $(READY)
-	$(BIN)/python tests/benchmarks/gpu_check.py
+	PYTHONPATH=tests/helpers $(BIN)/python tests/benchmarks/gpu_check.py
 
 # The notebooks name the kernel "autoaug". Any Jupyter of this user finds it, as that of the checkout that was set up last;
 # .venv has one of its own, which Jupyter and papermill in .venv take.

@@ -18,6 +18,7 @@ The caller, not the file, says where data and results are. A run that is named t
 import ast
 import ctypes
 import dataclasses
+import functools
 import itertools
 import json
 import os
@@ -43,7 +44,8 @@ _TRAIN = ROOT / "notebooks" / "train.ipynb"
 _FOLDERS = ("data_dir", "results_dir")
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 _BAR = "{l_bar}{bar}| {n_fmt} of {total_fmt} notebooks, {elapsed}, about {remaining} left"
-_LIBC, _SIGNAL_AT_PARENTS_DEATH = ctypes.CDLL(None), 1  # PR_SET_PDEATHSIG of prctl(2)
+# PR_SET_PDEATHSIG of prctl(2): Linux ends the process when its parent ends.
+_END_WITH_PARENT = functools.partial(ctypes.CDLL(None).prctl, 1, signal.SIGTERM) if sys.platform == "linux" else None
 _PATIENCE = 60  # seconds for a notebook to end by itself, with a checkpoint
 
 
@@ -71,14 +73,7 @@ class _Listed(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-    """A notebook with parameters.
-
-    Args:
-        notebook: its file.
-        parameters: values that differ from the notebook's defaults.
-        given: all parameters.
-        render: whether it becomes the report's page.
-    """
+    """A notebook with the parameters that differ from its defaults, and all (`given`); `render`: it becomes a page."""
 
     notebook: pathlib.Path
     parameters: dict[str, Any]
@@ -194,7 +189,7 @@ def run(
 
     Raises:
         StudyError: as for `read`; or published recipes would be trained without a GPU, or with nobody to ask.
-        NotebookError: a notebook failed; the others that run at the same time are stopped.
+        NotebookError: a notebook failed; those beside it are stopped.
     """
     stages, gpus = read(path), _gpus()
     folders = {"data_dir": absolute(data_dir), "results_dir": absolute(results_dir)}
@@ -202,12 +197,15 @@ def run(
     due = [run for run in runs if not is_finished(run, **folders)]
     if not _may_start(path, due, len(runs) - len(due), bool(gpus), yes):
         return None
-    tasks = {run: _Task(run, number, folders) for number, run in enumerate(runs, 1)}
+    copies, place = {}, folders["results_dir"] / "report" / "notebooks"
+    for number, run in enumerate(runs, 1):
+        name = re.sub(r"[^\w=.]+", "-", f"{number:02} {run.title}")[:150]  # papermill gives braces a meaning
+        copies[run] = place / f"{name}.ipynb"
     with tqdm.tqdm(total=len(due), bar_format=_BAR, disable=None) as bar:
         for stage in stages:
             slots = (gpus or [""] * jobs) if stage.side_by_side else (gpus or [""])[:1]
-            _execute([tasks[run] for run in stage.runs if run in due], slots, bar)
-    return next((task.copy for run, task in tasks.items() if run.render), None)
+            _execute({run: copies[run] for run in stage.runs if run in due}, slots, folders, bar)
+    return next((copy for run, copy in copies.items() if run.render), None)
 
 
 def is_finished(run: Run, data_dir: pathlib.Path, results_dir: pathlib.Path) -> bool:
@@ -253,46 +251,43 @@ def _gpus() -> list[str]:
     return [str(number) for number in range(len(re.findall(r"^GPU \d+", listed, re.MULTILINE)))]
 
 
-class _Task:
-    """A notebook to execute, in a process that ends with this one; what it prints is kept beside its executed copy."""
-
-    def __init__(self, run: Run, number: int, folders: dict[str, pathlib.Path]) -> None:
-        name = re.sub(r"[^\w=.]+", "-", f"{number:02} {run.title}")[:150]  # papermill gives braces a meaning
-        self.run, self.copy = run, folders["results_dir"] / "report" / "notebooks" / f"{name}.ipynb"
-        self.parameters = {name: str(folder) for name, folder in folders.items() if name in run.given} | run.parameters
-
-    def start(self, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "autoaug.papermill_command", str(self.run.notebook), str(self.copy)]
-        command += ["-y", yaml.safe_dump(self.parameters), "--cwd", str(ROOT), "--stdout-file", "-"]
-        command += ["--no-progress-bar", "--log-level", "CRITICAL"]
-        self.copy.parent.mkdir(parents=True, exist_ok=True)
-        with self.copy.with_suffix(".log").open("wb") as log:
-            return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=os.environ | environment,
-                start_new_session=True,  # Ctrl-C reaches only this process, which passes it on
-                preexec_fn=lambda: _LIBC.prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGTERM, 0, 0, 0),
-            )  # fmt: skip
+def _start(
+    run: Run, copy: pathlib.Path, folders: dict[str, pathlib.Path], **environment: str
+) -> "subprocess.Popen[bytes]":
+    """Start papermill for a notebook, in a process that ends with this one; what it prints is kept beside the copy."""
+    passed = {name: str(folder) for name, folder in folders.items() if name in run.given} | run.parameters
+    command = [sys.executable, "-m", "autoaug.papermill_command", str(run.notebook), str(copy), "--cwd", str(ROOT)]
+    command += ["-y", yaml.safe_dump(passed), "--stdout-file", "-", "--no-progress-bar", "--log-level", "CRITICAL"]
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with copy.with_suffix(".log").open("wb") as log:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=os.environ | environment,
+            start_new_session=True,  # Ctrl-C reaches only this process, which passes it on
+            preexec_fn=_END_WITH_PARENT,
+        )  # fmt: skip
 
 
-def _execute(tasks: list[_Task], slots: Sequence[str], bar: "tqdm.tqdm[Any]") -> None:
-    """Execute tasks, one in each slot (a GPU, or empty); stop all of them if one fails or at an interrupt."""
-    free: list[str] = list(slots[: len(tasks)])
-    running: dict[subprocess.Popen[bytes], tuple[_Task, str, float]] = {}
+def _execute(
+    copies: dict[Run, pathlib.Path], slots: Sequence[str], folders: dict[str, pathlib.Path], bar: "tqdm.tqdm[Any]"
+) -> None:
+    """Execute runs, one in each slot (a GPU, or empty); stop all of them if one fails or at an interrupt."""
+    waiting, free = list(copies), list(slots[: len(copies)])
+    running: dict[subprocess.Popen[bytes], tuple[Run, str, float]] = {}
     threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // max(1, len(free)))))
     try:
-        while tasks or running:
-            while tasks and free:
-                task, gpu = tasks.pop(0), free.pop()
-                process = task.start({"CUDA_VISIBLE_DEVICES": gpu} if gpu else threads)
-                running[process] = task, gpu, time.monotonic()
+        while waiting or running:
+            while waiting and free:
+                run, gpu = waiting.pop(0), free.pop()
+                process = _start(run, copies[run], folders, **({"CUDA_VISIBLE_DEVICES": gpu} if gpu else threads))
+                running[process] = run, gpu, time.monotonic()
             time.sleep(0.1)
             for process in [process for process in running if process.poll() is not None]:
-                task, gpu, begun = running.pop(process)
+                run, gpu, begun = running.pop(process)
                 free.append(gpu)
                 if process.returncode:
-                    said = task.copy.with_suffix(".log").read_text("utf-8", errors="replace").splitlines()[-3:]
-                    raise NotebookError("\n".join([*said, f"Failed: {task.run.title}"]))
-                bar.write(f"{task.run.title}: {time.monotonic() - begun:.0f} s")
+                    said = copies[run].with_suffix(".log").read_text("utf-8", errors="replace").splitlines()[-2:]
+                    raise NotebookError("\n".join([*said, f"Failed: {run.title}"]))
+                bar.write(f"{run.title}: {time.monotonic() - begun:.0f} s")
                 bar.update()
     finally:
         for process in running:

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from unittest import mock
 
+import click
 import nbformat
 import pytest
 
@@ -55,7 +57,7 @@ def test_from_cron_with_a_long_folder_for_temporary_files(notebook, tmp_path):
     done = run(notebook, "-p", "count", "7", env=few, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     assert len(copies_of(done.stdout)) == 1 and notebook.read_bytes() == before
-    assert done.stdout.endswith("count 7\n   column\n0       7\n") and done.stderr == "to nobody\n"
+    assert done.stdout.endswith("count 7\nto nobody\n   column\n0       7\n") and done.stderr == ""
 
 
 def test_in_a_terminal(notebook):
@@ -83,7 +85,7 @@ def test_in_a_terminal(notebook):
     [
         ("raise ValueError('Expected more')", [], "Error: ValueError: Expected more\nThe traceback is in {copy}\n"),
         ("import os\nos.kill(os.getpid(), 9)", [], "memory runs out. The same .*:\n    papermill {again}\n"),
-        ("import time\ntime.sleep(60)", ["--execution-timeout", "1"], "-timeout .*\n    papermill {again}\n"),
+        ("import time\ntime.sleep(60)", ["--execution-timeout", "1"], "-timeout.*\n    papermill {again}\n"),
     ],
 )  # fmt: skip
 def test_the_end_is_said_in_two_lines(tmp_path, source, options, said):
@@ -167,3 +169,21 @@ def test_a_notebook_of_the_project_is_found_where_it_is(monkeypatch):
     monkeypatch.chdir(ROOT)
     given = ["notebooks/train.ipynb", "-p", "model", "wrn"]
     assert papermill_command._only_notebook(cli.papermill, given) == pathlib.Path("notebooks/train.ipynb")
+
+
+def test_a_kernel_whose_port_another_process_has_taken_is_started_again(monkeypatch):
+    """Jupyter chooses free ports, and the kernel takes them a second later."""
+    died, starts = RuntimeError("Kernel died before replying to kernel_info"), []
+
+    def execute(**options):
+        starts.append(options)
+        if len(starts) < 3:
+            raise died
+
+    monkeypatch.setattr("papermill.execute_notebook", execute)
+    files = {"stdout_file": None, "stderr_file": None, "output_path": "copy"}
+    papermill_command._Execution()(**files)
+    assert len(starts) == 3
+    monkeypatch.setattr("papermill.execute_notebook", mock.Mock(side_effect=died))
+    with pytest.raises(click.ClickException, match="RuntimeError: Kernel died"):
+        papermill_command._Execution()(**files)
