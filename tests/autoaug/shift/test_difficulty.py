@@ -68,11 +68,6 @@ def test_the_score_is_drawn_to_its_mean_by_what_two_sources_disagree():
     np.testing.assert_allclose(same, first)
 
 
-def test_ranks_are_common_to_both_sets_and_shared_by_equal_scores():
-    a, b = difficulty._on_common_scale(Sides(np.array([1.0, 5.0]), np.array([5.0, 9.0])))
-    assert a[1] == b[0] == 0 and a[0] == pytest.approx(-b[1]) and a[0] < 0
-
-
 def test_judges_margins_of_any_scale_and_float_type_give_the_same_weights():
     study = World(gap=0.05, images=500).study(np.random.default_rng(3))
     images = Sides(500, 500)

@@ -70,15 +70,10 @@ def test_images_that_any_model_or_judge_was_trained_on_are_left_out(tmp_path):
     assert {cell.shape for cell in pair.families[WRN]} == {(3, len(kept))}
 
 
-def test_the_originals_side_is_tested_on_the_test_set_that_the_catalogue_names(tmp_path):
-    write_photographs(tmp_path)
-    (pair,) = study.pairs(runs.collect(tmp_path))
-    assert (pair.original, pair.original_test, pair.reproduction) == ("cifar10_5k", "cifar10", "cinic10_5k")
-
-
 def test_judges_are_runs_with_margins_on_both_of_their_sets(tmp_path):
     write_photographs(tmp_path, accuracies={})
     (pair,) = study.pairs(runs.collect(tmp_path))
+    assert (pair.original, pair.original_test, pair.reproduction) == ("cifar10_5k", "cifar10", "cinic10_5k")
     assert pair.judges is not None and len(pair.judges) == 2 and pair.judged_by.startswith(WRN)
     assert "cifar10_rest_a and cifar10_rest_b" in pair.judged_by
     (without,) = study.pairs(runs.collect(tmp_path), judges=("cifar10_rest_a", "cifar10_half_a"))
@@ -156,8 +151,3 @@ def test_a_row_a_pair_with_numbers_for_every_estimate(tmp_path):
     assert photographs["gap_a"] == pytest.approx(photographs["aa"] - photographs["ab"])
     assert photographs["home_at_most"] < photographs["home_high"]
     pd.testing.assert_frame_equal(table, study.verdicts(study.pairs(runs.collect(tmp_path)), 0.95, seed=1))
-
-
-def test_without_runs_there_is_nothing(tmp_path):
-    (tmp_path / "runs").mkdir()
-    assert study.pairs(runs.collect(tmp_path)) == [] and study.verdicts([], 0.95).empty

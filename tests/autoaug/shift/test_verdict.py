@@ -100,13 +100,8 @@ def test_images_that_are_not_alike_leave_it_open():
     rng = np.random.default_rng(4)
     found = judged(rng, [family(rng, 0.9, 0.6, 0.6, 0.9)], (rng.normal(4, 1, 2_000), rng.normal(0, 1, 2_000)))
     assert found.comparable is False and found.different is None
-    apart = shift.compare(
-        [family(rng, 0.9, 0.6, 0.6, 0.9)],
-        0.95,
-        rng,
-        (np.zeros(2_000), np.zeros(2_000)),
-        (np.zeros(2_000, int), np.ones(2_000, int)),
-    )
+    alike, labels = [np.zeros(2_000)] * 2, (np.zeros(2_000, int), np.ones(2_000, int))
+    apart = shift.compare([family(rng, 0.9, 0.6, 0.6, 0.9)], 0.95, rng, alike, labels)
     assert (apart.comparable, apart.home_within, apart.different) == (False, None, None)
 
 
@@ -133,18 +128,14 @@ def test_families_of_which_it_is_not_shown_are_named():
     assert shift.compare([strong], 0.95, rng).exceptions == ()
 
 
-def test_families_count_alike_whatever_their_number_of_runs_and_keep_their_own_seeds():
+def test_families_count_alike_whatever_their_number_of_runs():
     rng = np.random.default_rng(7)
     many, few = family(rng, 0.9, 0.6, 0.8, 0.7, runs=5), family(rng, 0.5, 0.4, 0.6, 0.3)
     pooled, *alone = (shift.compare(families, 0.95, rng).gap_a.value for families in ([many, few], [many], [few]))
     assert pooled == pytest.approx(np.mean(alone))
-    calm = family(rng, 0.9, 0.6, 0.9, 0.6)
-    wild = Cells(*(rng.random((3, 2_000)) < chance + np.array([[-0.1], [0], [0.1]]) for chance in (0.8, 0.6) * 2))
-    widths = [np.ptp(shift.compare(families, 0.95, rng).home_a) for families in ([calm], [wild], [calm, wild])]
-    assert widths[0] < 0.1 < widths[1] and widths[2] == pytest.approx(widths[1] / 2, rel=0.1)
 
 
-UP, DOWN, ZERO, SMALL = Estimate(0.2, 0.1, 0.3), Estimate(-0.2, -0.3, -0.1), Estimate(0, -0.02, 0.02), Estimate(0, 0, 0)
+ZERO, SMALL = Estimate(0, -0.02, 0.02), Estimate(0, 0, 0)
 SAID = verdict.Verdict(
     harder=False, different=False, gap_a=ZERO, gap_b=ZERO, home_a=ZERO, home_b=ZERO, home=ZERO, home_within=None,
     gap_at_most=0.02, home_at_most=0.02, home_within_at_most=None, comparable=None, accuracies=Cells(0, 0, 0, 0),
