@@ -67,12 +67,7 @@ def absolute(path: str | os.PathLike[str]) -> pathlib.Path:
 
 
 def require_regular(path: str | os.PathLike[str], most_bytes: int) -> None:
-    """Raise ValueError unless the path leads to a regular file of at most so many bytes: no device, pipe or folder.
-
-    Raises:
-        ValueError: the path leads to something else; the message says what.
-        OSError: there is no such file, or it cannot be reached.
-    """
+    """Raise ValueError unless the path leads to a regular file of at most so many bytes: no device, pipe or folder."""
     status = pathlib.Path(path).stat()
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("no regular file")
@@ -81,32 +76,18 @@ def require_regular(path: str | os.PathLike[str], most_bytes: int) -> None:
 
 
 def read_text(path: str | os.PathLike[str], most_bytes: int = 2**24) -> str:
-    """The text of a regular UTF-8 file of at most 16 MiB.
-
-    Raises:
-        ValueError: it is something else.
-        OSError: as for `require_regular`.
-    """
+    """The text of a regular UTF-8 file of at most 16 MiB; ValueError if it is something else."""
     require_regular(path, most_bytes)
     return pathlib.Path(path).read_text(encoding="utf-8")
 
 
 def read_json(path: str | os.PathLike[str], most_bytes: int = 2**24) -> Any:
-    """`parse_json` of a regular file of at most 16 MiB.
-
-    Raises:
-        ValueError: it holds something else.
-        OSError: as for `require_regular`.
-    """
+    """`parse_json` of a regular file of at most 16 MiB; ValueError if it is something else."""
     return parse_json(read_text(path, most_bytes))
 
 
 def parse_json(text: str) -> Any:
-    """The value of a text in strict JSON: no NaN, no Infinity, only finite numbers.
-
-    Raises:
-        ValueError: it is something else, or is nested too deeply.
-    """
+    """The value of a text in strict JSON, with finite numbers only; ValueError if it is something else."""
     try:
         return msgspec.json.decode(text)
     except (UnicodeEncodeError, RecursionError) as error:

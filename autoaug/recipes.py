@@ -88,8 +88,6 @@ class Recipe:
         precision: of activations and gradients inside the model: "float32" (as published), "mixed_float16" or
             "mixed_bfloat16"; weights, cost and update stay float32.
         xla: whether XLA compiles the step.
-    Raises:
-        ValueError: an argument is out of range.
     """
 
     model: str
@@ -111,11 +109,7 @@ class Recipe:
             _check(name, getattr(self, name), kind)
 
     def steps_per_epoch(self, train_size: int, workers: int = 1) -> int:
-        """Steps of one worker in an epoch: train_size // batch // workers, the last incomplete batch dropped.
-
-        Raises:
-            ValueError: the training set has no full batch for each worker.
-        """
+        """Steps of one worker in an epoch: train_size // batch // workers, at least 1; the rest is left out."""
         steps = train_size // self.batch_size // workers
         if steps < 1:
             raise ValueError(
@@ -135,11 +129,7 @@ def learning_rate_at(base: float, step: int, total_steps: int) -> float:
 
 
 def long_name(model_name: str) -> str:
-    """The long name of a model, from either name.
-
-    Raises:
-        ValueError: there is no such model; the message lists the models.
-    """
+    """The long name of a model, from either name; a ValueError lists the models."""
     for long, short in SHORT_NAMES.items():
         if model_name in (long, short):
             return long
@@ -149,11 +139,7 @@ def long_name(model_name: str) -> str:
 
 
 def get(model_name: str, preset: str = "quick") -> Recipe:
-    """The recipe of a model, by its long or short name.
-
-    Raises:
-        ValueError: there is no such model or preset; the message lists the known ones.
-    """
+    """The recipe of a model, by its long or short name; a ValueError lists the known models or presets."""
     name = long_name(model_name)
     if name in _ADDED:
         known = importlib.import_module(f"autoaug.models.{name}").RECIPES
@@ -173,12 +159,7 @@ CHANGES = (
 
 
 def variant(model: str, preset: str = "quick", **changes: Any) -> Recipe:
-    """The recipe that the parameters of train.ipynb describe: a preset's, with `CHANGES`.
-
-    Raises:
-        ValueError: as for `get` and `Recipe`.
-        TypeError: a change is not one of `CHANGES`.
-    """
+    """The recipe that the parameters of train.ipynb describe: a preset's, with `CHANGES` (TypeError for others)."""
     if unknown := sorted(set(changes) - set(CHANGES)):
         raise TypeError(f"Expected changes from {', '.join(CHANGES)}. Received: {', '.join(unknown)}")
     recipe = get(model, preset)
@@ -192,8 +173,7 @@ def variant(model: str, preset: str = "quick", **changes: Any) -> Recipe:
 def changes(recipe: Recipe) -> dict[str, Any]:
     """The `CHANGES` that make a preset into this recipe: `variant(recipe.model, recipe.preset, **changes(recipe))`.
 
-    Raises:
-        ValueError: the recipe also differs in something that train.ipynb has no parameter for.
+    ValueError if the recipe also differs in something that train.ipynb has no parameter for.
     """
     preset = get(recipe.model, recipe.preset)
     made = {name: getattr(recipe, name) for name in CHANGES if getattr(recipe, name) != getattr(preset, name)}

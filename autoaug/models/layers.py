@@ -141,10 +141,7 @@ class Normalize(keras.layers.Layer):
 
 
 class NoiseLayer(keras.layers.Layer):
-    """A layer whose training noise is a function of `noise_key` and of its index; it has no generator and no state.
-
-    Each index, the layer's position among the model's noise layers, has different noise.
-    """
+    """A layer whose training noise is a function of `noise_key` and of its index among the model's noise layers."""
 
     def __init__(self, index: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

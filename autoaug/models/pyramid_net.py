@@ -31,7 +31,6 @@ from autoaug.models.layers import (
 
 BASE_CHANNELS = 16
 EXPANSION = 4
-LAST_SURVIVAL = 0.5
 
 
 def pyramid_net(depth: int = 272, alpha: int = 200, *, num_classes: int = 10, seed: int = 0) -> keras.Model:
@@ -64,7 +63,7 @@ def _group(x: KerasTensor, alpha: int, bottlenecks: int, stride: int, *, index: 
     for i in range(bottlenecks):
         position = index * bottlenecks + i
         channels = int(BASE_CHANNELS + alpha * (position + 1) / total + 0.5)
-        p = 1 - (1 - LAST_SURVIVAL) * (position + 1) / total  # ShakeDrop's equation 6
+        p = 1 - 0.5 * (position + 1) / total  # ShakeDrop's equation 6
         y = _bottleneck(y, channels, stride if i == 0 else 1, index=position, survival=p, seed=seed)
     return Group(group_input, y, name=f"group_{index + 1}")(x)
 

@@ -35,18 +35,12 @@ def test_batch_norm_normalises_by_the_batch_and_averages_the_corrected_variance(
     np.testing.assert_array_equal(layer.moving_mean, moving_mean)
 
 
-def test_batch_norm_in_mixed_precision_keeps_float32_statistics():
-    layer = layers.FusedBatchNorm(dtype="mixed_bfloat16")
-    y = layer(np.ones((2, 4, 4, 3), np.float32), training=True)
-    assert y.dtype == tf.bfloat16
-    assert {variable.dtype for variable in layer.weights} == {"float32"}
-
-
 @pytest.mark.parametrize(("channels", "computed_in"), [(20, tf.float32), (32, tf.bfloat16)])
 def test_batch_norm_in_bfloat16_computes_in_float32_where_channels_are_not_in_sixteens(channels, computed_in):
     layer = layers.FusedBatchNorm(dtype="mixed_bfloat16")
     x = tf.cast(tf.random.stateless_normal((2, 4, 4, channels), (0, 0)), tf.bfloat16)
     y = layer(x, training=True)
+    assert y.dtype == tf.bfloat16 and {variable.dtype for variable in layer.weights} == {"float32"}
     graph = tf.function(lambda x: layer(x, training=True)).get_concrete_function(x).graph
     assert [node.get_attr("T") for node in graph.get_operations() if node.type == "FusedBatchNormV3"] == [computed_in]
     in_float32 = layers.FusedBatchNorm()(tf.cast(x, tf.float32), training=True)
@@ -58,14 +52,10 @@ def convolution_weights(name, seed, filters=64):
     return keras.Model(images, layers.convolution(images, filters, 3, 1, name=name, seed=seed)).weights[0].numpy()
 
 
-def test_convolutions_start_normal_and_not_truncated():
-    weights = convolution_weights("conv", seed=0).ravel()
-    z = weights / np.sqrt(2 / (3 * 3 * 64))
+def test_weights_start_normal_and_not_truncated_and_the_dense_layer_uniform_with_zero_biases():
+    z = convolution_weights("conv", seed=0).ravel() / np.sqrt(2 / (3 * 3 * 64))
     assert scipy.stats.kstest(z, "norm").pvalue > 1e-3
     assert 0.002 < np.mean(np.abs(z) > 2.8) < 0.01  # 0.0051 of a normal; none of a truncated one
-
-
-def test_the_dense_layer_starts_uniform_with_zero_biases():
     x = keras.Input((4, 4, 512))
     kernel, biases = keras.Model(x, layers.classifier(x, 16, name="FC", seed=0)).get_weights()
     assert scipy.stats.kstest(kernel.ravel(), scipy.stats.uniform(-0.25, 0.5).cdf).pvalue > 1e-3
@@ -103,12 +93,9 @@ def test_shake_shake_draws_independent_coefficients_that_sum_to_one():
     for coefficients in (first, back_first):
         assert scipy.stats.kstest(coefficients, shake_shake_cdf).pvalue > 1e-3
     assert abs(np.corrcoef(first, back_first)[0, 1]) < 0.06  # 3.8 standard errors
-
-
-def test_shake_shake_evaluates_to_the_mean_of_training():
+    assert abs(first.mean() - 0.5) < 0.015
     x = [tf.ones((2, 1, 1, 1)), 3 * tf.ones((2, 1, 1, 1))]
-    np.testing.assert_allclose(ShakeShake(index=0)(x, training=False), 2 * np.ones((2, 1, 1, 1)))
-    assert abs(shake_shake_coefficients(ShakeShake(index=0))[0].mean() - 0.5) < 0.015
+    np.testing.assert_allclose(ShakeShake(index=0)(x, training=False), 2 * np.ones((2, 1, 1, 1)))  # the mean
 
 
 def shake_drop_factors(survival, index=0, n=IMAGES):
@@ -129,19 +116,9 @@ def test_shake_drop_factors_follow_their_distributions():
     assert scipy.stats.kstest(alpha, scipy.stats.uniform(-1, 2).cdf).pvalue > 1e-3
     assert scipy.stats.kstest(beta, "uniform").pvalue > 1e-3
     assert abs(np.corrcoef(alpha, beta)[0, 1]) < 0.11  # 3.8 standard errors
-
-
-@pytest.mark.parametrize("survival", [0.5, 0.9])
-def test_shake_drop_evaluates_to_the_mean_of_training(survival):
+    assert abs(forward.mean() - 0.7) < 0.05
     x = np.full((1, 2, 2, 3), 2, np.float32)
-    np.testing.assert_allclose(ShakeDrop(0, survival)(x, training=False), survival * x)
-    assert abs(shake_drop_factors(survival)[0].mean() - survival) < 0.05
-
-
-def test_noise_is_per_image_and_not_per_pixel():
-    y = ShakeDrop(0, 0.5)(np.ones((50, 3, 3, 2), np.float32), training=True, noise_key=KEY).numpy()
-    np.testing.assert_array_equal(y, np.broadcast_to(y[:, :1, :1, :1], y.shape))
-    assert len(np.unique(y[:, 0, 0, 0])) > 10
+    np.testing.assert_allclose(ShakeDrop(0, 0.7)(x, training=False), np.float32(0.7) * x)  # the mean
 
 
 def test_noise_is_a_function_of_key_and_index_alone():
@@ -156,13 +133,9 @@ def test_noise_is_a_function_of_key_and_index_alone():
         assert abs(np.corrcoef(first, other)[0, 1]) < 0.06
 
 
-def test_noise_in_mixed_precision_keeps_the_branch_type():
+def test_noise_is_per_image_and_keeps_the_branch_type():
+    y = ShakeDrop(0, 0.5)(np.ones((50, 3, 3, 2), np.float32), training=True, noise_key=KEY).numpy()
+    np.testing.assert_array_equal(y, np.broadcast_to(y[:, :1, :1, :1], y.shape))
+    assert len(np.unique(y[:, 0, 0, 0])) > 10
     x = tf.ones((2, 4, 4, 3), tf.bfloat16)
     assert ShakeShake(0, dtype="mixed_bfloat16")([x, x], training=True, noise_key=KEY).dtype == tf.bfloat16
-
-
-@pytest.mark.parametrize("layer", [ShakeShake(index=0), ShakeDrop(index=0, survival=0.5)])
-def test_training_without_a_key_is_an_error(layer):
-    x = tf.ones((1, 1, 1, 1))
-    with pytest.raises(ValueError, match="Expected noise_key"):
-        layer([x, x] if isinstance(layer, ShakeShake) else x, training=True)

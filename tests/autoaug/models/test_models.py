@@ -112,12 +112,9 @@ def test_initial_weights_follow_from_the_seed(name):
             assert not np.array_equal(a, c)
 
 
-def test_every_noise_layer_has_its_own_index():
+def test_every_noise_layer_has_its_own_index_and_shake_drop_decays_linearly_to_one_half():
     model = models.build_model("shake_shake_32", depth=14, widen_factor=1)
     assert [layer.index for layer in model.layers if hasattr(layer, "index")] == list(range(6))
-
-
-def test_shake_drop_decays_linearly_to_one_half():
     model = models.build_model("pyramid_net", depth=20, alpha=12)
     drops = [layer for group in model.layers if isinstance(group, keras.Model) for layer in group.layers]
     drops = [layer for layer in drops if hasattr(layer, "survival")]
