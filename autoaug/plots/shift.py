@@ -144,5 +144,5 @@ def class_losses(frame: pd.DataFrame, ax: Axes | None = None) -> Axes | None:
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")
     ax.set_xlabel("accuracy lost, percentage points")
-    ax.legend(fontsize=7.5)
+    ax.legend(fontsize=7.5, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return ax

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from autoaug import datasets, plots, shift
+from autoaug.report.tables import title
 from autoaug.runs import predictions
 
 
@@ -64,7 +65,7 @@ def class_losses(runs: pd.DataFrame, train_data: Sequence[str], old: str, new: s
         sizes = total.to_numpy(int), other.to_numpy(int)
         right = [np.rint(mean * size).to_numpy(int) for mean, size in zip((first, second), sizes, strict=True)]
         _, low, high = shift.gap(right[0], sizes[0], right[1], sizes[1], confidence)
-        frame = pd.DataFrame({"train_data": name, "old": first, "new": second, "lost": first - second})
+        frame = pd.DataFrame({"train_data": title(name), "old": first, "new": second, "lost": first - second})
         frames.append(frame.assign(lost_low=low, lost_high=high).rename_axis("class"))
     return pd.concat(frames) if frames else pd.DataFrame()
 

@@ -169,11 +169,11 @@ def every_run(runs: pd.DataFrame) -> pd.DataFrame:
         values = own.iloc[0] if len(own) else first
         code = (kept.code.commit or "")[:10] + (" and changes" if kept.code.dirty else "")
         rows.append(
-            {name: first[name] for name in ("run_id", "kind", "family", "seed", "train_data", "train_size")}
+            {name: first[name] for name in ("run_id", "family", "seed", "train_data", "train_size")}
             | {"tested on": values["test_set"], "images": values["total"], "accuracy": values["accuracy"]}
             | {"accuracy_low": values["low"], "accuracy_high": values["high"]}
-            | {"preset": first["preset"], "recipe": _short(first["recipe"]), "commit": code}
-            | {"started": first["started"], "minutes": round(kept.wall_seconds / 60)}
+            | {"recipe": _short(first["recipe"]), "commit": code, "day": first["started"][:10]}
+            | {"minutes": round(kept.wall_seconds / 60)}
         )
     return pd.DataFrame(rows)
 
