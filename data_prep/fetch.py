@@ -65,9 +65,12 @@ def obtain(sources: Sequence[Source], folder: str | os.PathLike[str], unverified
         with filelock.FileLock(folder / ".lock"):
             _download_all([source for source in missing if not (folder / source.file).exists()], folder)
         obtained |= {source.file: _judge(source, folder / source.file) for source in missing}
-    for source in sources:
-        found = obtained[source.file]
-        print(f"{source.title}: {found.path.absolute()}{'' if found.verified else ', unverified'}")
+    for title in dict.fromkeys(source.title for source in sources):
+        found = [obtained[source.file] for source in sources if source.title == title]
+        more = f" and {len(found) - 1} more files" if len(found) > 1 else ""
+        print(
+            f"{title}: {found[0].path.absolute()}{more}{'' if all(one.verified for one in found) else ', unverified'}"
+        )
     return obtained
 
 

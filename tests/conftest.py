@@ -34,7 +34,7 @@ sys.meta_path.insert(0, Unchecked())
 SLOWEST = (  # files, the slowest first
     *("test_notebooks", "test_container", "test_servers", "test_rehearsal", "test_training"),
     *("test_mirrored", "test_build", "test_models", "test_papermill_command", "test_launch", "test_resume"),
-    *("test_study", "test_render", "test_jpeg_copy", "test_simulations"),
+    *("test_study", "test_render", "test_simulations"),
 )
 
 

@@ -123,25 +123,3 @@ def test_files_without_the_arrays_are_refused(tmp_path):
         np.save(file, IMAGES[:1])
     with pytest.raises(DatasetError, match=r"test\.npz: Expected NumPy arrays\. Received: "):
         read_published("cifar10.2", [path])
-
-
-def test_mutated_files_are_refused_or_valid(tmp_path, monkeypatch):
-    """Headers of arrays and of the archive, mostly."""
-    monkeypatch.setitem(datasets.DATASETS, "cifar10.2", datasets.Spec((), "test", 0, 1))
-    path, rng = tmp_path / "test.npz", np.random.default_rng(1)
-    np.savez(path, images=IMAGES[:1], labels=LABELS[:1], label_names=NAMES)
-    whole, refused = path.read_bytes(), 0
-    headers = np.setdiff1d(np.arange(len(whole)), whole.index(IMAGES[:1].tobytes()) + np.arange(3072))
-    for _ in range(1_000):
-        content = bytearray(whole)
-        for position in rng.choice(headers, rng.integers(1, 5)):
-            content[position] = rng.integers(0, 256)
-        path.write_bytes(content)
-        try:
-            images, labels = read_published("cifar10.2", [path])[0]["test"]
-        except DatasetError:
-            refused += 1
-        else:
-            np.testing.assert_array_equal(images, IMAGES[:1])
-            assert labels == LABELS[:1]  # checksums of the archive leave nothing else
-    assert 500 < refused < 1_000
