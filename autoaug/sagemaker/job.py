@@ -219,7 +219,7 @@ def _networking(options: Options) -> dict[str, Any]:
         "subnets": list(options.subnets) or None,
         "security_group_ids": list(options.security_groups) or None,
         "enable_inter_container_traffic_encryption": options.encrypt_traffic,
-        "enable_network_isolation": options.network_isolation,
+        "enable_network_isolation": options.network_isolation or None,
     }
     return {"networking": networking} if any(networking.values()) else {}
 
