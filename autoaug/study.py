@@ -72,7 +72,7 @@ class _Listed(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Run:
+class StudyRun:
     """A notebook with the parameters that differ from its defaults, and all (`given`); `render`: it becomes a page."""
 
     notebook: pathlib.Path
@@ -106,7 +106,7 @@ class Stage:
     """Runs that start when the previous stage has ended; several at a time if they run side by side."""
 
     name: str
-    runs: tuple[Run, ...]
+    runs: tuple[StudyRun, ...]
     side_by_side: bool
 
 
@@ -125,7 +125,7 @@ def read(path: pathlib.Path) -> list[Stage]:
     judges = list(dict.fromkeys(judge for stage in listed for entry in stage.runs for judge in entry.judges))
     stages, earlier = [], set[str]()
     for stage in listed:
-        runs: dict[str, Run] = {}
+        runs: dict[str, StudyRun] = {}
         for run in itertools.chain.from_iterable(_runs(entry, path, judges) for entry in stage.runs):
             runs.setdefault(run.identity, run)
         stages.append(Stage(stage.stage, tuple(runs[name] for name in runs if name not in earlier), stage.side_by_side))
@@ -133,7 +133,7 @@ def read(path: pathlib.Path) -> list[Stage]:
     return stages
 
 
-def _runs(entry: _Entry, path: pathlib.Path, judges: list[str]) -> Iterator[Run]:
+def _runs(entry: _Entry, path: pathlib.Path, judges: list[str]) -> Iterator[StudyRun]:
     """The runs of an entry: one for each combination of the values in `each`."""
     notebooks = {file.stem: file for place in (ROOT / "notebooks", path.parent) for file in place.glob("*.ipynb")}
     _require_known(path, "notebook", [entry.notebook], notebooks)
@@ -143,7 +143,7 @@ def _runs(entry: _Entry, path: pathlib.Path, judges: list[str]) -> Iterator[Run]
     handed = {"judges": judges} if judges and entry.render and "judges" in defaults else {}
     for values in itertools.product(*entry.each.values()):
         parameters = handed | entry.parameters | dict(zip(entry.each, values, strict=True))
-        run = Run(notebooks[entry.notebook], parameters, defaults | parameters, entry.render)
+        run = StudyRun(notebooks[entry.notebook], parameters, defaults | parameters, entry.render)
         try:
             run.recipe  # noqa: B018  # it has one
         except (ValueError, TypeError) as error:
@@ -208,7 +208,7 @@ def run(
     return next((copy for run, copy in copies.items() if run.render), None)
 
 
-def is_finished(run: Run, data_dir: pathlib.Path, results_dir: pathlib.Path) -> bool:
+def is_finished(run: StudyRun, data_dir: pathlib.Path, results_dir: pathlib.Path) -> bool:
     """Whether it is a training whose run is finished, with every test set that is there."""
     if not run.recipe:
         return False
@@ -224,7 +224,7 @@ def is_finished(run: Run, data_dir: pathlib.Path, results_dir: pathlib.Path) -> 
     return found.status == "finished" and set(tests) <= set(found.tests)
 
 
-def _may_start(path: pathlib.Path, due: Sequence[Run], done: int, has_gpu: bool, yes: bool) -> bool:
+def _may_start(path: pathlib.Path, due: Sequence[StudyRun], done: int, has_gpu: bool, yes: bool) -> bool:
     """Say what is due and what it costs, and ask before published recipes."""
     print(f"{path}: {done} notebooks are done, {len(due)} are due.", *(f"    {run.title}" for run in due), sep="\n")
     if cost := re.search(r"^# (Cost: .*(?:\n# .*)*)", path.read_text("utf-8"), re.MULTILINE):
@@ -252,7 +252,7 @@ def _gpus() -> list[str]:
 
 
 def _start(
-    run: Run, copy: pathlib.Path, folders: dict[str, pathlib.Path], **environment: str
+    run: StudyRun, copy: pathlib.Path, folders: dict[str, pathlib.Path], **environment: str
 ) -> "subprocess.Popen[bytes]":
     """Start papermill for a notebook, in a process that ends with this one; what it prints is kept beside the copy."""
     passed = {name: str(folder) for name, folder in folders.items() if name in run.given} | run.parameters
@@ -268,11 +268,11 @@ def _start(
 
 
 def _execute(
-    copies: dict[Run, pathlib.Path], slots: Sequence[str], folders: dict[str, pathlib.Path], bar: "tqdm.tqdm[Any]"
+    copies: dict[StudyRun, pathlib.Path], slots: Sequence[str], folders: dict[str, pathlib.Path], bar: "tqdm.tqdm[Any]"
 ) -> None:
     """Execute runs, one in each slot (a GPU, or empty); stop all of them if one fails or at an interrupt."""
     waiting, free = list(copies), list(slots[: len(copies)])
-    running: dict[subprocess.Popen[bytes], tuple[Run, str, float]] = {}
+    running: dict[subprocess.Popen[bytes], tuple[StudyRun, str, float]] = {}
     threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // max(1, len(free)))))
     try:
         while waiting or running:
