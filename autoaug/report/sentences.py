@@ -158,7 +158,7 @@ def missing(stated: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     commands = []
     real = stated[stated["group"] == REAL]
     if not len(real) or "cifar105" not in set(real["reproduction"]):
-        commands += ["# CIFAR-10.2 itself: six trainings on sets of one size", _STUDY]
+        commands += ["# CIFAR-10.2 itself, with models trained on sets of one size", _STUDY]
     for row in real.itertuples():
         if row.few_seeds:
             commands += [f"# {row.pair}: three seeds on each side"]

@@ -1,6 +1,5 @@
 """What the pictures of the augmentation are drawn from, and that each is drawn."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -14,12 +13,6 @@ MEAN, STD = np.array([0.5, 0.4, 0.2]), np.array([0.25, 0.2, 0.3])
 @pytest.fixture
 def images():
     return np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 def test_transparent_pixels_are_shown_in_the_mean_colour(images):

@@ -1,16 +1,9 @@
 """What the figures of the data sets show."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from autoaug.plots import data as data_plots
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 def test_a_column_per_class():

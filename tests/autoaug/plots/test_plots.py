@@ -16,12 +16,6 @@ import pytest
 from autoaug import plots
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 def test_image_grid_draws_every_image_in_its_place_with_its_label():
     images = np.random.default_rng(0).integers(0, 256, (7, 6, 6, 3), np.uint8)
     ax = plots.image_grid(images, labels=list("abcdefg"), columns=3)

@@ -1,10 +1,5 @@
 """The figures of the shift analysis: what is drawn, where, on which scale."""
 
-import matplotlib
-
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,12 +7,6 @@ import scipy.special
 
 from autoaug.plots import shift as shift_plots
 from autoaug.shift.line_fit import fit
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def pairs(*cells):

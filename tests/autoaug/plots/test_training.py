@@ -1,21 +1,10 @@
 """Training curves: the mean of a family's runs, its range, and looks that stay the same."""
 
-import matplotlib
-
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from autoaug.plots import training as training_plots
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def history(*accuracies):
