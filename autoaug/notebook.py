@@ -66,7 +66,7 @@ def check_parameters(namespace: MutableMapping[str, Any]) -> None:
             raise ParameterError(
                 f"Expected {name}, {kind.__name__}. Received: {value!r} ({type(value).__name__}){remedy}"
             )
-        if name.endswith(_PATHS) and value and "://" not in value:
+        if name.endswith(_PATHS) and isinstance(value, str) and value and "://" not in value:
             namespace[name] = str(absolute(value))
     if "results_dir" in annotations:
         folder = pathlib.Path(namespace["results_dir"])

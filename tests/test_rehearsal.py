@@ -73,7 +73,8 @@ def arguments(tmp_path):
     """What `make study YES=1` gives `python -m autoaug.report`, on tiny runs of CIFAR-10.2 and its partner."""
     stages = yaml.safe_load((ROOT / "notebooks" / "cifar10.2.yml").read_text())
     data, trainings, page = (stage["runs"][0] for stage in stages)
-    assert set(data["parameters"]["sets"]) == set(SETS)
+    assert set(SETS) <= set(data["parameters"]["sets"])
+    data["parameters"]["sets"], stages[1]["runs"] = list(SETS), [trainings]  # without judges
     data["parameters"]["source_dir"] = str(tmp_path / "sources")
     trainings["parameters"], trainings["each"]["seed"] = TINY, [0]
     page["parameters"] = {"measured_dir": ""}  # the runs that are kept take long to show
