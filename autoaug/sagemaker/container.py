@@ -6,6 +6,8 @@ its name. The notebook's parameters come as arguments, `--name value`. The run i
 SageMaker copies to S3, so it can be continued after an interruption.
 """
 
+import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -30,6 +32,7 @@ from autoaug import runs  # noqa: E402
 from autoaug.datasets import DATASETS  # noqa: E402
 from autoaug.sagemaker import job  # noqa: E402
 
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 _OUTPUT = pathlib.Path("/opt/ml/output")
 _NOT_FOR_COLLECTING = shutil.ignore_patterns("checkpoints", "model.keras", ".lock")
 
@@ -93,8 +96,19 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
         child.send_signal(signal.SIGINT)
 
 
+def _end_children() -> None:
+    """Kill all descendants, orphans too: the SDK's driver waits, and costs, until the last one has closed the log."""
+    for _ in range(30):
+        for child in (children := psutil.Process().children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):  # its parent has already reaped it
+                child.kill()
+        if not psutil.wait_procs(children, timeout=1)[1] and not psutil.Process().children():
+            break
+
+
 def main(arguments: Sequence[str]) -> int:
     """Returns the exit status: 0; 1 after a failure, which /opt/ml/output/failure describes; 143 after SIGTERM."""
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)  # orphans become our children
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         parameters = parse(arguments)
@@ -109,6 +123,8 @@ def main(arguments: Sequence[str]) -> int:
         (_OUTPUT / "failure").write_text(f"{name}: {message}")
         print(error, file=sys.stderr)
         return status
+    finally:
+        _end_children()
     return 0
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from autoaug import datasets, runs
+from autoaug.files import ROOT
 from autoaug.runs import predictions
 from autoaug.runs import record as records
 from autoaug.sagemaker import __main__ as command
@@ -130,8 +131,25 @@ class TestJob:
 def test_failure_is_said_where_sagemaker_looks(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(container, "_OUTPUT", tmp_path / "output")
     monkeypatch.setattr(container.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(container, "_SUBREAPER", 0)  # of the tests' process nothing changes
+    monkeypatch.setattr(container, "_end_children", lambda: None)
     assert container.main(["--epochs", "ten"]) == 1
     assert (tmp_path / "output" / "failure").read_text().startswith("LaunchError: epochs: Expected an integer")
+
+
+def test_no_process_outlives_a_host():
+    """Not even one that its parent has left behind in a session of its own, as the servers of the first host are."""
+    code = """
+import ctypes, os, subprocess, sys
+from autoaug.sagemaker import container
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+leave = "import subprocess; print(subprocess.Popen(['sleep', '600'], start_new_session=True).pid, flush=True)"
+subprocess.run([sys.executable, '-c', leave])
+container._end_children()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert not pathlib.Path("/proc", done.stdout.split()[-1]).exists()
 
 
 def lay_out(request, ml):
