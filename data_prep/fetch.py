@@ -66,11 +66,10 @@ def obtain(sources: Sequence[Source], folder: str | os.PathLike[str], unverified
             _download_all([source for source in missing if not (folder / source.file).exists()], folder)
         obtained |= {source.file: _judge(source, folder / source.file) for source in missing}
     for title in dict.fromkeys(source.title for source in sources):
-        found = [obtained[source.file] for source in sources if source.title == title]
-        more = f" and {len(found) - 1} more files" if len(found) > 1 else ""
-        print(
-            f"{title}: {found[0].path.absolute()}{more}{'' if all(one.verified for one in found) else ', unverified'}"
-        )
+        copies = [obtained[source.file] for source in sources if source.title == title]
+        more = f" and {len(copies) - 1} more files" if len(copies) > 1 else ""
+        doubt = "" if all(copy.verified for copy in copies) else ", unverified"
+        print(f"{title}: {copies[0].path.absolute()}{more}{doubt}")
     return obtained
 
 

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
 
 from autoaug import datasets
 from autoaug.datasets.batch_file import write_batch
+from autoaug.files import ROOT
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
@@ -82,6 +84,19 @@ def test_table_of_the_reference():
     for names in datasets.CLASS_NAMES.values():
         assert len(set(names)) == len(names)
     assert list(datasets.CLASS_NAMES["cifar100"]) == sorted(datasets.CLASS_NAMES["cifar100"])
+
+
+def test_the_table_in_the_docs_is_that_of_the_catalogue():
+    rows = re.findall(
+        r"^\| `([\w.-]+)` \|.*\| ([\d,]*) ?\| ([\d,]*) ?\| (?:`(\w+)` )?\|$", (ROOT / "docs/data.md").read_text(), re.M
+    )
+    expected = {
+        name: (spec.train_size, spec.test_size, datasets.ORIGINALS.get(name, ""))
+        for name, spec in datasets.DATASETS.items()
+        if name not in datasets.DESIGNS
+    }
+    sizes = [[int(size.replace(",", "") or 0) for size in row[1:3]] for row in rows]
+    assert {row[0]: (*size, row[3]) for row, size in zip(rows, sizes, strict=True)} == expected
 
 
 def test_who_is_compared_with_whom():
