@@ -44,7 +44,7 @@ class TestRules:
         assert code[0].metadata.tags == ["parameters"]
         assert not [cell for cell in code[1:] if "parameters" in cell.metadata.get("tags", [])]
         for line in code[0].source.splitlines():
-            assert re.fullmatch(r"[a-z_]+: [a-z]+ = .+  # .+", line), line
+            assert re.fullmatch(r"[a-z0-9_]+: [a-z]+ = .+  # .+", line), line
         assert code[1].source == "from autoaug.notebook import start\n\nstart()"
 
 
