@@ -27,7 +27,9 @@ def percent(value: float, low: float | None = None, high: float | None = None) -
     """`97.1` or, with its interval, `97.1 [96.8, 97.4]`; a proper minus; empty for a value that is not a number."""
     if pd.isna(value):
         return ""
-    numbers = [f"{round(100 * number, 9):.1f}" for number in (value, low, high) if not pd.isna(number)]
+    numbers = [
+        f"{round(100 * number, 9):.1f}" for number in (value, low, high) if number is not None and not pd.isna(number)
+    ]
     texts = ["0.0" if text == "-0.0" else text.replace("-", "−") for text in numbers]
     return f"{texts[0]} [{texts[1]}, {texts[2]}]" if len(texts) == 3 else texts[0]
 
