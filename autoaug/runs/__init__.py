@@ -24,12 +24,12 @@ import pandas as pd
 
 from autoaug.files import read_text
 from autoaug.runs import predictions
-from autoaug.runs.record import CHECKPOINTS, HISTORY, PREDICTIONS, Record, RecordError, checkpoint_steps, name, read
+from autoaug.runs.record import HISTORY, PREDICTIONS, Record, RecordError, name, read
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["COLUMNS", "Record", "RecordError", "accuracies", "collect", "history", "load", "name", "unfinished"]
+__all__ = ["COLUMNS", "Record", "RecordError", "accuracies", "collect", "history", "load", "name"]
 
 COLUMNS = (
     *("run_id", "folder", "started", "kind", "preset", "model", "family", "recipe", "seed", "epochs", "precision"),
@@ -61,7 +61,7 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
     `test_sha256` are hashes of pixels and labels.
 
     A run with an unreadable file is left out, with a warning that names the file and the remedy; `attrs["unreadable"]`
-    lists (folder, message) of each. `unfinished` lists unfinished runs.
+    lists (folder, message) of each.
 
     Args:
         results_dir, others: folders. If a run is there several times, only the first one counts.
@@ -141,16 +141,6 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     high = np.where(correct < total, betaincinv(correct + 1, np.maximum(total - correct, 0.5), 0.975), 1.0)
     empty = np.isnan(accuracy)
     return table.assign(accuracy=accuracy, low=np.where(empty, np.nan, low), high=np.where(empty, np.nan, high))
-
-
-def unfinished(results_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
-    """Folders of unfinished runs under `results_dir/runs` that can be continued: with a checkpoint or a history."""
-    return [
-        folder
-        for folder, record in _runs(results_dir)
-        if not (isinstance(record, Record) and record.status == "finished")
-        and (checkpoint_steps(folder / CHECKPOINTS) or (folder / HISTORY).exists())
-    ]
 
 
 def _runs(results_dir: str | os.PathLike[str]) -> Iterator[tuple[pathlib.Path, Record | RecordError]]:

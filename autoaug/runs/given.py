@@ -82,8 +82,7 @@ def evaluate(
         assert dataset is not None
         given = _ask(dataset, data_dir, model_file, inputs, sha256, (architecture, dict(size or {})))
     run_dir = _path(results_dir) / "runs" / run_id
-    with record.lock(run_dir):
-        _keep(given, run_dir, name, train_data, seed, dataset)
+    _keep(given, run_dir, name, train_data, seed, dataset)
     return run_dir
 
 

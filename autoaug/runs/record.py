@@ -13,10 +13,9 @@ import pathlib
 import platform
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import filelock
 import msgspec
 
 from autoaug import recipes
@@ -233,33 +232,6 @@ def _require_same_run(folder: pathlib.Path, earlier: Record, record: Record) -> 
         differences += [f"{key}: {old[key]} there, {new[key]} now" for key in new if old[key] != new[key]]
     if differences:
         raise RecordError(f"{folder} belongs to another run. {'; '.join(differences)}. Use another folder.")
-
-
-@contextlib.contextmanager
-def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Lock a run's folder for this process; the folder is made if it does not exist. A crash releases the lock.
-
-    Raises:
-        RecordError: another process holds it.
-    """
-    path = pathlib.Path(folder) / ".lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with filelock.FileLock(path, timeout=0):
-            yield
-    except filelock.Timeout as error:
-        raise RecordError(f"{folder}: another process is training this run. Wait for it or stop it.") from error
-
-
-def checkpoint_steps(folder: str | os.PathLike[str]) -> list[int]:
-    """Steps after which there is a checkpoint in `checkpoints/`, whole or damaged, in ascending order."""
-    names = [re.fullmatch(r"step-(\d{9,18})\.index", path.name) for path in pathlib.Path(folder).glob("step-*.index")]
-    return sorted(int(name[1]) for name in names if name)
-
-
-def checkpoint_prefix(folder: str | os.PathLike[str], step: int) -> pathlib.Path:
-    """The path of a checkpoint's files without their endings, `.index` and `.data-…`: `step-000000390`."""
-    return pathlib.Path(folder) / f"step-{step:09d}"
 
 
 def code_version() -> tuple[Code, str]:

@@ -14,8 +14,9 @@ import pandas as pd
 from autoaug import devices, recipes
 from autoaug.datasets import Dataset, LabelledImages
 from autoaug.recipes import Recipe
-from autoaug.runs import evaluation, record
+from autoaug.runs import evaluation
 from autoaug.training import loop
+from autoaug.training.checkpoints import lock
 from autoaug.training.step import Engine
 
 
@@ -28,7 +29,6 @@ def train(
     test_sets: Sequence[LabelledImages] | None = None,
     checkpoint_epochs: int = 1,
     checkpoint_minutes: float = 10.0,
-    evaluate_every: int = -1,
     on_epoch: Callable[[pd.DataFrame], object] | None = None,
     device: str = "auto",
 ) -> keras.Model:
@@ -43,13 +43,9 @@ def train(
         run_dir: the run's folder.
         seed: of initial weights, order, augmentation, noise and the validation images; a `recipes.Seed`.
         workers: number of workers: devices of this machine, or hosts of a SageMaker job.
-        test_sets: evaluated at the end, and after every `evaluate_every`-th epoch. The history gets a column
-            `test_accuracy:<name>` for each: the fraction of right answers, without images that are among the training
-            images. None: the test part of the data set.
+        test_sets: evaluated at the end. None: the test part of the data set.
         checkpoint_epochs: epochs from one checkpoint to the next, at least 1; the last epoch always has one.
         checkpoint_minutes: a checkpoint is also written when the last one is so many minutes old; above 0.
-        evaluate_every: epochs from one evaluation of the test sets to the next; 0: at the end only; −1: as often as
-            adds about 5 % to the computation.
         on_epoch: called with the history after every epoch.
         device: as for `devices.select`.
 
@@ -68,24 +64,19 @@ def train(
     run_dir = pathlib.Path(run_dir)
     recipes.check_seed(seed)
     devices.select(device, recipe.preset)
-    least = {
-        "workers": (workers, 1),
-        "checkpoint_epochs": (checkpoint_epochs, 1),
-        "evaluate_every": (evaluate_every, -1),
-    }
-    for name, (value, lowest) in least.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
-            raise ValueError(f"Expected {name}, an integer of at least {lowest}. Received: {name}={value!r}")
+    for name, value in (("workers", workers), ("checkpoint_epochs", checkpoint_epochs)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"Expected {name}, an integer of at least 1. Received: {name}={value!r}")
     if not checkpoint_minutes > 0:
         raise ValueError(f"Expected checkpoint_minutes above 0. Received: checkpoint_minutes={checkpoint_minutes}")
     engine, named = _engine(recipe, len(dataset.train_labels) - recipe.validation_size, workers, run_dir)
     tests = _test_part(dataset) if test_sets is None else test_sets
-    with record.lock(run_dir), named:
+    with lock(run_dir), named:
         with loop.signals_held_back() as signals:
             run = loop.Run(recipe, dataset, run_dir, seed, workers, engine)
             saver = loop.Saver(run, checkpoint_epochs, checkpoint_minutes, signals)
             if run.done < run.total:
-                loop.train_model(run, saver, evaluation.Monitor(tests, dataset, evaluate_every), on_epoch)
+                loop.train_model(run, saver, on_epoch)
             else:
                 print(f"Nothing left to train: all {run.total:,} steps are done.", flush=True)
         if signals:

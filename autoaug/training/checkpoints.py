@@ -1,20 +1,22 @@
 """The checkpoints of a run: written while it trains, found after an interruption; damaged ones are skipped.
 
-Format and checksums are TensorFlow's, names those of `runs.record`. The index file is renamed into place last, so
-an incomplete checkpoint has none.
+Format and checksums are TensorFlow's, names `step-000000390`. The index file is renamed into place last, so an
+incomplete checkpoint has none. Only one process at a time trains a run (`lock`).
 """
 
+import contextlib
 import os
 import pathlib
 import re
 import shutil
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import filelock
 import tensorflow as tf
 
-from autoaug.runs import record
+from autoaug.runs import RecordError
 
 _KEPT = 2
 _NOISE = re.compile(r"\{\{.*?\}\} |\s+\[(\[|Op:).*", re.DOTALL)  # in TensorFlow's messages
@@ -41,7 +43,8 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Steps after which there is a checkpoint, damaged or not, in ascending order."""
-        return record.checkpoint_steps(self._folder)
+        names = [re.fullmatch(r"step-(\d{9,18})\.index", path.name) for path in self._folder.glob("step-*.index")]
+        return sorted(int(name[1]) for name in names if name)
 
     def save(self, step: int) -> None:
         """Write the state after `step` steps, then remove old checkpoints.
@@ -90,7 +93,8 @@ class Checkpoints:
         return 0
 
     def _prefix(self, step: int) -> pathlib.Path:
-        return record.checkpoint_prefix(self._folder, step)
+        """The path of a checkpoint's files without their endings, `.index` and `.data-…`."""
+        return self._folder / f"step-{step:09d}"
 
     def _remove_all_but(self, kept: Iterable[int]) -> None:
         """Remove other checkpoints, index files first, and incomplete files."""
@@ -98,3 +102,19 @@ class Checkpoints:
         for path in sorted(self._folder.iterdir(), key=lambda path: path.suffix != ".index"):
             if path.name.split(".")[0] not in names or "temp" in path.name:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@contextlib.contextmanager
+def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Lock a run's folder for this process; the folder is made if it does not exist. A crash releases the lock.
+
+    Raises:
+        RecordError: another process holds it.
+    """
+    path = pathlib.Path(folder) / ".lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(path, timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise RecordError(f"{folder}: another process is training this run. Wait for it or stop it.") from error

@@ -24,7 +24,7 @@ from autoaug import devices, models, recipes
 from autoaug.datasets import Dataset
 from autoaug.files import write_atomically
 from autoaug.recipes import Recipe
-from autoaug.runs import evaluation, record
+from autoaug.runs import evaluation, export, record
 from autoaug.training import batches
 from autoaug.training.checkpoints import Checkpoints, DamagedCheckpointError
 from autoaug.training.progress import Progress
@@ -62,7 +62,7 @@ class Run:
         with self.engine.scope():
             self.model = self._build()
             self.step = self.engine.step(self.model, recipe, seed)
-        self.predict = evaluation.Predictor(self.model, dataset.mean, dataset.std)
+        self.predict = evaluation.Predictor(export.whole(self.model, dataset))
         parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
         record.start(run_dir, recipe, dataset, seed, parameters, workers=workers, computing=devices.recorded())
         self._state = tf.Variable(b"")  # JSON; part of the checkpoint, so that both always agree
@@ -122,17 +122,15 @@ class Run:
         return model
 
 
-def train_model(
-    run: Run, saver: "Saver", monitor: evaluation.Monitor, on_epoch: Callable[[pd.DataFrame], object] | None
-) -> None:
+def train_model(run: Run, saver: "Saver", on_epoch: Callable[[pd.DataFrame], object] | None) -> None:
     """Train the steps that are left, or until a signal is noted."""
-    _announce(run, monitor)
+    _announce(run)
     progress = Progress(run.total, run.done, run.recipe.batch_size)
     events = tf.summary.create_file_writer(str(run.run_dir / "tensorboard"))
     while run.done < run.total and not saver.signals:
         train_epoch(run, progress, saver)
         if run.is_between_epochs:
-            end_epoch(run, monitor)
+            end_epoch(run)
             with events.as_default(step=len(run.history)):
                 for name in run.history[-1].keys() - {"epoch"}:
                     tf.summary.scalar(name, run.history[-1][name])
@@ -166,15 +164,14 @@ def train_epoch(run: Run, progress: Progress, saver: "Saver") -> None:
                     return
 
 
-def end_epoch(run: Run, monitor: evaluation.Monitor) -> None:
-    """Evaluate, add the epoch's row to the history, and start new sums."""
+def end_epoch(run: Run) -> None:
+    """Evaluate the held-out images, add the epoch's row to the history, and start new sums."""
     require_finite(run)
     epoch, begun = len(run.history) + 1, time.perf_counter()
     row = {"epoch": epoch, "learning_rate": run.learning_rate(run.done - 1), **run.step.take_means()}
     if len(run.held_out):
-        held_out = run.dataset.train_images[run.held_out], run.dataset.train_labels[run.held_out]
-        row["validation_accuracy"] = evaluation.accuracy(run.predict, *held_out)
-    row |= monitor.accuracies(run.predict, epoch)
+        answers = run.predict(run.dataset.train_images[run.held_out]).argmax(axis=1)
+        row["validation_accuracy"] = float(np.mean(answers == run.dataset.train_labels[run.held_out]))
     row["images_per_second"] = run.recipe.batch_size * run.steps_per_epoch / run.seconds
     row["seconds"] = run.seconds + time.perf_counter() - begun  # with the evaluation, which the speed leaves out
     run.history.append(row)
@@ -234,7 +231,7 @@ def require_finite(run: Run) -> None:
     )
 
 
-def _announce(run: Run, monitor: evaluation.Monitor) -> None:
+def _announce(run: Run) -> None:
     """Print what comes next."""
     if run.done:
         print(f"{run.run_dir}: going on after step {run.done:,} of {run.total:,}.")
@@ -242,8 +239,6 @@ def _announce(run: Run, monitor: evaluation.Monitor) -> None:
     print(f"{devices.description()}. Precision {run.recipe.precision}, TensorFloat-32 off, XLA {xla}.")
     if run.recipe.precision == "float32" and not devices.gpus() and (units := devices.bfloat16_units()):
         print(f"This processor has units for bfloat16 ({units}): -p precision mixed_bfloat16 may be faster here.")
-    if 0 < monitor.every <= run.recipe.epochs:
-        print(f"Epochs from one evaluation of the test sets to the next: {monitor.every}.")
     print(f"Compiling the training step of a model with {len(run.model.weights)} variables.", flush=True)
 
 

@@ -31,10 +31,13 @@ def test_a_file_has_the_models_logits(name, precision, tiny_dataset, tmp_path):
     rng = np.random.default_rng(0)
     for variable in model.variables:  # moving averages that do something
         variable.assign(variable.numpy() + rng.uniform(0, 0.1, variable.shape))
-    export.write(export.whole(model, tiny_dataset), tmp_path)
+    whole = export.whole(model, tiny_dataset)
+    export.write(whole, tmp_path)
     loaded, images = autoaug.load(tmp_path), tiny_dataset.test_images
     assert (loaded.input_shape, loaded.inputs[0].dtype) == ((None, 32, 32, 3), "uint8")
-    expected = evaluation.Predictor(model, tiny_dataset.mean, tiny_dataset.std)(images)
+    expected = evaluation.Predictor(whole)(images)
+    by_itself = model(augment.normalize(images, tiny_dataset.mean, tiny_dataset.std), training=False)
+    np.testing.assert_allclose(expected, by_itself, rtol=0, atol=1e-5 if precision == "float32" else 0.1)
     np.testing.assert_array_equal(evaluation.Predictor(loaded)(images), expected)
     logits = loaded.predict(images, verbose=0)
     assert logits.dtype == np.float32 and (logits.argmax(axis=1) == expected.argmax(axis=1)).all()

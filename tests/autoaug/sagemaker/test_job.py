@@ -52,10 +52,10 @@ def test_what_is_given_is_sent_and_nothing_else():
     main = {"model", "train_data", "preset", "epochs", "seed", "workers", "checkpoint_epochs"}
     quick = job.training({}).hyperparameters()
     assert set(quick) == main and quick["preset"] == json.loads(json.dumps(job.parameters()["preset"][1])) == "quick"
-    given = {"evaluate_every": "3", "size": "depth=10,widen_factor=2", "xla": "yes", "seed": "7", "epochs": 0}
+    given = {"checkpoint_minutes": "3", "size": "depth=10,widen_factor=2", "xla": "yes", "seed": "7", "epochs": 0}
     told = job.training({"model": "wrn"} | given).hyperparameters()
-    assert set(told) == main | {"evaluate_every", "size", "xla"} and told["epochs"] == 10
-    assert (told["evaluate_every"], told["seed"], told["xla"]) == (3, 7, True)
+    assert set(told) == main | {"checkpoint_minutes", "size", "xla"} and told["epochs"] == 10
+    assert (told["checkpoint_minutes"], told["seed"], told["xla"]) == (3, 7, True)
     assert told["size"] == {"depth": 10, "widen_factor": 2}
 
 

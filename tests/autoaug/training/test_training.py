@@ -16,10 +16,10 @@ from tensorflow.core.util import event_pb2
 
 from autoaug import checkpoints, datasets, models, recipes, runs, training
 from autoaug.files import ROOT
-from autoaug.runs import evaluation
+from autoaug.runs import evaluation, export
 from autoaug.runs import record as records
 from autoaug.training import batches
-from autoaug.training.step import MEASURES, TrainingStep, noise_key, precision_scope
+from autoaug.training.step import TrainingStep, noise_key, precision_scope
 
 REFERENCE = ROOT.parent / "shared" / "reference"
 
@@ -165,66 +165,46 @@ def test_validation_images_are_held_out_and_evaluated(tiny_dataset, tiny_recipe,
     assert not np.array_equal(held_out, batches.split(tiny_dataset, recipe, 6)[1])
     labels = np.concatenate([labels for _, labels in batches.of_epoch(tiny_dataset, recipe, 5, 0)])
     assert len(labels) == 64  # two batches of the 78 images trained on
-    predict = evaluation.Predictor(model, tiny_dataset.mean, tiny_dataset.std)
+    predict = evaluation.Predictor(export.whole(model, tiny_dataset))
     correct = predict(tiny_dataset.train_images[held_out]).argmax(1) == tiny_dataset.train_labels[held_out]
     history = pd.read_csv(tmp_path / "history.csv")
     assert history.validation_accuracy.iloc[-1] == correct.mean()
     assert seen == [1, 2]
 
 
-def test_test_sets_are_evaluated_while_training_without_the_images_trained_on(tiny_dataset, tiny_recipe, tmp_path):
+def test_test_sets_are_evaluated_at_the_end_without_the_images_trained_on(tiny_dataset, tiny_recipe, tmp_path):
     test = datasets.LabelledImages("synthetic10", tiny_dataset.test_images, tiny_dataset.test_labels)
     known = datasets.LabelledImages("known", tiny_dataset.train_images[:20], tiny_dataset.train_labels[:20])
-    recipe = dataclasses.replace(tiny_recipe, epochs=4)
-    model = training.train(recipe, tiny_dataset, tmp_path / "a", test_sets=[test, known], evaluate_every=2)
-    history = pd.read_csv(tmp_path / "a" / "history.csv")
-    assert [name for name in history if name.startswith("test_accuracy")] == ["test_accuracy:synthetic10"]
-    assert history["test_accuracy:synthetic10"].isna().tolist() == [True, False, True, False]
+    model = training.train(tiny_recipe, tiny_dataset, tmp_path, test_sets=[test, known])
     clean = slice(10, None)  # the first ten are training images
-    predict = evaluation.Predictor(model, tiny_dataset.mean, tiny_dataset.std)
+    predict = evaluation.Predictor(export.whole(model, tiny_dataset))
     correct = predict(test.images[clean]).argmax(1) == test.labels[clean]
-    assert history["test_accuracy:synthetic10"].iloc[-1] == correct.mean()
-
-    plain = training.train(recipe, tiny_dataset, tmp_path / "b", test_sets=[test], evaluate_every=0)
-    same = pd.read_csv(tmp_path / "b" / "history.csv")
-    assert not [name for name in same if name.startswith("test_accuracy")]
-    pd.testing.assert_frame_equal(history[list(MEASURES)], same[list(MEASURES)], check_exact=True)
-    for a, b in zip(model.variables, plain.variables, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-    counts = runs.accuracies(tmp_path / "a").set_index("test_set")
+    counts = runs.accuracies(tmp_path).set_index("test_set")
     assert counts.loc["synthetic10", "correct"] == correct.sum()
     assert counts.loc["known", ["total", "overlap"]].tolist() == [0, 20]
 
 
-def test_the_time_of_evaluation_is_in_the_seconds_and_not_in_the_speed(
+def test_the_time_of_validation_is_in_the_seconds_and_not_in_the_speed(
     tiny_dataset, tiny_recipe, tmp_path, monkeypatch
 ):
-    accuracies = evaluation.Monitor.accuracies
+    answer = evaluation.Predictor.__call__
 
-    def slow(monitor, predict, epoch):
+    def slow(predict, images):
         time.sleep(0.5)
-        return accuracies(monitor, predict, epoch)
+        return answer(predict, images)
 
-    monkeypatch.setattr(evaluation.Monitor, "accuracies", slow)
-    training.train(dataclasses.replace(tiny_recipe, epochs=2), tiny_dataset, tmp_path)
+    monkeypatch.setattr(evaluation.Predictor, "__call__", slow)
+    training.train(dataclasses.replace(tiny_recipe, epochs=2, validation_size=50), tiny_dataset, tmp_path)
     history = pd.read_csv(tmp_path / "history.csv")
-    evaluating = history.seconds - 128 / history.images_per_second
-    assert ((evaluating > 0.5) & (evaluating < 1.0)).all()
+    evaluating = history.seconds - 64 / history.images_per_second
+    assert (evaluating > 0.5).all()
     record = records.read(tmp_path)
     assert record.wall_seconds > history.seconds.sum()
-
-
-@pytest.mark.parametrize(("test_size", "train_size", "epochs"), [(0, 50, 1), (750, 5000, 1), (8000, 5120, 11)])
-def test_evaluation_takes_about_a_twentieth_of_the_operations(test_size, train_size, epochs):
-    assert evaluation.affordable_interval(test_size, train_size) == epochs
-    assert test_size / epochs <= 0.05 * 3 * train_size
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"evaluate_every": -2}, "Expected evaluate_every, an integer of at least -1. Received: evaluate_every=-2"),
         ({"seed": -1}, "Received: seed=-1"),
         ({"seed": 2**31}, "Received: seed=2147483648"),
         ({"checkpoint_epochs": 0}, "Received: checkpoint_epochs=0"),
