@@ -96,7 +96,7 @@ def _copies(source: Source, place: pathlib.Path) -> Iterator[pathlib.Path]:
     """Paths in a folder that may hold a source: a folder with all files of its archive, its file, files of its size."""
     if source.members:
         for path in (place / source.folder, place, place / f"{source.folder}-target" / source.folder):  # Keras 3
-            if not _lacking(source, path):
+            if all((path / member).is_file() for member in source.members):
                 yield path
     if (place / source.file).is_file():
         yield place / source.file
@@ -104,10 +104,6 @@ def _copies(source: Source, place: pathlib.Path) -> Iterator[pathlib.Path]:
         for path in sorted(place.iterdir()):
             if path.name != source.file and path.is_file() and path.stat().st_size == source.size:
                 yield path
-
-
-def _lacking(source: Source, path: pathlib.Path) -> list[str]:
-    return [member for member in source.members if not (path / member).is_file()]
 
 
 def _judge(source: Source, path: pathlib.Path) -> Obtained:
@@ -138,10 +134,8 @@ def _download_all(sources: Iterable[Source], folder: pathlib.Path) -> None:
                 raise requests.ConnectionError
             _download(source, folder / source.file)
         except (requests.RequestException, DatasetError) as error:
-            failures.append(f"  {source.file}  {source.url}  ({_reason(error)})")
-            lacking = _lacking(source, folder / source.folder) if source.folder else []
-            if lacking and (folder / source.folder).is_dir():
-                failures.append(f"    {(folder / source.folder).absolute()} is there, but lacks {', '.join(lacking)}")
+            reason = str(error) if isinstance(error, requests.HTTPError | DatasetError) else type(error).__name__
+            failures.append(f"  {source.file}  {source.url}  ({reason})")
             if isinstance(error, requests.ConnectionError):
                 unreachable.add(host)
     if failures:
@@ -160,13 +154,3 @@ def _download(source: Source, path: pathlib.Path) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"status {error.response.status_code} {error.response.reason}"
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection, or it broke"
-    return str(error) or type(error).__name__

@@ -1,9 +1,7 @@
 """Reads the published files of a data set without running anything in them: batches, archives, .npy and .npz."""
 
 import pathlib
-import tarfile
 import tempfile
-import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +9,7 @@ import numpy as np
 
 from autoaug import datasets
 from autoaug.datasets import DatasetError
-from autoaug.files import require_regular
+from autoaug.files import ArchiveError, require_regular, unpack
 from data_prep.folders import Part
 
 LARGEST = 2**31  # bytes, of an archive and of an array file, and of all that is unpacked
@@ -36,8 +34,15 @@ def read_published(name: str, paths: Sequence[pathlib.Path]) -> tuple[dict[str, 
         return _read_batches(paths[0], spec), []
     if paths[0].suffix not in (".npy", ".npz"):
         with tempfile.TemporaryDirectory(prefix="autoaug-") as folder:
-            unpack(paths[0], pathlib.Path(folder), {*spec.training_files, spec.test_file})
-            return _read_batches(pathlib.Path(folder), spec), []
+            wanted = {*spec.training_files, spec.test_file}
+            try:
+                files = unpack(paths[0], folder, lambda file: file.name in wanted, LARGEST)
+            except ArchiveError as error:
+                raise DatasetError(str(error)) from error
+            if len(files) != len(wanted) or len({pathlib.PurePath(file).parent for file in files}) > 1:
+                expected = f"{paths[0]}: Expected an archive with {', '.join(sorted(wanted))} in one folder"
+                raise DatasetError(f"{expected}. Received: {', '.join(sorted(files))[:200] or 'none of these'}")
+            return _read_batches(pathlib.Path(folder, min(files)).parent, spec), []
     if paths[0].suffix == ".npy":
         images, labels = (load_arrays(path, lambda array: array[...]) for path in paths)
         return {"test": check_arrays(paths[0], images, labels, spec.num_classes, spec.test_size)}, []
@@ -59,31 +64,6 @@ def content_hashes(name: str, path: pathlib.Path) -> dict[str, str]:
 def _read_batches(folder: pathlib.Path, spec: datasets.Spec) -> dict[str, Part]:
     training = datasets.read_images(folder, spec.training_files, spec.train_size, spec)
     return {"training": training, "test": datasets.read_images(folder, (spec.test_file,), spec.test_size, spec)}
-
-
-def unpack(archive: pathlib.Path, folder: pathlib.Path, names: set[str]) -> None:
-    """Unpacks the plain files of these names from a tar archive, wherever in it they are; all else stays in it.
-
-    Raises:
-        DatasetError: the archive is damaged, one of the files is missing or there twice, or the whole of it is larger
-            than LARGEST.
-    """
-    taken, total = set(), 0
-    try:
-        require_regular(archive, LARGEST)
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                if (total := total + member.size) > LARGEST:
-                    raise ValueError(f"more than {LARGEST:,} bytes")
-                if member.isfile() and (name := pathlib.PurePosixPath(member.name).name) in names:
-                    if name in taken:
-                        raise ValueError(f"{name} twice")
-                    taken.add(name)
-                    tar.extract(member.replace(name=name), folder, filter="data")
-        if missing := sorted(names - taken):
-            raise ValueError(f"none of the name {', '.join(missing)}")
-    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
-        raise DatasetError(f"{archive}: Expected an undamaged archive with its files. Received: {error}") from error
 
 
 def load_arrays(path: pathlib.Path, choose: Callable[[Any], Any]) -> Any:

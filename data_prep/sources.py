@@ -1,4 +1,4 @@
-"""Where the public files come from: address, size if known, hash, terms and citation."""
+"""Where the public files come from: address, hash, and size if known. Their terms and citations: `docs/data.md`."""
 
 import csv
 import dataclasses
@@ -21,8 +21,6 @@ class Source:
         url: its address.
         hashes: kind → value in hexadecimal; all must agree. The kinds are those of `folders.file_hash`.
         size: in bytes; None if unknown.
-        terms: the licence, or what the authors ask for.
-        citation: the paper that describes the data.
         folder: name of an archive's only top folder, and of the folder into which it is unpacked. Empty for other
             files.
         members: files to take out of an archive: name → MD5.
@@ -34,21 +32,12 @@ class Source:
     file: str
     url: str
     hashes: dict[str, str]
-    size: int | None
-    terms: str
-    citation: str
+    size: int | None = None
     folder: str = ""
     members: dict[str, str] = dataclasses.field(default_factory=dict)
     dataset: str = ""
     content: dict[str, str] = dataclasses.field(default_factory=dict)
 
-
-_TINY_IMAGES = "No licence stated; the authors ask to cite the report. The images were collected from the web."
-_KRIZHEVSKY = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
-_RECHT = "Recht, Roelofs, Schmidt and Shankar, Do CIFAR-10 Classifiers Generalize to CIFAR-10?, arXiv:1806.00451, 2018"
-_IMAGENET = "MIT licence (the repository); the photographs are ImageNet's, for research that is not commercial."
-_DARLOW = "Darlow, Crowley, Antoniou and Storkey, CINIC-10 Is Not ImageNet or CIFAR-10, arXiv:1810.03505, 2018"
-_LU = "Lu et al., Harder or Different? A Closer Look at Distribution Shift in Dataset Reproduction, 2020"
 
 CIFAR10 = Source(
     "CIFAR-10",
@@ -59,8 +48,6 @@ CIFAR10 = Source(
         "md5": "c58f30108f718f92721af3b95e74349a",
     },
     170_498_071,
-    _TINY_IMAGES,
-    _KRIZHEVSKY,
     "cifar-10-batches-py",
     {  # as torchvision lists them
         "data_batch_1": "c99cafc152244af753f735de768cd75f",
@@ -85,43 +72,33 @@ CIFAR100 = Source(
     _TORONTO + "cifar-100-python.tar.gz",
     {"sha256": "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7"},
     169_001_437,
-    _TINY_IMAGES,
-    _KRIZHEVSKY,
     "cifar-100-python",
     {"train": "16019d7e3df5f24257cddd939b257f8d", "test": "f0ef6b0ae62326f3e7ffdfab6717acfc"},
     "cifar100",
 )
 
 
-def _cifar101(file: str, blob: str) -> Source:
-    """A file of CIFAR-10.1; `blob` is git's SHA-1 of its content."""
-    return Source("CIFAR-10.1", file, _CIFAR101 + file, {"git-blob-sha1": blob}, None, "MIT licence", _RECHT)
-
-
-def _cifar102(file: str, blob: str) -> Source:
-    terms = "No licence stated; the authors ask to cite the paper. The images come from 80 Million Tiny Images."
-    return Source("CIFAR-10.2", file, _CIFAR102 + file, {"git-blob-sha1": blob}, None, terms, _LU)
+def _from_git(title: str, folder: str, file: str, blob: str) -> Source:
+    """A file of a repository; `blob` is git's SHA-1 of its content."""
+    return Source(title, file, folder + file, {"git-blob-sha1": blob})
 
 
 CIFAR101_V4 = (
-    _cifar101("cifar10.1_v4_data.npy", "1094f59a54cf768f7b1ca5029eb4a94b8c635ebe"),
-    _cifar101("cifar10.1_v4_labels.npy", "64acdcc7ba98d0554f9c9fe00c5483d9247e61df"),
+    _from_git("CIFAR-10.1", _CIFAR101, "cifar10.1_v4_data.npy", "1094f59a54cf768f7b1ca5029eb4a94b8c635ebe"),
+    _from_git("CIFAR-10.1", _CIFAR101, "cifar10.1_v4_labels.npy", "64acdcc7ba98d0554f9c9fe00c5483d9247e61df"),
 )
 CIFAR101_V6 = (
-    _cifar101("cifar10.1_v6_data.npy", "24349cc5f3fb59648d75cd8015b5a184b1f5c250"),
-    _cifar101("cifar10.1_v6_labels.npy", "e713b09cecf2ecd933970001909fcdec7c907ab0"),
+    _from_git("CIFAR-10.1", _CIFAR101, "cifar10.1_v6_data.npy", "24349cc5f3fb59648d75cd8015b5a184b1f5c250"),
+    _from_git("CIFAR-10.1", _CIFAR101, "cifar10.1_v6_labels.npy", "e713b09cecf2ecd933970001909fcdec7c907ab0"),
 )
-CIFAR102_TRAIN = _cifar102("cifar102_train.npz", "817ff5f62c570547b0bc84fbab178842eb999503")
-CIFAR102_TEST = _cifar102("cifar102_test.npz", "7a3829681be56af70ea80ec99cf3822e2f5edff3")
+CIFAR102_TRAIN = _from_git("CIFAR-10.2", _CIFAR102, "cifar102_train.npz", "817ff5f62c570547b0bc84fbab178842eb999503")
+CIFAR102_TEST = _from_git("CIFAR-10.2", _CIFAR102, "cifar102_test.npz", "7a3829681be56af70ea80ec99cf3822e2f5edff3")
 
 CINIC10 = Source(
     "CINIC-10",
     "CINIC-10.tar.gz",
     "https://datashare.ed.ac.uk/bitstream/handle/10283/3192/CINIC-10.tar.gz",
     {"md5": "6ee4d0c996905fe93221de577967a372"},
-    None,
-    _IMAGENET,
-    _DARLOW,
 )
 
 # The files of each published set; the other sets are drawn from these (data_prep/subsets.py).
@@ -143,9 +120,6 @@ CINIC10_SHEETS = tuple(
         f"cinic-{row['class']}-{row['commit'][:7]}.png",
         f"https://raw.githubusercontent.com/BayesWatch/cinic-10/{row['commit']}/images/cinic-{row['class']}.png",
         {"git-blob-sha1": row["git_blob_sha1"]},
-        None,
-        _IMAGENET,
-        _DARLOW,
     )
     for row in _SHEETS
 )

@@ -5,15 +5,13 @@ SHA-256 as the local file are skipped. S3 verifies and stores the SHA-256.
 """
 
 import base64
-import contextlib
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import boto3
-import botocore.config
 import botocore.exceptions
 import pandas as pd
 import tqdm.auto
@@ -21,13 +19,11 @@ import tqdm.auto
 from autoaug.datasets import DatasetError, training_folder
 from data_prep import folders
 
-_FAILURES = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_CONFIG = botocore.config.Config(connect_timeout=10, read_timeout=60, retries={"total_max_attempts": 5})
 
 
 class UploadError(ValueError):
-    """S3 does not take what was to be uploaded; the message names the address."""
+    """S3 does not take what was to be uploaded; the message names the bucket."""
 
 
 def require_bucket(bucket: str) -> None:
@@ -54,15 +50,18 @@ def upload(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) 
     """
     require_bucket(bucket)
     sets = {name: _files(name, data_dir) for name in dict.fromkeys(names)}
-    with _expecting("credentials", bucket):
-        client = boto3.session.Session().client("s3", config=_CONFIG)  # a new one reads the credentials again
-    with _expecting("a bucket that you may write to", bucket):
+    files = [(name, path) for name, paths in sets.items() for path in paths]
+    uploaded = dict.fromkeys(sets, 0)
+    try:
+        client = boto3.session.Session().client("s3")  # a new session reads the credentials again
         client.head_bucket(Bucket=bucket)
-    rows, total = {}, sum(path.stat().st_size for files in sets.values() for path in files)
-    with tqdm.auto.tqdm(desc=f"s3://{bucket}", total=total, unit="B", unit_scale=True, mininterval=1) as progress:
-        for name, files in sets.items():
-            done = [_put(client, bucket, f"data/{name}/training/{path.name}", path, progress) for path in files]
-            rows[name] = (f"s3://{bucket}/data/{name}/training/", len(done), sum(done))
+        for name, path in tqdm.auto.tqdm(files, desc=f"s3://{bucket}", unit="file"):
+            uploaded[name] += _put(client, bucket, f"data/{name}/training/{path.name}", path)
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError) as error:
+        remedy = "Credentials come from `aws configure`, the environment or a role, with s3:ListBucket, s3:GetObject"
+        expected = "Expected a bucket that you may read and write"
+        raise UploadError(f"s3://{bucket}: {expected}. Received: {error}. {remedy} and s3:PutObject.") from error
+    rows = {name: (f"s3://{bucket}/data/{name}/training/", len(sets[name]), n) for name, n in uploaded.items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["address", "objects", "uploaded"])
 
 
@@ -75,33 +74,16 @@ def _files(name: str, data_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
     return [*(folder / file for file in folders.file_hashes(folder)), folder / "manifest.json"]
 
 
-@contextlib.contextmanager
-def _expecting(expected: str, place: str) -> Iterator[None]:
-    """Turns boto3's errors into an UploadError that says what was expected where."""
-    try:
-        yield
-    except (*_FAILURES, OSError) as error:
-        remedy = ""
-        if isinstance(error, botocore.exceptions.NoCredentialsError | botocore.exceptions.PartialCredentialsError):
-            remedy = ". Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run `aws configure`, or use a role."
-        elif isinstance(error, botocore.exceptions.ClientError) and "403" in str(error):
-            remedy = ". Use credentials with the permissions s3:ListBucket, s3:GetObject and s3:PutObject."
-        raise UploadError(f"s3://{place}: Expected {expected}. Received: {str(error).rstrip('.')}{remedy}") from error
-
-
-def _put(client: Any, bucket: str, key: str, path: pathlib.Path, progress: Any) -> bool:
+def _put(client: Any, bucket: str, key: str, path: pathlib.Path) -> bool:
     """Uploads a file unless it is in S3 already; S3 refuses it if it arrives with another SHA-256."""
     checksum = base64.b64encode(bytes.fromhex(folders.file_hash(path))).decode()
-    with _expecting("an object that you may read and write", f"{bucket}/{key}"):
-        try:
-            there = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256")
-        except botocore.exceptions.ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
-                raise
-            there = None
-        if there != checksum:
-            options = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": checksum, "ServerSideEncryption": "AES256"}
-            with path.open("rb") as file:
-                client.put_object(Bucket=bucket, Key=key, Body=file, **options)
-    progress.update(path.stat().st_size)
-    return there != checksum
+    try:
+        if client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256") == checksum:
+            return False
+    except botocore.exceptions.ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            raise
+    options = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": checksum, "ServerSideEncryption": "AES256"}
+    with path.open("rb") as file:
+        client.put_object(Bucket=bucket, Key=key, Body=file, **options)
+    return True

@@ -36,19 +36,11 @@ CLASS_NAMES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Own:
-    """What the catalogue does not say of a set of the user's own: name for readers, classes, the set it reproduces."""
-
-    title: str
-    classes: tuple[str, ...]
-    original: str
-
-
-@dataclasses.dataclass(frozen=True)
 class Spec:
     """The files of a data set. A model is evaluated on all test sets of its `family`, which have the same classes.
 
-    A set without training files is a test set only; a set with an empty `test_file` is a training set only.
+    A set without training files is a test set only; a set with an empty `test_file` is a training set only. Sets of the
+    user's own have a name for readers, names of classes, and the set that they reproduce, if any.
     """
 
     training_files: tuple[str, ...]
@@ -57,12 +49,14 @@ class Spec:
     test_size: int
     family: str = "cifar10"
     label_key: str = "labels"
-    own: Own | None = None
+    title: str = ""
+    classes: tuple[str, ...] = ()
+    original: str = ""
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """Of the labels 0, 1, 2, …"""
-        return self.own.classes if self.own else CLASS_NAMES[self.family]
+        return self.classes or CLASS_NAMES[self.family]
 
     @property
     def num_classes(self) -> int:

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float64, Int64, UInt8
 
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import DatasetError, read_batch
-from autoaug.datasets.catalogue import DATASETS, ORIGINALS, TEST_PARTS, TITLES, Own, Spec
+from autoaug.datasets.catalogue import DATASETS, ORIGINALS, TEST_PARTS, TITLES, Spec
 from autoaug.datasets.images import channel_statistics, content_hash, image_hashes
 from autoaug.recipes import did_you_mean
 
@@ -161,15 +161,13 @@ def available(data_dir: str | os.PathLike[str], family: str | None = None, part:
 
 def originals(data_dir: str | os.PathLike[str]) -> dict[str, str]:
     """Reproduction → the data set that it reproduces, with the user's own."""
-    return ORIGINALS | {name: said.original for name, said in _own(data_dir).items() if said.original}
+    return ORIGINALS | {name: own.original for name, own in manifests.own(data_dir).items() if own.original}
 
 
 def know(data_dir: str | os.PathLike[str]) -> None:
     """Adds the user's own sets of a folder to the catalogue, for code that has names of sets and no folder: reports."""
-    for name, said in _own(data_dir).items():
-        TITLES[name] = said.title
-        if said.original:
-            ORIGINALS[name] = said.original
+    ORIGINALS.update(originals(data_dir))
+    TITLES.update({name: own.title for name, own in manifests.own(data_dir).items()})
 
 
 def partners(name: str, data_dir: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
@@ -181,8 +179,10 @@ def partners(name: str, data_dir: str | os.PathLike[str] | None = None) -> tuple
 
 def title(name: str, data_dir: str | os.PathLike[str] | None = None) -> str:
     """The name of a data set for readers; the name in the code if it has no other."""
-    own = _own(data_dir) if data_dir is not None and name not in TITLES else {}
-    return own[name].title if name in own else TITLES.get(name, name)
+    if name in TITLES or data_dir is None:
+        return TITLES.get(name, name)
+    own = manifests.own(data_dir)
+    return own[name].title if name in own else name
 
 
 def training_folder(name: str, data_dir: str | os.PathLike[str]) -> pathlib.Path:
@@ -197,10 +197,6 @@ def require_trainable(name: str, data_dir: str | os.PathLike[str]) -> None:
             f"{name}: Expected a data set to train on. Received: a test set, without a training part"
             + (f". To train on its training part: -p train_data {TEST_PARTS[name]}" if name in TEST_PARTS else "")
         )
-
-
-def _own(data_dir: str | os.PathLike[str]) -> dict[str, Own]:
-    return {name: spec.own for name, spec in manifests.own(data_dir).items() if spec.own}
 
 
 def _missing(spec: Spec, folder: pathlib.Path) -> list[str]:

