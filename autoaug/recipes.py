@@ -45,6 +45,7 @@ Seed = Annotated[int, Meta(ge=0, lt=2**31)]
 """A run's seed. It and a step's number must fit into int32 inside the models."""
 
 Positive = Annotated[float, Meta(gt=0, lt=1e6)]
+Sizes = dict[Annotated[str, Meta(pattern=r"^[a-z_]{1,40}\Z")], Annotated[int, Meta(ge=0, le=10_000)]]
 
 
 def did_you_mean(received: object, known: Iterable[str]) -> str:
@@ -96,7 +97,7 @@ class Recipe:
     learning_rate: Positive
     weight_decay: Annotated[float, Meta(ge=0, lt=1e6)]
     preset: str
-    size: dict[str, Annotated[int, Meta(ge=0, le=10_000)]] = dataclasses.field(default_factory=dict)
+    size: Sizes = dataclasses.field(default_factory=dict)
     augmentation: str = "autoaugment"
     momentum: Annotated[float, Meta(ge=0, lt=1)] = 0.9
     clip_norm: Positive = 5.0

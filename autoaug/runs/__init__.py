@@ -4,19 +4,19 @@
     history.csv                 a row per epoch
     checkpoints/, tensorboard/  of the training
     predictions/<test set>.npz  an answer for each image (`predictions`)
-    model.keras                 the trained model, normalisation inside (`load`)
+    model.keras                 the trained model, normalisation inside (`autoaug.load`)
 
 Files are written under a temporary name and then renamed.
 """
 
+import collections
 import io
+import itertools
 import os
 import pathlib
-import re
 import shlex
 import warnings
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,32 +24,15 @@ import pandas as pd
 
 from autoaug.files import read_text
 from autoaug.runs import predictions
-from autoaug.runs.record import HISTORY, PREDICTIONS, Record, RecordError, name, read
+from autoaug.runs.record import HISTORY, PREDICTIONS, Record, RecordError, name, read, reading
 
-if TYPE_CHECKING:
-    import keras
-
-__all__ = ["COLUMNS", "Record", "RecordError", "accuracies", "collect", "history", "load", "name"]
+__all__ = ["COLUMNS", "Record", "RecordError", "accuracies", "collect", "history", "name"]
 
 COLUMNS = (
     *("run_id", "folder", "started", "kind", "preset", "model", "family", "recipe", "seed", "epochs", "precision"),
     *("train_data", "train_size", "train_source", "train_sha256", "test_set", "test_source", "test_sha256"),
     *("total", "correct", "overlap", "accuracy", "low", "high"),
 )
-_REMEDY = "Restore it from a copy; or remove it, and repeat its command:"
-IMPORTED = "imported"
-"""The `preset` of models that were trained elsewhere."""
-
-
-def load(run_dir: str | os.PathLike[str]) -> "keras.Model":
-    """The trained model of a run: uint8 [n, 32, 32, 3] → logits [n, classes], normalisation inside.
-
-    Raises:
-        RecordError: the run has no `model.keras`, or another file in its place.
-    """
-    from autoaug.runs import export  # with TensorFlow
-
-    return export.load(run_dir)
 
 
 def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]) -> pd.DataFrame:
@@ -71,18 +54,27 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
     """
     rows: dict[str, list[dict[str, Any]]] = {}
     unreadable = []
-    for folder, record in (run for directory in (results_dir, *others) for run in _runs(directory)):
+    for folder in itertools.chain.from_iterable(map(_folders, (results_dir, *others))):
         try:
-            if isinstance(record, RecordError):
-                raise record
+            record = read(folder)
             if record.status == "finished" and record.run_id not in rows:
                 rows[record.run_id] = _rows(folder, record)
         except RecordError as error:
-            unreadable.append((str(folder), f"{error}. {_REMEDY} rm -r {shlex.quote(str(folder))}"))
-            warnings.warn(f"Left out, since it cannot be read: {unreadable[-1][1]}", stacklevel=2)
+            remedy = "Restore it from a copy; or remove it, and repeat its command"
+            message = f"{error}. {remedy}: rm -r {shlex.quote(str(folder))}"
+            unreadable.append((str(folder), message))
+            warnings.warn(f"Left out, since it cannot be read: {message}", stacklevel=2)
     table = _table([row for run in rows.values() for row in run])
     table.attrs["unreadable"] = unreadable
     return table
+
+
+def _folders(results_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
+    """The runs' folders; one without a record is passed over."""
+    if not pathlib.Path(results_dir).is_dir():
+        raise RecordError(f"{pathlib.Path(results_dir).absolute()}: Expected a folder of results. Received: none")
+    folders = sorted((pathlib.Path(results_dir) / "runs").glob("*"))
+    return [folder for folder in folders if os.path.lexists(folder / "record.json")]
 
 
 def accuracies(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
@@ -102,7 +94,7 @@ def _rows(folder: pathlib.Path, record: Record) -> list[dict[str, Any]]:
         "folder": str(folder),
         "started": record.started,
         "kind": record.kind,
-        "preset": recipe.preset if recipe and record.kind == "trained" else IMPORTED,
+        "preset": recipe.preset if recipe and record.kind == "trained" else "imported",
         "model": recipe.model if recipe else record.family,
         "family": record.title(),
         "recipe": msgspec.json.encode(recipe, order="sorted").decode() if recipe else "",
@@ -134,29 +126,17 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     from scipy.special import betaincinv  # slow to import
 
     table = pd.DataFrame(rows, columns=list(COLUMNS[:-3])).astype({"total": int, "correct": int, "overlap": int})
-    correct, total = table["correct"].to_numpy(float), table["total"].to_numpy(float)
-    with np.errstate(invalid="ignore"):  # 0 of 0 is NaN
-        accuracy = correct / total
-    low = np.where(correct > 0, betaincinv(np.maximum(correct, 0.5), total - correct + 1, 0.025), 0.0)
-    high = np.where(correct < total, betaincinv(correct + 1, np.maximum(total - correct, 0.5), 0.975), 1.0)
-    empty = np.isnan(accuracy)
-    return table.assign(accuracy=accuracy, low=np.where(empty, np.nan, low), high=np.where(empty, np.nan, high))
-
-
-def _runs(results_dir: str | os.PathLike[str]) -> Iterator[tuple[pathlib.Path, Record | RecordError]]:
-    """Each run's folder with its record, or with what is wrong with it; a folder without a record is passed over."""
-    if not pathlib.Path(results_dir).is_dir():
-        raise RecordError(f"{pathlib.Path(results_dir).absolute()}: Expected a folder of results. Received: none")
-    for folder in sorted(path for path in (pathlib.Path(results_dir) / "runs").glob("*") if path.is_dir()):
-        if os.path.lexists(folder / "record.json"):
-            try:
-                yield folder, read(folder)
-            except RecordError as error:
-                yield folder, error
+    correct, total = table["correct"], table["total"]
+    wrong = total - correct
+    low = np.where(correct > 0, betaincinv(np.maximum(correct, 0.5), wrong + 1, 0.025), 0.0)
+    high = np.where(wrong > 0, betaincinv(correct + 1, np.maximum(wrong, 0.5), 0.975), 1.0)
+    table = table.assign(accuracy=correct / total, low=low, high=high)
+    table.loc[total == 0, ["low", "high"]] = np.nan
+    return table
 
 
 def history(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """The history of a run: a row for each epoch from 1 on, numbers, NaN for no value, accuracies in [0, 1].
+    """The history of a run: a row for each epoch from 1 on, numbers, NaN for no value.
 
     If there is no file, the table is empty.
 
@@ -164,18 +144,11 @@ def history(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
         RecordError: the file holds something else; the message names it.
     """
     path = pathlib.Path(run_dir) / HISTORY
-    try:
-        table = pd.read_csv(io.StringIO(read_text(path)), index_col=False)
-    except FileNotFoundError:
+    if not path.exists():
         return pd.DataFrame()
-    except (OSError, ValueError) as error:
-        raise RecordError(f"{path}: Expected the history of a run. Received: {error}") from error
-    named = all(re.fullmatch(r"[A-Za-z0-9][\w:.+-]{0,299}", column) for column in table)
-    if not named or any(table[column].dtype.kind not in "iuf" for column in table):
-        raise RecordError(f"{path}: Expected the history of a run. Received: columns that are not of numbers")
-    accuracies = table.filter(like="accuracy")
-    if "epoch" not in table or list(table["epoch"]) != list(range(1, len(table) + 1)):
-        raise RecordError(f"{path}: Expected the history of a run. Received: epochs that do not count from 1")
-    if ((accuracies < 0) | (accuracies > 1)).any(axis=None):
-        raise RecordError(f"{path}: Expected the history of a run. Received: accuracies outside of 0 to 1")
+    with reading(path, "the history of a run"):
+        types: Any = collections.defaultdict(lambda: float, epoch=int)
+        table = pd.read_csv(io.StringIO(read_text(path)), index_col=False, dtype=types)
+        if list(table.get("epoch", [0])) != list(range(1, len(table) + 1)):
+            raise ValueError("epochs that do not count from 1")
     return table

@@ -1,5 +1,6 @@
-"""Predictions and accuracies of a model on every test set that fits it."""
+"""A trained model's answers on every test set that fits it."""
 
+import contextlib
 import math
 import os
 import pathlib
@@ -16,18 +17,13 @@ from jaxtyping import Float32, UInt8
 from autoaug import datasets, runs
 from autoaug.datasets import Dataset, LabelledImages
 from autoaug.runs import export, predictions
-from autoaug.runs.predictions import Predictions
-from autoaug.runs.record import HISTORY, MODEL, PREDICTIONS, Record, RecordError, Test, read, write
+from autoaug.runs.record import MODEL, PREDICTIONS, Record, RecordError, Test, read, write
 
 _BATCH_SIZE = 250
 
 
 class Predictor:
-    """Logits of a whole model (`export.whole`), compiled once.
-
-    Args:
-        model: from uint8 images to logits.
-    """
+    """Logits of a whole model (`export.whole`), compiled once."""
 
     def __init__(self, model: keras.Model) -> None:
         self._predict = tf.function(
@@ -50,22 +46,18 @@ def load_test_sets(dataset: Dataset, data_dir: str | os.PathLike[str]) -> list[L
 
 
 def evaluate_run(
-    model: keras.Model,
-    dataset: Dataset,
-    run_dir: str | os.PathLike[str],
-    test_sets: Sequence[LabelledImages],
-    margins: bool | None = None,
+    model: keras.Model, dataset: Dataset, run_dir: str | os.PathLike[str], test_sets: Sequence[LabelledImages]
 ) -> Record:
     """Evaluate a trained model, and finish its run: predictions, `model.keras`, record.
 
     A test set with the same pixels and labels is not evaluated again, unless its predictions are missing or damaged.
+    Margins are kept where the data set is one of those whose models judge.
 
     Args:
         model: the trained model, from normalised images.
         dataset: the data set that it was trained on; its statistics normalise every test set.
         run_dir: the run's folder, with the record that was begun by the training.
         test_sets: from `load_test_sets`.
-        margins: whether to keep each image's margin; None: if the data set is one of those whose models judge.
 
     Returns:
         The finished record.
@@ -74,39 +66,28 @@ def evaluate_run(
         RecordError: the run was not trained to its end.
     """
     run_dir, started = pathlib.Path(run_dir), time.perf_counter()
-    record = read(run_dir)
-    trained_seconds = _trained_seconds(run_dir, record)
-    keeps_margins = dataset.name in datasets.JUDGES if margins is None else margins
+    record, history = read(run_dir), runs.history(run_dir)
+    epochs = record.recipe.epochs if record.recipe else 0
+    if len(history) != epochs:
+        raise RecordError(f"{run_dir} has trained {len(history)} of {epochs} epochs. Train it to its end first.")
     whole, tests = export.whole(model, dataset), dict(record.tests)
     predict = Predictor(whole)
     for test in tqdm.tqdm(test_sets, desc="test sets", disable=None):
-        if predictions.are_kept(run_dir, record, test.name, test.sha256):
-            continue
+        path = run_dir / PREDICTIONS / f"{test.name}.npz"
+        if test.name in tests and tests[test.name].sha256 == test.sha256:
+            with contextlib.suppress(RecordError):
+                predictions.read(path)
+                continue
         logits = predict(test.images)
-        answers = Predictions(
-            logits.argmax(axis=1).astype(np.uint8),
-            test.labels.astype(np.uint8),
-            dataset.trained_on(test.images),
-            predictions.margins(logits, test.labels) if keeps_margins else None,
-        )
-        predictions.write(run_dir / PREDICTIONS / f"{test.name}.npz", answers)
+        margins = predictions.margins(logits, test.labels) if dataset.name in datasets.JUDGES else None
+        answers, labels = logits.argmax(axis=1).astype(np.uint8), test.labels.astype(np.uint8)
+        predictions.write(path, predictions.Predictions(answers, labels, dataset.trained_on(test.images), margins))
         tests[test.name] = Test(test.source, test.sha256)
     if not (run_dir / MODEL).is_file():
         export.write(whole, run_dir)
     seconds = record.wall_seconds
     if record.status == "unfinished":
-        seconds = trained_seconds + time.perf_counter() - started
+        seconds = math.fsum(history["seconds"]) + time.perf_counter() - started
     record = msgspec.structs.replace(record, status="finished", tests=tests, wall_seconds=seconds)
     write(run_dir, record)
     return record
-
-
-def _trained_seconds(run_dir: pathlib.Path, record: Record) -> float:
-    """Seconds that the training took, with its evaluations."""
-    history, epochs = runs.history(run_dir), record.recipe.epochs if record.recipe else 0
-    if len(history) != epochs:
-        raise RecordError(f"{run_dir} has trained {len(history)} of {epochs} epochs. Train it to its end first.")
-    seconds = math.fsum(history.get("seconds", [math.nan]))
-    if not 0 <= seconds < math.inf:
-        raise RecordError(f"{run_dir / HISTORY}: Expected the seconds of each epoch. Received: {seconds}")
-    return seconds

@@ -12,7 +12,7 @@ import keras
 from autoaug.datasets import Dataset
 from autoaug.files import require_regular, temporary_suffix
 from autoaug.models.layers import Normalize
-from autoaug.runs.record import MODEL, RecordError
+from autoaug.runs.record import MODEL, reading
 
 _MOST_BYTES = 2**32
 
@@ -53,10 +53,6 @@ def read(path: str | os.PathLike[str]) -> keras.Model:
     Raises:
         RecordError: there is no such file, or no such model in it; the message names it.
     """
-    try:
+    with reading(path, "a Keras model without code of its own"):
         require_regular(path, _MOST_BYTES)
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, RecursionError) as error:
-        line = " ".join(str(error).split())[:200]
-        expected = "Expected a Keras model without code of its own"
-        raise RecordError(f"{pathlib.Path(path).absolute()}: {expected}. Received: {line}") from error

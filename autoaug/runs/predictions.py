@@ -7,25 +7,17 @@ A margin is the logit of the image's label minus the largest other logit.
 
 import dataclasses
 import io
-import lzma
 import os
-import pathlib
-import tokenize
 import zipfile
-import zlib
 
 import numpy as np
 from jaxtyping import Bool, Float16, Real, Shaped, UInt8
 
 from autoaug.files import require_regular, write_atomically
-from autoaug.runs.record import PREDICTIONS, Record, RecordError
+from autoaug.runs.record import reading
 
 _MOST_BYTES = 2**24
 _TYPES = {"answers": np.uint8, "labels": np.uint8, "overlap": np.bool_, "margins": np.float16}
-_DAMAGE = (
-    *(OSError, ValueError, LookupError, TypeError, EOFError, MemoryError, RuntimeError, SyntaxError),
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError),
-)  # errors that damaged npz files have raised
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,9 +50,9 @@ def margins(logits: Real[np.ndarray, "n classes"], labels: Real[np.ndarray, " n"
 
 def write(path: str | os.PathLike[str], predictions: Predictions) -> None:
     """Write the file; no reader sees half of it."""
-    arrays = {name: getattr(predictions, name) for name in _TYPES}
+    found = {name: getattr(predictions, name) for name in _TYPES}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{name: array for name, array in arrays.items() if array is not None})
+    np.savez_compressed(buffer, **{name: array for name, array in found.items() if array is not None})
     write_atomically(path, buffer.getvalue())
 
 
@@ -70,37 +62,29 @@ def read(path: str | os.PathLike[str]) -> Predictions:
     Raises:
         RecordError: the message names the file, what was expected and what was received.
     """
-    try:
-        require_regular(path, _MOST_BYTES)
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _MOST_BYTES:
-                raise ValueError(f"more than {_MOST_BYTES:,} bytes")
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        _require_form(arrays)
-        return Predictions(**arrays)
-    except _DAMAGE as error:
-        raise RecordError(f"{path}: Expected the predictions of a run. Received: {error}") from error
+    with reading(path, "the predictions of a run"):
+        found = arrays(path, _MOST_BYTES)
+        _require_form(found)
+        return Predictions(**found)
 
 
-def _require_form(arrays: dict[str, Shaped[np.ndarray, "..."]]) -> None:
+def arrays(path: str | os.PathLike[str], most_bytes: int) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """The arrays of an .npz file by name; nothing is unpacked that has more bytes, and no code is run."""
+    require_regular(path, most_bytes)
+    with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > most_bytes:
+            raise ValueError(f"more than {most_bytes:,} bytes")
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+def _require_form(found: dict[str, Shaped[np.ndarray, "..."]]) -> None:
     """Raise ValueError unless names, shapes, types and values are those of predictions."""
-    if arrays.keys() | {"margins"} != _TYPES.keys():
-        raise ValueError(f"the arrays {', '.join(arrays)[:200] or 'none'}")
-    images = arrays["labels"].shape
-    for name, array in arrays.items():
+    if found.keys() | {"margins"} != _TYPES.keys():
+        raise ValueError(f"the arrays {', '.join(found)[:200] or 'none'}")
+    images = found["labels"].shape
+    for name, array in found.items():
         if array.dtype != _TYPES[name] or array.shape != images or len(images) != 1 or not images[0]:
             raise ValueError(f"{name} {array.dtype} {array.shape}, labels {images}")
-    if arrays["overlap"].view(np.uint8).max() > 1 or not np.isfinite(arrays.get("margins", 0)).all():
+    if found["overlap"].view(np.uint8).max() > 1 or not np.isfinite(found.get("margins", 0)).all():
         raise ValueError("an overlap that is neither true nor false, or margins that are not finite")
-
-
-def are_kept(run_dir: str | os.PathLike[str], record: Record, name: str, sha256: str) -> bool:
-    """Whether a run holds its predictions on a test set with this hash, undamaged."""
-    if name not in record.tests or record.tests[name].sha256 != sha256:
-        return False
-    try:
-        read(pathlib.Path(run_dir) / PREDICTIONS / f"{name}.npz")
-    except RecordError:
-        return False
-    return True

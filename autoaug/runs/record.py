@@ -13,7 +13,7 @@ import pathlib
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -25,9 +25,9 @@ from autoaug.files import ROOT, read_text, remove_left_over, write_atomically
 CHECKPOINTS, HISTORY, PREDICTIONS, MODEL = "checkpoints", "history.csv", "predictions", "model.keras"
 """Names in a run's folder, beside record.json."""
 
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "numba")
 _HIDDEN = "\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff"
+_TIME = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}Z\Z"
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\Z")]
 Label = Annotated[str, msgspec.Meta(pattern=rf"^[^<>&{_HIDDEN}]{{1,200}}\Z")]  # for readers: no markup, nothing hidden
@@ -41,6 +41,16 @@ class RecordError(ValueError):
     """A file of a run is unreadable, or holds what it must not, or belongs to another run; the message names it."""
 
 
+@contextlib.contextmanager
+def reading(path: str | os.PathLike[str], expected: str) -> Iterator[None]:
+    """In this context, whatever a damaged file raises becomes a RecordError that names it, in one line."""
+    try:
+        yield
+    except Exception as error:  # NumPy, zipfile, pandas and Keras raise a dozen kinds of errors for damaged files
+        line = " ".join(str(error).split())[:300] or type(error).__name__
+        raise RecordError(f"{path}: Expected {expected}. Received: {line}") from error
+
+
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of a record, or all of it: no other fields, and each of its type."""
 
@@ -50,11 +60,11 @@ class TrainData(_Part, frozen=True):
 
     name: Name
     num_classes: Annotated[int, msgspec.Meta(ge=2, le=256)]
-    train_size: Positive | None
-    source: Label
-    sha256: Sha256 | None
-    mean: Channels | None
-    std: Channels | None
+    train_size: Positive | None = None
+    source: Label = "not known here"
+    sha256: Sha256 | None = None
+    mean: Channels | None = None
+    std: Channels | None = None
 
 
 class Test(_Part, frozen=True):
@@ -80,7 +90,7 @@ class Record(_Part, frozen=True):
     run_id: Name
     family: Label
     recipe: recipes.Recipe | None
-    seed: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+    seed: recipes.Seed
     workers: Positive
     train_data: TrainData
     tests: dict[Name, Test]
@@ -88,17 +98,12 @@ class Record(_Part, frozen=True):
     packages: dict[Name, Name]
     machine: dict[Name, Label | int | bool]
     parameters: Positive | None
-    started: str
+    started: Annotated[str, msgspec.Meta(pattern=_TIME)]
     wall_seconds: Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", self.started, re.ASCII):
-            raise ValueError(f"Expected started, a time such as 2026-01-31T12:00:00Z. Received: {self.started[:40]!r}")
-        datetime.datetime.strptime(self.started, _TIME)
         if self.kind != "predictions" and (self.recipe is None or self.train_data.mean is None):
             raise ValueError("Expected a recipe, and mean and std. Received: none")
-        if self.recipe is not None and not all(re.fullmatch("[a-z_]{1,40}", name) for name in self.recipe.size):
-            raise ValueError("Expected size, names with integers. Received: other names")
 
     def title(self) -> str:
         """The name of the models' family for readers; that of our own models follows from the recipe."""
@@ -114,10 +119,8 @@ def read(folder: str | os.PathLike[str]) -> Record:
         RecordError: the message names the file and what is wrong with it.
     """
     path = pathlib.Path(folder) / "record.json"
-    try:
+    with reading(path, "a run's record"):
         return _decode(read_text(path).encode())
-    except (OSError, ValueError, RecursionError) as error:
-        raise RecordError(f"{path}: Expected a run's record. Received: {error}") from error
 
 
 def _decode(content: bytes) -> Record:
@@ -136,31 +139,23 @@ def write(folder: str | os.PathLike[str], record: Record) -> None:
         RecordError: a value of it is not of its type or out of range.
     """
     path = pathlib.Path(folder) / "record.json"
-    try:
+    with reading(path, "a run's record"):
         content = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
         _decode(content)
-    except (ValueError, TypeError) as error:
-        raise RecordError(f"{path}: Expected a run's record. Received: {error}") from error
     write_atomically(path, content)
 
 
-def name(recipe: recipes.Recipe | str, train_data: str, seed: int, workers: int = 1, kind: Kind = "trained") -> str:
+def name(recipe: recipes.Recipe | str, train_data: str, seed: int, workers: int = 1) -> str:
     """Name of a run: `wrn-cifar10-10k-small-seed0-1a2b3c4d`; the last part is a hash of all that defines it.
 
     `recipe` may be the name of a stranger's model. The data's content is not in the hash, but in the record.
     """
     recipes.check_seed(seed)
-    parts = [recipe] if isinstance(recipe, str) else [recipes.SHORT_NAMES[recipe.model], recipe.preset]
-    parts = [*([] if kind != "checkpoint" else [kind]), parts[0], train_data.replace("_", "-"), *parts[1:]]
-    identity = msgspec.json.encode([recipe, train_data, seed, *([workers] if workers > 1 else []), kind])
-    return "-".join([*parts, f"seed{seed}", hashlib.sha256(identity).hexdigest()[:8]])
-
-
-def _described(dataset: Dataset) -> TrainData:
-    """What a record says of the training part of a data set."""
-    mean, std = ([float(value) for value in values] for values in (dataset.mean, dataset.std))
-    size = len(dataset.train_labels)
-    return TrainData(dataset.name, dataset.num_classes, size, dataset.source, dataset.sha256, mean, std)
+    identity = msgspec.json.encode([recipe, train_data, seed, *([workers] if workers > 1 else []), "trained"])
+    model, preset = (recipe, []) if isinstance(recipe, str) else (recipes.SHORT_NAMES[recipe.model], [recipe.preset])
+    parts = [model, train_data.replace("_", "-"), *preset, f"seed{seed}", hashlib.sha256(identity).hexdigest()[:8]]
+    with reading("-".join(parts), "a name of letters, digits, dots, plus and minus signs"):
+        return msgspec.convert("-".join(parts), Name)
 
 
 def start(
@@ -209,7 +204,7 @@ def start(
             "cpus": os.cpu_count() or 1, **(computing or {}),
         },
         parameters=parameters,
-        started=datetime.datetime.now(datetime.UTC).strftime(_TIME),
+        started=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
         wall_seconds=0.0,
     )  # fmt: skip
     if (folder / "record.json").exists():
@@ -222,16 +217,24 @@ def start(
     return record
 
 
+def _described(dataset: Dataset) -> TrainData:
+    """What a record says of the training part of a data set."""
+    mean, std = ([float(value) for value in values] for values in (dataset.mean, dataset.std))
+    size = len(dataset.train_labels)
+    return TrainData(dataset.name, dataset.num_classes, size, dataset.source, dataset.sha256, mean, std)
+
+
 def _require_same_run(folder: pathlib.Path, earlier: Record, record: Record) -> None:
     """Raise unless both records have the same kind, recipe, seed, workers and data."""
-    differences: list[str] = []
-    for part in ("kind", "recipe", "seed", "workers", "train_data"):
-        old, new = (msgspec.to_builtins({part: getattr(one, part)}) for one in (earlier, record))
-        if isinstance(old[part], dict) and isinstance(new[part], dict):
-            old, new = old[part], new[part]
-        differences += [f"{key}: {old[key]} there, {new[key]} now" for key in new if old[key] != new[key]]
-    if differences:
-        raise RecordError(f"{folder} belongs to another run. {'; '.join(differences)}. Use another folder.")
+    parts = [msgspec.to_builtins(one) for one in (earlier, record)]
+    old, new = (
+        {name: part[name] for name in ("kind", "seed", "workers")} | (part["recipe"] or {}) | part["train_data"]
+        for part in parts
+    )
+    differing = [key for key in new | old if old.get(key) != new.get(key)]
+    if differing:
+        said = "; ".join(f"{key}: {old.get(key)} there, {new.get(key)} now" for key in differing)
+        raise RecordError(f"{folder} belongs to another run. {said}. Use another folder.")
 
 
 def code_version() -> tuple[Code, str]:
@@ -242,18 +245,15 @@ def code_version() -> tuple[Code, str]:
     if (sent := ROOT / "code_version.json").exists():  # the source of a job is no checkout
         code = msgspec.json.decode(sent.read_bytes(), type=Code)
         return code, "" if code.commit else "it was not known where the job was submitted."
-    try:
-        _git("ls-files", "--error-unmatch", "autoaug/runs/record.py")  # else ROOT may lie in another repository
-        commit, dirty = _git("rev-parse", "HEAD"), bool(_git("status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.CalledProcessError) as error:  # no git, no checkout, or that of another user
-        return Code(None, None), " ".join(str(getattr(error, "stderr", "") or error).split())[:200]
-    return Code(commit, dirty), ""
-
-
-def _git(*arguments: str) -> str:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    command = ["git", "-C", str(ROOT), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()
+    command = ["git", f"--git-dir={ROOT}/.git", f"--work-tree={ROOT}", "describe"]
+    command += ["--always", "--exclude=*", "--abbrev=40", "--dirty"]
+    try:
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=ROOT)
+    except (OSError, subprocess.CalledProcessError) as error:  # no git, no checkout, or one without a commit
+        return Code(None, None), " ".join(str(getattr(error, "stderr", "") or error).split())[:200]
+    commit, _, dirty = done.stdout.strip().partition("-")
+    return Code(commit, bool(dirty)), ""
 
 
 def processor() -> str:
@@ -266,8 +266,5 @@ def processor() -> str:
 
 def package_versions() -> dict[str, str]:
     """Versions of the installed packages that the numbers depend on."""
-    versions = {}
-    for package in _PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
-    return versions
+    found = (package for name in _PACKAGES for package in importlib.metadata.distributions(name=name))
+    return {package.name: package.version for package in found}

