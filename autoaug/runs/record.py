@@ -185,7 +185,6 @@ def start(
     """
     folder = pathlib.Path(folder)
     remove_left_over(folder)
-    code, unknown = code_version()
     record = Record(
         format=2,
         status="unfinished",
@@ -197,7 +196,7 @@ def start(
         workers=workers,
         train_data=_described(train_data) if isinstance(train_data, Dataset) else train_data,
         tests={},
-        code=code,
+        code=code_version(),
         packages=package_versions(),
         machine={
             "platform": platform.platform(), "processor": processor(), "python": platform.python_version(),
@@ -211,8 +210,10 @@ def start(
         earlier = read(folder)
         _require_same_run(folder, earlier, record)
         return earlier
-    if unknown:
-        print(f"{folder.name}: the code's commit is not known, and the record says so: {unknown}", flush=True)
+    if not record.code.commit:
+        print(
+            f"{folder.name}: the code's commit is not known (no git, or no checkout); the record says so.", flush=True
+        )
     write(folder, record)
     return record
 
@@ -237,23 +238,22 @@ def _require_same_run(folder: pathlib.Path, earlier: Record, record: Record) -> 
         raise RecordError(f"{folder} belongs to another run. {said}. Use another folder.")
 
 
-def code_version() -> tuple[Code, str]:
-    """The commit of this code, and whether files differ from it; and why they are not known, if they are not.
+def code_version() -> Code:
+    """The commit of this code, and whether files differ from it, if that is known.
 
     Only the folder of the code counts: variables such as GIT_DIR, which git's hooks set, may name another clone.
     """
     if (sent := ROOT / "code_version.json").exists():  # the source of a job is no checkout
-        code = msgspec.json.decode(sent.read_bytes(), type=Code)
-        return code, "" if code.commit else "it was not known where the job was submitted."
+        return msgspec.json.decode(sent.read_bytes(), type=Code)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     command = ["git", f"--git-dir={ROOT}/.git", f"--work-tree={ROOT}", "describe"]
     command += ["--always", "--exclude=*", "--abbrev=40", "--dirty"]
     try:
         done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=ROOT)
-    except (OSError, subprocess.CalledProcessError) as error:  # no git, no checkout, or one without a commit
-        return Code(None, None), " ".join(str(getattr(error, "stderr", "") or error).split())[:200]
+    except (OSError, subprocess.CalledProcessError):  # no git, no checkout, or one without a commit
+        return Code(None, None)
     commit, _, dirty = done.stdout.strip().partition("-")
-    return Code(commit, bool(dirty)), ""
+    return Code(commit, bool(dirty))
 
 
 def processor() -> str:

@@ -174,4 +174,4 @@ def stage(folder: str | os.PathLike[str]) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    (pathlib.Path(folder) / "code_version.json").write_bytes(msgspec.json.encode(code_version()[0]))
+    (pathlib.Path(folder) / "code_version.json").write_bytes(msgspec.json.encode(code_version()))

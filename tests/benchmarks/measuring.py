@@ -75,7 +75,7 @@ class Sheet:
             "topic": self._topic,
             "date": now.isoformat(timespec="seconds"),
             "machine": {"processor": record.processor(), "bfloat16_units": bfloat16_units()},
-            "code": msgspec.to_builtins(record.code_version()[0]),
+            "code": msgspec.to_builtins(record.code_version()),
             "packages": record.package_versions(),
             "rows": self._rows,
         }
