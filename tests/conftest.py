@@ -71,15 +71,7 @@ def trained_run(tmp_path_factory, worker_id):
         if not (output := folder / "output.txt").exists():
             folder.mkdir(exist_ok=True)
             given = parameters | {"data_dir": str(folder / "data"), "results_dir": str(folder / "results")}
-            command = [
-                sys.executable,
-                "-m",
-                "autoaug.papermill_command",
-                "notebooks/train.ipynb",
-                copy,
-                "-y",
-                str(given),
-            ]
+            command = [sys.executable, "-m", "autoaug.papermill_command", "notebooks/train.ipynb", copy]
             command += ["-y", str(given), "--no-progress-bar", "--stdout-file", "-"]
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
