@@ -1,7 +1,6 @@
 """Tables of the data sets on disk, from their manifests: their parts, where the images come from, what is known."""
 
 import os
-import pathlib
 from typing import Any
 
 import numpy as np
@@ -26,50 +25,27 @@ def parts(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
 
     Returns:
         A row per data set and part, with the columns title; source; images; fewest and most, the sizes of the smallest
-        and the largest class; mean and std of each channel (fractions of 255); and sha256, of pixels and labels.
+        and the largest class; mean and std of each channel (fractions of 255); and sha256, of pixels and labels. For
+        sets that are drawn from others: how many images are from which part, and how many have a new look or a wrong
+        label.
     """
     rows = []
     for name in datasets.available(data_dir):
-        manifest = manifest_of(name, data_dir)
+        manifest, title = manifest_of(name, data_dir), datasets.title(name, data_dir)
         for part, said in manifest["parts"].items():
+            row = {"data set": name, "part": part, "title": title, "source": manifest["source"]}
             counts = said.get("images_per_class", [np.nan])
-            row = {
-                "data set": name,
-                "part": part,
-                "title": datasets.title(name, data_dir),
-                "source": manifest["source"],
-            }
             row |= {"images": said["images"], "fewest": min(counts), "most": max(counts)}
             for what in ("mean", "std"):
-                row |= dict(
-                    zip((f"{what}, {channel}" for channel in CHANNELS), said.get(what, [np.nan] * 3), strict=True)
-                )
-            rows.append(row | {"sha256": said.get("sha256", "")})
+                row |= {
+                    f"{what}, {channel}": x for channel, x in zip(CHANNELS, said.get(what, [np.nan] * 3), strict=True)
+                }
+            row |= {"sha256": said.get("sha256", "")} | {
+                f"from {pool}": n for pool, n in said.get("origins", {}).items()
+            }
+            rows.append(row | {key: said[key] for key in ("new_look", "wrong_labels") if key in said})
     columns = ["data set", "part", "title", "source", "images", "fewest", "most", "sha256"]
     return pd.DataFrame(rows, columns=None if rows else columns).set_index(["data set", "part"])
-
-
-def origins(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """For sets drawn from other sets, a row per part: how many images come from where, and what was done to them."""
-    rows = {}
-    for name in datasets.available(data_dir):
-        for part, said in manifest_of(name, data_dir)["parts"].items():
-            if "origins" in said:
-                rows[name, part] = said["origins"] | {
-                    key: said[key] for key in ("new_look", "wrong_labels") if key in said
-                }
-    return pd.DataFrame.from_dict(rows, orient="index").fillna(0).astype(int)
-
-
-def known_truth(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """For reproductions on disk whose truth is known: original and expected answer."""
-    rows = {
-        name: {"original": datasets.ORIGINALS[name], "harder": truth.harder, "different": truth.different}
-        | {"expected": truth.sentence}
-        for name, truth in datasets.KNOWN_TRUTH.items()
-        if name in datasets.available(data_dir)
-    }
-    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def notes(data_dir: str | os.PathLike[str]) -> pd.Series:
@@ -104,10 +80,3 @@ def overlaps(data_dir: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFra
     repeats = {part: {name: len(of) - len(set(of)) for name, of in sets.items()} for part, sets in hashes.items()}
     table = pd.DataFrame(counts, index=list(known), columns=list(hashes["test"]), dtype=int)
     return table, pd.DataFrame(repeats, index=datasets.available(data_dir)).fillna(0).astype(int)
-
-
-def latents(data_dir: str | os.PathLike[str]) -> dict[str, pd.DataFrame]:
-    """Set of drawn shapes on disk → the latents of its test images, a row each."""
-    names = [name for name in datasets.available(data_dir) if name in datasets.EMBEDDED]
-    paths = {name: pathlib.Path(datasets.training_folder(name, data_dir), "test_batch_latents.npy") for name in names}
-    return {name: pd.DataFrame(np.load(path, allow_pickle=False)) for name, path in paths.items()}

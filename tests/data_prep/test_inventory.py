@@ -36,20 +36,13 @@ def test_files_without_a_manifest_and_empty_folders(tmp_path, published):
     write_batch(folder / "cifar10.2_test", np.zeros((20, 32, 32, 3), np.uint8), np.arange(20) % 10)
     parts = inventory.parts(tmp_path)
     assert parts.loc[("cifar10.2", "test"), ["source", "images"]].tolist() == ["unverified files", 20]
-    assert inventory.origins(tmp_path).empty and inventory.known_truth(tmp_path).empty
-    assert inventory.notes(tmp_path).empty and not inventory.latents(tmp_path)
+    assert inventory.notes(tmp_path).empty
 
 
-def test_origins_what_was_done_and_what_must_come_out(data_dir):
-    origins = inventory.origins(data_dir)
-    expected = {"cifar10 training": 0, "cifar10 test": 20, "new_look": 20}
-    assert origins.loc[("photo_look_100", "test"), list(expected)].to_dict() == expected
-    assert origins.loc[("cifar10_12k", "training"), "cifar10 training"] == 100
-    truth = datasets.KNOWN_TRUTH["photo_look_100"]
-    assert inventory.known_truth(data_dir).loc["photo_look_100"].tolist() == [
-        "cifar10_12k", truth.harder, truth.different, truth.sentence,
-    ]  # fmt: skip
-    assert set(inventory.latents(data_dir)["synthetic10"]) > {"difficulty", "hue"}
+def test_origins_and_what_was_done_are_counted(data_dir):
+    parts = inventory.parts(data_dir)
+    assert parts.loc[("photo_look_100", "test"), ["from cifar10 test", "new_look"]].tolist() == [20, 20]
+    assert parts.loc[("cifar10_12k", "training"), "from cifar10 training"] == 100
 
 
 def test_overlap_and_repeats_are_counted(data_dir):
