@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from autoaug.datasets import DATASETS, DatasetError, Spec, channel_statistics, content_hash
+from autoaug.datasets import DATASETS, DatasetError, channel_statistics, content_hash
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import write_batch
 from autoaug.files import read_json, write_atomically
@@ -25,21 +25,9 @@ def part_file(name: str, part: str) -> str:
     return DATASETS[name].training_files[0] if part == "training" else DATASETS[name].test_file
 
 
-def write_parts(
-    name: str, folder: pathlib.Path, parts: Mapping[str, Part], spec: Spec | None = None
-) -> dict[str, dict[str, Any]]:
-    """Writes the batch files of a set.
-
-    Args:
-        name: of the data set.
-        folder: where they go.
-        parts: "training" and "test" → images and labels.
-        spec: of the set; None: as in the catalogue.
-
-    Returns:
-        Part → its description in the manifest.
-    """
-    spec = spec or DATASETS[name]
+def write_parts(name: str, folder: pathlib.Path, parts: Mapping[str, Part]) -> dict[str, dict[str, Any]]:
+    """Writes the batch files of a set, "training" and "test" → images and labels; returns the parts' descriptions."""
+    spec = DATASETS[name]
     for part, (images, labels) in parts.items():
         files = spec.training_files if part == "training" else (spec.test_file,)
         count = len(labels) // len(files)

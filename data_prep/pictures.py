@@ -2,8 +2,6 @@
 
 import io
 import pathlib
-import tarfile
-import zlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,10 +12,9 @@ from jaxtyping import UInt8
 from autoaug.datasets import DatasetError
 from autoaug.files import require_regular
 from data_prep.folders import Part
-from data_prep.reading import LARGEST
+from data_prep.reading import unpacked
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-RESIZES = ("", "box")
 _MOST_BYTES, _MOST_PIXELS = 2**25, 2**26  # of one picture
 _MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # eight bits a channel
 
@@ -56,8 +53,6 @@ def read_archive(
 ) -> dict[str, Part]:
     """The pictures of a tar archive with a folder for each part in it, and for each class in that; 32×32 pixels.
 
-    Nothing is unpacked to the disk. Links and all other members that are no such file are passed over.
-
     Args:
         path: of the archive.
         class_names: in the order of the labels.
@@ -68,38 +63,18 @@ def read_archive(
         Part → its images, sorted by class and name, and labels.
 
     Raises:
-        DatasetError: the archive is damaged or larger than LARGEST, or a picture is; the message names it.
+        DatasetError: the archive is damaged or too large, or a picture is.
     """
-    found: dict[str, dict[tuple[int, str], np.ndarray]] = {part: {} for part in parts.values()}
-    total = 0
-    try:
-        require_regular(path, LARGEST)
-        with tarfile.open(path, "r|*") as tar:
-            for member in tar:
-                if (total := total + member.size) > LARGEST:
-                    raise ValueError(f"more than {LARGEST:,} bytes")
-                *_, folder, label, name = ("", "", *pathlib.PurePosixPath(member.name).parts)
-                if not member.isfile() or folder not in parts or label not in class_names or name.startswith(leave_out):
-                    continue
-                if member.size > _MOST_BYTES or (file := tar.extractfile(member)) is None:
-                    raise ValueError(f"{member.name[:80]!r} of {member.size:,} bytes")
-                key = class_names.index(label), name
-                if key in found[parts[folder]]:
-                    raise ValueError(f"{member.name[:80]!r} twice")
-                found[parts[folder]][key] = _decode(file.read(), f"{path}, {member.name[:80]}", "")
-    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
-        if isinstance(error, DatasetError):
-            raise
-        raise DatasetError(f"{path}: Expected an undamaged archive of pictures. Received: {error}") from error
-    if empty := [part for part, pictures in found.items() if not pictures]:
-        raise DatasetError(f"{path}: Expected pictures in {', '.join(parts)}. Received: none for {', '.join(empty)}")
-    return {
-        part: (
-            np.stack([pictures[key] for key in sorted(pictures)]),
-            np.array([label for label, _ in sorted(pictures)]),
-        )
-        for part, pictures in found.items()
-    }
+
+    def is_picture(file: pathlib.PurePosixPath) -> bool:
+        *_, folder, label, name = ("", "", *file.parts)
+        return folder in parts and label in class_names and not name.startswith(leave_out)
+
+    with unpacked(path, is_picture) as files:
+        places = {file.parents[1] for file in files}
+        if sorted(place.name for place in places) != sorted(parts):
+            raise DatasetError(f"{path}: Expected pictures in {', '.join(parts)}. Received: {len(files)} pictures")
+        return {parts[place.name]: read_folder(place, class_names) for place in places}
 
 
 def _read(path: pathlib.Path, resize: str) -> UInt8[np.ndarray, "32 32 3"]:

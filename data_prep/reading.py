@@ -1,8 +1,9 @@
 """Reads the published files of a data set without running anything in them: batches, archives, .npy and .npz."""
 
+import contextlib
 import pathlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from data_prep.folders import Part
 LARGEST = 2**31  # bytes, of an archive and of an array file, and of all that is unpacked
 
 
-def read_published(name: str, paths: Sequence[pathlib.Path]) -> tuple[dict[str, Part], list[str]]:
+def read_published(name: str, paths: Sequence[pathlib.Path]) -> dict[str, Part]:
     """The parts of a published data set.
 
     Args:
@@ -23,42 +24,45 @@ def read_published(name: str, paths: Sequence[pathlib.Path]) -> tuple[dict[str, 
         paths: of its files, in that order: an archive of batches or a folder of them, .npy or .npz.
 
     Returns:
-        "training" (if there is one) and "test" → images and labels; and notes for the manifest: what was not read in
-        the files, or is not as expected.
+        "training" (if there is one) and "test" → images and labels.
 
     Raises:
         DatasetError: the message names the file, what was expected and what was received.
     """
     spec = datasets.DATASETS[name]
     if paths[0].is_dir():
-        return _read_batches(paths[0], spec), []
+        return _read_batches(paths[0], spec)
     if paths[0].suffix not in (".npy", ".npz"):
-        with tempfile.TemporaryDirectory(prefix="autoaug-") as folder:
-            wanted = {*spec.training_files, spec.test_file}
-            try:
-                files = unpack(paths[0], folder, lambda file: file.name in wanted, LARGEST)
-            except ArchiveError as error:
-                raise DatasetError(str(error)) from error
-            if len(files) != len(wanted) or len({pathlib.PurePath(file).parent for file in files}) > 1:
-                expected = f"{paths[0]}: Expected an archive with {', '.join(sorted(wanted))} in one folder"
-                raise DatasetError(f"{expected}. Received: {', '.join(sorted(files))[:200] or 'none of these'}")
-            return _read_batches(pathlib.Path(folder, min(files)).parent, spec), []
+        wanted = {*spec.training_files, spec.test_file}
+        with unpacked(paths[0], lambda file: file.name in wanted) as files:
+            if len(files) != len(wanted):
+                expected = f"{paths[0]}: Expected an archive with each of {', '.join(sorted(wanted))}"
+                raise DatasetError(f"{expected}. Received: {', '.join(path.name for path in files)[:200] or 'none'}")
+            return _read_batches(files[0].parent, spec)
     if paths[0].suffix == ".npy":
         images, labels = (load_arrays(path, lambda array: array[...]) for path in paths)
-        return {"test": check_arrays(paths[0], images, labels, spec.num_classes, spec.test_size)}, []
-    parts, notes = {}, []
+        return {"test": check_arrays(paths[0], images, labels, spec.num_classes, spec.test_size)}
+    parts = {}
     for part, path in zip(("training", "test")[-len(paths) :], paths, strict=True):
         size = spec.train_size if part == "training" else spec.test_size
         images, labels = load_arrays(path, lambda arrays: (arrays["images"], arrays["labels"]))
         parts[part] = check_arrays(path, images, labels, spec.num_classes, size)
-        notes += _label_names(path, datasets.CLASS_NAMES[spec.family])
-    return parts, notes
+    return parts
+
+
+@contextlib.contextmanager
+def unpacked(archive: pathlib.Path, take: Callable[[pathlib.PurePosixPath], bool]) -> Iterator[list[pathlib.Path]]:
+    """The files of an archive that are to be taken, in a temporary folder; DatasetError for what `unpack` refuses."""
+    with tempfile.TemporaryDirectory(prefix="autoaug-") as folder:
+        try:
+            yield [pathlib.Path(folder, file) for file in sorted(unpack(archive, folder, take, LARGEST))]
+        except ArchiveError as error:
+            raise DatasetError(str(error)) from error
 
 
 def content_hashes(name: str, path: pathlib.Path) -> dict[str, str]:
     """Part → `datasets.content_hash` of a published set, from its file or folder; raises what `read_published` does."""
-    parts, _ = read_published(name, [path])
-    return {part: datasets.content_hash(images, labels) for part, (images, labels) in parts.items()}
+    return {part: datasets.content_hash(*arrays) for part, arrays in read_published(name, [path]).items()}
 
 
 def _read_batches(folder: pathlib.Path, spec: datasets.Spec) -> dict[str, Part]:
@@ -98,12 +102,3 @@ def check_arrays(path: pathlib.Path, images: Any, labels: Any, num_classes: int,
     if labels.min() < 0 or labels.max() >= num_classes:
         raise DatasetError(f"{expected}{labels.min()}…{labels.max()}")
     return images, labels.astype(np.int64)
-
-
-def _label_names(path: pathlib.Path, expected: Sequence[str]) -> list[str]:
-    """A note, unless the names of the classes are the expected ones in the expected order."""
-    try:
-        names = load_arrays(path, lambda arrays: [str(name) for name in arrays["label_names"].tolist()])
-    except DatasetError:
-        return [f"{path.name}: label_names could not be read without unpickling; assumed to be in CIFAR-10's order"]
-    return [] if names == list(expected) else [f"{path.name}: label_names are {', '.join(names)[:200]}"]

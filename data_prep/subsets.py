@@ -106,21 +106,19 @@ def _write_published(
     """Writes a published set; returns entries for its manifest."""
     inputs = {source.file: obtained[source.file] for source in FILES[name]}
     paths = [item.path for item in inputs.values()]
-    notes: list[str] = []
     if name == "cinic10":  # the archive's images from ImageNet, in its own splits
         parts = pictures.read_archive(
             paths[0], datasets.DATASETS[name].class_names, {"train": "training", "test": "test"}, leave_out="cifar10-"
         )
     else:
-        parts, notes = read_published(name, paths)
+        parts = read_published(name, paths)
     described, source = folders.write_parts(name, folder, parts), FILES[name][0]
     verified = all(item.verified for item in inputs.values())
-    if verified and source.content and paths[0].is_dir():
-        notes.append("an unpacked copy, with the published images and labels")
+    copied = verified and source.content and paths[0].is_dir()
     return {
         "source": source.title if verified else f"{source.title} ({unverified})",
         "inputs": {file: {"verified": item.verified, "hashes": item.hashes} for file, item in inputs.items()},
-        "notes": notes,
+        "notes": ["an unpacked copy, with the published images and labels"] if copied else [],
         "parts": described,
     }
 

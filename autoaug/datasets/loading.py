@@ -1,6 +1,5 @@
 """Reads data sets, built-in ones and the user's own, from `data_dir/<name>/training/`."""
 
-import concurrent.futures
 import dataclasses
 import functools
 import os
@@ -84,10 +83,8 @@ def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
     spec, folder = _find(name, data_dir)
     manifest = manifests.read(folder)
     train_images, train_labels = read_images(folder, spec.training_files, spec.train_size, spec)
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        statistics = pool.submit(channel_statistics, train_images)  # while the test part is read
-        test_images, test_labels = read_images(folder, spec.test_files, spec.test_size, spec)
-    mean, std = statistics.result()
+    test_images, test_labels = read_images(folder, spec.test_files, spec.test_size, spec)
+    mean, std = channel_statistics(train_images)
     dataset = Dataset(name, train_images, train_labels, test_images, test_labels, spec.class_names, mean, std)
     if manifest is not None:
         dataset = dataclasses.replace(dataset, source=manifest["source"])

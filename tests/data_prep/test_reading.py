@@ -31,27 +31,18 @@ def npz_file(folder, **changed):
 
 
 @pytest.mark.parametrize(("name", "size"), [("cifar10.1-v4", 2_021), ("cifar10.1-v6", 2_000)])
-@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8])
-def test_reads_cifar101(name, size, dtype, tmp_path):
-    parts, notes = read_published(name, npy_files(tmp_path, IMAGES[:size], LABELS[:size].astype(dtype)))
-    images, labels = parts.pop("test")
+def test_reads_cifar101(name, size, tmp_path):
+    images, labels = read_published(name, npy_files(tmp_path, IMAGES[:size], LABELS[:size].astype(np.uint8)))["test"]
     np.testing.assert_array_equal(images, IMAGES[:size])
     np.testing.assert_array_equal(labels, LABELS[:size])
-    assert (parts, notes, labels.dtype) == ({}, [], np.int64)
+    assert labels.dtype == np.int64
 
 
 def test_reads_cifar102_and_leaves_object_arrays_alone(tmp_path):
-    parts, notes = read_published("cifar10.2", npz_file(tmp_path))
+    parts = read_published("cifar10.2", npz_file(tmp_path))
     np.testing.assert_array_equal(parts["test"][0], IMAGES[:2_000])
     np.testing.assert_array_equal(parts["test"][1], LABELS[:2_000])
-    assert (list(parts), notes) == (["test"], [])
-
-
-def test_says_what_it_could_not_read_and_what_is_other_than_expected(tmp_path):
-    notes = read_published("cifar10.2", npz_file(tmp_path, label_names=NAMES.astype(object)))[1]
-    assert notes == ["test.npz: label_names could not be read without unpickling; assumed to be in CIFAR-10's order"]
-    notes = read_published("cifar10.2", npz_file(tmp_path, label_names=NAMES[::-1]))[1]
-    assert notes == [f"test.npz: label_names are {', '.join(NAMES[::-1])}"]
+    assert list(parts) == ["test"]
 
 
 class Call:
@@ -70,7 +61,6 @@ class Call:
         ({"labels": np.array([Call()] * 2_000, object)}, "Object arrays cannot be loaded"),
         ({"labels": LABELS[:1_999]}, r"int64 \(1999,\)"),
         ({"labels": LABELS[:2_000] + 1}, "1…10"),
-        ({"labels": LABELS[:2_000] - 1}, "-1…8"),
         ({"labels": LABELS[:2_000] / 2}, r"float64 \(2000,\)"),
         ({"labels": LABELS[:0]}, r"int64 \(0,\)"),
         ({"labels": NAMES[LABELS[:2_000]]}, r"<U10 \(2000,\)"),
@@ -101,21 +91,12 @@ def test_sizes_that_are_only_declared_take_no_memory(tmp_path, monkeypatch):
         read_published("cifar10.2", [tmp_path / "test.npz"])
 
 
-def test_a_pipe_in_the_place_of_arrays_does_not_hang(tmp_path):
-    os.mkfifo(tmp_path / "test.npz")
-    with pytest.raises(DatasetError, match=r"test\.npz: Expected NumPy arrays\. Received: no regular file"):
-        read_published("cifar10.2", [tmp_path / "test.npz"])
-
-
-def test_an_archive_in_place_of_an_array_is_refused(tmp_path):
-    paths = npy_files(tmp_path)
-    npz_file(tmp_path)[0].rename(paths[0])
-    with pytest.raises(DatasetError, match=r"data\.npy: Expected NumPy arrays\. Received: "):
-        read_published("cifar10.1-v4", paths)
-
-
-def test_files_without_the_arrays_are_refused(tmp_path):
+def test_other_files_in_place_of_arrays_are_refused(tmp_path):
     path = tmp_path / "test.npz"
+    os.mkfifo(path)
+    with pytest.raises(DatasetError, match=r"test\.npz: Expected NumPy arrays\. Received: no regular file"):
+        read_published("cifar10.2", [path])
+    path.unlink()
     np.savez(path, pictures=IMAGES[:1])
     with pytest.raises(DatasetError, match=r"test\.npz: Expected NumPy arrays\. Received: .*images"):
         read_published("cifar10.2", [path])
@@ -123,3 +104,5 @@ def test_files_without_the_arrays_are_refused(tmp_path):
         np.save(file, IMAGES[:1])
     with pytest.raises(DatasetError, match=r"test\.npz: Expected NumPy arrays\. Received: "):
         read_published("cifar10.2", [path])
+    with pytest.raises(DatasetError, match=r"data\.npy: Expected NumPy arrays\. Received: "):
+        read_published("cifar10.1-v4", [npz_file(tmp_path)[0].rename(tmp_path / "data.npy"), path])
