@@ -142,14 +142,12 @@ def _read(paths: str | list[str], class_names: Sequence[str], said: Described, w
 
 def _overlap(parts: Mapping[str, Part], original: str, data_dir: pathlib.Path) -> dict[str, int]:
     """How many test images are among the training images, here and in the original, and repeat one another."""
-    test = parts["test"][0]
-    counts = {"test images that repeat another": int(datasets.repeated(test).sum())}
+    test, known = parts["test"][0], {}
     if "training" in parts:
-        counts["test images in its training part"] = int(datasets.overlap(test, parts["training"][0]).sum())
-    if original in datasets.available(data_dir) and datasets.spec(original, data_dir).training_files:
-        known = datasets.load(original, data_dir)
-        counts[f"test images in the training part of {original}"] = int(
-            datasets.overlap(test, known.train_images).sum()
-        )
-        counts[f"test images in the test part of {original}"] = int(datasets.overlap(test, known.test_images).sum())
-    return counts
+        known["its training part"] = parts["training"][0]
+    if original in datasets.available(data_dir, part="training"):
+        dataset = datasets.load(original, data_dir)
+        known |= {f"the training part of {original}": dataset.train_images}
+        known |= {f"the test part of {original}": dataset.test_images}
+    counts = {f"test images in {place}": int(datasets.overlap(test, images).sum()) for place, images in known.items()}
+    return {"test images that repeat another": int(datasets.repeated(test).sum())} | counts

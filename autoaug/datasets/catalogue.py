@@ -39,8 +39,8 @@ CLASS_NAMES = {
 class Spec:
     """The files of a data set. A model is evaluated on all test sets of its `family`, which have the same classes.
 
-    A set without training files is a test set only; a set with an empty `test_file` is a training set only. Sets of the
-    user's own have a name for readers, names of classes, and the set that they reproduce, if any.
+    A set without training files is a test set only; a set with an empty `test_file` is a training set only. `title` is
+    its name for readers, and `original` the set that it reproduces, if any. A set of the user's own has `classes`.
     """
 
     training_files: tuple[str, ...]
@@ -69,46 +69,63 @@ class Spec:
         return (self.test_file,) if self.test_file else ()
 
 
-DESIGNS = (
-    *("photo_same", "photo_harder_5", "photo_harder_15", "photo_harder_margin"),
-    *("photo_look_10", "photo_look_20", "photo_look_100", "photo_noise_10"),
-)
+_DESIGNS = {
+    "photo_same": "same",
+    "photo_harder_5": "harder by 5 points",
+    "photo_harder_15": "harder by 15 points",
+    "photo_harder_margin": "harder, by margin",
+    "photo_look_10": "new look, 10 %",
+    "photo_look_20": "new look, 20 %",
+    "photo_look_100": "new look, 100 %",
+    "photo_noise_10": "wrong labels, 10 %",
+}
+DESIGNS = tuple(_DESIGNS)
 """Reproductions of `cifar10_12k` whose truth is known, from other images of CIFAR-10 (data_prep/known_truth.py)."""
 
 JUDGES = ("cifar10_rest_a", "cifar10_rest_b")
 """Two disjoint sets of CIFAR-10's training images outside of `cifar10_12k`; models of them judge difficulty."""
 
-_CIFAR10_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
-_SYNTHETIC = Spec(("train_batch",), "test_batch", 5_120, 2_000, family="synthetic10")
+_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
+_SHAPES = Spec(("train_batch",), "test_batch", 5_120, 2_000, family="synthetic10", title="shapes")
 
 
-def _pair(name: str, train_size: int, test_size: int, family: str = "cifar10") -> Spec:
+def _pair(title: str, stem: str, train_size: int, test_size: int, suffix: str = "", original: str = "") -> Spec:
     """A set of one training and one test file."""
-    return Spec((f"{name}_train",), f"{name}_test", train_size, test_size, family)
+    files = (f"{stem}_train{suffix}",), f"{stem}_test{suffix}"
+    return Spec(*files, train_size, test_size, title=title, original=original)
 
 
 DATASETS = {
-    "cifar10": Spec(_CIFAR10_FILES, "test_batch", 50_000, 10_000),
-    "cifar100": Spec(("train",), "test", 50_000, 10_000, family="cifar100", label_key="fine_labels"),
-    "cifar10_10k": Spec(("cifar10_10k_train_py27",), "cifar10_10k_test_py27", 8_000, 2_000),
-    "cifar10_30k": Spec(("cifar10_30k_train_py27",), "cifar10_30k_test_py27", 24_000, 6_000),
-    "cifar102": Spec(("cifar102_min_overlap_train_v4_py27",), "cifar102_min_overlap_test_v4_py27", 8_000, 2_000),
-    "cifar102_30k": Spec(("cifar102_30k_train_py27",), "cifar102_30k_test_py27", 24_000, 6_000),
-    "cifar10_12k": _pair("cifar10_12k", 10_000, 2_000),
-    "cifar105": _pair("cifar105", 10_000, 2_000),
-    "cifar10.1-v4": Spec((), "cifar10.1-v4_test", 0, 2_021),
-    "cifar10.1-v6": Spec((), "cifar10.1-v6_test", 0, 2_000),
-    "cifar10.2": Spec((), "cifar10.2_test", 0, 2_000),
-    **{name: Spec((f"{name}_train",), "", 19_000, 0) for name in JUDGES},
-    "cinic10": _pair("cinic10", 70_000, 70_000),
-    "cifar10_5k": _pair("cifar10_5k", 2_460, 2_000),
-    "cinic10_5k": _pair("cinic10_5k", 2_460, 2_000),
-    "photo_original": Spec((), "photo_original_test", 0, 5_000),
-    **{name: _pair(name, 10_000, 2_000) for name in DESIGNS},
-    "synthetic10": _SYNTHETIC,
-    "synthetic10_harder": _SYNTHETIC,
-    "synthetic10_different": _SYNTHETIC,
+    "cifar10": Spec(_BATCHES, "test_batch", 50_000, 10_000, title="CIFAR-10"),
+    "cifar100": Spec(("train",), "test", 50_000, 10_000, "cifar100", "fine_labels", title="CIFAR-100"),
+    "cifar10_10k": _pair("CIFAR-10 (10,000 images)", "cifar10_10k", 8_000, 2_000, "_py27"),
+    "cifar10_30k": _pair("CIFAR-10 (30,000 images)", "cifar10_30k", 24_000, 6_000, "_py27"),
+    "cifar102": _pair(
+        "CIFAR-10.2 mixture (10,000 images)", "cifar102_min_overlap", 8_000, 2_000, "_v4_py27", "cifar10_10k"
+    ),
+    "cifar102_30k": _pair("CIFAR-10.2 mixture (30,000 images)", "cifar102_30k", 24_000, 6_000, "_py27", "cifar10_30k"),
+    "cifar10_12k": _pair("CIFAR-10 (12,000 images)", "cifar10_12k", 10_000, 2_000),
+    "cifar105": _pair("CIFAR-10.2 (12,000 images)", "cifar105", 10_000, 2_000, original="cifar10_12k"),
+    "cifar10.1-v4": Spec((), "cifar10.1-v4_test", 0, 2_021, title="CIFAR-10.1 v4"),
+    "cifar10.1-v6": Spec((), "cifar10.1-v6_test", 0, 2_000, title="CIFAR-10.1 v6"),
+    "cifar10.2": Spec((), "cifar10.2_test", 0, 2_000, title="CIFAR-10.2"),
+    "cifar10_rest_a": Spec(("cifar10_rest_a_train",), "", 19_000, 0, title="CIFAR-10's other images, first half"),
+    "cifar10_rest_b": Spec(("cifar10_rest_b_train",), "", 19_000, 0, title="CIFAR-10's other images, second half"),
+    "cinic10": _pair("CINIC-10", "cinic10", 70_000, 70_000, original="cifar10"),  # larger than its original
+    "cifar10_5k": _pair("CIFAR-10 (4,460 images)", "cifar10_5k", 2_460, 2_000),
+    "cinic10_5k": _pair("CINIC-10 (4,460 images)", "cinic10_5k", 2_460, 2_000, original="cifar10_5k"),
+    "photo_original": Spec((), "photo_original_test", 0, 5_000, title="CIFAR-10's test part (5,000 images)"),
+    **{name: _pair(title, name, 10_000, 2_000, original="cifar10_12k") for name, title in _DESIGNS.items()},
+    "synthetic10": _SHAPES,
+    "synthetic10_harder": dataclasses.replace(_SHAPES, title="shapes, harder", original="synthetic10"),
+    "synthetic10_different": dataclasses.replace(_SHAPES, title="shapes, different", original="synthetic10"),
 }
+
+TITLES = {name: spec.title for name, spec in DATASETS.items()}
+"""Name of each data set → its name for readers."""
+
+ORIGINALS = {name: spec.original for name, spec in DATASETS.items() if spec.original}
+"""Reproduction → the data set that it reproduces."""
 
 EMBEDDED = tuple(name for name, spec in DATASETS.items() if spec.family == "synthetic10")
 """The sets that are drawn, not downloaded: they can be built anywhere in a second."""
@@ -129,18 +146,6 @@ KNOWN_TRUTH = {
 }
 """Reproduction → what must come out, written down before any model was trained on it."""
 
-ORIGINALS = {
-    "synthetic10_harder": "synthetic10",
-    "synthetic10_different": "synthetic10",
-    "cifar102": "cifar10_10k",
-    "cifar102_30k": "cifar10_30k",
-    "cifar105": "cifar10_12k",
-    "cinic10_5k": "cifar10_5k",
-    "cinic10": "cifar10",
-    **dict.fromkeys(DESIGNS, "cifar10_12k"),
-}
-"""Reproduction → the data set that it reproduces, of the same size (`cinic10`: larger)."""
-
 ORIGINAL_TESTS = {
     "cifar105": "cifar10",
     "cinic10_5k": "cifar10",
@@ -151,35 +156,3 @@ test images are more than a subsample's, and `photo_original` has those that no 
 
 TEST_PARTS = {"cifar10.2": "cifar105"}
 """Test set → the data set whose test part it is."""
-
-TITLES = {
-    "cifar10": "CIFAR-10",
-    "cifar100": "CIFAR-100",
-    "cifar10_10k": "CIFAR-10 (10,000 images)",
-    "cifar10_30k": "CIFAR-10 (30,000 images)",
-    "cifar10_12k": "CIFAR-10 (12,000 images)",
-    "cifar102": "CIFAR-10.2 mixture (10,000 images)",
-    "cifar102_30k": "CIFAR-10.2 mixture (30,000 images)",
-    "cifar105": "CIFAR-10.2 (12,000 images)",
-    "cifar10.1-v4": "CIFAR-10.1 v4",
-    "cifar10.1-v6": "CIFAR-10.1 v6",
-    "cifar10.2": "CIFAR-10.2",
-    "synthetic10": "shapes",
-    "synthetic10_harder": "shapes, harder",
-    "synthetic10_different": "shapes, different",
-    "cifar10_rest_a": "CIFAR-10's other images, first half",
-    "cifar10_rest_b": "CIFAR-10's other images, second half",
-    "cifar10_5k": "CIFAR-10 (4,460 images)",
-    "cinic10": "CINIC-10",
-    "cinic10_5k": "CINIC-10 (4,460 images)",
-    "photo_original": "CIFAR-10's test part (5,000 images)",
-    "photo_same": "same",
-    "photo_harder_5": "harder by 5 points",
-    "photo_harder_15": "harder by 15 points",
-    "photo_harder_margin": "harder, by margin",
-    "photo_look_10": "new look, 10 %",
-    "photo_look_20": "new look, 20 %",
-    "photo_look_100": "new look, 100 %",
-    "photo_noise_10": "wrong labels, 10 %",
-}
-"""Name of each data set → its name for readers."""
