@@ -150,7 +150,10 @@ def write(
     for part, size in (("training", spec.train_size), ("test", spec.test_size)):
         pool = places[part]
         pixels, labels = images[part][0][pool], images[part][1][pool]
-        scores = difficulty(design.score, part)[pool] if design.score else None
+        scores = None
+        if design.score:  # of models that were not trained on these images
+            with np.load(DIFFICULTY, allow_pickle=False) as file:
+                scores = file[f"{design.score} {part}"].astype(float)[pool]
         rng = drawing.generator(seed, f"{name} {part}")
         rows, new_look, wrong, new_labels = choose(design, labels, scores, size, spec.num_classes, rng)
         chosen = pixels[rows]
@@ -159,17 +162,6 @@ def write(
         marks = {"origins": pool[rows], "new_look": new_look, "wrong_labels": wrong}
         described[part] |= _write_origins(folder, name, part, marks)
     return {"expected": dataclasses.asdict(datasets.KNOWN_TRUTH[name]), "parts": described}
-
-
-def difficulty(score: str, part: str) -> Float[np.ndarray, " n"]:
-    """How hard each image of CIFAR-10's part is for models that were not trained on it, larger is harder.
-
-    Args:
-        score: "entropy" of their answers, in nats; or "margin", minus the margin of the label.
-        part: "training" or "test".
-    """
-    with np.load(DIFFICULTY, allow_pickle=False) as file:
-        return file[f"{score} {part}"].astype(float)
 
 
 def _write_origins(folder: pathlib.Path, name: str, part: str, marks: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -104,13 +104,10 @@ def build(data_dir: str | os.PathLike[str], names: Iterable[str] = tuple(SETS), 
 
     Raises:
         DatasetError: a name is unknown, or a folder holds files that this function did not write.
-        ValueError: seed is not a whole number from 0 up.
     """
     names = list(names)
     if unknown := [name for name in names if name not in SETS]:
         raise DatasetError(f"Unknown embedded data set. Expected any of {', '.join(SETS)}. Received: {unknown}")
-    if not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"Expected seed, a whole number from 0 up. Received: {seed!r}")
     return [name for name in names if _build(name, training_folder(name, data_dir), seed)]
 
 

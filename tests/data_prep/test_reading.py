@@ -58,11 +58,8 @@ class Call:
         ({"images": IMAGES[:1_999]}, r"uint8 \(1999, 32, 32, 3\)"),
         ({"images": IMAGES[:2_000].astype(float)}, r"float64 \(2000, 32, 32, 3\)"),
         ({"images": np.array([Call()] * 3, object)}, "Object arrays cannot be loaded"),
-        ({"labels": np.array([Call()] * 2_000, object)}, "Object arrays cannot be loaded"),
         ({"labels": LABELS[:1_999]}, r"int64 \(1999,\)"),
         ({"labels": LABELS[:2_000] + 1}, "1…10"),
-        ({"labels": LABELS[:2_000] / 2}, r"float64 \(2000,\)"),
-        ({"labels": LABELS[:0]}, r"int64 \(0,\)"),
         ({"labels": NAMES[LABELS[:2_000]]}, r"<U10 \(2000,\)"),
     ],
 )
@@ -97,10 +94,7 @@ def test_other_files_in_place_of_arrays_are_refused(tmp_path):
     with pytest.raises(DatasetError, match=r"test\.npz: Expected NumPy arrays\. Received: no regular file"):
         read_published("cifar10.2", [path])
     path.unlink()
-    np.savez(path, pictures=IMAGES[:1])
-    with pytest.raises(DatasetError, match=r"test\.npz: Expected NumPy arrays\. Received: .*images"):
-        read_published("cifar10.2", [path])
-    with path.open("wb") as file:  # not an archive
+    with path.open("wb") as file:  # no archive
         np.save(file, IMAGES[:1])
     with pytest.raises(DatasetError, match=r"test\.npz: Expected NumPy arrays\. Received: "):
         read_published("cifar10.2", [path])
