@@ -123,7 +123,7 @@ def test_a_trained_run_becomes_a_report(trained_run, tmp_path):
     assert not list((page.parent / "notebooks").glob("*train*"))  # the run is finished
     accuracy = accuracies(run).set_index("test_set").loc["synthetic10", "accuracy"]
     text = page.read_text()
-    assert run.name in text and f"{show.percent(accuracy)} [" in text
+    assert run.name in text and f"{show.percent(accuracy)}\n[" in text
     assert "Shake-Shake-8 2×16d, 4 epochs" in text
     assert (page.parent / "tables" / "runs.csv").exists()
 
