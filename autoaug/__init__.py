@@ -20,7 +20,7 @@ _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",  # errors only: no start-up chatter in notebooks
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # take a GPU's memory only as needed, so that other processes can use the rest
 }
-_FUNCTIONS = {"build_model": "autoaug.models", "load": "autoaug.runs.export"}
+_FUNCTIONS = {"build_model": "autoaug.models", "load": "autoaug.runs.evaluation"}
 _SUBMODULES = (
     *("augment", "checkpoints", "datasets", "devices", "models", "plots", "recipes", "report"),
     *("runs", "shift", "study", "training"),

@@ -11,7 +11,6 @@ Files are written under a temporary name and then renamed.
 
 import collections
 import io
-import itertools
 import os
 import pathlib
 import shlex
@@ -44,45 +43,35 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
     `test_sha256` are hashes of pixels and labels.
 
     A run with an unreadable file is left out, with a warning that names the file and the remedy; `attrs["unreadable"]`
-    lists (folder, message) of each.
-
-    Args:
-        results_dir, others: folders. If a run is there several times, only the first one counts.
+    lists (folder, message) of each. If a run is there several times, only the first one counts.
 
     Raises:
         RecordError: a folder does not exist.
     """
     rows: dict[str, list[dict[str, Any]]] = {}
     unreadable = []
-    for folder in itertools.chain.from_iterable(map(_folders, (results_dir, *others))):
-        try:
-            record = read(folder)
-            if record.status == "finished" and record.run_id not in rows:
-                rows[record.run_id] = _rows(folder, record)
-        except RecordError as error:
-            remedy = "Restore it from a copy; or remove it, and repeat its command"
-            message = f"{error}. {remedy}: rm -r {shlex.quote(str(folder))}"
-            unreadable.append((str(folder), message))
-            warnings.warn(f"Left out, since it cannot be read: {message}", stacklevel=2)
+    for results in map(pathlib.Path, (results_dir, *others)):
+        if not results.is_dir():
+            raise RecordError(f"{results.absolute()}: Expected a folder of results. Received: none")
+        for folder in sorted((results / "runs").glob("*")):
+            if not os.path.lexists(folder / "record.json"):
+                continue
+            try:
+                record = read(folder)
+                if record.status == "finished" and record.run_id not in rows:
+                    rows[record.run_id] = _rows(folder, record)
+            except RecordError as error:
+                remedy = "Restore it from a copy; or remove it, and repeat its command"
+                message = f"{error}. {remedy}: rm -r {shlex.quote(str(folder))}"
+                unreadable.append((str(folder), message))
+                warnings.warn(f"Left out, since it cannot be read: {message}", stacklevel=2)
     table = _table([row for run in rows.values() for row in run])
     table.attrs["unreadable"] = unreadable
     return table
 
 
-def _folders(results_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
-    """The runs' folders; one without a record is passed over."""
-    if not pathlib.Path(results_dir).is_dir():
-        raise RecordError(f"{pathlib.Path(results_dir).absolute()}: Expected a folder of results. Received: none")
-    folders = sorted((pathlib.Path(results_dir) / "runs").glob("*"))
-    return [folder for folder in folders if os.path.lexists(folder / "record.json")]
-
-
 def accuracies(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """The rows of one run, finished or not, as in `collect`'s table.
-
-    Raises:
-        RecordError: a file of the run is unreadable.
-    """
+    """The rows of one run, finished or not, as in `collect`'s table; RecordError if a file of it is unreadable."""
     return _table(_rows(pathlib.Path(run_dir), read(run_dir)))
 
 
@@ -108,16 +97,12 @@ def _rows(folder: pathlib.Path, record: Record) -> list[dict[str, Any]]:
     }
     for test_set, test in record.tests.items():
         path = folder / PREDICTIONS / f"{test_set}.npz"
-        answers = predictions.read(path)
-        if max(answers.answers.max(), answers.labels.max()) >= data.num_classes:
+        found = predictions.read(path)
+        if max(found.answers.max(), found.labels.max()) >= data.num_classes:
             raise RecordError(f"{path}: Expected answers and labels of {data.num_classes} classes. Received: others")
-        clean = ~answers.overlap
-        counts: dict[str, Any] = {
-            "total": clean.sum(),
-            "correct": answers.right[clean].sum(),
-            "overlap": answers.overlap.sum(),
-        }
-        rows.append(run | {"test_set": test_set, "test_source": test.source, "test_sha256": test.sha256} | counts)
+        counts = {"correct": (found.right & ~found.overlap).sum(), "overlap": found.overlap.sum()}
+        row = run | {"test_set": test_set, "test_source": test.source, "test_sha256": test.sha256}
+        rows.append(row | counts | {"total": len(found.labels) - counts["overlap"]})
     return rows
 
 
@@ -126,19 +111,15 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     from scipy.special import betaincinv  # slow to import
 
     table = pd.DataFrame(rows, columns=list(COLUMNS[:-3])).astype({"total": int, "correct": int, "overlap": int})
-    correct, total = table["correct"], table["total"]
-    wrong = total - correct
+    correct, wrong, some = table["correct"], table["total"] - table["correct"], table["total"] > 0
     low = np.where(correct > 0, betaincinv(np.maximum(correct, 0.5), wrong + 1, 0.025), 0.0)
     high = np.where(wrong > 0, betaincinv(correct + 1, np.maximum(wrong, 0.5), 0.975), 1.0)
-    table = table.assign(accuracy=correct / total, low=low, high=high)
-    table.loc[total == 0, ["low", "high"]] = np.nan
-    return table
+    accuracy = correct / table["total"]
+    return table.assign(accuracy=accuracy, low=np.where(some, low, np.nan), high=np.where(some, high, np.nan))
 
 
 def history(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """The history of a run: a row for each epoch from 1 on, numbers, NaN for no value.
-
-    If there is no file, the table is empty.
+    """The history of a run: a row for each epoch from 1 on, numbers, NaN for no value; empty if there is no file.
 
     Raises:
         RecordError: the file holds something else; the message names it.

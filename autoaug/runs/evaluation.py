@@ -1,9 +1,14 @@
-"""A trained model's answers on every test set that fits it."""
+"""A trained model's answers on every test set that fits it, and the model in one file, `model.keras`.
+
+The file takes uint8 images and gives logits, normalisation inside. After `import autoaug`, plain
+`keras.saving.load_model` opens it, in any process and folder.
+"""
 
 import contextlib
 import math
 import os
 import pathlib
+import tempfile
 import time
 from collections.abc import Sequence
 
@@ -16,14 +21,58 @@ from jaxtyping import Float32, UInt8
 
 from autoaug import datasets, runs
 from autoaug.datasets import Dataset, LabelledImages
-from autoaug.runs import export, predictions
-from autoaug.runs.record import MODEL, PREDICTIONS, Record, RecordError, Test, read, write
+from autoaug.files import require_regular, temporary_suffix
+from autoaug.models.layers import Normalize
+from autoaug.runs import predictions
+from autoaug.runs.record import MODEL, PREDICTIONS, Record, RecordError, Test, read, reading, write
 
+INPUTS = ("uint8", "0-1", "normalised")
 _BATCH_SIZE = 250
+_MOST_BYTES = 2**32
+
+
+def whole(model: keras.Model, dataset: Dataset, inputs: str = "normalised") -> keras.Model:
+    """A model from uint8 images, around another one; they share their weights.
+
+    Args:
+        model: from images in the form that `inputs` names, one of `INPUTS`; "uint8" is 0 to 255.
+        dataset: its training set, whose statistics normalise the images.
+    """
+    images = keras.Input((32, 32, 3), dtype="uint8", name="pixels")
+    scaled = {"uint8": 1.0, "0-1": 1 / 255}
+    prepare = keras.layers.Rescaling(scaled[inputs]) if inputs in scaled else Normalize(dataset.mean, dataset.std)
+    return keras.Model(images, model(prepare(images), training=False), name=model.name)
+
+
+def write_model(model: keras.Model, run_dir: str | os.PathLike[str]) -> None:
+    """Write a whole model to `model.keras`; no reader sees half of it."""
+    with tempfile.TemporaryDirectory(dir=run_dir, prefix=".", suffix=f".{temporary_suffix()}") as folder:
+        keras.saving.save_model(model, pathlib.Path(folder) / MODEL)
+        (pathlib.Path(folder) / MODEL).replace(pathlib.Path(run_dir) / MODEL)
+
+
+def load(run_dir: str | os.PathLike[str]) -> keras.Model:
+    """The trained model of a run: uint8 [n, 32, 32, 3] → logits [n, classes], normalisation inside.
+
+    Raises:
+        RecordError: the run has no `model.keras`, or another file in its place.
+    """
+    return read_model(pathlib.Path(run_dir) / MODEL)
+
+
+def read_model(path: str | os.PathLike[str]) -> keras.Model:
+    """The model in a .keras file. Code in it is refused: no Lambda, no unknown class.
+
+    Raises:
+        RecordError: there is no such file, or no such model in it; the message names it.
+    """
+    with reading(path, "a Keras model without code of its own"):
+        require_regular(path, _MOST_BYTES)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 class Predictor:
-    """Logits of a whole model (`export.whole`), compiled once."""
+    """Logits of a whole model, compiled once."""
 
     def __init__(self, model: keras.Model) -> None:
         self._predict = tf.function(
@@ -51,7 +100,6 @@ def evaluate_run(
     """Evaluate a trained model, and finish its run: predictions, `model.keras`, record.
 
     A test set with the same pixels and labels is not evaluated again, unless its predictions are missing or damaged.
-    Margins are kept where the data set is one of those whose models judge.
 
     Args:
         model: the trained model, from normalised images.
@@ -70,21 +118,21 @@ def evaluate_run(
     epochs = record.recipe.epochs if record.recipe else 0
     if len(history) != epochs:
         raise RecordError(f"{run_dir} has trained {len(history)} of {epochs} epochs. Train it to its end first.")
-    whole, tests = export.whole(model, dataset), dict(record.tests)
-    predict = Predictor(whole)
+    model, tests = whole(model, dataset), dict(record.tests)
+    predict = Predictor(model)
     for test in tqdm.tqdm(test_sets, desc="test sets", disable=None):
-        path = run_dir / PREDICTIONS / f"{test.name}.npz"
-        if test.name in tests and tests[test.name].sha256 == test.sha256:
+        path, described = run_dir / PREDICTIONS / f"{test.name}.npz", Test(test.source, test.sha256)
+        if tests.get(test.name) == described:
             with contextlib.suppress(RecordError):
                 predictions.read(path)
                 continue
-        logits = predict(test.images)
-        margins = predictions.margins(logits, test.labels) if dataset.name in datasets.JUDGES else None
-        answers, labels = logits.argmax(axis=1).astype(np.uint8), test.labels.astype(np.uint8)
+        logits, labels = predict(test.images), test.labels.astype(np.uint8)
+        margins = predictions.margins(logits, labels) if dataset.name in datasets.JUDGES else None
+        answers = logits.argmax(axis=1).astype(np.uint8)
         predictions.write(path, predictions.Predictions(answers, labels, dataset.trained_on(test.images), margins))
-        tests[test.name] = Test(test.source, test.sha256)
+        tests[test.name] = described
     if not (run_dir / MODEL).is_file():
-        export.write(whole, run_dir)
+        write_model(model, run_dir)
     seconds = record.wall_seconds
     if record.status == "unfinished":
         seconds = math.fsum(history["seconds"]) + time.perf_counter() - started

@@ -15,13 +15,11 @@ from autoaug import datasets, recipes
 from autoaug.datasets import Dataset, LabelledImages
 from autoaug.files import absolute, require_regular
 from autoaug.runs import predictions, record
-from autoaug.runs.predictions import Predictions
 from autoaug.runs.record import PREDICTIONS, RecordError
 
 if TYPE_CHECKING:
     import keras
 
-INPUTS = ("uint8", "0-1", "normalised")
 _SUFFIXES = (".npy", ".npz", ".csv")
 _MOST_BYTES = 2**31
 
@@ -48,15 +46,14 @@ def evaluate(
 
     Args:
         name: of the model; its runs of several seeds are a family.
-        train_data: the data set that it was trained on. If it is none of those here, no overlap is known.
-        seed: of the training.
+        train_data, seed: of its training. If the data set is none of those here, no overlap is known.
         data_dir: folder of the data sets.
         results_dir: the run's folder is `results_dir/runs/<run id>`, which is returned.
         model_file: a `.keras` file, or its `https://` address with `sha256`; or a TensorFlow 1 checkpoint of one of
             our models, `architecture` with `size`.
         predictions_dir: or a folder with `<test set>.npy`, `.npz` or `.csv`: float [n, classes], logits or
             probabilities, or int [n], classes.
-        inputs: one of `INPUTS`, what the `.keras` file's model takes.
+        inputs: what the `.keras` file's model takes, one of `evaluation.INPUTS`.
 
     Raises:
         RecordError, and what loading data sets and checkpoints raises: the message names the file or parameter.
@@ -79,7 +76,7 @@ def evaluate(
         classes = datasets.spec(test.name, data_dir).num_classes
         overlap = dataset.trained_on(test.images) if dataset else np.zeros(len(test.labels), bool)
         answers = _answers(values, len(test.labels), classes, path)
-        kept[test.name] = Predictions(answers, test.labels.astype(np.uint8), overlap)
+        kept[test.name] = predictions.Predictions(answers, test.labels.astype(np.uint8), overlap)
         tests[test.name] = record.Test(test.source, test.sha256)
 
     trained_on = dataset or record.TrainData(train_data, classes)
@@ -89,9 +86,7 @@ def evaluate(
     for test_set, answered in kept.items():
         predictions.write(run_dir / PREDICTIONS / f"{test_set}.npz", answered)
     if model:
-        from autoaug.runs import export
-
-        export.write(model, run_dir)
+        evaluation.write_model(model, run_dir)
     record.write(run_dir, msgspec.structs.replace(begun, status="finished", tests=tests))
     return run_dir
 
@@ -120,35 +115,36 @@ def _model(
 ) -> tuple[recipes.Recipe | None, "keras.Model"]:
     """The whole model in a file, and its recipe if it is one of ours."""
     from autoaug import checkpoints, models
-    from autoaug.runs import export
+    from autoaug.runs import evaluation
 
-    if inputs not in INPUTS:
-        raise RecordError(f"Expected inputs, one of {', '.join(INPUTS)}. Received: {inputs!r}")
+    if inputs not in evaluation.INPUTS:
+        raise RecordError(f"Expected inputs, one of {', '.join(evaluation.INPUTS)}. Received: {inputs!r}")
     if path.suffix != ".keras":
         recipe = dataclasses.replace(recipes.get(architecture, "paper"), size=size)
         ours = models.build_model(architecture, dataset.num_classes, **size)
         checkpoints.load_tf1(ours, path)
-        return recipe, export.whole(ours, dataset)
-    model = export.read(path)
+        return recipe, evaluation.whole(ours, dataset)
+    model = evaluation.read_model(path)
     shapes = [getattr(model, name, None) for name in ("input_shape", "output_shape")]
     if shapes != [(None, 32, 32, 3), (None, dataset.num_classes)]:
         expected = f"a model [n, 32, 32, 3] → [n, {dataset.num_classes}]"
         raise RecordError(f"{path}: Expected {expected}. Received: {shapes[0]} → {shapes[1]}")
-    return None, export.whole(model, dataset, inputs)
+    return None, evaluation.whole(model, dataset, inputs)
 
 
 def _read_folder(folder: pathlib.Path, data_dir: str | os.PathLike[str], dataset: Dataset | None) -> _Said:
     """The arrays in a folder of predictions, in the order of the test sets' names; all have the same classes."""
-    here = datasets.available(data_dir, datasets.spec(dataset.name, data_dir).family if dataset else None, part="test")
+    family = datasets.spec(dataset.name, data_dir).family if dataset else None
     files = sorted(path for path in folder.glob("[!.]*") if path.suffix in _SUFFIXES)
     if not files or len({path.stem for path in files}) < len(files):
         expected = "Expected one file <test set>.npy, .npz or .csv a test set"
         raise RecordError(f"{folder}: {expected}. Received: {', '.join(path.name for path in files) or 'none'}")
     for path in files:
+        here = datasets.available(data_dir, family, part="test")
         if path.stem not in here:
             expected = f"Expected the name of a test set with models' classes: {', '.join(here) or 'none is built'}"
             raise RecordError(f"{path}: {expected}. Received: {path.stem}{recipes.did_you_mean(path.stem, here)}")
-        here = datasets.available(data_dir, datasets.spec(path.stem, data_dir).family, part="test")  # from now on
+        family = datasets.spec(path.stem, data_dir).family
         with record.reading(path, "an array of predictions"):
             array = _read(path)
         yield datasets.load_test(path.stem, data_dir), array, path
@@ -156,15 +152,13 @@ def _read_folder(folder: pathlib.Path, data_dir: str | os.PathLike[str], dataset
 
 def _read(path: pathlib.Path) -> Shaped[np.ndarray, "..."]:
     """The one array in a file. A .csv has a column of classes, or as many columns as classes, and no line of names."""
+    if path.suffix == ".npz":
+        (array,) = predictions.arrays(path, _MOST_BYTES).values()
+        return array
     require_regular(path, _MOST_BYTES)
     if path.suffix == ".npy":
         with path.open("rb") as file:
             return np.lib.format.read_array(file, allow_pickle=False)
-    if path.suffix == ".npz":
-        arrays = list(predictions.arrays(path, _MOST_BYTES).values())
-        if len(arrays) != 1:
-            raise ValueError(f"{len(arrays)} arrays, expected one")
-        return arrays[0]
     values = pd.read_csv(path, header=None, dtype=np.float64).to_numpy()
     is_classes = values.shape[1] == 1 and (values % 1 == 0).all()
     return values[:, 0].astype(np.int64) if is_classes else values

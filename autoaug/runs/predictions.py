@@ -50,9 +50,8 @@ def margins(logits: Real[np.ndarray, "n classes"], labels: Real[np.ndarray, " n"
 
 def write(path: str | os.PathLike[str], predictions: Predictions) -> None:
     """Write the file; no reader sees half of it."""
-    found = {name: getattr(predictions, name) for name in _TYPES}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{name: array for name, array in found.items() if array is not None})
+    np.savez_compressed(buffer, **{name: array for name, array in vars(predictions).items() if array is not None})
     write_atomically(path, buffer.getvalue())
 
 
@@ -64,7 +63,14 @@ def read(path: str | os.PathLike[str]) -> Predictions:
     """
     with reading(path, "the predictions of a run"):
         found = arrays(path, _MOST_BYTES)
-        _require_form(found)
+        if found.keys() | {"margins"} != _TYPES.keys():
+            raise ValueError(f"the arrays {', '.join(found) or 'none'}")
+        images = found["labels"].shape
+        for name, array in found.items():
+            if array.dtype != _TYPES[name] or array.shape != images or len(images) != 1 or not images[0]:
+                raise ValueError(f"{name} {array.dtype} {array.shape}, labels {images}")
+        if found["overlap"].view(np.uint8).max() > 1 or not np.isfinite(found.get("margins", 0)).all():
+            raise ValueError("an overlap that is neither true nor false, or margins that are not finite")
         return Predictions(**found)
 
 
@@ -76,15 +82,3 @@ def arrays(path: str | os.PathLike[str], most_bytes: int) -> dict[str, Shaped[np
             raise ValueError(f"more than {most_bytes:,} bytes")
     with np.load(path, allow_pickle=False) as file:
         return dict(file)
-
-
-def _require_form(found: dict[str, Shaped[np.ndarray, "..."]]) -> None:
-    """Raise ValueError unless names, shapes, types and values are those of predictions."""
-    if found.keys() | {"margins"} != _TYPES.keys():
-        raise ValueError(f"the arrays {', '.join(found)[:200] or 'none'}")
-    images = found["labels"].shape
-    for name, array in found.items():
-        if array.dtype != _TYPES[name] or array.shape != images or len(images) != 1 or not images[0]:
-            raise ValueError(f"{name} {array.dtype} {array.shape}, labels {images}")
-    if found["overlap"].view(np.uint8).max() > 1 or not np.isfinite(found.get("margins", 0)).all():
-        raise ValueError("an overlap that is neither true nor false, or margins that are not finite")

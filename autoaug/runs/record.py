@@ -101,10 +101,6 @@ class Record(_Part, frozen=True):
     started: Annotated[str, msgspec.Meta(pattern=_TIME)]
     wall_seconds: Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
-    def __post_init__(self) -> None:
-        if self.kind != "predictions" and (self.recipe is None or self.train_data.mean is None):
-            raise ValueError("Expected a recipe, and mean and std. Received: none")
-
     def title(self) -> str:
         """The name of the models' family for readers; that of our own models follows from the recipe."""
         if self.kind != "trained" or self.recipe is None:
@@ -113,36 +109,18 @@ class Record(_Part, frozen=True):
 
 
 def read(folder: str | os.PathLike[str]) -> Record:
-    """The record in a run's folder.
-
-    Raises:
-        RecordError: the message names the file and what is wrong with it.
-    """
+    """The record in a run's folder; a RecordError names the file and what is wrong with it."""
     path = pathlib.Path(folder) / "record.json"
     with reading(path, "a run's record"):
-        return _decode(read_text(path).encode())
-
-
-def _decode(content: bytes) -> Record:
-    """The record in JSON; ValueError for anything else. msgspec would ignore unknown fields of a recipe."""
-    record = msgspec.json.decode(content, type=Record)
-    unknown = (msgspec.json.decode(content)["recipe"] or {}).keys() - recipes.Recipe.__dataclass_fields__.keys()
-    if unknown:
-        raise ValueError(f"a recipe with unknown fields, {', '.join(sorted(unknown))[:80]!r}")
-    return record
+        return msgspec.json.decode(read_text(path), type=Record)
 
 
 def write(folder: str | os.PathLike[str], record: Record) -> None:
-    """Check the record and write it to `folder/record.json`, whole or not at all.
-
-    Raises:
-        RecordError: a value of it is not of its type or out of range.
-    """
-    path = pathlib.Path(folder) / "record.json"
+    """Write the record to `folder/record.json`, whole or not at all; RecordError if it could not be read again."""
+    path, content = pathlib.Path(folder) / "record.json", msgspec.json.encode(record)
     with reading(path, "a run's record"):
-        content = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
-        _decode(content)
-    write_atomically(path, content)
+        msgspec.json.decode(content, type=Record)
+    write_atomically(path, msgspec.json.format(content, indent=2) + b"\n")
 
 
 def name(recipe: recipes.Recipe | str, train_data: str, seed: int, workers: int = 1) -> str:
@@ -186,34 +164,20 @@ def start(
     folder = pathlib.Path(folder)
     remove_left_over(folder)
     record = Record(
-        format=2,
-        status="unfinished",
-        kind=kind,
-        run_id=folder.name,
+        format=2, status="unfinished", kind=kind, run_id=folder.name, recipe=recipe, seed=seed, workers=workers,
         family=family or (recipes.title(recipe) if recipe else ""),
-        recipe=recipe,
-        seed=seed,
-        workers=workers,
         train_data=_described(train_data) if isinstance(train_data, Dataset) else train_data,
-        tests={},
-        code=code_version(),
-        packages=package_versions(),
+        tests={}, code=code_version(), packages=package_versions(), parameters=parameters,
         machine={
             "platform": platform.platform(), "processor": processor(), "python": platform.python_version(),
             "cpus": os.cpu_count() or 1, **(computing or {}),
         },
-        parameters=parameters,
-        started=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
-        wall_seconds=0.0,
+        started=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}", wall_seconds=0.0,
     )  # fmt: skip
     if (folder / "record.json").exists():
-        earlier = read(folder)
-        _require_same_run(folder, earlier, record)
-        return earlier
+        return _same_run(folder, read(folder), record)
     if not record.code.commit:
-        print(
-            f"{folder.name}: the code's commit is not known (no git, or no checkout); the record says so.", flush=True
-        )
+        print(f"{folder.name}: the code's commit is not known (no git, or no checkout).", flush=True)
     write(folder, record)
     return record
 
@@ -225,17 +189,17 @@ def _described(dataset: Dataset) -> TrainData:
     return TrainData(dataset.name, dataset.num_classes, size, dataset.source, dataset.sha256, mean, std)
 
 
-def _require_same_run(folder: pathlib.Path, earlier: Record, record: Record) -> None:
-    """Raise unless both records have the same kind, recipe, seed, workers and data."""
-    parts = [msgspec.to_builtins(one) for one in (earlier, record)]
+def _same_run(folder: pathlib.Path, earlier: Record, record: Record) -> Record:
+    """The earlier record; RecordError unless both have the same kind, recipe, seed, workers and data."""
+    names = ("kind", "seed", "workers")
     old, new = (
-        {name: part[name] for name in ("kind", "seed", "workers")} | (part["recipe"] or {}) | part["train_data"]
-        for part in parts
+        {name: one[name] for name in names} | (one["recipe"] or {}) | one["train_data"]
+        for one in map(msgspec.to_builtins, (earlier, record))
     )
-    differing = [key for key in new | old if old.get(key) != new.get(key)]
-    if differing:
+    if differing := [key for key in new | old if old.get(key) != new.get(key)]:
         said = "; ".join(f"{key}: {old.get(key)} there, {new.get(key)} now" for key in differing)
         raise RecordError(f"{folder} belongs to another run. {said}. Use another folder.")
+    return earlier
 
 
 def code_version() -> Code:

@@ -24,7 +24,7 @@ from autoaug import devices, models, recipes
 from autoaug.datasets import Dataset
 from autoaug.files import write_atomically
 from autoaug.recipes import Recipe
-from autoaug.runs import evaluation, export, record
+from autoaug.runs import evaluation, record
 from autoaug.training import batches
 from autoaug.training.checkpoints import Checkpoints, DamagedCheckpointError
 from autoaug.training.progress import Progress
@@ -62,7 +62,7 @@ class Run:
         with self.engine.scope():
             self.model = self._build()
             self.step = self.engine.step(self.model, recipe, seed)
-        self.predict = evaluation.Predictor(export.whole(self.model, dataset))
+        self.predict = evaluation.Predictor(evaluation.whole(self.model, dataset))
         parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
         record.start(run_dir, recipe, dataset, seed, parameters, workers=workers, computing=devices.recorded())
         self._state = tf.Variable(b"")  # JSON; part of the checkpoint, so that both always agree

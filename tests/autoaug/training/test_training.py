@@ -16,7 +16,7 @@ from tensorflow.core.util import event_pb2
 
 from autoaug import checkpoints, datasets, models, recipes, runs, training
 from autoaug.files import ROOT
-from autoaug.runs import evaluation, export
+from autoaug.runs import evaluation
 from autoaug.runs import record as records
 from autoaug.training import batches
 from autoaug.training.step import TrainingStep, noise_key, precision_scope
@@ -165,7 +165,7 @@ def test_validation_images_are_held_out_and_evaluated(tiny_dataset, tiny_recipe,
     assert not np.array_equal(held_out, batches.split(tiny_dataset, recipe, 6)[1])
     labels = np.concatenate([labels for _, labels in batches.of_epoch(tiny_dataset, recipe, 5, 0)])
     assert len(labels) == 64  # two batches of the 78 images trained on
-    predict = evaluation.Predictor(export.whole(model, tiny_dataset))
+    predict = evaluation.Predictor(evaluation.whole(model, tiny_dataset))
     correct = predict(tiny_dataset.train_images[held_out]).argmax(1) == tiny_dataset.train_labels[held_out]
     history = pd.read_csv(tmp_path / "history.csv")
     assert history.validation_accuracy.iloc[-1] == correct.mean()
@@ -177,7 +177,7 @@ def test_test_sets_are_evaluated_at_the_end_without_the_images_trained_on(tiny_d
     known = datasets.LabelledImages("known", tiny_dataset.train_images[:20], tiny_dataset.train_labels[:20])
     model = training.train(tiny_recipe, tiny_dataset, tmp_path, test_sets=[test, known])
     clean = slice(10, None)  # the first ten are training images
-    predict = evaluation.Predictor(export.whole(model, tiny_dataset))
+    predict = evaluation.Predictor(evaluation.whole(model, tiny_dataset))
     correct = predict(test.images[clean]).argmax(1) == test.labels[clean]
     counts = runs.accuracies(tmp_path).set_index("test_set")
     assert counts.loc["synthetic10", "correct"] == correct.sum()

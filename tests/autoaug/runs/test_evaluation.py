@@ -10,7 +10,7 @@ import pytest
 import autoaug
 from autoaug import augment, models, recipes, training
 from autoaug.datasets import LabelledImages
-from autoaug.runs import evaluation, export, predictions
+from autoaug.runs import evaluation, predictions
 from autoaug.runs.record import RecordError
 from autoaug.training.step import precision_scope
 
@@ -30,8 +30,8 @@ def test_a_file_has_the_models_logits(name, precision, tiny_dataset, tmp_path):
     rng = np.random.default_rng(0)
     for variable in model.variables:  # moving averages that do something
         variable.assign(variable.numpy() + rng.uniform(0, 0.1, variable.shape))
-    whole = export.whole(model, tiny_dataset)
-    export.write(whole, tmp_path)
+    whole = evaluation.whole(model, tiny_dataset)
+    evaluation.write_model(whole, tmp_path)
     loaded, images = autoaug.load(tmp_path), tiny_dataset.test_images
     assert (loaded.input_shape, loaded.inputs[0].dtype) == ((None, 32, 32, 3), "uint8")
     expected = evaluation.Predictor(whole)(images)
