@@ -11,7 +11,7 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Callable
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 import psutil
@@ -19,8 +19,6 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 """The checkout, or the folder that holds the installed packages."""
-
-_TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
@@ -50,14 +48,11 @@ def temporary_suffix() -> str:
     return f"{os.getpid()}.tmp"
 
 
-def remove_left_over(folder: str | os.PathLike[str], names: str = ".*") -> None:
-    """Remove temporary files and folders that killed processes have left in a folder, or one level below.
-
-    Those of living processes stay. `names` is a pattern of what stands before `.<process id>.tmp`.
-    """
-    for path in [*pathlib.Path(folder).glob(f"{names}.tmp"), *pathlib.Path(folder).glob(f"*/{names}.tmp")]:
-        process = _TEMPORARY.fullmatch(path.name)
-        if process and not psutil.pid_exists(int(process[1])):
+def remove_left_over(folder: str | os.PathLike[str]) -> None:
+    """Remove temporary files and folders that killed processes have left in a folder, or one level below."""
+    for path in [*pathlib.Path(folder).glob(".*.tmp"), *pathlib.Path(folder).glob("*/.*.tmp")]:
+        process = path.name.split(".")[-2]
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
@@ -131,7 +126,7 @@ def unpack(
     take: Callable[[pathlib.PurePosixPath], bool],
     most_bytes: int,
 ) -> set[str]:
-    """Unpack the files of a .tar or .tar.gz archive that are to be taken, after a check of the whole archive.
+    """Unpack the files of a .tar.gz archive that are to be taken, after a check of the whole archive.
 
     Returns:
         The names of the unpacked files.
@@ -142,33 +137,25 @@ def unpack(
     """
     try:
         require_regular(archive, most_bytes)
-        with tempfile.TemporaryFile() as plain:
-            _decompress(archive, plain, most_bytes)
-            with tarfile.open(fileobj=plain) as tar:
+        with gzip.open(archive) as packed, tempfile.TemporaryFile() as plain:
+            while chunk := packed.read(2**20):  # before tarfile sees it: a header too may claim any size
+                plain.write(chunk)
+                if plain.tell() > most_bytes:
+                    raise ValueError(f"more than {most_bytes:,} bytes")
+            plain.seek(max(0, plain.tell() - 1024))
+            if plain.read().strip(b"\0"):
+                raise ValueError("one without its end")
+            plain.seek(0)
+            with tarfile.open(fileobj=plain, mode="r:") as tar:
                 members = [member for member in tar.getmembers() if _is_plain_file(member)]
-                wanted = [member for member in members if take(pathlib.PurePosixPath(member.name))]
-                if len({member.name for member in members}) < len(members):
+                names = [member.name for member in members]
+                if len(set(names)) < len(names):
                     raise ValueError("a file that is in it twice")
+                wanted = [member for member in members if take(pathlib.PurePosixPath(member.name))]
                 tar.extractall(folder, wanted, filter="data")
     except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
         raise ArchiveError(f"{archive}: Expected an undamaged archive of plain files. Received: {error}") from error
     return {member.name for member in wanted}
-
-
-def _decompress(archive: str | os.PathLike[str], plain: IO[bytes], most_bytes: int) -> None:
-    """Write the tar archive, without gzip's compression, to a file; ValueError if it is too large or has no end."""
-    with pathlib.Path(archive).open("rb") as file:
-        is_compressed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        source = gzip.GzipFile(fileobj=file) if is_compressed else file
-        while chunk := source.read(2**20):
-            plain.write(chunk)
-            if plain.tell() > most_bytes:
-                raise ValueError(f"more than {most_bytes:,} bytes")
-    plain.seek(max(0, plain.tell() - 1024))
-    if plain.read().strip(b"\0"):
-        raise ValueError("one without its end")
-    plain.seek(0)
 
 
 def _is_plain_file(member: tarfile.TarInfo) -> bool:

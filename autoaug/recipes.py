@@ -54,16 +54,21 @@ def did_you_mean(received: object, known: Iterable[str]) -> str:
     return f". Did you mean {close[0]}?" if close else ""
 
 
+def require_known(name: str, value: object, known: Iterable[object]) -> None:
+    """Raise ValueError, which lists the known values of an argument, unless this is one of them."""
+    if value not in (listed := [str(each) for each in known]):
+        expected = f"Expected {name}, one of {', '.join(listed)}"
+        raise ValueError(f"{expected}. Received: {name}={value!r}{did_you_mean(value, listed)}")
+
+
 def check_seed(seed: int) -> None:
     """Raise ValueError unless a run may have this seed."""
     _check("seed", seed, Seed)
 
 
 def _check(name: str, value: object, kind: Any) -> None:
-    known = _CHOICES.get(name, ())
-    if known and value not in known:
-        listed = f"Expected {name}, one of {', '.join(known)}"
-        raise ValueError(f"{listed}. Received: {name}={value!r}{did_you_mean(value, known)}")
+    if name in _CHOICES:
+        require_known(name, value, _CHOICES[name])
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -146,9 +151,7 @@ def get(model_name: str, preset: str = "quick") -> Recipe:
         known = importlib.import_module(f"autoaug.models.{name}").RECIPES
     else:
         known = {recipe.preset: recipe for recipe in reversed(RECIPES) if recipe.model == name}
-    if preset not in known:
-        listed = f"Expected preset, one of {', '.join(known)}"
-        raise ValueError(f"{listed}. Received: preset={preset!r}{did_you_mean(preset, known)}")
+    require_known("preset", preset, known)
     return known[preset]
 
 
@@ -171,19 +174,6 @@ def variant(model: str, preset: str = "quick", **changes: Any) -> Recipe:
     return dataclasses.replace(recipe, **made | {"size": recipe.size | made.get("size", {})})
 
 
-def changes(recipe: Recipe) -> dict[str, Any]:
-    """The `CHANGES` that make a preset into this recipe: `variant(recipe.model, recipe.preset, **changes(recipe))`.
-
-    ValueError if the recipe also differs in something that train.ipynb has no parameter for.
-    """
-    preset = get(recipe.model, recipe.preset)
-    made = {name: getattr(recipe, name) for name in CHANGES if getattr(recipe, name) != getattr(preset, name)}
-    if variant(recipe.model, recipe.preset, **made) != recipe:
-        expected = f"Expected the {recipe.preset} recipe with changes of {', '.join(CHANGES)} only"
-        raise ValueError(f"{expected}. Received: {recipe}")
-    return made
-
-
 def title(recipe: Recipe) -> str:
     """The name of the recipe's family, the runs of one recipe, for readers: `WRN-10-2, 12 epochs, bfloat16`.
 
@@ -191,14 +181,14 @@ def title(recipe: Recipe) -> str:
     where the architecture is not that of exactly one preset, or new and small: `WRN-16-2, 9 epochs (wrn, quick)`.
     """
     preset, named = get(recipe.model, recipe.preset), architecture(recipe)
-    parts = [named, f"{recipe.epochs} epochs"]
+    parts = [named, f"{recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"]
     for name in ("augmentation", "precision", "learning_rate", "batch_size", "weight_decay", "momentum", "clip_norm",
                  "validation_size", "xla"):  # fmt: skip
         if (value := getattr(recipe, name)) != getattr(preset, name):
-            parts.append(_WORDS.get(f"{name} {value}", f"{name.replace('_', ' ')} {value}"))
-    told = {(other.model, other.preset) for other in RECIPES if architecture(other) == named}
-    told = told or {("shake_shake_32" if recipe.model.startswith("shake_shake_") else recipe.model, "small")}
-    end = "" if told == {(recipe.model, recipe.preset)} else f" ({SHORT_NAMES[recipe.model]}, {recipe.preset})"
+            parts.append(_WORDS.get(told := f"{name.replace('_', ' ')} {value}", told))
+    alike = {(other.model, other.preset) for other in RECIPES if architecture(other) == named}
+    alike = alike or {("shake_shake_32" if recipe.model.startswith("shake_shake_") else recipe.model, "small")}
+    end = "" if alike == {(recipe.model, recipe.preset)} else f" ({SHORT_NAMES[recipe.model]}, {recipe.preset})"
     return ", ".join(parts) + end
 
 
@@ -224,22 +214,16 @@ def architecture(recipe: Recipe) -> str:
     return " ".join([model, *(f"{name} {value}" for name, value in size.items())])
 
 
-WRN = Recipe("wrn", epochs=200, batch_size=128, learning_rate=0.1, weight_decay=5e-4, preset="paper")
-"""Wide-ResNet-28-10: 36,220,634 parameters; 97.5 % reported on CIFAR-10."""
-
-SHAKE_SHAKE = Recipe(
-    "shake_shake_32", epochs=1800, batch_size=128, learning_rate=0.01, weight_decay=1e-3, preset="paper"
-)
-"""Shake-Shake 26: 2×32d 2,923,162 parameters, 97.3 % reported on CIFAR-10; 2×96d 26,192,922, 98.0 %; 2×112d
-35,640,442, 98.1 %."""
-
-PYRAMID_NET = Recipe("pyramid_net", epochs=1800, batch_size=64, learning_rate=0.05, weight_decay=5e-5, preset="paper")
-"""PyramidNet-272 + ShakeDrop: 26,210,842 parameters; 98.4 % reported on CIFAR-10."""
-
 PAPER = (
-    WRN,
-    *(dataclasses.replace(SHAKE_SHAKE, model=f"shake_shake_{width}") for width in (32, 96, 112)),
-    PYRAMID_NET,
+    # Wide-ResNet-28-10: 36,220,634 parameters; 97.5 % reported on CIFAR-10
+    Recipe("wrn", epochs=200, batch_size=128, learning_rate=0.1, weight_decay=5e-4, preset="paper"),
+    # Shake-Shake 26: 2×32d 2,923,162 parameters, 97.3 % reported; 2×96d 26,192,922, 98.0 %; 2×112d 35,640,442, 98.1 %
+    *(
+        Recipe(name, epochs=1800, batch_size=128, learning_rate=0.01, weight_decay=1e-3, preset="paper")
+        for name in ("shake_shake_32", "shake_shake_96", "shake_shake_112")
+    ),
+    # PyramidNet-272 + ShakeDrop: 26,210,842 parameters; 98.4 % reported
+    Recipe("pyramid_net", epochs=1800, batch_size=64, learning_rate=0.05, weight_decay=5e-5, preset="paper"),
 )
 
 # Crop, flip and cutout only: with shake noise, or in few epochs, the learned policy needs more epochs. Small batches
@@ -248,19 +232,17 @@ _SMALL: dict[str, Any] = {
     "epochs": 12, "batch_size": 64, "learning_rate": 0.1, "augmentation": "crop_flip_cutout", "preset": "small"
 }  # fmt: skip
 _QUICK = _SMALL | {"epochs": 4, "batch_size": 32, "preset": "quick"}
-
-SMALL_SIZES = (
+_SMALL_SIZES = (  # one block in a group or stage, or two bottlenecks
     {"depth": 10, "widen_factor": 2},
     *({"depth": 8, "widen_factor": factor} for factor in (2, 3, 4)),
     {"depth": 20, "alpha": 24},
 )
-"""Of the five, in the order of `PAPER`: one block in a group or stage, or two bottlenecks."""
 
 # The three Shake-Shakes differ only in width, and a wider one takes over a minute: quick, they are one network.
 RECIPES = (
     *PAPER,
-    *(dataclasses.replace(paper, size=size, **_SMALL) for paper, size in zip(PAPER, SMALL_SIZES, strict=True)),
-    dataclasses.replace(WRN, size={"depth": 10, "widen_factor": 1}, epochs=10, preset="quick"),
+    *(dataclasses.replace(paper, size=size, **_SMALL) for paper, size in zip(PAPER, _SMALL_SIZES, strict=True)),
+    dataclasses.replace(PAPER[0], size={"depth": 10, "widen_factor": 1}, epochs=10, preset="quick"),
     *(dataclasses.replace(paper, size={"depth": 8, "widen_factor": 1}, **_QUICK) for paper in PAPER[1:4]),
-    dataclasses.replace(PYRAMID_NET, size={"depth": 11, "alpha": 12}, **_QUICK | {"epochs": 8}),
+    dataclasses.replace(PAPER[4], size={"depth": 11, "alpha": 12}, **_QUICK | {"epochs": 8}),
 )

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable
 
 import keras
+import tensorflow as tf
 
-from autoaug import devices
 from autoaug.models.pyramid_net import pyramid_net
 from autoaug.models.shake_shake import shake_shake
 from autoaug.models.wide_resnet import wide_resnet
@@ -45,7 +45,7 @@ def build_model(name: str, num_classes: int = 10, seed: int = 0, **size: int) ->
             "Expected Keras with its TensorFlow backend, the only one that the models support. "
             f"Received: {keras.backend.backend()}. Set KERAS_BACKEND=tensorflow before Python starts."
         )
-    devices.keep_float32()
+    tf.config.experimental.enable_tensor_float_32_execution(False)  # see `autoaug.devices`
     name = long_name(name)
     builder = MODELS[name]
     known = [argument for argument in inspect.signature(builder).parameters if argument not in ("num_classes", "seed")]

@@ -237,8 +237,6 @@ def _announce(run: Run) -> None:
         print(f"{run.run_dir}: going on after step {run.done:,} of {run.total:,}.")
     xla = "on" if run.recipe.xla else "off"
     print(f"{devices.description()}. Precision {run.recipe.precision}, TensorFloat-32 off, XLA {xla}.")
-    if run.recipe.precision == "float32" and not devices.gpus() and (units := devices.bfloat16_units()):
-        print(f"This processor has units for bfloat16 ({units}): -p precision mixed_bfloat16 may be faster here.")
     print(f"Compiling the training step of a model with {len(run.model.weights)} variables.", flush=True)
 
 

@@ -31,7 +31,6 @@ from typing import Any, NoReturn
 import keras
 import tensorflow as tf
 
-from autoaug import devices
 from autoaug.recipes import Recipe
 from autoaug.training.step import Engine, TrainingStep
 
@@ -182,7 +181,7 @@ def _serve(role: str, number: int, cluster: dict[str, list[str]], alive: tuple[i
     read_end, write_end = alive
     os.close(write_end)
     threading.Thread(target=lambda: os.read(read_end, 1) or os._exit(1), daemon=True).start()
-    devices.keep_float32()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     config = tf.compat.v1.ConfigProto()
     if role == "ps":
         config.device_count["GPU"] = 0

@@ -39,7 +39,7 @@ def pillow_loop(images, plan):
     return lambda: [pillow_oracle.augment_with_pillow(*row, MEAN, STD) for row in rows]
 
 
-def measure_speed(sheet, images, plan):
+def measure_speed(images, plan):
     """A row for each contender: images a second, and its speed over that of the Pillow loop in the same round."""
     contenders = {
         "lean Pillow loop": (N_SLOW, pillow_loop(images[:N_SLOW], plan[:N_SLOW])),
@@ -51,18 +51,10 @@ def measure_speed(sheet, images, plan):
     seconds = measuring.turns([call for _, call in contenders.values()], ROUNDS, ROUND_SECONDS)
     speeds = {name: n / taken for (name, (n, _)), taken in zip(contenders.items(), seconds.T, strict=True)}
     for name, speed in speeds.items():
-        of_pillow = measuring.Spread.of(speed / speeds["lean Pillow loop"])
-        sheet.row(name, images_a_second=measuring.Spread.of(speed), of_the_Pillow_loop=of_pillow)
-    of_one = measuring.Spread.of(speeds["this kernel, 2 threads"] / speeds["this kernel, 1 thread"])
-    sheet.row("two threads", of_one=of_one)
-
-
-def main():
-    sheet = measuring.Sheet("augmentation")
-    images, plan = photographs(N), augment.sample_plan(augment.epoch_generator(0, 0), N)
-    measure_speed(sheet, images, plan)
-    sheet.write()
+        measuring.show(name, images_a_second=speed, of_the_Pillow_loop=speed / speeds["lean Pillow loop"])
+    measuring.show("two threads", of_one=speeds["this kernel, 2 threads"] / speeds["this kernel, 1 thread"])
 
 
 if __name__ == "__main__":
-    main()
+    measuring.show_machine()
+    measure_speed(photographs(N), augment.sample_plan(augment.epoch_generator(0, 0), N))

@@ -72,7 +72,7 @@ def steps_per_second(recipe):
         except (tf.errors.OpError, RuntimeError, ValueError) as error:
             result = (str(error).splitlines()[0][:60], "", "")
         rows[f"{name}{', XLA' * xla}"] = result
-    devices.keep_float32()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     columns = ["steps per second", "first step, s", "first loss"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 

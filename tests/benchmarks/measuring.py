@@ -1,37 +1,23 @@
-"""What benchmarks share: turns, ratios with their spread, and a file with the machine's name."""
+"""What benchmarks share: turns, and rows with the median of the rounds, the lowest and the highest."""
 
-import datetime
-import json
-import sys
+import pathlib
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
-import msgspec
 import numpy as np
 
-from autoaug.devices import bfloat16_units
-from autoaug.files import ROOT, write_atomically
 from autoaug.runs import record
 
 
-class Spread(NamedTuple):
-    """The median of the rounds, and the lowest and highest of them."""
-
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Spread":
-        return cls(float(np.nanmedian(values)), float(np.nanmin(values)), float(np.nanmax(values)))
-
-    def text(self) -> str:
-        """The three numbers; one where they are the same."""
-        kind = ".1e" if 0 < max(map(abs, self)) < 0.005 else f",.{0 if self.median >= 10 else 2}f"
-        if self.low == self.high:
-            return f"{self.median:{kind}}"
-        return f"{self.median:{kind}} ({self.low:{kind}} to {self.high:{kind}})"
+def bfloat16_units() -> str:
+    """Names of this processor's units for products of bfloat16 numbers, such as "AMX"; empty if Linux names none."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())
+    units = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16"}
+    return " and ".join(name for flag, name in units.items() if flag in flags)
 
 
 def turns(steps: Sequence[Callable[[], object]], rounds: int, seconds: float) -> np.ndarray:
@@ -52,33 +38,19 @@ def turns(steps: Sequence[Callable[[], object]], rounds: int, seconds: float) ->
     return measured
 
 
-class Sheet:
-    """Figures of one benchmark, printed as they come and written as JSON at the end."""
+def show_machine() -> None:
+    """Print what the figures were measured on, and by which code."""
+    code = record.code_version()
+    state = f"{code.commit}{', with changes' if code.dirty else ''}"
+    print(f"{record.processor()}; units for bfloat16: {bfloat16_units() or 'none'}; {state}", flush=True)
 
-    def __init__(self, topic: str) -> None:
-        self._topic, self._rows = topic, {}
-        print(f"{record.processor()}; units for bfloat16: {bfloat16_units() or 'none'}", flush=True)
 
-    def row(self, name: str, **figures: Spread | float) -> None:
-        """Print and keep the figures of one row."""
-        spreads = {
-            key: value if isinstance(value, Spread) else Spread(*[float(value)] * 3) for key, value in figures.items()
-        }
-        print(f"{name:40}", "; ".join(f"{key.replace('_', ' ')} {spread.text()}" for key, spread in spreads.items()))
-        sys.stdout.flush()
-        self._rows[name] = {key: list(spread) for key, spread in spreads.items()}
+def show(name: str, **figures: Sequence[float] | float) -> None:
+    """Print a row: of each figure the median of its rounds (lowest to highest), NaN left out."""
+    print(f"{name:40}", "; ".join(f"{key.replace('_', ' ')} {_text(np.ravel(of))}" for key, of in figures.items()))
 
-    def write(self) -> None:
-        """Write `results/benchmarks/<topic>-<time>.json`."""
-        now = datetime.datetime.now(datetime.UTC)
-        content = {
-            "topic": self._topic,
-            "date": now.isoformat(timespec="seconds"),
-            "machine": {"processor": record.processor(), "bfloat16_units": bfloat16_units()},
-            "code": msgspec.to_builtins(record.code_version()),
-            "packages": record.package_versions(),
-            "rows": self._rows,
-        }
-        path = ROOT / "results" / "benchmarks" / f"{self._topic}-{now:%Y%m%dT%H%M%S}.json"
-        write_atomically(path, json.dumps(content, indent=1).encode() + b"\n")
-        print(path)
+
+def _text(rounds: np.ndarray) -> str:
+    median, low, high = (of(rounds) for of in (np.nanmedian, np.nanmin, np.nanmax))
+    kind = f",.{0 if median >= 10 else 2}f"
+    return f"{median:{kind}}" + (f" ({low:{kind}} to {high:{kind}})" if low < high else "")

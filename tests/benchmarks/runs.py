@@ -1,7 +1,6 @@
 """What a run takes beside its steps: memory, start-up, checkpoints.
 
 python tests/benchmarks/runs.py                            # a few minutes on two slow cores
-python tests/benchmarks/runs.py memory                     # one part only; the others: saving startup
 """
 
 import pathlib
@@ -49,14 +48,14 @@ def steps(number):
 def memory():
     """Peak memory of two training steps, with 512 images and with 50,000."""
     peaks = {f"images_{number}": steps(number)[-1] / 1024 for number in (512, 50_000)}
-    SHEET.row("peak memory of training width 16, MB", **peaks)
+    measuring.show("peak memory of training width 16, MB", **peaks)
 
 
 def startup():
     """Seconds until the first step, by part."""
     parts = np.array([steps(512) for _ in range(ROUNDS)]).T
     names = ("imports_s", "building_s", "first_step_s", "second_step_s")
-    SHEET.row("width 16", **{name: measuring.Spread.of(part) for name, part in zip(names, parts[:-1], strict=True)})
+    measuring.show("width 16", **dict(zip(names, parts[:-1], strict=True)))
 
 
 def saving():
@@ -64,19 +63,17 @@ def saving():
     model = models.build_model("wrn")
     state = TrainingStep(model, recipes.get("wrn", "paper")).state
     with tempfile.TemporaryDirectory() as folder:
-        checkpoints, seconds = Checkpoints(folder, 390, model=model, **state), []
+        checkpoints, seconds = Checkpoints(folder, model=model, **state), []
         for step in range(1, 4):
             started = time.perf_counter()
             checkpoints.save(step)
             seconds.append(time.perf_counter() - started)
         size = sum(path.stat().st_size for path in pathlib.Path(folder).glob("step-000000003*")) / 1e6
-    SHEET.row("checkpoint of the full Wide-ResNet", megabytes=size, seconds=measuring.Spread.of(seconds))
+    measuring.show("checkpoint of the full Wide-ResNet", megabytes=size, seconds=seconds)
 
-
-PARTS = {part.__name__: part for part in (memory, saving, startup)}
 
 if __name__ == "__main__":
-    SHEET = measuring.Sheet("runs")
-    for part in sys.argv[1:] or PARTS:
-        PARTS[part]()
-    SHEET.write()
+    measuring.show_machine()
+    memory()
+    saving()
+    startup()

@@ -1,20 +1,18 @@
-"""The training step's speed beside the original's graph, plain Keras and PyTorch, in float32 and in bfloat16.
+"""The training step's speed beside the original's graph and PyTorch, in float32 and in bfloat16.
 
-python tests/benchmarks/training.py                 # over an hour on two cores
-python tests/benchmarks/training.py widths          # one part only; the others: families; check: a step of each
+python tests/benchmarks/training.py                 # the Wide-ResNet at three widths: half an hour on two cores
+python tests/benchmarks/training.py check           # a step of each contender, to see that it runs
 
 Each contender is a process of its own, and they take turns. One that ends, by a segmentation fault or for want of
 memory, is named, and the others go on.
 """
 
 import dataclasses
-import functools
 import importlib.util
 import json
 import subprocess
 import sys
 import time
-from unittest import mock
 
 import numpy as np
 
@@ -32,33 +30,6 @@ def our_step(recipe, images, labels):
     with precision_scope(recipe):
         step = TrainingStep(models.build_model(recipe.model, **recipe.size), recipe)
     return lambda: step(images, labels, 0.1, 0).numpy()
-
-
-def keras_step(recipe, images, labels):
-    """The same with Keras' own batch normalisation and optimizer, trained as in Keras' guides.
-
-    Shake-Shake and ShakeDrop have no layer in Keras: theirs stay.
-    """
-    import keras
-    import tensorflow as tf
-
-    from autoaug import models
-    from autoaug.models import layers
-
-    plain = functools.partial(keras.layers.BatchNormalization, momentum=0.9, epsilon=1e-5)
-    with mock.patch.object(layers, "FusedBatchNorm", plain):
-        model = models.build_model(recipe.model, **recipe.size)
-    optimizer = keras.optimizers.SGD(0.1, 0.9, nesterov=True, weight_decay=recipe.weight_decay, global_clipnorm=5.0)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-    @tf.function
-    def step():
-        with tf.GradientTape() as tape:
-            cost = loss(labels, model(images, training=True, noise_key=tf.constant([0, 0])))
-        optimizer.apply(tape.gradient(cost, model.trainable_weights), model.trainable_weights)
-        return cost
-
-    return lambda: step().numpy()
 
 
 def original_step(recipe, images, labels):
@@ -82,7 +53,7 @@ def torch_step(recipe, images, labels):
     return cast
 
 
-CONTENDERS = {"ours": our_step, "plain Keras": keras_step, "original": original_step, "PyTorch": torch_step}
+CONTENDERS = {"ours": our_step, "original": original_step, "PyTorch": torch_step}
 
 
 def serve(name, recipe):
@@ -123,45 +94,30 @@ def compare(title, recipe, names, rounds, seconds, alone=False):
             processes.pop(name).communicate()
     for process in processes.values():
         process.communicate()
-    rivals = {f"of_{name}": measuring.Spread.of(np.divide(taken[name], taken["ours"])) for name in names[1:]}
-    sheet.row(title, images_a_second=measuring.Spread.of(recipe.batch_size / np.array(taken["ours"])), **rivals)
+    rivals = {f"of_{name}": np.divide(taken[name], taken["ours"]) for name in names[1:]}
+    measuring.show(title, images_a_second=recipe.batch_size / np.array(taken["ours"]), **rivals)
 
 
 def in_both(title, recipe, *arguments, **options):
     """The comparison in float32, and in bfloat16 where the processor has units for it."""
-    of_torch = ["PyTorch"] if importlib.util.find_spec("torch") and recipe.model == "wrn" else []
-    of_graph = ["original"] if recipe.model == "wrn" else []
-    compare(title, recipe, ["ours", "plain Keras", *of_graph, *of_torch], *arguments, **options)
+    of_torch = ["PyTorch"] if importlib.util.find_spec("torch") else []
+    compare(title, recipe, ["ours", "original", *of_torch], *arguments, **options)
     if measuring.bfloat16_units():
         half = dataclasses.replace(recipe, precision="mixed_bfloat16")
         compare(f"{title}, bfloat16", half, ["ours", *of_torch], *arguments, **options)
 
 
-def wide(factor):
-    return dataclasses.replace(recipes.get("wrn", "paper"), size={"widen_factor": factor})
-
-
-def widths():
-    """The Wide-ResNet-28 at three widths."""
+def main(is_check):
+    """The Wide-ResNet-28 at three widths; as a check, two steps whose figures say nothing."""
+    measuring.show_machine()
+    paper = recipes.get("wrn", "paper")
+    if is_check:
+        return in_both("width 16", dataclasses.replace(paper, size={"widen_factor": 1}, batch_size=8), 1, 0.0)
     for factor in (1, 2):
-        in_both(f"Wide-ResNet-28, width {16 * factor}", wide(factor), ROUNDS, SECONDS)
-    in_both("Wide-ResNet-28, width 160", wide(10), ALONE_ROUNDS, ALONE_SECONDS, alone=True)
+        in_both(f"width {16 * factor}", dataclasses.replace(paper, size={"widen_factor": factor}), ROUNDS, SECONDS)
+    widest = dataclasses.replace(paper, size={"widen_factor": 10})
+    return in_both("width 160", widest, ALONE_ROUNDS, ALONE_SECONDS, alone=True)
 
-
-def families():
-    """The other families: in small, where the three Shake-Shakes are one network, then as published."""
-    for name in ("shake_shake_32", "pyramid_net"):
-        in_both(f"{name}, quick", recipes.get(name), ROUNDS, SECONDS)
-    for recipe in recipes.PAPER[1:]:
-        in_both(f"{recipe.model}, paper", recipe, ALONE_ROUNDS, ALONE_SECONDS, alone=True)
-
-
-def check():
-    """Two steps of each contender, to see that it runs: the figures say nothing."""
-    in_both("Wide-ResNet-28, width 16", dataclasses.replace(wide(1), batch_size=8), 1, 0.0)
-
-
-PARTS = {part.__name__: part for part in (widths, families, check)}
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
@@ -169,7 +125,4 @@ if __name__ == "__main__":
     else:
         import measuring  # not in a contender's process: it brings TensorFlow
 
-        sheet = measuring.Sheet("training")
-        for part in sys.argv[1:] or ("widths", "families"):
-            PARTS[part]()
-        sheet.write()
+        main(is_check=sys.argv[1:] == ["check"])

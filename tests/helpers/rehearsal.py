@@ -24,16 +24,9 @@ def install(path):
         for name, files in described["files"].items():
             sources.FILES[name] = tuple(sources.Source(**fields) for fields in files)
 
-    def leave_bfloat16_out(devices):
-        """No training times a step in both precisions before it begins."""
-        devices.bfloat16_units = lambda: ""
-
-    after = {
-        "autoaug.datasets.catalogue": make_small,
-        "data_prep.sources": replace_files,
-        "autoaug.devices": leave_bfloat16_out,
-    }
-    sys.meta_path.insert(0, _AfterImport(after))
+    sys.meta_path.insert(
+        0, _AfterImport({"autoaug.datasets.catalogue": make_small, "data_prep.sources": replace_files})
+    )
 
 
 def describe(path, specs, files, address):
