@@ -63,18 +63,10 @@ def check_parameters(namespace: MutableMapping[str, Any]) -> None:
         value = namespace[name]
         if isinstance(value, bool) != (kind is bool) or not isinstance(value, (kind, int) if kind is float else kind):
             remedy = _REMEDIES.get(kind, "").format(name=name, value=value)
-            raise ParameterError(
-                f"Expected {name}, {kind.__name__}. Received: {value!r} ({type(value).__name__}){remedy}"
-            )
+            received = f"{value!r} ({type(value).__name__}){remedy}"
+            raise ParameterError(f"Expected {name}, {kind.__name__}. Received: {received}")
         if name.endswith(_PATHS) and isinstance(value, str) and value and "://" not in value:
             namespace[name] = str(absolute(value))
-    if "results_dir" in annotations:
-        folder = pathlib.Path(namespace["results_dir"])
-        existing = next(path for path in (folder, *folder.parents) if path.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            raise ParameterError(
-                f"Expected results_dir, a folder that you may write to. Received: {folder} ({existing})"
-            )
 
 
 def _show_error(

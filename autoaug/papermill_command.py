@@ -1,8 +1,7 @@
 """The command `papermill` of this project's environment: papermill's own, where one notebook's name is enough.
 
-A call with exactly one notebook writes the executed copy to `results/notebooks/<name>-<date>-<time>.ipynb`, runs the
-project's notebooks in the repository's root, and shows what they print. All other calls go to papermill as they are.
-A signal interrupts the cell, so that a training writes a checkpoint. `python -m papermill` is papermill without this.
+A call with one notebook writes its copy to `results/notebooks/<name>-<date>-<time>.ipynb`, runs the project's notebooks
+in its root, and shows what they print. Other calls are papermill's. A signal lets a training write a checkpoint.
 """
 
 import datetime
@@ -29,7 +28,7 @@ _QUIET = [  # else an interrupted kernel may print a traceback of its own
 class _Execution:
     """papermill's `execute_notebook`, which passes signals on, and ends with a line or two that say what to do."""
 
-    command, signal, shows, starts, stopped = "", 0, False, 3, "Stopped. The same command goes on:"
+    command, signal, shows, stopped = "", 0, False, "Stopped. The same command goes on:"
 
     def __call__(self, **options: Any) -> None:
         from papermill import execute_notebook
@@ -40,9 +39,6 @@ class _Execution:
             execute_notebook(**options, **hooks, interrupt_on_timeout=True)
         except Exception as error:
             self.stop()
-            self.starts -= 1
-            if "Kernel died before replying" in str(error) and self.starts:  # another process took one of its ports
-                return self(**options)
             name, said = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", error)
             kept = f"\nThe traceback is in {options['output_path']}" if hasattr(error, "ename") else ""
             again = f"The notebook was {_ENDED.get(name)}. The same command goes on:{self.command}"
@@ -50,12 +46,11 @@ class _Execution:
 
     def on_signal(self, number: int, _frame: object) -> None:
         """Interrupt the kernel, which has a session of its own, and let it write a checkpoint; the second time, end."""
-        kernels = [] if self.signal else psutil.Process().children()
-        self.signal = self.signal or number
-        if not kernels:
-            self.stop()
+        kernels, self.signal = [] if self.signal else psutil.Process().children(), self.signal or number
         for kernel in kernels:
             kernel.send_signal(signal.SIGINT)
+        if not kernels:
+            self.stop()
 
     def stop(self, **_: Any) -> None:
         """End, if a signal has come; between two cells, a kernel does not listen to signals."""
@@ -94,7 +89,6 @@ def main(arguments: list[str] | None = None) -> int:
             copy = executed / f"{notebook.stem}-{datetime.datetime.now():%Y-%m-%d-%H%M%S.%f}.ipynb"
             print(f"Executed copy: {copy}", flush=True)
             execution.shows, where = True, ["--cwd", str(ROOT)] if notebook.resolve().is_relative_to(ROOT) else []
-            # The user's options come last, so they win.
             given = ["--no-progress-bar", "--log-level", "CRITICAL", *where, *given, str(copy)]
         return cli.papermill.main(given, prog_name="papermill", standalone_mode=False) or 0
     except click.ClickException as error:

@@ -24,13 +24,12 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import tqdm
@@ -47,6 +46,9 @@ _BAR = "{l_bar}{bar}| {n_fmt} of {total_fmt} notebooks, {elapsed}, about {remain
 # PR_SET_PDEATHSIG of prctl(2): Linux ends the process when its parent ends.
 _END_WITH_PARENT = functools.partial(ctypes.CDLL(None).prctl, 1, signal.SIGTERM) if sys.platform == "linux" else None
 _PATIENCE = 60  # seconds for a notebook to end by itself, with a checkpoint
+
+
+_Process = subprocess.Popen[bytes]
 
 
 class StudyError(ValueError):
@@ -101,8 +103,7 @@ class StudyRun:
         return f"{self.notebook} {trained if recipe else self.given}"
 
 
-@dataclasses.dataclass(frozen=True)
-class Stage:
+class Stage(NamedTuple):
     """Runs that start when the previous stage has ended; several at a time if they run side by side."""
 
     name: str
@@ -125,11 +126,12 @@ def read(path: pathlib.Path) -> list[Stage]:
     judges = list(dict.fromkeys(judge for stage in listed for entry in stage.runs for judge in entry.judges))
     stages, earlier = [], set[str]()
     for stage in listed:
-        runs: dict[str, StudyRun] = {}
+        runs = []
         for run in itertools.chain.from_iterable(_runs(entry, path, judges) for entry in stage.runs):
-            runs.setdefault(run.identity, run)
-        stages.append(Stage(stage.stage, tuple(runs[name] for name in runs if name not in earlier), stage.side_by_side))
-        earlier |= runs.keys()
+            if run.identity not in earlier:
+                runs.append(run)
+                earlier.add(run.identity)
+        stages.append(Stage(stage.stage, tuple(runs), stage.side_by_side))
     return stages
 
 
@@ -197,10 +199,10 @@ def run(
     due = [run for run in runs if not is_finished(run, **folders)]
     if not _may_start(path, due, len(runs) - len(due), bool(gpus), yes):
         return None
-    copies, place = {}, folders["results_dir"] / "report" / "notebooks"
-    for number, run in enumerate(runs, 1):
-        name = re.sub(r"[^\w=.]+", "-", f"{number:02} {run.title}")[:150]  # papermill gives braces a meaning
-        copies[run] = place / f"{name}.ipynb"
+    (place := folders["results_dir"] / "report" / "notebooks").mkdir(parents=True, exist_ok=True)
+    # Braces have a meaning for papermill.
+    names = [re.sub(r"[^\w=.]+", "-", f"{number:02} {run.title}")[:150] for number, run in enumerate(runs, 1)]
+    copies = {run: place / f"{name}.ipynb" for run, name in zip(runs, names, strict=True)}
     with tqdm.tqdm(total=len(due), bar_format=_BAR, disable=None) as bar:
         for stage in stages:
             slots = (gpus or [""] * jobs) if stage.side_by_side else (gpus or [""])[:1]
@@ -231,13 +233,13 @@ def _may_start(path: pathlib.Path, due: Sequence[StudyRun], done: int, has_gpu: 
         print(cost[1].replace("\n# ", "\n"), flush=True)
     published = [run for run in due if run.recipe and run.recipe.preset == "paper"]
     if not has_gpu and any(run.given.get("device") != "cpu" for run in published):
-        expected = "a GPU for published recipes (nvidia-smi -L lists them), or device: cpu in the study's parameters"
-        raise StudyError(f"Expected {expected}. Received: no GPU. Nothing was started")
+        raise StudyError("Expected a GPU for published recipes, or device: cpu in the study. Received: neither")
     if yes or not published:
         return True
     if not sys.stdin.isatty():
-        expected = "YES=1 (--yes) to train published recipes, which takes days, or a terminal to ask in"
-        raise StudyError(f"Expected {expected}. Received: neither. Nothing was started")
+        raise StudyError(
+            "Expected YES=1 (--yes) to train published recipes, or a terminal to ask in. Received: neither"
+        )
     return input("Start? [y/N] ").strip().lower() in ("y", "yes")
 
 
@@ -245,20 +247,15 @@ def _gpus() -> list[str]:
     """The GPUs of this machine, by their names in CUDA_VISIBLE_DEVICES."""
     if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
-    if not shutil.which("nvidia-smi"):
-        return []
-    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
-    return [str(number) for number in range(len(re.findall(r"^GPU \d+", listed, re.MULTILINE)))]
+    listed = subprocess.getoutput("nvidia-smi -L")
+    return re.findall(r"^GPU (\d+)", listed, re.MULTILINE)
 
 
-def _start(
-    run: StudyRun, copy: pathlib.Path, folders: dict[str, pathlib.Path], **environment: str
-) -> "subprocess.Popen[bytes]":
+def _start(run: StudyRun, copy: pathlib.Path, folders: dict[str, pathlib.Path], **environment: str) -> "_Process":
     """Start papermill for a notebook, in a process that ends with this one; what it prints is kept beside the copy."""
     passed = {name: str(folder) for name, folder in folders.items() if name in run.given} | run.parameters
     command = [sys.executable, "-m", "autoaug.papermill_command", str(run.notebook), str(copy), "--cwd", str(ROOT)]
     command += ["-y", yaml.safe_dump(passed), "--stdout-file", "-", "--no-progress-bar", "--log-level", "CRITICAL"]
-    copy.parent.mkdir(parents=True, exist_ok=True)
     with copy.with_suffix(".log").open("wb") as log:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=os.environ | environment,
@@ -272,7 +269,7 @@ def _execute(
 ) -> None:
     """Execute runs, one in each slot (a GPU, or empty); stop all of them if one fails or at an interrupt."""
     waiting, free = list(copies), list(slots[: len(copies)])
-    running: dict[subprocess.Popen[bytes], tuple[StudyRun, str, float]] = {}
+    running: dict[_Process, tuple[StudyRun, str, float]] = {}
     threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // max(1, len(free)))))
     try:
         while waiting or running:

@@ -8,9 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from unittest import mock
 
-import click
 import nbformat
 import pytest
 
@@ -169,21 +167,3 @@ def test_a_notebook_of_the_project_is_found_where_it_is(monkeypatch):
     monkeypatch.chdir(ROOT)
     given = ["notebooks/train.ipynb", "-p", "model", "wrn"]
     assert papermill_command._only_notebook(cli.papermill, given) == pathlib.Path("notebooks/train.ipynb")
-
-
-def test_a_kernel_whose_port_another_process_has_taken_is_started_again(monkeypatch):
-    """Jupyter chooses free ports, and the kernel takes them a second later."""
-    died, starts = RuntimeError("Kernel died before replying to kernel_info"), []
-
-    def execute(**options):
-        starts.append(options)
-        if len(starts) < 3:
-            raise died
-
-    monkeypatch.setattr("papermill.execute_notebook", execute)
-    files = {"stdout_file": None, "stderr_file": None, "output_path": "copy"}
-    papermill_command._Execution()(**files)
-    assert len(starts) == 3
-    monkeypatch.setattr("papermill.execute_notebook", mock.Mock(side_effect=died))
-    with pytest.raises(click.ClickException, match="RuntimeError: Kernel died"):
-        papermill_command._Execution()(**files)
