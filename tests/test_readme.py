@@ -5,8 +5,9 @@ import re
 import pandas as pd
 import pytest
 
-from autoaug import runs
+from autoaug import datasets, runs
 from autoaug.files import ROOT
+from autoaug.shift import published, study
 
 TEXT = (ROOT / "README.md").read_text()
 TABLE = [[cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.splitlines() if line.startswith("|")]
@@ -15,7 +16,7 @@ TABLE = [[cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.
 def numbers(*beginning):
     """The numbers of the table's row that begins with these cells; None for a dash."""
     (row,) = [row for row in TABLE if row[: len(beginning)] == list(beginning)]
-    return [None if cell == "–" else float(cell) for cell in row[len(beginning) :]]
+    return [None if cell == "–" else float(cell.replace("−", "-")) for cell in row[len(beginning) :]]
 
 
 @pytest.fixture(scope="module")
@@ -28,33 +29,56 @@ def testbed():
 
 
 def test_published_rows_are_those_of_the_testbed(testbed):
-    columns = ["cifar10", "cifar10.1", "cifar10.2", "lost"]
+    columns, without = ["cifar10", "cifar10.1", "cifar10.2", "lost"], slice(3, 4)  # no CINIC-10
     strong = testbed[(testbed["trained_on"] == "cifar10") & (testbed["cifar10"] > 93)]
     assert len(strong) == 106 and strong["cifar10.1"].notna().sum() == 100
     said = numbers("CIFAR-10", "106 models above 93 %, trained from scratch, mean")
+    del said[without]
     assert said == pytest.approx(strong[columns].mean(), abs=0.051)
     for trained_on, name in (("cifar10", "CIFAR-10"), ("cifar10.2", "CIFAR-10.2")):
         chosen = testbed[(testbed["trained_on"] == trained_on) & (testbed["model"] == "myrtlenet")]
         (expected,) = chosen[columns].to_numpy().tolist()
         said = numbers(name, "myrtlenet")
+        del said[without]
         for value, measured in zip(said, expected, strict=True):
             assert pd.isna(measured) if value is None else value == pytest.approx(measured, abs=0.051)
+
+
+def test_the_expected_row_is_the_lines():
+    table = published.expected(ROOT / "results" / "published", 0.95)
+    rows = table[(table["model"] == "wrn") & (table["line"] == "models above 15%")].set_index("test_set")
+    old, new = rows["cifar10"].iloc[0], rows["expected"]
+    said = numbers("CIFAR-10", "WRN-28-10, AutoAugment")
+    assert said.pop(3) is None  # CINIC-10
+    expected = [old, new["cifar10.1"], new["cifar10.2"], old - new["cifar10.2"]]
+    assert said == pytest.approx([100 * value for value in expected], abs=0.051)
 
 
 @pytest.mark.parametrize(
     ("train_data", "family", "beginning"),
     [
         ("cifar10", "WRN-16-2, 15 epochs", ("CIFAR-10, 50,000 images", "WRN-16-2, 15 epochs")),
-        ("cifar10_12k", "WRN-10-2, 12 epochs", ("CIFAR-10, 10,000 images", "WRN-10-2, 12 epochs, three seeds, mean")),
+        ("cifar10_5k", "WRN-10-2, 60 epochs", ("CIFAR-10, 2,460 images", "WRN-10-2, 60 epochs, three seeds, mean")),
+        ("cinic10_5k", "WRN-10-2, 60 epochs", ("CINIC-10, 2,460 images", "WRN-10-2, 60 epochs, three seeds, mean")),
     ],
 )
 def test_measured_rows_are_those_of_the_runs(train_data, family, beginning):
     table = runs.collect(ROOT / "results" / "measured")
-    chosen = table[(table["train_data"] == train_data) & (table["test_set"] == "cifar10")]
-    chosen = chosen[chosen["family"].str.startswith(family)]
-    chosen = chosen[chosen["precision"] == chosen["precision"].iloc[0]] if train_data == "cifar10" else chosen
-    chosen = chosen[chosen["precision"] == "float32"] if train_data == "cifar10_12k" else chosen
-    assert numbers(*beginning)[0] == pytest.approx(100 * chosen["accuracy"].mean(), abs=0.051)
+    chosen = table[(table["train_data"] == train_data) & table["family"].str.startswith(family)]
+    means = 100 * chosen.groupby("test_set")["accuracy"].mean()
+    expected = [means["cifar10"]]
+    if "cinic10_5k" in means:
+        expected += [means["cinic10_5k"], means["cifar10"] - means["cinic10_5k"]]
+    assert [value for value in numbers(*beginning) if value is not None] == pytest.approx(expected, abs=0.051)
+
+
+def test_what_is_said_of_cinic10_is_what_the_runs_say():
+    kept = runs.collect(ROOT / "results" / "measured")
+    (row,) = study.verdicts(study.pairs(kept, list(datasets.JUDGES)), 0.95, 0).to_dict("records")
+    assert (row["reproduction"], row["harder"], row["different"]) == ("cinic10_5k", False, True)
+    assert row["gap_at_most"] < 0.01
+    within = [f"{100 * row[name]:.1f}" for name in ("home_within", "home_within_low", "home_within_high")]
+    assert f"{within[0]} points [{within[1]}, {within[2]}]" in TEXT
 
 
 def test_the_costs_of_the_studies_are_those_in_their_files():

@@ -116,7 +116,7 @@ def test_make_study_from_nothing_to_the_answer_interrupted_once(server, argument
     (log,) = (page.parent / "notebooks").glob("03-train*.log")
     assert "going on after step" in log.read_text()
     answer = html.unescape(page.read_text())
-    assert "CIFAR-10.2 (12,000 images) against CIFAR-10 (12,000 images)" in answer and "1 + 1" in answer
+    assert "CIFAR-10.2 (10,000 images) against CIFAR-10 (10,000 images)" in answer and "1 + 1" in answer
     for folder in runs.iterdir():
         assert set(records.read(folder).tests) == {"cifar10", *SETS}
 

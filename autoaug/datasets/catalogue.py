@@ -98,22 +98,22 @@ def _pair(title: str, stem: str, train_size: int, test_size: int, suffix: str = 
 DATASETS = {
     "cifar10": Spec(_BATCHES, "test_batch", 50_000, 10_000, title="CIFAR-10"),
     "cifar100": Spec(("train",), "test", 50_000, 10_000, "cifar100", "fine_labels", title="CIFAR-100"),
-    "cifar10_10k": _pair("CIFAR-10 (10,000 images)", "cifar10_10k", 8_000, 2_000, "_py27"),
-    "cifar10_30k": _pair("CIFAR-10 (30,000 images)", "cifar10_30k", 24_000, 6_000, "_py27"),
+    "cifar10_10k": _pair("CIFAR-10 (8,000 images)", "cifar10_10k", 8_000, 2_000, "_py27"),
+    "cifar10_30k": _pair("CIFAR-10 (24,000 images)", "cifar10_30k", 24_000, 6_000, "_py27"),
     "cifar102": _pair(
-        "CIFAR-10.2 mixture (10,000 images)", "cifar102_min_overlap", 8_000, 2_000, "_v4_py27", "cifar10_10k"
+        "CIFAR-10.2 mixture (8,000 images)", "cifar102_min_overlap", 8_000, 2_000, "_v4_py27", "cifar10_10k"
     ),
-    "cifar102_30k": _pair("CIFAR-10.2 mixture (30,000 images)", "cifar102_30k", 24_000, 6_000, "_py27", "cifar10_30k"),
-    "cifar10_12k": _pair("CIFAR-10 (12,000 images)", "cifar10_12k", 10_000, 2_000),
-    "cifar105": _pair("CIFAR-10.2 (12,000 images)", "cifar105", 10_000, 2_000, original="cifar10_12k"),
+    "cifar102_30k": _pair("CIFAR-10.2 mixture (24,000 images)", "cifar102_30k", 24_000, 6_000, "_py27", "cifar10_30k"),
+    "cifar10_12k": _pair("CIFAR-10 (10,000 images)", "cifar10_12k", 10_000, 2_000),
+    "cifar105": _pair("CIFAR-10.2 (10,000 images)", "cifar105", 10_000, 2_000, original="cifar10_12k"),
     "cifar10.1-v4": Spec((), "cifar10.1-v4_test", 0, 2_021, title="CIFAR-10.1 v4"),
     "cifar10.1-v6": Spec((), "cifar10.1-v6_test", 0, 2_000, title="CIFAR-10.1 v6"),
     "cifar10.2": Spec((), "cifar10.2_test", 0, 2_000, title="CIFAR-10.2"),
     "cifar10_rest_a": Spec(("cifar10_rest_a_train",), "", 19_000, 0, title="CIFAR-10's other images, first half"),
     "cifar10_rest_b": Spec(("cifar10_rest_b_train",), "", 19_000, 0, title="CIFAR-10's other images, second half"),
     "cinic10": _pair("CINIC-10", "cinic10", 70_000, 70_000, original="cifar10"),  # larger than its original
-    "cifar10_5k": _pair("CIFAR-10 (4,460 images)", "cifar10_5k", 2_460, 2_000),
-    "cinic10_5k": _pair("CINIC-10 (4,460 images)", "cinic10_5k", 2_460, 2_000, original="cifar10_5k"),
+    "cifar10_5k": _pair("CIFAR-10 (2,460 images)", "cifar10_5k", 2_460, 2_000),
+    "cinic10_5k": _pair("CINIC-10 (2,460 images)", "cinic10_5k", 2_460, 2_000, original="cifar10_5k"),
     "photo_original": Spec((), "photo_original_test", 0, 5_000, title="CIFAR-10's test part (5,000 images)"),
     **{name: _pair(title, name, 10_000, 2_000, original="cifar10_12k") for name, title in _DESIGNS.items()},
     "synthetic10": _SHAPES,

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import scipy.special
 
+from autoaug.files import ROOT
 from autoaug.shift.intervals import accuracy_interval, gap
 from autoaug.shift.line_fit import Line, fit
 
@@ -27,6 +28,9 @@ HIGH = 0.9  # above it, the line is flatter
 SMALL_FILTERS = 32  # random-feature models up to this size do not mind how many images they were trained on
 _NUMBERS_PER_FILTER = 18  # features: 2 signs, 3 × 3 pools
 _SMALL_REGULARIZER = 1e-3
+
+REMADE = ROOT / "results" / "measured" / "random_features.csv"
+"""Random-feature models that were trained here, on 50,000 and on 10,000 images: how many of 10,000 they get right."""
 
 
 def testbed(folder: str | pathlib.Path) -> pd.DataFrame:
@@ -121,6 +125,35 @@ def random_features(bed: pd.DataFrame, confidence: float) -> pd.DataFrame:
         home = (row["AA − BA"] + row["BB − AB"]) / 2
         rows.append(row | {"θ": home, "θ_low": home - half, "θ_high": home + half})
     return pd.DataFrame(rows).set_index("filters")
+
+
+def size_matched(features: pd.DataFrame, line: Line, confidence: float) -> pd.DataFrame:
+    """`random_features` as if A's models had had 10,000 training images, as B's had: an estimate.
+
+    What models made anew lose on CIFAR-10, from 50,000 to 10,000 images with the same filters, comes off AA, and off AB
+    as the line says. The interval holds that loss's spread too, over filters.
+
+    Args:
+        features: of `random_features`.
+        line: of CIFAR-10.2.
+        confidence: that of `features`.
+
+    Returns:
+        The rows with new columns: `remade`, accuracy on CIFAR-10 with 50,000 images, to be checked against AA; `loss`;
+        and θ with its interval, `equal_size`. NaN where no models were made anew.
+    """
+    by_size = (
+        pd.read_csv(REMADE).pivot(index=["filters", "seed"], columns="train_size", values="correct") / TOTALS["cifar10"]
+    )
+    losses = (by_size[max(by_size)] - by_size[min(by_size)]).groupby("filters").agg(["mean", "sem", "count"])
+    losses = losses.reindex(features.index)
+    frame = features.assign(remade=by_size[max(by_size)].groupby("filters").mean(), loss=losses["mean"])
+    along = line.predict(frame["AA"]) - line.predict(frame["AA"] - frame["loss"])
+    change = (frame["loss"] - along) / 2  # of θ, since AA falls by more than AB
+    spread = scipy.special.stdtrit(losses["count"] - 1, (1 + confidence) / 2) * losses["sem"] * change / frame["loss"]
+    half = np.hypot((frame["θ_high"] - frame["θ_low"]) / 2, spread)
+    middle = frame["θ"] - change
+    return frame.assign(equal_size=middle, equal_size_low=middle - half, equal_size_high=middle + half)
 
 
 def dips(bed: pd.DataFrame) -> pd.DataFrame:
@@ -219,12 +252,14 @@ def statements(folder: str | pathlib.Path, confidence: float) -> pd.DataFrame:
 def said(folder: str | pathlib.Path, confidence: float) -> str:
     """The answer for CIFAR-10.2 from public numbers, in a few words."""
     bed = testbed(folder)
-    own, small = both_sides(bed, confidence), random_features(bed, confidence).loc[:SMALL_FILTERS]
+    own, line = both_sides(bed, confidence), lines(bed, confidence)["cifar10.2"]
+    small = size_matched(random_features(bed, confidence), line, confidence).loc[:SMALL_FILTERS]
     harder = own.loc[["AA − AB", "BA − BB"], "low"].min() > 0
-    shown = int((small["θ_low"] > 0).sum())
+    shown = int((small["equal_size_low"] > 0).sum())
     return (
         f"harder is {'shown' if harder else 'not shown'}; a home advantage is shown in {shown} of {len(small)} small "
-        "models and likely in large ones; whether it is difference or difficulty cannot be said without the images"
+        "models, as if trained on sets of one size, and likely in large ones; whether it is difference or difficulty "
+        "cannot be said without the images"
     )
 
 

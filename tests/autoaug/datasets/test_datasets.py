@@ -102,7 +102,7 @@ def test_the_table_in_the_docs_is_that_of_the_catalogue():
 def test_who_is_compared_with_whom():
     assert datasets.partners("cifar102") == ("cifar10_10k",) and datasets.partners("cifar10") == ("cinic10",)
     assert datasets.partners("synthetic10") == ("synthetic10_harder", "synthetic10_different")
-    assert datasets.title("cifar105") == "CIFAR-10.2 (12,000 images)" and datasets.title("mine") == "mine"
+    assert datasets.title("cifar105") == "CIFAR-10.2 (10,000 images)" and datasets.title("mine") == "mine"
 
 
 def test_load(data_dir):
