@@ -29,6 +29,7 @@ class _Execution:
     """papermill's `execute_notebook`, which passes signals on, and ends with a line or two that say what to do."""
 
     command, signal, shows, stopped = "", 0, False, "Stopped. The same command goes on:"
+    flush = staticmethod(lambda: None)  # papermill takes it for a file
 
     def __call__(self, **options: Any) -> None:
         from papermill import execute_notebook
@@ -68,8 +69,6 @@ class _Execution:
     def write(self, text: str) -> None:
         if not self.signal:  # else the reader may be gone: Ctrl-C ends `tee` too, a lost connection its terminal
             print(text, end="", flush=True)
-
-    flush = staticmethod(lambda: None)
 
 
 def main(arguments: list[str] | None = None) -> int:

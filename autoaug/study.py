@@ -24,6 +24,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,7 +47,6 @@ _BAR = "{l_bar}{bar}| {n_fmt} of {total_fmt} notebooks, {elapsed}, about {remain
 # PR_SET_PDEATHSIG of prctl(2): Linux ends the process when its parent ends.
 _END_WITH_PARENT = functools.partial(ctypes.CDLL(None).prctl, 1, signal.SIGTERM) if sys.platform == "linux" else None
 _PATIENCE = 60  # seconds for a notebook to end by itself, with a checkpoint
-
 
 _Process = subprocess.Popen[bytes]
 
@@ -247,11 +247,13 @@ def _gpus() -> list[str]:
     """The GPUs of this machine, by their names in CUDA_VISIBLE_DEVICES."""
     if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
-    listed = subprocess.getoutput("nvidia-smi -L")
+    if not shutil.which("nvidia-smi"):
+        return []
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
     return re.findall(r"^GPU (\d+)", listed, re.MULTILINE)
 
 
-def _start(run: StudyRun, copy: pathlib.Path, folders: dict[str, pathlib.Path], **environment: str) -> "_Process":
+def _start(run: StudyRun, copy: pathlib.Path, folders: dict[str, pathlib.Path], **environment: str) -> _Process:
     """Start papermill for a notebook, in a process that ends with this one; what it prints is kept beside the copy."""
     passed = {name: str(folder) for name, folder in folders.items() if name in run.given} | run.parameters
     command = [sys.executable, "-m", "autoaug.papermill_command", str(run.notebook), str(copy), "--cwd", str(ROOT)]

@@ -7,6 +7,7 @@ import pytest
 
 from autoaug import datasets, runs
 from autoaug.files import ROOT
+from autoaug.report import show
 from autoaug.shift import published, study
 
 TEXT = (ROOT / "README.md").read_text()
@@ -77,8 +78,11 @@ def test_what_is_said_of_cinic10_is_what_the_runs_say():
     (row,) = study.verdicts(study.pairs(kept, list(datasets.JUDGES)), 0.95, 0).to_dict("records")
     assert (row["reproduction"], row["harder"], row["different"]) == ("cinic10_5k", False, True)
     assert row["gap_at_most"] < 0.01
-    within = [f"{100 * row[name]:.1f}" for name in ("home_within", "home_within_low", "home_within_high")]
-    assert f"{within[0]} points [{within[1]}, {within[2]}]" in TEXT
+    said = {
+        name: show.percent(*(row[f"{name}{end}"] for end in ("", "_low", "_high"))) for name in ("home_within", "gap_b")
+    }
+    assert said["home_within"].replace(" [", " points [") in TEXT and f"none ({said['gap_b']})" in TEXT
+    assert f"lose {show.percent(row['gap_a'])} points on it" in " ".join(TEXT.split())
 
 
 def test_the_costs_of_the_studies_are_those_in_their_files():

@@ -153,8 +153,10 @@ def _read_folder(folder: pathlib.Path, data_dir: str | os.PathLike[str], dataset
 def _read(path: pathlib.Path) -> Shaped[np.ndarray, "..."]:
     """The one array in a file. A .csv has a column of classes, or as many columns as classes, and no line of names."""
     if path.suffix == ".npz":
-        (array,) = predictions.arrays(path, _MOST_BYTES).values()
-        return array
+        arrays = list(predictions.arrays(path, _MOST_BYTES).values())
+        if len(arrays) != 1:
+            raise ValueError(f"{len(arrays)} arrays, expected one")
+        return arrays[0]
     require_regular(path, _MOST_BYTES)
     if path.suffix == ".npy":
         with path.open("rb") as file:

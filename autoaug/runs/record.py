@@ -101,6 +101,10 @@ class Record(_Part, frozen=True):
     started: Annotated[str, msgspec.Meta(pattern=_TIME)]
     wall_seconds: Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
+    def __post_init__(self) -> None:
+        if self.kind != "predictions" and (self.recipe is None or self.train_data.mean is None):
+            raise ValueError("Expected a recipe, and mean and std. Received: none")
+
     def title(self) -> str:
         """The name of the models' family for readers; that of our own models follows from the recipe."""
         if self.kind != "trained" or self.recipe is None:
@@ -112,14 +116,23 @@ def read(folder: str | os.PathLike[str]) -> Record:
     """The record in a run's folder; a RecordError names the file and what is wrong with it."""
     path = pathlib.Path(folder) / "record.json"
     with reading(path, "a run's record"):
-        return msgspec.json.decode(read_text(path), type=Record)
+        return _decode(read_text(path).encode())
+
+
+def _decode(content: bytes) -> Record:
+    """The record in JSON; ValueError for anything else. msgspec would ignore unknown fields of a recipe."""
+    record = msgspec.json.decode(content, type=Record)
+    unknown = (msgspec.json.decode(content)["recipe"] or {}).keys() - recipes.Recipe.__dataclass_fields__.keys()
+    if unknown:
+        raise ValueError(f"a recipe with unknown fields, {', '.join(sorted(unknown))[:80]!r}")
+    return record
 
 
 def write(folder: str | os.PathLike[str], record: Record) -> None:
     """Write the record to `folder/record.json`, whole or not at all; RecordError if it could not be read again."""
     path, content = pathlib.Path(folder) / "record.json", msgspec.json.encode(record)
     with reading(path, "a run's record"):
-        msgspec.json.decode(content, type=Record)
+        _decode(content)
     write_atomically(path, msgspec.json.format(content, indent=2) + b"\n")
 
 

@@ -128,7 +128,7 @@ FILES = {
     "infinite": ("synthetic10.npy", np.where(np.eye(2_000, 10), np.inf, GOOD), "finite.* from 0.0 to inf"),
     "no images": ("synthetic10.npy", GOOD[:0], r"Received: float32 \[0, 10\]"),
     "objects": ("synthetic10.npy", np.array([{}] * 2_000, object), "Object arrays cannot be loaded|allow_pickle"),
-    "two arrays": ("synthetic10.npz", {"a": GOOD, "b": GOOD}, "too many values to unpack"),
+    "two arrays": ("synthetic10.npz", {"a": GOOD, "b": GOOD}, "2 arrays, expected one"),
     "text": ("synthetic10.csv", "cat\n" * 2_000, "could not convert string"),
     "nothing": ("synthetic10.csv", "", "No columns to parse"),
     "no array": ("synthetic10.npy", "cat", "cannot be loaded|allow_pickle|magic string"),

@@ -40,8 +40,10 @@ def changed(**changes):
 BAD = {
     "another format": changed(format=1),
     "an unknown field": changed(counts={}),
+    "an unknown field of the recipe": changed(recipe__momentums=0.9),
     "a recipe that is out of range": changed(recipe__epochs=0),
     "markup in a size": changed(recipe__size={"<b>": 1}),
+    "no recipe": changed(recipe=None),
     "a number as text": changed(seed="0"),
     "true for a number": changed(workers=True),
     "too large a number": changed(seed=2**31),
