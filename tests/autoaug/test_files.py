@@ -1,10 +1,12 @@
 """Files are written whole or not at all; what a killed process left is removed; only strict JSON is read."""
 
+import io
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import tarfile
 
 import pytest
 
@@ -61,6 +63,16 @@ def test_only_regular_files_of_a_size_are_read(tmp_path):
     for name, message in (("pipe", "no regular file"), (".", "no regular file"), ("large", "101 bytes, more than 100")):
         with pytest.raises(ValueError, match=message):
             files.read_json(tmp_path / name, 100)
+
+
+def test_a_sparse_file_that_is_said_to_be_huge_is_not_unpacked(tmp_path):
+    member = tarfile.TarInfo("huge")
+    member.pax_headers = {"GNU.sparse.size": str(10**12), "GNU.sparse.map": "0,0"}
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(member, io.BytesIO())
+    with pytest.raises(files.ArchiveError, match=r"a\.tar\.gz: Expected .* files of more than 1,048,576 bytes"):
+        files.unpack(tmp_path / "a.tar.gz", tmp_path / "out", lambda _: True, 2**20)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_file_that_cannot_be_written_is_as_before(tmp_path, monkeypatch):
