@@ -8,9 +8,10 @@ import functools
 import os
 import pathlib
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import filelock
+import msgspec
 import pandas as pd
 
 from autoaug import datasets
@@ -86,9 +87,11 @@ def _check(sets: Any, seed: Any, new_fraction: Any, unverified: Any) -> None:
         raise DatasetError(f"seed: Expected a whole number from 0 up. Received: {seed!r}")
     if type(new_fraction) not in (int, float) or not 0 <= new_fraction <= 1:
         raise DatasetError(f"new_fraction: Expected 0…1. Received: {new_fraction!r}")
-    if unverified and not (manifests.is_label(unverified) and len(unverified) <= 100):
+    try:
+        msgspec.convert(unverified or "-", Annotated[datasets.Label, msgspec.Meta(max_length=100)])
+    except msgspec.ValidationError as error:
         expected = "a label of at most 100 characters without <, > and &"
-        raise DatasetError(f"unverified: Expected {expected}. Received: {unverified!r}")
+        raise DatasetError(f"unverified: Expected {expected}. Received: {unverified!r}") from error
     new = datasets.DATASETS["cifar105"]
     for name in {*sets} & {*subsets.MIXED}:
         spec = datasets.DATASETS[name]

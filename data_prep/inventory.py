@@ -31,7 +31,7 @@ def parts(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
     """
     rows = []
     for name in datasets.available(data_dir):
-        manifest, title = manifest_of(name, data_dir), datasets.title(name, data_dir)
+        manifest, title = manifest_of(name, data_dir), datasets.spec(name, data_dir).title
         for part, said in manifest["parts"].items():
             row = {"data set": name, "part": part, "title": title, "source": manifest["source"]}
             counts = said.get("images_per_class", [np.nan])

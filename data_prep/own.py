@@ -18,7 +18,7 @@ from data_prep import folders, pictures
 from data_prep.folders import Part
 from data_prep.reading import check_arrays, load_arrays
 
-_Label = Annotated[str, msgspec.Meta(pattern=manifests.LABEL, max_length=60)]
+_Label = Annotated[datasets.Label, msgspec.Meta(max_length=60)]
 
 
 class Described(msgspec.Struct, forbid_unknown_fields=True):

@@ -66,8 +66,7 @@ def content_hashes(name: str, path: pathlib.Path) -> dict[str, str]:
 
 
 def _read_batches(folder: pathlib.Path, spec: datasets.Spec) -> dict[str, Part]:
-    training = datasets.read_images(folder, spec.training_files, spec.train_size, spec)
-    return {"training": training, "test": datasets.read_images(folder, (spec.test_file,), spec.test_size, spec)}
+    return {part: datasets.read_part(folder, spec, part) for part in spec.sizes}
 
 
 def load_arrays(path: pathlib.Path, choose: Callable[[Any], Any]) -> Any:

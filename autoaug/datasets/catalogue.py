@@ -1,6 +1,13 @@
 """The data sets: their files and classes, which set reproduces which, and the known truth of some."""
 
 import dataclasses
+from typing import Annotated
+
+import msgspec
+
+_HIDDEN = "\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff"
+Label = Annotated[str, msgspec.Meta(pattern=rf"^[^<>&{_HIDDEN}]{{1,200}}\Z")]
+"""A text for readers: 1 to 200 characters, none of them markup or hidden."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +71,13 @@ class Spec:
         return len(self.class_names)
 
     @property
-    def test_files(self) -> tuple[str, ...]:
-        """The test file, if there is one."""
-        return (self.test_file,) if self.test_file else ()
+    def sizes(self) -> dict[str, int]:
+        """Number of images of the parts that it has, "training" and "test"."""
+        return {part: size for part, size in (("training", self.train_size), ("test", self.test_size)) if size}
+
+    def files(self, part: str) -> tuple[str, ...]:
+        """The files of a part, in order."""
+        return self.training_files if part == "training" else (self.test_file,) if self.test_file else ()
 
 
 _DESIGNS = {

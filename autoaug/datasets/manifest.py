@@ -9,37 +9,35 @@ import os
 import pathlib
 import re
 import shlex
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
 
 from autoaug.datasets.batch_file import DatasetError
-from autoaug.datasets.catalogue import DATASETS, Spec
+from autoaug.datasets.catalogue import DATASETS, Label, Spec
 from autoaug.files import read_json
 
 UNVERIFIED = "unverified files"  # the source of a set without a manifest
-_VISIBLE = (  # what a record takes as a source: no markup, no character that is not seen
-    r"[^<>&\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff]{1,200}"
-)
 _NAME = r"[a-z][a-z0-9_.-]{0,39}"
-LABEL = rf"^{_VISIBLE}\Z"
-"""Pattern of a text that may be shown to readers: 1 to 200 visible characters, no markup."""
-_Label = Annotated[str, msgspec.Meta(pattern=LABEL)]
 
 
-class _OwnEntry(msgspec.Struct, forbid_unknown_fields=True):
-    title: _Label
-    family: _Label
-    classes: Annotated[list[_Label], msgspec.Meta(min_length=2, max_length=1000)]
+class _Hashed(msgspec.Struct):
+    sha256: str
+
+
+class _Own(msgspec.Struct, forbid_unknown_fields=True):
+    title: Label
+    family: Label
+    classes: Annotated[tuple[Label, ...], msgspec.Meta(min_length=2, max_length=1000)]
     original: Annotated[str, msgspec.Meta(pattern=rf"^({_NAME})?\Z")]
     train_size: Annotated[int, msgspec.Meta(ge=0, le=10**6)]
     test_size: Annotated[int, msgspec.Meta(ge=1, le=10**6)]
 
 
-def is_label(text: object) -> bool:
-    """Whether a text can be the source of a data set or a part of it: 1 to 200 visible characters, no markup."""
-    return isinstance(text, str) and re.fullmatch(_VISIBLE, text) is not None
+class _Manifest(msgspec.Struct):
+    source: Label
+    parts: dict[str, _Hashed]
+    own: _Own | None = None
 
 
 def require_own_name(name: object) -> None:
@@ -58,16 +56,12 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     path = pathlib.Path(folder) / "manifest.json"
     try:
         manifest = read_json(path)
-        complete = is_label(manifest["source"]) and all(part["sha256"] for part in manifest["parts"].values())
-        if "own" in manifest:
-            msgspec.convert(manifest["own"], _OwnEntry)
+        msgspec.convert(manifest, _Manifest)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # msgspec's errors are ValueErrors
-        complete = False
-    if not complete:
+    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
         remedy = build_command(path.parents[1].name, path.parents[2], rebuild=True)
-        raise DatasetError(f"{path}: Expected a manifest with source and parts. Received: another file. {remedy}")
+        raise DatasetError(f"{path}: Expected a manifest. Received: {error}. {remedy}") from error
     return manifest
 
 
@@ -78,25 +72,13 @@ def own(data_dir: str | os.PathLike[str]) -> dict[str, Spec]:
         name = path.parents[1].name
         try:
             require_own_name(name)
-            said = (read(path.parent) or {}).get("own")
-        except DatasetError:
+            said = msgspec.convert(read(path.parent), _Manifest).own
+        except (DatasetError, msgspec.ValidationError):
             continue
         if said:
-            training = (f"{name}_train",) if said["train_size"] else ()
-            named = {key: said[key] for key in ("train_size", "test_size", "family", "title", "original")}
-            found[name] = Spec(training, f"{name}_test", classes=tuple(said["classes"]), **named)
+            training = (f"{name}_train",) if said.train_size else ()
+            found[name] = Spec(training, f"{name}_test", **msgspec.structs.asdict(said))
     return found
-
-
-def require(folder: pathlib.Path, manifest: Mapping[str, Any], hashes: Mapping[str, str]) -> None:
-    """Raises DatasetError unless the content hashes of the parts are those in the manifest."""
-    for part, received in hashes.items():
-        if received != (expected := manifest["parts"].get(part, {}).get("sha256")):
-            remedy = build_command(folder.parent.name, folder.parent.parent, rebuild=True)
-            raise DatasetError(
-                f"{folder}: Expected the {part} part of its manifest, SHA-256 {expected}. Received: {received}. "
-                f"The folder is damaged or was changed. {remedy}"
-            )
 
 
 def build_command(name: str, data_dir: str | os.PathLike[str], **parameters: object) -> str:

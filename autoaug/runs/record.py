@@ -19,18 +19,16 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from autoaug import recipes
-from autoaug.datasets import Dataset
+from autoaug.datasets import Dataset, Label
 from autoaug.files import ROOT, read_text, remove_left_over, write_atomically
 
 CHECKPOINTS, HISTORY, PREDICTIONS, MODEL = "checkpoints", "history.csv", "predictions", "model.keras"
 """Names in a run's folder, beside record.json."""
 
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "numba")
-_HIDDEN = "\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff"
 _TIME = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}Z\Z"
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\Z")]
-Label = Annotated[str, msgspec.Meta(pattern=rf"^[^<>&{_HIDDEN}]{{1,200}}\Z")]  # for readers: no markup, nothing hidden
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
 Kind = Literal["trained", "checkpoint", "predictions"]

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from autoaug import datasets
-from autoaug.datasets import loading
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import DatasetError, write_batch
 from data_prep import build, inventory, pictures
@@ -68,10 +67,8 @@ def test_a_set_of_ones_own_is_a_set_like_the_others(data_dir, tmp_path, kind):
         np.testing.assert_array_equal(labels, LABELS[order])
     assert (dataset.class_names, dataset.source) == (CLASSES, "Mine")
     assert datasets.available(data_dir, family="synthetic10") == ["synthetic10", "my10"]
-    assert datasets.title("my10", data_dir) == "Mine" and datasets.spec("my10", data_dir).test_size == 30
-    assert datasets.partners("my10", data_dir) == ("synthetic10",)
-    assert "my10" in datasets.partners("synthetic10", data_dir)
-    assert datasets.originals(data_dir)["my10"] == "synthetic10" not in datasets.ORIGINALS
+    said = datasets.spec("my10", data_dir)
+    assert (said.title, said.test_size, said.original) == ("Mine", 30, "synthetic10")
     assert inventory.parts(data_dir).loc[("my10", "test"), "title"] == "Mine"
     assert make(data_dir, {"train": files, "test": files, "title": "Mine"}) == "there already"
     assert make(data_dir, {"test": files}) == "written"  # another description
@@ -79,10 +76,11 @@ def test_a_set_of_ones_own_is_a_set_like_the_others(data_dir, tmp_path, kind):
 
 def test_reports_know_the_sets_of_ones_own(data_dir, tmp_path, monkeypatch):
     for name in ("ORIGINALS", "TITLES"):
-        monkeypatch.setattr(loading, name, dict(getattr(datasets, name)))
+        monkeypatch.setattr(datasets, name, dict(getattr(datasets, name)))
     make(data_dir, {"test": write("arrays", tmp_path / "my"), "title": "Mine"})
     datasets.know(data_dir)
-    assert (loading.ORIGINALS["my10"], datasets.title("my10")) == ("synthetic10", "Mine")
+    assert (datasets.ORIGINALS["my10"], datasets.TITLES["my10"]) == ("synthetic10", "Mine")
+    assert datasets.partners("my10") == ("synthetic10",) and "my10" in datasets.partners("synthetic10")
 
 
 def test_a_test_part_alone_and_its_overlap_with_the_original(data_dir, tmp_path):
