@@ -18,7 +18,6 @@ import warnings
 from typing import Any
 
 import msgspec
-import numpy as np
 import pandas as pd
 
 from autoaug.files import read_text
@@ -28,7 +27,7 @@ from autoaug.runs.record import HISTORY, PREDICTIONS, Record, RecordError, name,
 __all__ = ["COLUMNS", "Record", "RecordError", "accuracies", "collect", "history", "name"]
 
 COLUMNS = (
-    *("run_id", "folder", "started", "kind", "preset", "model", "family", "recipe", "seed", "epochs", "precision"),
+    *("run_id", "folder", "started", "kind", "preset", "model", "family", "recipe", "seed"),
     *("train_data", "train_size", "train_source", "train_sha256", "test_set", "test_source", "test_sha256"),
     *("total", "correct", "overlap", "accuracy", "low", "high"),
 )
@@ -43,10 +42,8 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
     `test_sha256` are hashes of pixels and labels.
 
     A run with an unreadable file is left out, with a warning that names the file and the remedy; `attrs["unreadable"]`
-    lists (folder, message) of each. If a run is there several times, only the first one counts.
-
-    Raises:
-        RecordError: a folder does not exist.
+    lists (folder, message) of each. If a run is there several times, only the first one counts. A folder of results
+    that does not exist is a RecordError.
     """
     rows: dict[str, list[dict[str, Any]]] = {}
     unreadable = []
@@ -78,18 +75,12 @@ def accuracies(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
 def _rows(folder: pathlib.Path, record: Record) -> list[dict[str, Any]]:
     """The run's rows of `collect`'s table; RecordError if its predictions are unreadable."""
     data, recipe, rows = record.train_data, record.recipe, []
-    run = {
-        "run_id": record.run_id,
+    run = {name: getattr(record, name) for name in ("run_id", "started", "kind", "seed")} | {
         "folder": str(folder),
-        "started": record.started,
-        "kind": record.kind,
         "preset": recipe.preset if recipe and record.kind == "trained" else "imported",
         "model": recipe.model if recipe else record.family,
-        "family": record.title(),
+        "family": record.family,
         "recipe": msgspec.json.encode(recipe, order="sorted").decode() if recipe else "",
-        "seed": record.seed,
-        "epochs": recipe.epochs if recipe else 0,
-        "precision": recipe.precision if recipe else "",
         "train_data": data.name,
         "train_size": data.train_size or 0,
         "train_source": data.source,
@@ -108,22 +99,17 @@ def _rows(folder: pathlib.Path, record: Record) -> list[dict[str, Any]]:
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """The table of rows of counts, with accuracies and their exact 95 % intervals."""
-    from scipy.special import betaincinv  # slow to import
+    from scipy.special import betaincinv  # slow to import; NaN for none and for all correct
 
     table = pd.DataFrame(rows, columns=list(COLUMNS[:-3])).astype({"total": int, "correct": int, "overlap": int})
     correct, wrong, some = table["correct"], table["total"] - table["correct"], table["total"] > 0
-    low = np.where(correct > 0, betaincinv(np.maximum(correct, 0.5), wrong + 1, 0.025), 0.0)
-    high = np.where(wrong > 0, betaincinv(correct + 1, np.maximum(wrong, 0.5), 0.975), 1.0)
-    accuracy = correct / table["total"]
-    return table.assign(accuracy=accuracy, low=np.where(some, low, np.nan), high=np.where(some, high, np.nan))
+    low = betaincinv(correct, wrong + 1, 0.025).fillna(0.0).where(some)
+    high = betaincinv(correct + 1, wrong, 0.975).fillna(1.0).where(some)
+    return table.assign(accuracy=correct / table["total"], low=low, high=high)
 
 
 def history(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
-    """The history of a run: a row for each epoch from 1 on, numbers, NaN for no value; empty if there is no file.
-
-    Raises:
-        RecordError: the file holds something else; the message names it.
-    """
+    """A row for each epoch from 1 on, NaN for no value; empty without a file, a RecordError if it is something else."""
     path = pathlib.Path(run_dir) / HISTORY
     if not path.exists():
         return pd.DataFrame()

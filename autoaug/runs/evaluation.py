@@ -1,34 +1,39 @@
-"""A trained model's answers on every test set that fits it, and the model in one file, `model.keras`.
+"""A trained model's answers on every test set that fits it, and the model in `model.keras`; models from elsewhere, too.
 
 The file takes uint8 images and gives logits, normalisation inside. After `import autoaug`, plain
 `keras.saving.load_model` opens it, in any process and folder.
 """
 
 import contextlib
+import dataclasses
 import math
 import os
 import pathlib
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 import msgspec
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 import tqdm
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Shaped, UInt8
 
-from autoaug import datasets, runs
+from autoaug import checkpoints, datasets, models, recipes, runs
 from autoaug.datasets import Dataset, LabelledImages
-from autoaug.files import require_regular, temporary_suffix
+from autoaug.files import absolute, require_regular, temporary_suffix
 from autoaug.models.layers import Normalize
-from autoaug.runs import predictions
-from autoaug.runs.record import MODEL, PREDICTIONS, Record, RecordError, Test, read, reading, write
+from autoaug.runs import predictions, record
+from autoaug.runs.record import MODEL, PREDICTIONS, RecordError, Test, reading
 
 INPUTS = ("uint8", "0-1", "normalised")
 _BATCH_SIZE = 250
 _MOST_BYTES = 2**32
+
+_Said = Iterator[tuple[LabelledImages, Shaped[np.ndarray, "..."], pathlib.Path]]
+"""Test sets, what a model says of their images, and the file that it is from."""
 
 
 def whole(model: keras.Model, dataset: Dataset, inputs: str = "normalised") -> keras.Model:
@@ -52,20 +57,12 @@ def write_model(model: keras.Model, run_dir: str | os.PathLike[str]) -> None:
 
 
 def load(run_dir: str | os.PathLike[str]) -> keras.Model:
-    """The trained model of a run: uint8 [n, 32, 32, 3] → logits [n, classes], normalisation inside.
-
-    Raises:
-        RecordError: the run has no `model.keras`, or another file in its place.
-    """
+    """The trained model of a run: uint8 [n, 32, 32, 3] → logits [n, classes]. RecordError without its `model.keras`."""
     return read_model(pathlib.Path(run_dir) / MODEL)
 
 
 def read_model(path: str | os.PathLike[str]) -> keras.Model:
-    """The model in a .keras file. Code in it is refused: no Lambda, no unknown class.
-
-    Raises:
-        RecordError: there is no such file, or no such model in it; the message names it.
-    """
+    """The model in a .keras file; RecordError for any other file, and for code in it: a Lambda, an unknown class."""
     with reading(path, "a Keras model without code of its own"):
         require_regular(path, _MOST_BYTES)
         return keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -96,29 +93,22 @@ def load_test_sets(dataset: Dataset, data_dir: str | os.PathLike[str]) -> list[L
 
 def evaluate_run(
     model: keras.Model, dataset: Dataset, run_dir: str | os.PathLike[str], test_sets: Sequence[LabelledImages]
-) -> Record:
-    """Evaluate a trained model, and finish its run: predictions, `model.keras`, record.
+) -> record.Record:
+    """Evaluate a trained model, and finish its run: predictions, `model.keras`, record, which is returned.
 
     A test set with the same pixels and labels is not evaluated again, unless its predictions are missing or damaged.
 
     Args:
-        model: the trained model, from normalised images.
+        model: the trained model, from normalised images; a RecordError if it was not trained to its end.
         dataset: the data set that it was trained on; its statistics normalise every test set.
         run_dir: the run's folder, with the record that was begun by the training.
         test_sets: from `load_test_sets`.
-
-    Returns:
-        The finished record.
-
-    Raises:
-        RecordError: the run was not trained to its end.
     """
-    run_dir, started = pathlib.Path(run_dir), time.perf_counter()
-    record, history = read(run_dir), runs.history(run_dir)
-    epochs = record.recipe.epochs if record.recipe else 0
-    if len(history) != epochs:
-        raise RecordError(f"{run_dir} has trained {len(history)} of {epochs} epochs. Train it to its end first.")
-    model, tests = whole(model, dataset), dict(record.tests)
+    run_dir, begun = pathlib.Path(run_dir), time.perf_counter()
+    started, history = record.read(run_dir), runs.history(run_dir)
+    if started.recipe and len(history) != started.recipe.epochs:
+        raise RecordError(f"{run_dir} has trained {len(history)} of {started.recipe.epochs} epochs. Train it first.")
+    model, tests = whole(model, dataset), dict(started.tests)
     predict = Predictor(model)
     for test in tqdm.tqdm(test_sets, desc="test sets", disable=None):
         path, described = run_dir / PREDICTIONS / f"{test.name}.npz", Test(test.source, test.sha256)
@@ -133,9 +123,144 @@ def evaluate_run(
         tests[test.name] = described
     if not (run_dir / MODEL).is_file():
         write_model(model, run_dir)
-    seconds = record.wall_seconds
-    if record.status == "unfinished":
-        seconds = math.fsum(history["seconds"]) + time.perf_counter() - started
-    record = msgspec.structs.replace(record, status="finished", tests=tests, wall_seconds=seconds)
-    write(run_dir, record)
-    return record
+    seconds = started.wall_seconds or math.fsum(history["seconds"]) + time.perf_counter() - begun
+    finished = msgspec.structs.replace(started, status="finished", tests=tests, wall_seconds=seconds)
+    record.write(run_dir, finished)
+    return finished
+
+
+def evaluate_given(
+    family: str,
+    train_data: str,
+    seed: int,
+    data_dir: str | os.PathLike[str],
+    results_dir: str | os.PathLike[str],
+    model_file: str = "",
+    predictions_dir: str = "",
+    inputs: str = "uint8",
+    sha256: str = "",
+    architecture: str = "wrn",
+    size: Mapping[str, int] | None = None,
+) -> pathlib.Path:
+    """Leave a finished run of a model from elsewhere, after all checks; return its folder, `results_dir/runs/<run id>`.
+
+    Earlier answers of the same name, training set and seed are replaced. Errors name the file or parameter.
+
+    Args:
+        family: name of the model; its runs of several seeds are a family.
+        train_data, seed: of its training. If the data set is none of those here, no overlap is known.
+        data_dir: folder of the data sets.
+        model_file: a `.keras` file, or its `https://` address with `sha256`; or a TensorFlow 1 checkpoint of one of
+            our models, `architecture` with `size`.
+        predictions_dir: or a folder with `<test set>.npy`, `.npz` or `.csv`: float [n, classes], logits or
+            probabilities, or int [n], classes.
+        inputs: what the `.keras` file's model takes, one of `INPUTS`.
+    """
+    if bool(model_file) == bool(predictions_dir):
+        raise RecordError(f"Expected model_file or predictions. Received: {model_file!r} and {predictions_dir!r}")
+    run_dir = absolute(results_dir) / "runs" / record.name(family, train_data, seed)
+    dataset = _training_set(train_data, data_dir, needed=bool(model_file))
+    recipe, model = None, None
+    found = _read_folder(absolute(predictions_dir), data_dir, dataset)  # read when it is asked for
+    if dataset and model_file:
+        path = _download(model_file, sha256) if "://" in model_file else absolute(model_file)
+        recipe, model = _model(path, dataset, inputs, architecture, dict(size or {}))
+        predict = Predictor(model)
+        found = ((test, predict(test.images), path) for test in load_test_sets(dataset, data_dir))
+    tests, kept, classes = {}, {}, 0
+    for test, values, path in found:
+        classes = datasets.spec(test.name, data_dir).num_classes
+        overlap = dataset.trained_on(test.images) if dataset else np.zeros(len(test.labels), bool)
+        answers = _answers(values, len(test.labels), classes, path)
+        kept[test.name] = predictions.Predictions(answers, test.labels.astype(np.uint8), overlap)
+        tests[test.name] = Test(test.source, test.sha256)
+
+    trained_on = dataset or record.TrainData(train_data, classes)
+    kind: record.Kind = "checkpoint" if recipe else "predictions"
+    parameters = model.count_params() if model else None
+    begun = record.start(run_dir, recipe, trained_on, seed, parameters, kind, family=family)
+    for test_set, answered in kept.items():
+        predictions.write(run_dir / PREDICTIONS / f"{test_set}.npz", answered)
+    if model:
+        write_model(model, run_dir)
+    record.write(run_dir, msgspec.structs.replace(begun, status="finished", tests=tests))
+    return run_dir
+
+
+def _training_set(train_data: str, data_dir: str | os.PathLike[str], needed: bool) -> Dataset | None:
+    """The training set, if it is one of those here; None if it is a stranger's, and not needed."""
+    known = {*datasets.DATASETS, *datasets.available(data_dir)}
+    if train_data in known or needed or recipes.did_you_mean(train_data, known):
+        return datasets.load(train_data, data_dir)
+    print(f"{train_data} is none of the data sets here: whether it holds test images is not known.")
+    return None
+
+
+def _download(address: str, sha256: str) -> pathlib.Path:
+    """The file at an https:// address, in pooch's cache."""
+    import pooch
+
+    if not address.startswith("https://") or len(sha256) != 64:
+        raise RecordError(f"{address}: Expected https:// and sha256, 64 digits. Received: sha256={sha256!r}")
+    with reading(address, "a file with this sha256"):
+        return pathlib.Path(pooch.retrieve(address, f"sha256:{sha256}", progressbar=False))
+
+
+def _model(
+    path: pathlib.Path, dataset: Dataset, inputs: str, architecture: str, size: dict[str, int]
+) -> tuple[recipes.Recipe | None, keras.Model]:
+    """The whole model in a file, and its recipe if it is one of ours."""
+    recipes.require_known("inputs", inputs, INPUTS)
+    if path.suffix != ".keras":
+        recipe = dataclasses.replace(recipes.get(architecture, "paper"), size=size)
+        ours = models.build_model(architecture, dataset.num_classes, **size)
+        checkpoints.load_tf1(ours, path)
+        return recipe, whole(ours, dataset)
+    model = read_model(path)
+    shapes = [getattr(model, name, None) for name in ("input_shape", "output_shape")]
+    if shapes != [(None, 32, 32, 3), (None, dataset.num_classes)]:
+        expected = f"a model [n, 32, 32, 3] → [n, {dataset.num_classes}]"
+        raise RecordError(f"{path}: Expected {expected}. Received: {shapes[0]} → {shapes[1]}")
+    return None, whole(model, dataset, inputs)
+
+
+def _read_folder(folder: pathlib.Path, data_dir: str | os.PathLike[str], dataset: Dataset | None) -> _Said:
+    """The arrays in a folder of predictions, in the order of the test sets' names; all have the same classes."""
+    family = datasets.spec(dataset.name, data_dir).family if dataset else None
+    files = sorted(path for path in folder.glob("[!.]*") if path.suffix in (".npy", ".npz", ".csv"))
+    if not files or len({path.stem for path in files}) < len(files):
+        expected = "Expected one file <test set>.npy, .npz or .csv a test set"
+        raise RecordError(f"{folder}: {expected}. Received: {', '.join(path.name for path in files) or 'none'}")
+    for path in files:
+        with reading(path, "predictions for a test set with the model's classes"):
+            recipes.require_known("its name", path.stem, datasets.available(data_dir, family, part="test"))
+            array = _read(path)
+        family = datasets.spec(path.stem, data_dir).family
+        yield datasets.load_test(path.stem, data_dir), array, path
+
+
+def _read(path: pathlib.Path) -> Shaped[np.ndarray, "..."]:
+    """The one array in a file. A .csv has a column of classes, or as many columns as classes, and no line of names."""
+    if path.suffix == ".csv":
+        require_regular(path, _MOST_BYTES)
+        values = pd.read_csv(path, header=None, dtype=np.float64).to_numpy()
+        is_classes = values.shape[1] == 1 and (values % 1 == 0).all()
+        return values[:, 0].astype(np.int64) if is_classes else values
+    arrays = list(predictions.arrays(path, _MOST_BYTES).values())
+    if len(arrays) != 1:
+        raise ValueError(f"{len(arrays)} arrays, expected one")
+    return arrays[0]
+
+
+def _answers(
+    values: Shaped[np.ndarray, "..."], images: int, classes: int, path: pathlib.Path
+) -> UInt8[np.ndarray, " n"]:
+    """The answers in an array of classes, logits or probabilities."""
+    form = values.dtype.kind, values.shape
+    if form in (("i", (images,)), ("u", (images,))) and values.min() >= 0 and values.max() < classes:
+        return values.astype(np.uint8)
+    if form == ("f", (images, classes)) and np.isfinite(values).all():
+        return values.argmax(axis=1).astype(np.uint8)
+    expected = f"int [{images}], classes from 0 to {classes - 1}, or float [{images}, {classes}], finite"
+    extremes = f", from {values.min()} to {values.max()}" if values.size and form[0] in "iuf" else ""
+    raise RecordError(f"{path}: Expected {expected}. Received: {values.dtype} {list(values.shape)}{extremes}")

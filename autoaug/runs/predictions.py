@@ -22,11 +22,7 @@ _TYPES = {"answers": np.uint8, "labels": np.uint8, "overlap": np.bool_, "margins
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictions:
-    """A run's answers for the images of a test set.
-
-    `overlap` marks the images that are, pixel for pixel, among the run's training images. `margins` is None unless the
-    run judges difficulty.
-    """
+    """A run's answers; `overlap` marks the images that are, pixel for pixel, among its training images."""
 
     answers: UInt8[np.ndarray, " n"]
     labels: UInt8[np.ndarray, " n"]
@@ -56,11 +52,7 @@ def write(path: str | os.PathLike[str], predictions: Predictions) -> None:
 
 
 def read(path: str | os.PathLike[str]) -> Predictions:
-    """The predictions in a file.
-
-    Raises:
-        RecordError: the message names the file, what was expected and what was received.
-    """
+    """The predictions in a file; a RecordError names it, what was expected and what was received."""
     with reading(path, "the predictions of a run"):
         found = arrays(path, _MOST_BYTES)
         if found.keys() | {"margins"} != _TYPES.keys():
@@ -75,10 +67,14 @@ def read(path: str | os.PathLike[str]) -> Predictions:
 
 
 def arrays(path: str | os.PathLike[str], most_bytes: int) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """The arrays of an .npz file by name; nothing is unpacked that has more bytes, and no code is run."""
+    """The arrays of an .npz or .npy file; nothing is unpacked that has more bytes, and no code is run."""
     require_regular(path, most_bytes)
-    with zipfile.ZipFile(path) as archive:
-        if sum(member.file_size for member in archive.infolist()) > most_bytes:
-            raise ValueError(f"more than {most_bytes:,} bytes")
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > most_bytes:
+                raise ValueError(f"more than {most_bytes:,} bytes")
+    found = np.load(path, allow_pickle=False)
+    if isinstance(found, np.ndarray):
+        return {"": found}
+    with found:
+        return dict(found)

@@ -11,7 +11,6 @@ import importlib.metadata
 import os
 import pathlib
 import platform
-import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -49,11 +48,7 @@ def reading(path: str | os.PathLike[str], expected: str) -> Iterator[None]:
         raise RecordError(f"{path}: Expected {expected}. Received: {line}") from error
 
 
-class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of a record, or all of it: no other fields, and each of its type."""
-
-
-class TrainData(_Part, frozen=True):
+class TrainData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The training part of a data set; what is not known of a stranger's is None."""
 
     name: Name
@@ -65,21 +60,21 @@ class TrainData(_Part, frozen=True):
     std: Channels | None = None
 
 
-class Test(_Part, frozen=True):
+class Test(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A test set that the run was evaluated on: where its images come from, and the hash of pixels and labels."""
 
     source: Label
     sha256: Sha256
 
 
-class Code(_Part, frozen=True):
+class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The commit, and whether files differ from it; None where that is not known."""
 
     commit: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{40}\Z")] | None
     dirty: bool | None
 
 
-class Record(_Part, frozen=True):
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The record. `family` is the models' name for readers; `recipe` is None if the model is a stranger's."""
 
     format: Literal[2]
@@ -98,16 +93,6 @@ class Record(_Part, frozen=True):
     parameters: Positive | None
     started: Annotated[str, msgspec.Meta(pattern=_TIME)]
     wall_seconds: Annotated[float, msgspec.Meta(ge=0, le=1e12)]
-
-    def __post_init__(self) -> None:
-        if self.kind != "predictions" and (self.recipe is None or self.train_data.mean is None):
-            raise ValueError("Expected a recipe, and mean and std. Received: none")
-
-    def title(self) -> str:
-        """The name of the models' family for readers; that of our own models follows from the recipe."""
-        if self.kind != "trained" or self.recipe is None:
-            return self.family
-        return recipes.title(self.recipe) + (f", {self.workers} workers" if self.workers > 1 else "")
 
 
 def read(folder: str | os.PathLike[str]) -> Record:
@@ -160,7 +145,8 @@ def start(
 ) -> Record:
     """Write the unfinished record of a new run, or return the existing record of the same run.
 
-    Half-written files of a killed process are removed. Where the code's commit is not known, a line says so.
+    Half-written files of a killed process are removed. Where the code's commit is not known, a line says so. If the
+    folder holds the record of another run, a RecordError says in what it differs.
 
     Args:
         folder: the run's folder; it is made if it does not exist.
@@ -168,21 +154,21 @@ def start(
         train_data: the training set (for an imported model, the set that normalises its input).
         computing: `devices.recorded()`, if TensorFlow computes the model.
         family: the models' name for readers; empty: the recipe's title.
-
-    Raises:
-        RecordError: the folder holds the record of another run; the message says in what it differs.
     """
     folder = pathlib.Path(folder)
     remove_left_over(folder)
+    if isinstance(train_data, Dataset):
+        data, (mean, std) = train_data, (list(map(float, each)) for each in (train_data.mean, train_data.std))
+        size = len(data.train_labels)
+        train_data = TrainData(data.name, data.num_classes, size, data.source, data.sha256, mean, std)
+    if recipe and not family:
+        family = recipes.title(recipe) + (f", {workers} workers" if workers > 1 else "")
+    installed = (package for name in _PACKAGES for package in importlib.metadata.distributions(name=name))
     record = Record(
         format=2, status="unfinished", kind=kind, run_id=folder.name, recipe=recipe, seed=seed, workers=workers,
-        family=family or (recipes.title(recipe) if recipe else ""),
-        train_data=_described(train_data) if isinstance(train_data, Dataset) else train_data,
-        tests={}, code=code_version(), packages=package_versions(), parameters=parameters,
-        machine={
-            "platform": platform.platform(), "processor": processor(), "python": platform.python_version(),
-            "cpus": os.cpu_count() or 1, **(computing or {}),
-        },
+        family=family, train_data=train_data, tests={},
+        code=code_version(), packages={package.name: package.version for package in installed}, parameters=parameters,
+        machine={"platform": platform.platform(), "python": platform.python_version(), **(computing or {})},
         started=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}", wall_seconds=0.0,
     )  # fmt: skip
     if (folder / "record.json").exists():
@@ -191,13 +177,6 @@ def start(
         print(f"{folder.name}: the code's commit is not known (no git, or no checkout).", flush=True)
     write(folder, record)
     return record
-
-
-def _described(dataset: Dataset) -> TrainData:
-    """What a record says of the training part of a data set."""
-    mean, std = ([float(value) for value in values] for values in (dataset.mean, dataset.std))
-    size = len(dataset.train_labels)
-    return TrainData(dataset.name, dataset.num_classes, size, dataset.source, dataset.sha256, mean, std)
 
 
 def _same_run(folder: pathlib.Path, earlier: Record, record: Record) -> Record:
@@ -229,17 +208,3 @@ def code_version() -> Code:
         return Code(None, None)
     commit, _, dirty = done.stdout.strip().partition("-")
     return Code(commit, bool(dirty))
-
-
-def processor() -> str:
-    """The processor's name, as the system reports it."""
-    with contextlib.suppress(OSError):
-        if named := re.search(r"^model name\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE):
-            return named[1]
-    return platform.processor() or platform.machine()
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the installed packages that the numbers depend on."""
-    found = (package for name in _PACKAGES for package in importlib.metadata.distributions(name=name))
-    return {package.name: package.version for package in found}

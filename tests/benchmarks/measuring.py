@@ -9,15 +9,13 @@ import numpy as np
 from autoaug.runs import record
 
 
-def bfloat16_units() -> str:
-    """Names of this processor's units for products of bfloat16 numbers, such as "AMX"; empty if Linux names none."""
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())
+def processor() -> str:
+    """The processor's name and its units for products of bfloat16 numbers, as Linux tells them."""
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    name, flags = (next((line for line in lines if line.startswith(key)), "") for key in ("model name", "flags"))
     units = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16"}
-    return " and ".join(name for flag, name in units.items() if flag in flags)
+    found = " and ".join(name for flag, name in units.items() if flag in flags.split())
+    return f"{name.partition(': ')[2]}; units for bfloat16: {found or 'none'}"
 
 
 def turns(steps: Sequence[Callable[[], object]], rounds: int, seconds: float) -> np.ndarray:
@@ -42,7 +40,7 @@ def show_machine() -> None:
     """Print what the figures were measured on, and by which code."""
     code = record.code_version()
     state = f"{code.commit}{', with changes' if code.dirty else ''}"
-    print(f"{record.processor()}; units for bfloat16: {bfloat16_units() or 'none'}; {state}", flush=True)
+    print(f"{processor()}; {state}", flush=True)
 
 
 def show(name: str, **figures: Sequence[float] | float) -> None:

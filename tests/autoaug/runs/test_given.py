@@ -2,13 +2,15 @@
 
 import unittest.mock
 
+import keras
 import numpy as np
 import pooch
 import pytest
 
 import autoaug
 from autoaug import datasets, runs
-from autoaug.runs import evaluation, given, record
+from autoaug.runs import evaluation
+from autoaug.runs.record import RecordError
 from autoaug.shift import study
 from data_prep import synthetic
 
@@ -27,6 +29,17 @@ def labels(data_dir):
     return {name: datasets.load_test(name, data_dir).labels for name in SETS}
 
 
+@pytest.fixture
+def evaluate(data_dir, tmp_path):
+    """`evaluate_given` with the folders of the test."""
+
+    def of(family="my-net", train_data=SETS[0], seed=0, **options):
+        options = options or {"predictions_dir": str(tmp_path / "own")}
+        return evaluation.evaluate_given(family, train_data, seed, data_dir, tmp_path / "results", **options)
+
+    return of
+
+
 def save(folder, name, suffix, answers):
     """Write classes or logits; the tables with commas have both."""
     folder.mkdir(exist_ok=True)
@@ -38,51 +51,50 @@ def save(folder, name, suffix, answers):
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv"])
-def test_predictions_become_a_run_with_their_counts(suffix, data_dir, labels, tmp_path):
+def test_predictions_become_a_run_with_their_counts(suffix, evaluate, data_dir, labels, tmp_path):
     answers = {name: np.where(np.arange(2_000) < 400, (truth + 1) % 10, truth) for name, truth in labels.items()}
     for name in SETS:
         save(tmp_path / "own", name, suffix, answers[name])
-    run = given.evaluate("my-net", SETS[0], 3, data_dir, tmp_path, predictions_dir=str(tmp_path / "own"))
-    table = runs.collect(tmp_path)
+    run = evaluate(seed=3)
+    table = runs.collect(tmp_path / "results")
     assert table["correct"].tolist() == [1_600, 1_600] and table["total"].tolist() == [2_000, 2_000]
     row = table.iloc[0]
     assert (row.kind, row.family, row.preset, row.recipe, row.seed) == ("predictions", "my-net", "imported", "", 3)
     assert (row.train_data, row.train_sha256) == (SETS[0], datasets.load(SETS[0], data_dir).sha256)
     save(tmp_path / "own", SETS[0], suffix, labels[SETS[0]])  # better ones of the same run
-    assert given.evaluate("my-net", SETS[0], 3, data_dir, tmp_path, predictions_dir=str(tmp_path / "own")) == run
-    assert runs.collect(tmp_path)["correct"].tolist() == [2_000, 1_600]
+    assert evaluate(seed=3) == run
+    assert runs.collect(tmp_path / "results")["correct"].tolist() == [2_000, 1_600]
 
 
-def test_three_seeds_on_both_sets_are_compared_like_any_other_runs(data_dir, labels, tmp_path):
+def test_three_seeds_on_both_sets_are_compared_like_any_other_runs(evaluate, labels, tmp_path):
     rng = np.random.default_rng(0)
     for train_data in SETS:
         for seed in range(3):
             for name in SETS:
                 wrong = rng.random(2_000) < (0.1 if name == SETS[0] else 0.4)
                 save(tmp_path / "own", name, ".npy", np.where(wrong, (labels[name] + 1) % 10, labels[name]))
-            given.evaluate("my-net", train_data, seed, data_dir, tmp_path, predictions_dir=str(tmp_path / "own"))
-    (pair,) = study.pairs(runs.collect(tmp_path))
+            evaluate(train_data=train_data, seed=seed)
+    (pair,) = study.pairs(runs.collect(tmp_path / "results"))
     assert {name: [len(cell) for cell in cells] for name, cells in pair.families.items()} == {"my-net": [3] * 4}
 
 
-def test_overlap_with_a_training_set_of_ours_is_left_out_and_with_a_strangers_is_not_known(data_dir, labels, tmp_path):
+def test_overlap_with_a_training_set_of_ours_is_left_out_and_with_a_strangers_is_not_known(
+    evaluate, data_dir, labels, tmp_path
+):
     save(tmp_path / "own", SETS[0], ".npy", labels[SETS[0]])
     dataset = datasets.load(SETS[0], data_dir)
     for train_data in (SETS[0], "laion"):
-        given.evaluate("my-net", train_data, 0, data_dir, tmp_path, predictions_dir=str(tmp_path / "own"))
-    table = runs.collect(tmp_path).set_index("train_data")
+        evaluate(train_data=train_data)
+    table = runs.collect(tmp_path / "results").set_index("train_data")
     assert table.loc[SETS[0], "overlap"] == dataset.trained_on(dataset.test_images).sum()
     assert (table.loc["laion", "overlap"], table.loc["laion", "train_sha256"]) == (0, "")
 
 
-def network(path, activation=None, inputs=(32, 32, 3), classes=10, value=0.0):
+def network(path, inputs=(32, 32, 3), classes=10, value=0.0):
     """A model that answers the class of the brightest of ten pixels."""
-    import keras
-
     images = keras.Input(inputs)
-    flat = keras.layers.Flatten()(images)
-    dense = keras.layers.Dense(classes, activation=activation, kernel_initializer=keras.initializers.Constant(value))
-    model = keras.Model(images, dense(flat))
+    dense = keras.layers.Dense(classes, kernel_initializer=keras.initializers.Constant(value))
+    model = keras.Model(images, dense(keras.layers.Flatten()(images)))
     if not value:
         dense.kernel.assign(np.eye(3072, classes, dtype=np.float32))
     model.save(path)
@@ -90,104 +102,87 @@ def network(path, activation=None, inputs=(32, 32, 3), classes=10, value=0.0):
 
 
 @pytest.mark.parametrize("inputs", evaluation.INPUTS)
-def test_a_model_in_a_file_answers_as_it_does_by_itself(inputs, data_dir, tmp_path):
+def test_a_model_in_a_file_answers_as_it_does_by_itself(inputs, evaluate, data_dir, tmp_path):
     model = network(tmp_path / "mine.keras")
-    options = {"model_file": str(tmp_path / "mine.keras"), "inputs": inputs}
-    run = given.evaluate("mine", SETS[0], 0, data_dir, tmp_path, **options)
+    run = evaluate(model_file=str(tmp_path / "mine.keras"), inputs=inputs)
     dataset = datasets.load(SETS[0], data_dir)
     images = dataset.test_images.astype(np.float32)
     fed = {"uint8": images, "0-1": images / 255, "normalised": (images / 255 - dataset.mean) / dataset.std}[inputs]
     answers = model.predict(fed, verbose=0).argmax(axis=1)
-    row = runs.collect(tmp_path).set_index("test_set").loc[SETS[0]]
+    row = runs.collect(tmp_path / "results").set_index("test_set").loc[SETS[0]]
     assert abs(row.correct - (answers == dataset.test_labels).sum()) <= 2  # rounding may decide between equals
-    assert (row.kind, row.family) == ("predictions", "mine")
+    assert (row.kind, row.family) == ("predictions", "my-net")
     loaded = autoaug.load(run).predict(dataset.test_images, verbose=0).argmax(axis=1)
     assert (loaded == dataset.test_labels).sum() == row.correct
 
 
-def test_a_file_is_downloaded_by_its_address_and_hash(data_dir, tmp_path, monkeypatch):
+def test_a_file_is_downloaded_by_its_address_and_hash(evaluate, tmp_path, monkeypatch):
     network(tmp_path / "mine.keras")
     retrieve = unittest.mock.Mock(side_effect=[str(tmp_path / "mine.keras"), ValueError("hash does not match")])
     monkeypatch.setattr(pooch, "retrieve", retrieve)
     asked = {"model_file": "https://example.org/mine.keras", "sha256": "a" * 64}
-    given.evaluate("mine", SETS[0], 0, data_dir, tmp_path, **asked)
+    evaluate(**asked)
     assert retrieve.call_args.args == (asked["model_file"], f"sha256:{asked['sha256']}")
-    with pytest.raises(record.RecordError, match=r"example.org/mine.keras: Expected a file with this sha256"):
-        given.evaluate("mine", SETS[0], 0, data_dir, tmp_path, **asked)
+    with pytest.raises(RecordError, match=r"example.org/mine.keras: Expected a file with this sha256"):
+        evaluate(**asked)
 
 
 GOOD = np.zeros((2_000, 10), np.float32)
 FILES = {
     "too few images": ("synthetic10.npy", GOOD[:1_999], r"int \[2000\].* Received: float32 \[1999, 10\]"),
     "other axes": ("synthetic10.npy", GOOD.T, r"Received: float32 \[10, 2000\]"),
-    "too many classes": ("synthetic10.npy", np.zeros((2_000, 11)), r"Received: float64 \[2000, 11\]"),
     "classes as fractions": ("synthetic10.npy", GOOD[:, 0], r"Received: float32 \[2000\]"),
     "a class that is none": ("synthetic10.npy", np.full(2_000, 10), "from 10 to 10"),
     "a negative class": ("synthetic10.npy", np.full(2_000, -1), "from -1 to -1"),
     "NaN": ("synthetic10.npy", np.where(np.eye(2_000, 10), np.nan, GOOD), "finite.* from nan to nan"),
     "infinite": ("synthetic10.npy", np.where(np.eye(2_000, 10), np.inf, GOOD), "finite.* from 0.0 to inf"),
     "no images": ("synthetic10.npy", GOOD[:0], r"Received: float32 \[0, 10\]"),
-    "objects": ("synthetic10.npy", np.array([{}] * 2_000, object), "Object arrays cannot be loaded|allow_pickle"),
+    "objects": ("synthetic10.npy", np.array([{}] * 2_000, object), "allow_pickle"),
     "two arrays": ("synthetic10.npz", {"a": GOOD, "b": GOOD}, "2 arrays, expected one"),
     "text": ("synthetic10.csv", "cat\n" * 2_000, "could not convert string"),
     "nothing": ("synthetic10.csv", "", "No columns to parse"),
-    "no array": ("synthetic10.npy", "cat", "cannot be loaded|allow_pickle|magic string"),
-    "another name": ("synthetic10_hardr.npy", GOOD, "Received: synthetic10_hardr. Did you mean synthetic10_harder"),
-    "a set of other classes": ("cifar10.npy", GOOD, "Received: cifar10"),
-    "no predictions": (
-        "readme.txt",
-        "cat",
-        "Expected one file <test set>.npy, .npz or .csv a test set. Received: none",
-    ),
+    "no array": ("synthetic10.npy", "cat", "allow_pickle"),
+    "another name": ("synthetic10_hardr.npy", GOOD, "its name='synthetic10_hardr'. Did you mean synthetic10_harder"),
+    "a set of other classes": ("cifar10.npy", GOOD, "Received: its name='cifar10'"),
+    "no predictions": ("readme.txt", "cat", "one file <test set>.npy, .npz or .csv a test set. Received: none"),
 }
 
 
 @pytest.mark.parametrize(("file", "content", "message"), FILES.values(), ids=FILES)
-def test_predictions_that_do_not_fit_are_refused_by_file_and_leave_no_run(file, content, message, data_dir, tmp_path):
-    folder = tmp_path / "own"
-    folder.mkdir()
+def test_predictions_that_do_not_fit_are_refused_by_file_and_leave_no_run(file, content, message, evaluate, tmp_path):
+    (folder := tmp_path / "own").mkdir()
     if isinstance(content, str):
         (folder / file).write_text(content)
     elif isinstance(content, dict):
         np.savez(folder / file, **content)
     else:
         np.save(folder / file, content)
-    with pytest.raises(record.RecordError, match=message) as refused:
-        given.evaluate("my-net", SETS[0], 0, data_dir, tmp_path / "results", predictions_dir=str(folder))
+    with pytest.raises(RecordError, match=message) as refused:
+        evaluate()
     assert str(folder) in str(refused.value) and "\n" not in str(refused.value)
     assert not (tmp_path / "results").exists()
 
 
-def strangers_code(path):
-    import keras
-
-    keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Lambda(lambda x: x)]).save(path)
-
-
 MODELS = {
-    "no file": (lambda path: None, {}, "No such file"),
-    "code": (strangers_code, {}, "[Ll]ambda"),
-    "other images": (lambda path: network(path, inputs=(3, 32, 32)), {}, r"Received: \(None, 3, 32, 32\)"),
-    "other classes": (lambda path: network(path, classes=100), {}, r"→ \(None, 100\)"),
-    "NaN in its weights": (lambda path: network(path, value=float("nan")), {}, "from nan to nan"),
-    "unknown inputs": (network, {"inputs": "0-255"}, "Expected inputs, one of uint8, 0-1, normalised"),
-    "both": (network, {"predictions_dir": "own"}, "Expected model_file or predictions"),
-    "neither": (network, {"model_file": ""}, "Expected model_file or predictions"),
-    "no hash": (network, {"model_file": "https://example.org/a.keras"}, "and sha256, 64 digits"),
-    "another protocol": (network, {"model_file": "http://example.org/a.keras", "sha256": "a" * 64}, "Expected https:"),
-    "markup in the name": (network, {"name": "<b>mine</b>"}, "Expected a name of letters"),
-    "a path for a name": (network, {"name": "../mine"}, "Expected a name of letters"),
-    "no name": (network, {"name": ""}, "Expected a name of letters"),
-    "a training set that is misspelt": (network, {"train_data": "synthetic1O"}, "Did you mean synthetic10"),
-    "a seed that is none": (network, {"seed": -1}, "seed"),
+    "other images": ({"inputs": (3, 32, 32)}, {}, r"Received: \(None, 3, 32, 32\)"),
+    "other classes": ({"classes": 100}, {}, r"→ \(None, 100\)"),
+    "NaN in its weights": ({"value": float("nan")}, {}, "from nan to nan"),
+    "unknown inputs": ({}, {"inputs": "0-255"}, "Expected inputs, one of uint8, 0-1, normalised"),
+    "both": ({}, {"predictions_dir": "own"}, "Expected model_file or predictions"),
+    "neither": ({}, {"model_file": ""}, "Expected model_file or predictions"),
+    "no hash": ({}, {"model_file": "https://example.org/a.keras"}, "and sha256, 64 digits"),
+    "another protocol": ({}, {"model_file": "http://example.org/a.keras", "sha256": "a" * 64}, "Expected https:"),
+    "markup in the name": ({}, {"family": "<b>mine</b>"}, "Expected a name of letters"),
+    "a path for a name": ({}, {"family": "../mine"}, "Expected a name of letters"),
+    "a training set that is misspelt": ({}, {"train_data": "synthetic1O"}, "Did you mean synthetic10"),
+    "a seed that is none": ({}, {"seed": -1}, "seed"),
 }
 
 
-@pytest.mark.parametrize(("make", "changes", "message"), MODELS.values(), ids=MODELS)
-def test_models_that_do_not_fit_are_refused_with_a_line_and_leave_no_run(make, changes, message, data_dir, tmp_path):
-    make(tmp_path / "mine.keras")
-    options = {"name": "mine", "train_data": SETS[0], "seed": 0, "model_file": str(tmp_path / "mine.keras")}
+@pytest.mark.parametrize(("made", "changes", "message"), MODELS.values(), ids=MODELS)
+def test_models_that_do_not_fit_are_refused_with_a_line_and_leave_no_run(made, changes, message, evaluate, tmp_path):
+    network(tmp_path / "mine.keras", **made)
     with pytest.raises(ValueError, match=message) as refused:
-        given.evaluate(data_dir=data_dir, results_dir=tmp_path / "results", **options | changes)
+        evaluate(**{"model_file": str(tmp_path / "mine.keras")} | changes)
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "results").exists()

@@ -40,7 +40,7 @@ def test_the_table_has_the_counts_of_the_predictions_without_overlap(tmp_path):
     assert rows.loc["known", ["accuracy", "low", "high"]].isna().all()
     row = rows.loc["synthetic10"]
     assert (row.run_id, row.kind, row.preset, row.model, row.seed) == (run_id, "trained", "quick", "wrn", 3)
-    assert (row.family, row.precision, row.epochs) == (recipes.title(recipes.get("wrn")), "float32", 10)
+    assert row.family == recipes.title(recipes.get("wrn"))
     assert recipes.Recipe(**json.loads(row.recipe)) == recipes.get("wrn")
     pd.testing.assert_frame_equal(runs.accuracies(row.folder), table, check_like=False)
 
@@ -64,13 +64,10 @@ def test_a_run_that_is_there_twice_counts_once_under_its_own_name(tmp_path):
     assert runs.collect(tmp_path / "a", tmp_path / "b")["folder"].tolist() == [str(folder / run_id)]
 
 
-def test_unfinished_runs_and_folders_without_a_record_are_not_counted(tmp_path):
+def test_unfinished_runs_and_folders_without_a_record_are_not_counted_and_a_missing_folder_is_an_error(tmp_path):
+    assert runs.collect(tmp_path).empty
     run_files.write(tmp_path, "synthetic10", {"synthetic10": arrays()}, status="unfinished")
     (tmp_path / "runs" / "empty").mkdir()
-    assert runs.collect(tmp_path).empty
-
-
-def test_a_missing_folder_is_an_error_and_an_empty_one_is_not(tmp_path):
     assert runs.collect(tmp_path).empty
     with pytest.raises(RecordError, match=re.escape(f"{tmp_path / 'absent'}: Expected a folder of results")):
         runs.collect(tmp_path, tmp_path / "absent")
@@ -122,17 +119,10 @@ def test_a_history_is_read_as_it_was_written(tmp_path):
     assert runs.history(tmp_path / "absent").empty
 
 
-BAD = {
-    "no epochs": "loss\n1\n",
-    "text": "epoch,loss\n1,high\n",
-    "epochs that do not count from 1": "epoch,loss\n2,1\n",
-    "an open quote": 'epoch,loss\n1,"1\n',
-    "bytes": "\x00",
-    "nothing": "",
-}
+BAD = ["loss\n1\n", "epoch,loss\n1,high\n", "epoch,loss\n2,1\n", 'epoch,loss\n1,"1\n', "\x00", ""]
 
 
-@pytest.mark.parametrize("content", BAD.values(), ids=BAD)
+@pytest.mark.parametrize("content", BAD)
 def test_another_history_is_refused_by_name(content, tmp_path):
     (tmp_path / "history.csv").write_text(content)
     with pytest.raises(RecordError, match=r"history\.csv: Expected the history of a run\. Received: "):
