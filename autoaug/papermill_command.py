@@ -45,7 +45,7 @@ class _Execution:
             again = f"The notebook was {_ENDED.get(name)}. The same command goes on:{self.command}"
             raise click.ClickException(again if name in _ENDED else f"{name}: {said}{kept}") from error
 
-    def on_signal(self, number: int, _frame: object) -> None:
+    def on_signal(self, number: int, _: object) -> None:
         """Interrupt the kernel, which has a session of its own, and let it write a checkpoint; the second time, end."""
         kernels, self.signal = [] if self.signal else psutil.Process().children(), self.signal or number
         for kernel in kernels:
@@ -111,9 +111,9 @@ def _only_notebook(command: click.Command, arguments: list[str]) -> pathlib.Path
         return None
     if (notebook := pathlib.Path(name)).is_file():
         return notebook
-    if name == "-" or stat.S_ISFIFO(os.fstat(0).st_mode):
-        return None  # the notebook is piped in, and this is the name of its executed copy
-    raise click.ClickException(f"No such notebook: {notebook.absolute()}")
+    if name != "-" and not stat.S_ISFIFO(os.fstat(0).st_mode):
+        raise click.ClickException(f"No such notebook: {notebook.absolute()}")
+    return None  # the notebook is piped in, and this is the name of its executed copy
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -38,17 +38,13 @@ import yaml
 
 from autoaug import recipes
 from autoaug.files import ROOT, absolute, check_yaml, read_text
-from autoaug.recipes import did_you_mean
+from autoaug.recipes import require_known
 
-_TRAIN = ROOT / "notebooks" / "train.ipynb"
+_TRAIN, _DATA = ROOT / "notebooks" / "train.ipynb", ROOT / "data"
 _FOLDERS = ("data_dir", "results_dir")
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
-_BAR = "{l_bar}{bar}| {n_fmt} of {total_fmt} notebooks, {elapsed}, about {remaining} left"
 # PR_SET_PDEATHSIG of prctl(2): Linux ends the process when its parent ends.
 _END_WITH_PARENT = functools.partial(ctypes.CDLL(None).prctl, 1, signal.SIGTERM) if sys.platform == "linux" else None
-_PATIENCE = 60  # seconds for a notebook to end by itself, with a checkpoint
-
-_Process = subprocess.Popen[bytes]
 
 
 class StudyError(ValueError):
@@ -112,52 +108,36 @@ class Stage(NamedTuple):
 
 
 def read(path: pathlib.Path) -> list[Stage]:
-    """The stages of a study.
-
-    Raises:
-        StudyError: the message names the file and the place, what was expected and what was received.
-    """
+    """The stages of a study; StudyError names the file, what was expected and what was received."""
+    stages, seen = [], set[str]()
     try:
         text = read_text(path, most_bytes=2**18)
-        check_yaml(text, str(path))
+        check_yaml(text, path.name)
         listed = msgspec.convert(yaml.safe_load(text), list[_Listed])
+        judges = list(dict.fromkeys(judge for stage in listed for entry in stage.runs for judge in entry.judges))
+        for stage in listed:
+            runs = []
+            for run in itertools.chain.from_iterable(_runs(entry, path.parent, judges) for entry in stage.runs):
+                if run.identity not in seen:
+                    runs.append(run)
+                    seen.add(run.identity)
+            stages.append(Stage(stage.stage, tuple(runs), stage.side_by_side))
     except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:  # YAML's dates too
         raise StudyError(f"{path}: {str(error).replace(', got', '. Received:')}") from error
-    judges = list(dict.fromkeys(judge for stage in listed for entry in stage.runs for judge in entry.judges))
-    stages, earlier = [], set[str]()
-    for stage in listed:
-        runs = []
-        for run in itertools.chain.from_iterable(_runs(entry, path, judges) for entry in stage.runs):
-            if run.identity not in earlier:
-                runs.append(run)
-                earlier.add(run.identity)
-        stages.append(Stage(stage.stage, tuple(runs), stage.side_by_side))
     return stages
 
 
-def _runs(entry: _Entry, path: pathlib.Path, judges: list[str]) -> Iterator[StudyRun]:
+def _runs(entry: _Entry, folder: pathlib.Path, judges: list[str]) -> Iterator[StudyRun]:
     """The runs of an entry: one for each combination of the values in `each`."""
-    notebooks = {file.stem: file for place in (ROOT / "notebooks", path.parent) for file in place.glob("*.ipynb")}
-    _require_known(path, "notebook", [entry.notebook], notebooks)
+    notebooks = {file.stem: file for place in (ROOT / "notebooks", folder) for file in place.glob("*.ipynb")}
+    require_known("notebook", entry.notebook, notebooks)
     defaults = parameters_of(notebooks[entry.notebook])
-    allowed = sorted(defaults.keys() - set(_FOLDERS))
-    _require_known(path, f"parameter of {entry.notebook}", [*entry.parameters, *entry.each], allowed)
+    for name in (*entry.parameters, *entry.each):
+        require_known("parameter", name, sorted(defaults.keys() - set(_FOLDERS)))
     handed = {"judges": judges} if judges and entry.render and "judges" in defaults else {}
     for values in itertools.product(*entry.each.values()):
         parameters = handed | entry.parameters | dict(zip(entry.each, values, strict=True))
-        run = StudyRun(notebooks[entry.notebook], parameters, defaults | parameters, entry.render)
-        try:
-            run.recipe  # noqa: B018  # it has one
-        except (ValueError, TypeError) as error:
-            raise StudyError(f"{path}: {run.title}: {error}") from error
-        yield run
-
-
-def _require_known(path: pathlib.Path, what: str, names: Iterable[str], known: Iterable[str]) -> None:
-    for name in names:
-        if name not in known:
-            expected, close = f"a {what}: {', '.join(known)}", did_you_mean(name, known)
-            raise StudyError(f"{path}: Expected {expected}. Received: {name[:100]}{close}")
+        yield StudyRun(notebooks[entry.notebook], parameters, defaults | parameters, entry.render)
 
 
 def parameters_of(notebook: pathlib.Path) -> dict[str, Any]:
@@ -172,11 +152,7 @@ def parameters_of(notebook: pathlib.Path) -> dict[str, Any]:
 
 
 def run(
-    path: pathlib.Path,
-    results_dir: pathlib.Path,
-    data_dir: pathlib.Path = ROOT / "data",
-    jobs: int = 1,
-    yes: bool = False,
+    path: pathlib.Path, results_dir: pathlib.Path, data_dir: pathlib.Path = _DATA, jobs: int = 1, yes: bool = False
 ) -> pathlib.Path | None:
     """Carry out a study: its notebooks in the repository's root. Trainings that are finished are left out.
 
@@ -190,8 +166,7 @@ def run(
         The executed copy of the notebook with `render: true`; None if there is none, or the user does not start.
 
     Raises:
-        StudyError: as for `read`; or published recipes would be trained without a GPU, or with nobody to ask.
-        NotebookError: a notebook failed; those beside it are stopped.
+        StudyError, NotebookError: the study may not start; or a notebook failed, and those beside it were stopped.
     """
     stages, gpus = read(path), _gpus()
     folders = {"data_dir": absolute(data_dir), "results_dir": absolute(results_dir)}
@@ -200,10 +175,9 @@ def run(
     if not _may_start(path, due, len(runs) - len(due), bool(gpus), yes):
         return None
     (place := folders["results_dir"] / "report" / "notebooks").mkdir(parents=True, exist_ok=True)
-    # Braces have a meaning for papermill.
     names = [re.sub(r"[^\w=.]+", "-", f"{number:02} {run.title}")[:150] for number, run in enumerate(runs, 1)]
     copies = {run: place / f"{name}.ipynb" for run, name in zip(runs, names, strict=True)}
-    with tqdm.tqdm(total=len(due), bar_format=_BAR, disable=None) as bar:
+    with tqdm.tqdm(total=len(due), unit="notebook", disable=None) as bar:
         for stage in stages:
             slots = (gpus or [""] * jobs) if stage.side_by_side else (gpus or [""])[:1]
             _execute({run: copies[run] for run in stage.runs if run in due}, slots, folders, bar)
@@ -237,9 +211,7 @@ def _may_start(path: pathlib.Path, due: Sequence[StudyRun], done: int, has_gpu: 
     if yes or not published:
         return True
     if not sys.stdin.isatty():
-        raise StudyError(
-            "Expected YES=1 (--yes) to train published recipes, or a terminal to ask in. Received: neither"
-        )
+        raise StudyError("Expected YES=1 (--yes) to train published recipes, or a terminal. Received: neither")
     return input("Start? [y/N] ").strip().lower() in ("y", "yes")
 
 
@@ -253,14 +225,16 @@ def _gpus() -> list[str]:
     return re.findall(r"^GPU (\d+)", listed, re.MULTILINE)
 
 
-def _start(run: StudyRun, copy: pathlib.Path, folders: dict[str, pathlib.Path], **environment: str) -> _Process:
+def _start(
+    run: StudyRun, copy: pathlib.Path, folders: Mapping[str, pathlib.Path], environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     """Start papermill for a notebook, in a process that ends with this one; what it prints is kept beside the copy."""
     passed = {name: str(folder) for name, folder in folders.items() if name in run.given} | run.parameters
     command = [sys.executable, "-m", "autoaug.papermill_command", str(run.notebook), str(copy), "--cwd", str(ROOT)]
     command += ["-y", yaml.safe_dump(passed), "--stdout-file", "-", "--no-progress-bar", "--log-level", "CRITICAL"]
     with copy.with_suffix(".log").open("wb") as log:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=os.environ | environment,
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environment},
             start_new_session=True,  # Ctrl-C reaches only this process, which passes it on
             preexec_fn=_END_WITH_PARENT,
         )  # fmt: skip
@@ -271,28 +245,25 @@ def _execute(
 ) -> None:
     """Execute runs, one in each slot (a GPU, or empty); stop all of them if one fails or at an interrupt."""
     waiting, free = list(copies), list(slots[: len(copies)])
-    running: dict[_Process, tuple[StudyRun, str, float]] = {}
+    running: dict[subprocess.Popen[bytes], tuple[StudyRun, str]] = {}
     threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // max(1, len(free)))))
     try:
         while waiting or running:
             while waiting and free:
                 run, gpu = waiting.pop(0), free.pop()
-                process = _start(run, copies[run], folders, **({"CUDA_VISIBLE_DEVICES": gpu} if gpu else threads))
-                running[process] = run, gpu, time.monotonic()
+                process = _start(run, copies[run], folders, {"CUDA_VISIBLE_DEVICES": gpu} if gpu else threads)
+                running[process] = run, gpu
             time.sleep(0.1)
             for process in [process for process in running if process.poll() is not None]:
-                run, gpu, begun = running.pop(process)
+                run, gpu = running.pop(process)
                 free.append(gpu)
                 if process.returncode:
                     said = copies[run].with_suffix(".log").read_text("utf-8", errors="replace").splitlines()[-2:]
                     raise NotebookError("\n".join([*said, f"Failed: {run.title}"]))
-                bar.write(f"{run.title}: {time.monotonic() - begun:.0f} s")
+                bar.write(f"Done: {run.title}")
                 bar.update()
     finally:
         for process in running:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGINT)  # a training writes a checkpoint first
         for process in running:
-            try:
-                process.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            process.wait()  # a second Ctrl-C ends this process, and Linux the others

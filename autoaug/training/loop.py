@@ -6,7 +6,6 @@ the interruption. On several hosts, where workers do not wait for each other, th
 """
 
 import contextlib
-import io
 import json
 import pathlib
 import signal
@@ -191,8 +190,7 @@ class Saver:
     def __init__(self, run: Run, epochs: int, minutes: float, signals: Sequence[signal.Signals] = ()) -> None:
         self._run, self._epochs, self._seconds, self.signals = run, epochs, 60 * minutes, signals
         self._saved = time.monotonic()
-        if run.history:
-            self._write_history()
+        self._write_history()
 
     def save_if_due(self, epoch_has_ended: bool) -> None:
         """Write a checkpoint after the last step, if one is due."""
@@ -210,24 +208,15 @@ class Saver:
 
 
 def require_finite(run: Run) -> None:
-    """Stop if a cost was not finite, and save the batch of its step in `failed_step.npz`.
-
-    Raises:
-        FloatingPointError: the message names the step, and the checkpoint from which the same command continues.
-    """
+    """Raise FloatingPointError if a cost was not finite; it names the step, and the checkpoint to go on from."""
     failed = int(run.step.failed_step.numpy())
     if failed < 0:
         return
-    with contextlib.closing(run.batches(failed)) as left:
-        images, labels = next(left)
-    buffer, learning_rate = io.BytesIO(), run.learning_rate(failed)
-    np.savez(buffer, step=failed, images=images, labels=labels, learning_rate=learning_rate)
-    write_atomically(run.run_dir / "failed_step.npz", buffer.getvalue())
     (epoch, batch), good = divmod(failed, run.steps_per_epoch), run.checkpoints.steps()
     raise FloatingPointError(
         f"{run.run_dir}: the cost of step {failed + 1:,} (epoch {epoch + 1}, batch {batch + 1}) is not finite. "
-        f"Its input is in failed_step.npz. The same command trains again from the last good checkpoint "
-        f"({f'step {good[-1]:,}' if good else 'none yet: from the beginning'})."
+        f"The same command trains again from "
+        f"{f'the last good checkpoint (step {good[-1]:,})' if good else 'the beginning, since there is no checkpoint'}."
     )
 
 

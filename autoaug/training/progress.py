@@ -4,7 +4,6 @@ import datetime
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import tqdm
 
@@ -14,7 +13,7 @@ _ESTIMATE_AFTER = 10  # steps a line is due too, to see how long the run will ta
 
 
 class Progress:
-    """A bar in a terminal, a line that is updated in place in Jupyter, and at most 21 lines elsewhere.
+    """A bar in a terminal and in Jupyter, and at most 21 lines elsewhere.
 
     Call `advance` after every step, and `show` whenever it returns True.
 
@@ -28,11 +27,8 @@ class Progress:
         self._total, self._done, self._begun, self._batch_size = total, done, done, batch_size
         self._clock = self._drawn = time.perf_counter()
         self._line_due = False
-        self._bar: Any = None
-        self._place: Any = None  # of the text in Jupyter, once there is one
-        self._is_watched = _is_watched()
-        if sys.stderr.isatty():
-            self._bar = tqdm.tqdm(total=total, initial=done, unit="step", dynamic_ncols=True)
+        shown = sys.stderr.isatty() or _is_watched()
+        self._bar = tqdm.tqdm(total=total, initial=done, unit="step", dynamic_ncols=True) if shown else None
 
     def advance(self) -> bool:
         """Count a step. Returns whether it is time to `show`."""
@@ -59,20 +55,9 @@ class Progress:
         if self._bar is not None:
             self._bar.set_postfix_str(shown, refresh=False)
             self._bar.update(self._done - self._bar.n)
-        elif self._is_watched:
-            self._replace(line)
         elif self._line_due:
             print(line, flush=True)
         self._line_due = False
-
-    def _replace(self, text: str) -> None:
-        """Show a text in Jupyter in the place of the one before."""
-        from IPython.display import display
-
-        if self._place is None:
-            self._place = display({"text/plain": text}, raw=True, display_id=True)
-        else:
-            self._place.update({"text/plain": text}, raw=True)
 
     def close(self) -> None:
         """End the display."""

@@ -80,13 +80,13 @@ def test_a_run_that_is_named_twice_is_one_run(folder):
         ([{"stage": "a", "runs": []}], r"of length >= 1 - at `\$\[0\].runs`"),
         ([{"stage": "a", "runs": [{"notebook": "first"}], "side_by_side": 2}], r"at `\$\[0\].side_by_side`"),
         ([[{"notebok": "first"}]], "unknown field `notebok`"),
-        ([[{"notebook": "frist"}]], "train.*first.* Received: frist. Did you mean first?"),
-        ([[{"notebook": "../first"}]], "Expected a notebook: .*Received: ../first"),
-        ([[{"notebook": "first", "parameters": {"cuont": 1}}]], "parameter of first: count.*Did you mean count?"),
-        ([[{"notebook": "first", "each": {"results_dir": ["x"]}}]], "Received: results_dir"),
+        ([[{"notebook": "frist"}]], "one of .*train, first.* Received: notebook='frist'. Did you mean first?"),
+        ([[{"notebook": "../first"}]], "Expected notebook, .*Received: notebook='../first'"),
+        ([[{"notebook": "first", "parameters": {"cuont": 1}}]], "parameter, one of count, .*Did you mean count?"),
+        ([[{"notebook": "first", "each": {"results_dir": ["x"]}}]], "Received: parameter='results_dir'"),
         ([[{"notebook": "first", "each": {"count": []}}]], "of length >= 1"),
         ([[{"notebook": "first", "judges": "a"}]], r"runs\[0\].judges"),
-        ([[{"notebook": "train", "parameters": {"model": "vgg"}}]], "train model=vgg: Expected the name of a model"),
+        ([[{"notebook": "train", "parameters": {"model": "vgg"}}]], "Expected the name of a model"),
         ("- stage: a\n  runs:\n  - {notebook: first, each: {},\n     each: {}}", "line 3: .*twice: each"),
         ("- stage: a\n  runs:\n  - {notebook: first, parameters: {count: 1, count: 2}}", "line 3: .*twice: count"),
         ("- stage: a\n  runs:\n  - notebook: first\n    parameters: {count: 010}", "line 4: .* Received: 010"),
@@ -116,7 +116,7 @@ def test_notebooks_run_in_order_with_parameters_in_the_root(folder, capfd):
     copy = study.run(write(folder, text), folder / "results")
     out = capfd.readouterr().out
     assert "study.yml: 0 notebooks are done, 2 are due." in out and "Cost: little" in out
-    assert out.index("first count=7 size={'depth': 1}: ") < out.index("second: ")
+    assert out.index("Done: first count=7 size={'depth': 1}") < out.index("Done: second")
     assert (copy.name, copy.with_suffix(".log").read_text()) == ("02-second.ipynb", f"x {ROOT}\n")
     (log,) = copy.parent.glob("01-*.log")
     assert log.name == "01-first-count=7-size=-depth-1-.log"
