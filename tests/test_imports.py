@@ -22,7 +22,7 @@ LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
 ONE_IDEA = {  # names of several files or folders that are the same idea in different rooms
     "build": "makes all that its room makes: the report, the data sets",
     "checkpoints": "of the original's code, and of a training of ours",
-    "study": "a study as its YAML lists it, the runs of one that belong together, and one as jobs",
+    "study": "a study as its YAML lists it, and the runs of one that belong together",
     "shift": "the statistics, and figures of them",
     "training": "the training, and figures of it",
 }

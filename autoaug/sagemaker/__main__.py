@@ -6,7 +6,7 @@ import itertools
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 
 import tyro
 import yaml
@@ -14,22 +14,22 @@ from tyro.conf import OmitArgPrefixes, Positional
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from autoaug.files import ROOT
-from autoaug.sagemaker import collect, job, launch, study
-from autoaug.sagemaker.options import Names, Options, Texts, convert, from_given
+from autoaug.sagemaker import job, launch
+from autoaug.sagemaker.options import Options, convert, from_given
 
 _REGISTRY = ConstructorRegistry()
-_METAVARS = {int: "N", float: "N", Texts: "A,B", Names: "NAME=TEXT,…"}
+_METAVARS = {int: "N", float: "N", tuple: "A,B", dict: "NAME=TEXT,…"}
 
 
 @_REGISTRY.primitive_rule
 def _converted(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     """Values on the command line are read by `convert`, as everywhere else."""
     kind: Any = info.type
-    if kind not in _METAVARS:
+    if not (metavar := _METAVARS.get(get_origin(kind) or kind)):
         return None
     return PrimitiveConstructorSpec(
         nargs=1,
-        metavar=_METAVARS[kind],
+        metavar=metavar,
         instance_from_str=lambda words: convert(kind, words[0]),
         is_instance=lambda value: True,
         str_from_instance=lambda value: [str(value) if value else ""],
@@ -39,13 +39,9 @@ def _converted(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
 def _training_type() -> type:
     """A dataclass of train.ipynb's parameters as text; None for those that are not given."""
     fields: list[Any] = []
-    for name, (kind, default, comment) in job.parameters().items():
-        told = tyro.conf.arg(
-            help=comment,
-            help_behavior_hint=f"(default: {default!r})",
-            metavar=kind.__name__.upper(),
-            aliases=["--model-name"] if name == "model" else [],
-        )
+    for name, default in job.parameters().items():
+        aliases = ["--model-name"] if name == "model" else []
+        told = tyro.conf.arg(help_behavior_hint=f"(default: {default!r})", metavar="VALUE", aliases=aliases)
         fields.append((name, Annotated[str | None, told], None))
     return dataclasses.make_dataclass("Training", fields)
 
@@ -61,12 +57,13 @@ class Launch:
     def __call__(self) -> int:
         """Returns the exit status."""
         training = job.training({name: value for name, value in vars(self.training).items() if value is not None})
+        options = from_given(vars(self.options))
         if self.show:
-            chosen = dataclasses.replace(self.options, bucket=self.options.bucket or "your-bucket")
-            configuration = job.describe(training, chosen)
+            options = dataclasses.replace(options, bucket=options.bucket or "your-bucket")
+            configuration = job.describe(training, options)
             print(yaml.safe_dump(configuration, sort_keys=False), launch.effects(configuration), sep="\n")
         else:
-            print(launch.launch(training, self.options))
+            print(launch.launch(training, options))
         return 0
 
 
@@ -81,10 +78,11 @@ class Study:
 
     def __call__(self) -> int:
         """Returns the exit status."""
-        trainings = study.read(self.file, self.options)
+        options = from_given(vars(self.options))
+        trainings = launch.read_study(self.file, options)
         if not self.show:
-            launch.require_account(self.options)
-        table = study.plan(trainings, self.at_once, ask=not self.show)
+            launch.require_account(options)
+        table = launch.plan(trainings, self.at_once, ask=not self.show)
         print(table.to_string(index=False), flush=True)
         for training, chosen in itertools.compress(trainings, table["submit"] & (not self.show)):
             print("submitted", launch.submit(job.describe(training, chosen)), flush=True)
@@ -101,7 +99,7 @@ class Collect:
 
     def __call__(self) -> int:
         """Returns the exit status."""
-        said = collect.collect(self.url or from_given({}).output_path, self.results_dir)
+        said = launch.collect(self.url or from_given({}).output_path, self.results_dir)
         print(*(f"{name}: {words}" for name, words in said.items()), f"{len(said)} found", sep="\n")
         return 1 if any(words.startswith("damaged") for words in said.values()) else 0
 

@@ -9,13 +9,12 @@ The dictionary that `describe` returns has the names and the nesting of the SDK'
                                         last checkpoint), output.tar.gz (record, history, predictions, notebook)
 """
 
-import ast
-import json
 import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from autoaug import recipes
+from autoaug import study as studies
 from autoaug.datasets import DATASETS, DESIGNS, EMBEDDED, JUDGES, ORIGINAL_TESTS, TEST_PARTS, partners
 from autoaug.files import ROOT
 from autoaug.runs import record
@@ -24,8 +23,6 @@ from autoaug.sagemaker.options import LIMIT_HOURS, Options, convert, expect
 CHECKPOINTS = "/opt/ml/checkpoints"
 SOURCE = ("autoaug", "data_prep", "notebooks/train.ipynb", "requirements-container.txt")
 ENTRY_SCRIPT = "autoaug/sagemaker/container.py"
-_FOLDERS = ("data_dir", "results_dir")  # which a job sets itself
-_KINDS = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict}
 
 _IF_STUDIED = (*DESIGNS, "cinic10")  # partners that a bucket need not hold for a training alone
 _LONG_HOURS, _SHORT_HOURS = 48, 2  # at least; the first is the original's limit
@@ -62,20 +59,15 @@ def hosts(training: "Training", instance_type: str) -> int:
     return workers if count <= 1 else 1
 
 
-def parameters() -> dict[str, tuple[type, Any, str]]:
-    """The parameters of train.ipynb that a job can be told: name → type, default (there and nowhere else), comment."""
-    cells = json.loads((ROOT / "notebooks" / "train.ipynb").read_text())["cells"]
-    (source,) = ("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
-    return {
-        name: (_KINDS[kind], ast.literal_eval(default), comment)
-        for name, kind, default, comment in re.findall(r"^(\w+): (\w+) = (.+?)(?:  # (.*))?$", source, re.MULTILINE)
-        if name not in _FOLDERS
-    }
+def parameters() -> dict[str, Any]:
+    """The parameters of train.ipynb that a job can be told, with their defaults (there and nowhere else)."""
+    every = studies.parameters_of(ROOT / "notebooks" / "train.ipynb")
+    return {name: default for name, default in every.items() if name not in ("data_dir", "results_dir")}
 
 
 def changed(namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Of a notebook with the parameters of train.ipynb, those whose values differ from the defaults."""
-    return {name: namespace[name] for name, (_, default, _) in parameters().items() if namespace[name] != default}
+    return {name: namespace[name] for name, default in parameters().items() if namespace[name] != default}
 
 
 class Training(NamedTuple):
@@ -118,9 +110,9 @@ def training(given: Mapping[str, Any]) -> Training:
     known, told = parameters(), {}
     for name, value in given.items():
         expect(name in known, f"parameters of {', '.join(known)}{recipes.did_you_mean(name, known)}", name)
-        told[name] = convert(known[name][0], value, name)
-        expect("'" not in json.dumps(told[name]), f"{name} without an apostrophe, which ends the SDK's command", value)
-    every = {name: default for name, (_, default, _) in known.items()} | told
+        kind = type(known[name])
+        told[name] = convert(dict[str, int] if kind is dict else kind, value, name)
+    every = known | told
     recipe = recipes.variant(every["model"], every["preset"], **{name: every[name] for name in recipes.CHANGES})
     recipes.check_seed(every["seed"])
     trainable, data = [name for name, spec in DATASETS.items() if spec.training_files], every["train_data"]
@@ -153,6 +145,8 @@ def default_test_sets(train_data: str, studied: Collection[str] = ()) -> list[st
 def test_sets(training: Training, options: Options) -> list[str]:
     """Names of all test sets of a job's model."""
     own = [training.train_data] if DATASETS[training.train_data].test_file else []
+    for name in options.test_sets:
+        expect(name in DATASETS, f"test_sets of {', '.join(DATASETS)}{recipes.did_you_mean(name, DATASETS)}", name)
     return [*own, *(options.test_sets or default_test_sets(training.train_data))]
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from autoaug.files import ROOT
 from autoaug.sagemaker import __main__ as command
-from autoaug.sagemaker import collect, job, launch, options, study
+from autoaug.sagemaker import job, launch, options
 
 PAIR = ("cifar10_12k", "cifar105")
 PAPER = {"preset": "paper", "model": "wrn", "train_data": list(PAIR)}
@@ -29,7 +29,7 @@ def write(folder, *runs):
 
 
 def read(path):
-    return study.read(path, options.Options("my-bucket"))
+    return launch.read_study(path, options.Options("my-bucket"))
 
 
 def test_a_study_is_every_combination_once_with_the_notebooks_defaults(tmp_path):
@@ -63,7 +63,7 @@ def test_of_any_study_the_trainings_become_jobs_that_are_tested_on_what_it_compa
     [
         ({"model": ["wrn", "vgg"], "train_data": "cifar10"}, "model=vgg: Expected the name of a model"),
         ({"model": "wrn", "train_data": "cifar10", "epochs": [-1]}, "epochs=-1: Expected epochs"),
-        ({"model": "wrn", "train_data": "cifar10", "seed": "many"}, "training 1: seed: Expected an integer"),
+        ({"model": "wrn", "train_data": "cifar10", "seed": "many"}, "seed=many: seed: Expected `int`"),
     ],
 )
 def test_a_wrong_study_is_refused(tmp_path, run, message):
@@ -162,7 +162,7 @@ class TestCollecting:
         put("one", self.run("first") | self.run("begun", "unfinished") | {"train.ipynb": "{}"})
         put("two", self.run("mine"))
         (tmp_path / "runs" / "mine" / "checkpoints").mkdir(parents=True)
-        said = collect.collect("s3://results/jobs", tmp_path)
+        said = launch.collect("s3://results/jobs", tmp_path)
         assert (
             said["first"] == "collected" and said["begun"].startswith("not finished") and "left alone" in said["mine"]
         )
@@ -170,13 +170,12 @@ class TestCollecting:
         assert {path.name for path in tmp_path.rglob("*")} == {
             "runs", "first", "record.json", "history.csv", "mine", "checkpoints"
         }  # fmt: skip
-        assert collect.collect("s3://results/jobs/", tmp_path)["first"] == "here already"
         put("three", self.run("first", tests='{"a": {}, "b": {}}'))
         assert command.main(["collect", "s3://results/jobs", "--results_dir", str(tmp_path)]) == 0
         assert "first: collected" in capsys.readouterr().out
 
     def test_damaged_archives_are_named_and_stop_no_others(self, put, tmp_path, monkeypatch, capsys):
-        monkeypatch.setattr(collect, "_MOST_BYTES", 10**6)
+        monkeypatch.setattr(launch, "_MOST_BYTES", 10**6)
         whole = put("whole", self.run("good"))
         outside = {"../../outside": "x"} | self.run("evil")
         damaged = {
