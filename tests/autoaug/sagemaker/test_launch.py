@@ -170,7 +170,7 @@ def test_what_is_missing_is_said(refused, spoil, message):
     ("changes", "message"),
     [
         ({"status": "finished"}, "Expected s3://study/checkpoints/ss112-cifar102-30k-1-paper-"),
-        ({"tests": 1}, "record.json: Expected a run's record"), ({"status": None, "tests": None}, None),
+        ({"tests": 1}, "record.json: Expected a run's record"), ({"status": None, "tests": None}, "got `null`"),
         ({"status": "finished", "tests": {"cifar102_30k": {}}}, None),  # goes on where a test set is new
     ],
 )  # fmt: skip
