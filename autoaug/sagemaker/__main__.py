@@ -48,7 +48,7 @@ def _training_type() -> type:
 
 @dataclasses.dataclass
 class Launch:
-    """Submit a training as a job. What is not given is as in train.ipynb, or comes from AUTOAUG_<NAME>."""
+    """Submit a training as a job. train.ipynb explains its parameters; options come from AUTOAUG_<NAME> too."""
 
     training: OmitArgPrefixes[Annotated[Any, tyro.conf.arg(constructor_factory=_training_type)]]
     options: OmitArgPrefixes[Options] = dataclasses.field(default_factory=functools.partial(from_given, {}))

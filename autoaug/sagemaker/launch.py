@@ -74,14 +74,21 @@ def effects(configuration: dict[str, Any]) -> str:
 
 
 def require_account(options: Options) -> None:
-    """Stop unless bucket and role are named, the SDK is there and the bucket may be used; boto3 says what it lacks.
+    """Stop unless everything is there that a job needs, and the bucket may be used.
 
     Raises:
-        LaunchError: the message names what is missing, and how to give it.
+        LaunchError: the message names everything that is missing, and how to give it.
     """
-    for name in ("bucket", "role"):
-        expect(getattr(options, name), f"{name} (--{name}, AUTOAUG_{name.upper()}, or -p {name} of launch.ipynb)", "")
-    expect(importlib.util.find_spec("sagemaker"), "SageMaker's SDK (make sagemaker)", "none")
+    session = boto3.Session()
+    needed = {
+        "bucket (--bucket, AUTOAUG_BUCKET, or in launch.ipynb -p bucket)": options.bucket,
+        "role (--role, AUTOAUG_ROLE, or in launch.ipynb -p role)": options.role,
+        "a region (AWS_DEFAULT_REGION, or aws configure)": session.region_name,
+        "credentials of AWS (AWS_PROFILE, AWS_ACCESS_KEY_ID with its secret, or a role)": session.get_credentials(),
+        "SageMaker's SDK (make sagemaker)": importlib.util.find_spec("sagemaker"),
+    }
+    missing = [name for name, found in needed.items() if not found]
+    expect(not missing, "all that a job needs", f"nothing for: {'; '.join(missing)}")
     try:
         boto3.client("s3").head_bucket(Bucket=options.bucket)
     except ERRORS as error:
@@ -256,11 +263,13 @@ def collect(url: str, results_dir: pathlib.Path) -> dict[str, str]:
 
 
 def _move(run: pathlib.Path, target: pathlib.Path) -> str:
-    """Move a run to its place, unless it is unfinished or was trained here; returns what became of it."""
-    if _Seen.of(read_text(run / "record.json")).status != "finished":
+    """Move a run to its place, unless that takes something away; returns what became of it."""
+    if (seen := _Seen.of(read_text(run / "record.json"))).status != "finished":
         return "not finished: its job, given again, goes on"
     if (target / "checkpoints").exists():
         return "left alone: it was trained in this folder"
+    if target.exists() and not _Seen.of(read_text(target / "record.json")).tests.keys() <= seen.tests.keys():
+        return "left alone: the run that is here was tested on more"
     shutil.rmtree(target, ignore_errors=True)
     run.rename(target)
     return "collected"

@@ -61,8 +61,8 @@ def test_of_any_study_the_trainings_become_jobs_that_are_tested_on_what_it_compa
 @pytest.mark.parametrize(
     ("run", "message"),
     [
-        ({"model": ["wrn", "vgg"], "train_data": "cifar10"}, "model=vgg: Expected the name of a model"),
-        ({"model": "wrn", "train_data": "cifar10", "epochs": [-1]}, "epochs=-1: Expected epochs"),
+        ({"model": ["wrn", "vgg"], "train_data": "cifar10"}, "study.yml: Expected the name of a model"),
+        ({"model": "wrn", "train_data": "cifar10", "epochs": [-1]}, "study.yml: Expected epochs"),
         ({"model": "wrn", "train_data": "cifar10", "seed": "many"}, "seed=many .*: seed: Expected `int`"),
     ],
 )
@@ -173,6 +173,8 @@ class TestCollecting:
         put("three", self.run("first", tests='{"a": {}, "b": {}}'))
         assert command.main(["collect", "s3://results/jobs", "--results_dir", str(tmp_path)]) == 0
         assert "first: collected" in capsys.readouterr().out
+        put("four", self.run("first"))
+        assert "was tested on more" in launch.collect("s3://results/jobs", tmp_path)["first"]
 
     def test_damaged_archives_are_named_and_stop_no_others(self, put, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(launch, "_MOST_BYTES", 10**6)
