@@ -4,23 +4,45 @@ An existing set is kept if it is undamaged and was made in the same way. Files t
 under the right names are left as they are, and marked as unverified.
 """
 
+import dataclasses
 import functools
 import os
 import pathlib
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
-import filelock
 import msgspec
 import pandas as pd
 
 from autoaug import datasets
-from autoaug.datasets import DatasetError
+from autoaug.datasets import DATASETS, DatasetError
 from autoaug.datasets import manifest as manifests
 from autoaug.recipes import did_you_mean
-from data_prep import fetch, folders, subsets, synthetic, upload
+from data_prep import drawing, fetch, folders, known_truth, reading, synthetic, upload
 from data_prep import own as own_sets
-from data_prep.sources import FILES
+from data_prep.sources import CINIC10_SHEETS, FILES
+
+GENERATOR_VERSION = 1  # raise it with every change of the written files: sets of another version are built again
+_TRUTHS = (known_truth.ORIGINAL_TEST, *known_truth.DESIGNS)
+DRAWN_FROM: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("cifar10_10k", "cifar10_30k", "cifar10_12k"), ("cifar10",)),
+    **dict.fromkeys(drawing.MIXED, ("cifar10", "cifar105")),
+    **dict.fromkeys((*datasets.JUDGES, "cifar10_5k"), ("cifar10", "cifar10_12k")),
+    "cinic10_5k": ("cifar10",),
+    **dict.fromkeys(_TRUTHS, ("cifar10", "cifar10_12k")),
+}
+SETS = (*datasets.EMBEDDED, *FILES, *DRAWN_FROM)  # in the order of building
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """How sets are to be built: the arguments of `build`."""
+
+    data_dir: pathlib.Path
+    source_dir: str | os.PathLike[str]
+    seed: int
+    new_fraction: float
+    unverified: str
 
 
 def build(
@@ -35,8 +57,6 @@ def build(
     bucket: str = "",
 ) -> pd.DataFrame:
     """Writes `data_dir/<name>/training/` for each name, and for the sets that it is drawn from.
-
-    Several processes may build at the same time: one writes, and the others wait.
 
     Args:
         data_dir: folder of the data sets.
@@ -62,27 +82,20 @@ def build(
     _check(sets, seed, new_fraction, unverified)
     upload.require_bucket(bucket)
     own = own_sets.check(own or {}, data_dir)
-    embedded = [name for name in sets if name in datasets.EMBEDDED]
-    done = dict.fromkeys(embedded, "there already") | dict.fromkeys(
-        synthetic.build(data_dir, embedded, seed), "written"
-    )
-    photographs = [name for name in sets if name not in datasets.EMBEDDED]
-    with filelock.FileLock(data_dir / ".lock"):
-        if photographs:
-            done |= _build(data_dir, photographs, source_dir, seed, new_fraction, unverified, rebuild)
-        for name, said in own.items():
-            done[name] = own_sets.build(name, said, data_dir, rebuild)
+    choices = Choices(data_dir, source_dir, seed, new_fraction, unverified)
+    wanted = [name for name in SETS if name in sets or any(name in DRAWN_FROM.get(other, ()) for other in sets)]
+    done = {name: _build(name, choices, rebuild and name in sets) for name in wanted}
+    done |= {name: own_sets.build(name, said, data_dir, rebuild) for name, said in own.items()}
     return pd.Series(done, name="this run", dtype=str).rename_axis("data set").to_frame()
 
 
 def _check(sets: Any, seed: Any, new_fraction: Any, unverified: Any) -> None:
-    if not isinstance(sets, list | tuple) or not all(isinstance(name, str) for name in sets):
+    if not isinstance(sets, list | tuple):
         raise DatasetError(f"sets: Expected a list of names: -y '{{sets: [cifar10]}}'. Received: {sets!r}")
-    names = (*datasets.EMBEDDED, *subsets.SETS)
     for name in sets:
-        if name not in names:
-            meant = did_you_mean(name, names)
-            raise DatasetError(f"sets: Expected some of {', '.join(names)}. Received: {name!r}{meant}")
+        if name not in SETS:
+            meant = did_you_mean(name, SETS)
+            raise DatasetError(f"sets: Expected some of {', '.join(SETS)}. Received: {name!r}{meant}")
     if type(seed) is not int or seed < 0:
         raise DatasetError(f"seed: Expected a whole number from 0 up. Received: {seed!r}")
     if type(new_fraction) not in (int, float) or not 0 <= new_fraction <= 1:
@@ -92,73 +105,65 @@ def _check(sets: Any, seed: Any, new_fraction: Any, unverified: Any) -> None:
     except msgspec.ValidationError as error:
         expected = "a label of at most 100 characters without <, > and &"
         raise DatasetError(f"unverified: Expected {expected}. Received: {unverified!r}") from error
-    new = datasets.DATASETS["cifar105"]
-    for name in {*sets} & {*subsets.MIXED}:
-        spec = datasets.DATASETS[name]
-        limit = (new.train_size + new.test_size) / (spec.train_size + spec.test_size)
-        if new_fraction > limit:
-            raise DatasetError(f"new_fraction: Expected at most {limit:g} for {name}. Received: {new_fraction}")
 
 
-def _build(
-    data_dir: pathlib.Path,
-    names: Collection[str],
-    source_dir: str | os.PathLike[str],
-    seed: int,
-    new_fraction: float,
-    unverified: str,
-    rebuild: bool,
-) -> dict[str, str]:
-    """Writes sets of photographs; returns what `build` shows."""
-    wanted, done = subsets.with_inputs(names), {}
-    for name in wanted:
-        folder = datasets.training_folder(name, data_dir)
-        if _is_users(name, data_dir):
-            done[name] = "unverified files, left as they are"
-        else:
-            folders.require_writable(name, folder, rebuild and name in names)
-            if rebuild and name in names and folders.condition(folder, {"name": name, "left": True}) == "whole":
-                raise DatasetError(f"{folder}: Expected what was built here. Received: other files; move them")
-
-    def must_be_written(name: str) -> bool:
-        anew = rebuild and name in names
-        manifest = {} if anew else manifests.read(datasets.training_folder(name, data_dir)) or {}
-        recipe = subsets.recipe(name, data_dir, seed, new_fraction)
-        return "left" not in manifest and any(manifest.get(key) != recipe[key] for key in recipe)
-
-    for name in done:
-        _leave(name, data_dir, unverified)
-    needed = [source for name in wanted if must_be_written(name) for source in subsets.sources_of(name)]
-    obtained = fetch.obtain(list({source.file: source for source in needed}.values()), source_dir, unverified)
-    load = functools.cache(lambda name: datasets.load(name, data_dir))
-    for name in wanted:
-        if must_be_written(name):
-            recipe = subsets.recipe(name, data_dir, seed, new_fraction)
-            write_files = functools.partial(subsets.write, name, recipe, obtained, load, unverified)
-            folders.write(datasets.training_folder(name, data_dir), recipe, write_files)
-            done[name] = "written"
-        done.setdefault(name, "there already")
-    return {name: done[name] for name in wanted}
+def _build(name: str, choices: Choices, rebuild: bool) -> str:
+    """Builds a set, whose inputs are built; returns what `build` shows."""
+    if name in datasets.EMBEDDED:
+        return synthetic.build(choices.data_dir, [name], choices.seed, rebuild)[name]
+    folder = datasets.training_folder(name, choices.data_dir)
+    if name in datasets.available(choices.data_dir) and not (folder / "manifest.json").exists():
+        _leave(name, folder, choices)
+        return "unverified files, left as they are"
+    write_files = functools.partial(_write, name, choices)
+    return folders.update(folder, _recipe(name, choices), write_files, rebuild)
 
 
-def _is_users(name: str, data_dir: pathlib.Path) -> bool:
-    """Whether a folder holds a set's files and no manifest."""
-    there = name in datasets.available(data_dir)
-    return there and not (datasets.training_folder(name, data_dir) / "manifest.json").exists()
+def _recipe(name: str, choices: Choices) -> dict[str, Any]:
+    """Everything that determines the content of a set, as entries of its manifest."""
+    said: dict[str, Any] = {"name": name, "generator_version": GENERATOR_VERSION}
+    if name in FILES:
+        return said
+    inputs = {}
+    for source in DRAWN_FROM[name]:
+        manifest: Any = manifests.read(datasets.training_folder(source, choices.data_dir))
+        hashes = {part: described["sha256"] for part, described in manifest["parts"].items()}
+        inputs[source] = {"source": manifest["source"], "sha256": hashes}
+    named = dict.fromkeys(values["source"] for values in inputs.values())
+    said |= {"source": "CINIC-10" if name == "cinic10_5k" else " and ".join(named), "seed": choices.seed}
+    if name in known_truth.DESIGNS:
+        said["design"] = dataclasses.asdict(known_truth.DESIGNS[name])
+    return said | ({"new_fraction": choices.new_fraction} if name in drawing.MIXED else {}) | {"inputs": inputs}
 
 
-def _leave(name: str, data_dir: pathlib.Path, unverified: str) -> None:
+def _write(name: str, choices: Choices, folder: pathlib.Path) -> dict[str, Any]:
+    """Writes the files of a set; returns the second part of its manifest."""
+    load = functools.cache(lambda name: datasets.load(name, choices.data_dir))
+    if name in FILES:
+        obtained = fetch.obtain(FILES[name], choices.source_dir, choices.unverified)
+        parts = reading.read_published(name, [copy.path for copy in obtained])
+        doubt = f" ({choices.unverified})" if any(copy.difference for copy in obtained) else ""
+        return {"source": FILES[name][0].title + doubt} | folders.write_parts(DATASETS[name], folder, parts)
+    if name in _TRUTHS:
+        drawn = known_truth.draw(name, load("cifar10"), load("cifar10_12k"), choices.seed)
+    elif name == "cinic10_5k":
+        sheets = fetch.obtain(CINIC10_SHEETS, choices.source_dir, choices.unverified)
+        tiles = reading.read_sheets([copy.path for copy in sheets], DATASETS[name].class_names)
+        drawn = drawing.of_cinic10(tiles, load("cifar10"), choices.seed)
+    elif name in datasets.JUDGES:
+        drawn = drawing.of_judges(name, load, choices.seed)
+    else:
+        drawn = drawing.subset(name, load, choices.seed, choices.new_fraction)
+    return folders.write_parts(DATASETS[name], folder, *drawn)
+
+
+def _leave(name: str, folder: pathlib.Path, choices: Choices) -> None:
     """Leaves a manifest beside files that were not built here; published ones are known by their images and labels."""
-    spec, parts = datasets.DATASETS[name], {}
-    if spec.training_files:
-        dataset = datasets.load(name, data_dir)
-        parts["training"] = folders.describe(dataset.train_images, dataset.train_labels, spec.num_classes)
-    if spec.test_file:
-        test = datasets.load_test(name, data_dir)
-        parts["test"] = folders.describe(test.images, test.labels, spec.num_classes)
+    spec = DATASETS[name]
+    arrays = {part: datasets.read_part(folder, spec, part) for part in spec.sizes}
+    parts = {part: folders.describe(*of, spec.num_classes) for part, of in arrays.items()}
     title = FILES[name][0].title if name in FILES else name
     content = {part: described["sha256"] for part, described in parts.items()}
     published = name in FILES and FILES[name][0].content == content
-    source = title if published else f"{title} ({unverified or manifests.UNVERIFIED})"
-    manifest = {"name": name, "source": source, "left": True, "parts": parts}
-    folders.write_manifest(datasets.training_folder(name, data_dir), manifest)
+    source = title if published else f"{title} ({choices.unverified or manifests.UNVERIFIED})"
+    folders.write_manifest(folder, {"name": name, "source": source, "left": True, "parts": parts})

@@ -1,59 +1,43 @@
-"""Which images a subset contains: class-balanced, with disjoint parts, determined by the seed."""
+"""Which photographs a drawn set contains: as many of each class, in disjoint parts, determined by the seed.
 
-from collections.abc import Mapping, Sequence
+The research published neither which images it drew for `cifar102` and `cifar102_30k` nor the proportion of old and new
+images. Here, the share `new_fraction` of each class is new, the same for both sets, so that they differ only in size.
+
+ImageNet and CIFAR-10 share some photographs, scaled down in different ways. `cinic10_near_copies.csv` lists 234 of the
+5,232 distinct tiles of CINIC-10's sheets that are not in CIFAR-10: those whose brightness, without its low and highest
+frequencies, has a correlation of .70 and more with an image of CIFAR-10, and whose colours have one of .75, mirrored or
+shifted by up to two pixels. `near_copies` in data_prep/cinic.py at commit cfc3efc made it. By eye, nearly all pairs
+with a correlation of .8 and more are the same photograph; between .7 and .75 about one in eight is, and below .7 about
+one in thirty.
+"""
+
+import csv
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from autoaug.datasets import DatasetError
+from autoaug import datasets
+from autoaug.datasets import Dataset, DatasetError
+from data_prep.folders import Drawn, Part
 
 POOLS = ("cifar10 training", "cifar105 training", "cifar105 test", "cifar10 test")  # CIFAR-10.2 is the set cifar105
 ORIGIN = np.dtype([("pool", "u1"), ("index", "<i4")])  # of one image: index in POOLS, index in that part
+MIXED = ("cifar102", "cifar102_30k")
+NEAR_COPIES = pathlib.Path(__file__).with_name("cinic10_near_copies.csv")
 
 
-def draw(
-    labels: Sequence[Int[np.ndarray, " _"]],
-    sizes: Mapping[str, int],
-    new_fraction: float,
-    num_classes: int,
-    rng: np.random.Generator,
-) -> dict[str, Shaped[np.ndarray, " _"]]:
-    """Draws the images of a subset.
+def generator(seed: int, key: str) -> np.random.Generator:
+    """A separate random stream for each key."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *key.encode()])))
 
-    In each class of both parts, the share `new_fraction` comes from CIFAR-10.2 and the rest from CIFAR-10. New test
-    images come from CIFAR-10.2's test part until it is exhausted. New training images never come from it, so that it
-    remains a test set.
 
-    Args:
-        labels: of the images of each of the first three of POOLS; images labelled -1 are not drawn.
-        sizes: "training" and "test" → number of images, multiples of num_classes.
-        new_fraction: 0…1.
-        num_classes: how many classes.
-        rng: of the choice and the order.
-
-    Returns:
-        Part → ORIGIN of each image, in random order.
-
-    Raises:
-        DatasetError: a pool has too few images of a class.
-    """
-    drawn: dict[str, list[np.ndarray]] = {part: [] for part in sizes}
-    for label in range(num_classes):
-        old, new, new_test = (
-            origins(pool, rng.permutation(np.flatnonzero(labels[pool] == label))) for pool in range(3)
-        )
-        for part in ("training", "test"):
-            candidates = new if part == "training" else np.concatenate([new_test, new])
-            new_count = round(sizes[part] // num_classes * new_fraction)
-            old_count = sizes[part] // num_classes - new_count
-            if len(candidates) < new_count or len(old) < old_count:
-                raise DatasetError(
-                    f"Class {label} of the {part} part: expected {new_count} new and {old_count} old images. "
-                    f"Received: {len(candidates)} and {len(old)}"
-                )
-            drawn[part] += [candidates[:new_count], old[:old_count]]
-            new, old = new[new_count:], old[old_count:]  # the test part takes from the rest
-    return {part: rng.permutation(np.concatenate(pieces)) for part, pieces in drawn.items()}
+def origins(pool: int, indices: Int[np.ndarray, " n"]) -> Shaped[np.ndarray, " n"]:
+    """ORIGIN of images of one pool, given by its place in POOLS."""
+    places = np.empty(len(indices), ORIGIN)
+    places["pool"], places["index"] = pool, indices
+    return places
 
 
 def per_class(
@@ -80,13 +64,97 @@ def per_class(
     return [rng.permutation(np.concatenate(part)) for part in chosen]
 
 
-def generator(seed: int, key: str) -> np.random.Generator:
-    """A separate random stream for each key."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *key.encode()])))
+def mixture(
+    labels: Sequence[Int[np.ndarray, " _"]],
+    sizes: Mapping[str, int],
+    new_fraction: float,
+    num_classes: int,
+    rng: np.random.Generator,
+) -> dict[str, Shaped[np.ndarray, " _"]]:
+    """Draws the images of a subset: part → ORIGIN of each image, in random order.
+
+    In each class of both parts, the share `new_fraction` comes from CIFAR-10.2 and the rest from CIFAR-10. New test
+    images come from CIFAR-10.2's test part until it is exhausted. New training images never come from it, so that it
+    remains a test set.
+
+    Args:
+        labels: of the images of each of the first three of POOLS; images labelled -1 are not drawn.
+        sizes: "training" and "test" → number of images, multiples of num_classes.
+        new_fraction: 0…1.
+        num_classes: how many classes.
+        rng: of the choice and the order.
+
+    Raises:
+        DatasetError: a pool has too few images of a class.
+    """
+    drawn: dict[str, list[np.ndarray]] = {part: [] for part in sizes}
+    for label in range(num_classes):
+        old, new, new_test = (
+            origins(pool, rng.permutation(np.flatnonzero(labels[pool] == label))) for pool in range(3)
+        )
+        for part in ("training", "test"):
+            candidates = new if part == "training" else np.concatenate([new_test, new])
+            new_count = round(sizes[part] // num_classes * new_fraction)
+            old_count = sizes[part] // num_classes - new_count
+            if len(candidates) < new_count or len(old) < old_count:
+                expected = f"Expected {new_count} new and {old_count} old images in class {label} of the {part} part"
+                received = f"Received: {len(candidates)} and {len(old)}"
+                raise DatasetError(f"new_fraction {new_fraction}: {expected}. {received}")
+            drawn[part] += [candidates[:new_count], old[:old_count]]
+            new, old = new[new_count:], old[old_count:]  # the test part takes from the rest
+    return {part: rng.permutation(np.concatenate(pieces)) for part, pieces in drawn.items()}
 
 
-def origins(pool: int, indices: Int[np.ndarray, " n"]) -> Shaped[np.ndarray, " n"]:
-    """ORIGIN of images of one pool, given by its place in POOLS."""
-    places = np.empty(len(indices), ORIGIN)
-    places["pool"], places["index"] = pool, indices
-    return places
+def subset(name: str, load: Callable[[str], Dataset], seed: int, new_fraction: float) -> Drawn:
+    """A subsample of CIFAR-10, or a mixture with CIFAR-10.2, without repeated images.
+
+    Args:
+        name: of the set.
+        load: loads a set that it is drawn from.
+        seed: of the draw.
+        new_fraction: share of CIFAR-10.2 in MIXED.
+    """
+    spec, old = datasets.DATASETS[name], load("cifar10")
+    pools: list[Part] = [(old.train_images, old.train_labels)]
+    drawable = np.where(datasets.repeated(old.train_images), -1, old.train_labels)
+    if name == "cifar10_5k":
+        drawable[~_in_12k(old, load)] = -1
+    if name in MIXED:
+        new = load("cifar105")
+        pools += [(new.train_images, new.train_labels), (new.test_images, new.test_labels)]
+        drawable[datasets.overlap(old.train_images, np.concatenate([new.train_images, new.test_images]))] = -1
+    labels = [drawable, *(labels for _, labels in pools[1:]), np.empty(0, int), np.empty(0, int)]
+    drawn = mixture(labels, spec.sizes, new_fraction * (name in MIXED), spec.num_classes, generator(seed, name))
+    images, all_labels = (np.concatenate(arrays) for arrays in zip(*pools, strict=True))
+    first = np.cumsum([0, *(len(labels) for _, labels in pools)])
+    rows = {part: first[chosen["pool"]] + chosen["index"] for part, chosen in drawn.items()}
+    parts = {part: (images[chosen], all_labels[chosen]) for part, chosen in rows.items()}
+    return parts, {part: {"origins": chosen} for part, chosen in drawn.items()}
+
+
+def of_judges(name: str, load: Callable[[str], Dataset], seed: int) -> Drawn:
+    """The images of one of the JUDGES: CIFAR-10's training images outside of `cifar10_12k`."""
+    spec, old = datasets.DATASETS[name], load("cifar10")
+    size = spec.train_size // spec.num_classes
+    drawable = np.where(_in_12k(old, load), -1, old.train_labels)
+    both = per_class(drawable, [size, size], spec.num_classes, generator(seed, "cifar10_rest"))
+    rows = both[datasets.JUDGES.index(name)]
+    return {"training": (old.train_images[rows], old.train_labels[rows])}, {"training": {"origins": origins(0, rows)}}
+
+
+def _in_12k(old: Dataset, load: Callable[[str], Dataset]) -> Shaped[np.ndarray, " n"]:
+    """Whether each training image of CIFAR-10 is in `cifar10_12k`."""
+    original = load("cifar10_12k")
+    return datasets.overlap(old.train_images, np.concatenate([original.train_images, original.test_images]))
+
+
+def of_cinic10(tiles: Part, old: Dataset, seed: int) -> Drawn:
+    """`cinic10_5k`: tiles of CINIC-10's sheets, none of them in CIFAR-10 (`old`) or a near-copy of an image there."""
+    images, labels = tiles
+    spec = datasets.DATASETS["cinic10_5k"]
+    known = datasets.overlap(images, np.concatenate([old.train_images, old.test_images]))
+    with NEAR_COPIES.open(newline="") as file:
+        known[[int(row["tile"]) for row in csv.DictReader(file)]] = True
+    sizes = [size // spec.num_classes for size in spec.sizes.values()]
+    drawn = per_class(np.where(known, -1, labels), sizes, spec.num_classes, generator(seed, "cinic10_5k"))
+    return {part: (images[rows], labels[rows]) for part, rows in zip(spec.sizes, drawn, strict=True)}, {}

@@ -7,17 +7,17 @@ size and hash. Downloads go to the folder of sources.
 import contextlib
 import os
 import pathlib
-import urllib.parse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import filelock
 import pooch
 import requests
 
+from autoaug import datasets
 from autoaug.datasets import DatasetError
 from data_prep.folders import file_hash
-from data_prep.reading import content_hashes
+from data_prep.reading import read_published
 from data_prep.sources import Source
 
 TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of an answer
@@ -28,23 +28,20 @@ _REMEDY = (
 
 
 class Obtained(NamedTuple):
-    """A source on this machine.
+    """A source on this machine: a file or archive, or a folder with the archive's files.
 
     Args:
-        path: of the file or archive, or of a folder with the archive's files.
-        verified: whether it is the published data, by the hash of the files or of their images and labels.
-        hashes: name of each file → kind of hash → value.
-        difference: in what it differs from the published data, for a message.
+        path: of the file or folder.
+        difference: in what it differs from the published data, for a message; empty if it is the published data, by the
+            hash of the files or of their images and labels.
     """
 
     path: pathlib.Path
-    verified: bool
-    hashes: dict[str, dict[str, str]]
     difference: str = ""
 
 
-def obtain(sources: Sequence[Source], folder: str | os.PathLike[str], unverified: str = "") -> dict[str, Obtained]:
-    """The verified files of the sources; missing files are downloaded.
+def obtain(sources: Sequence[Source], folder: str | os.PathLike[str], unverified: str = "") -> list[Obtained]:
+    """The files of a set, all from one host; missing ones are downloaded.
 
     Args:
         sources: the files.
@@ -52,25 +49,17 @@ def obtain(sources: Sequence[Source], folder: str | os.PathLike[str], unverified
         unverified: a label that allows files in the folder with other content than the published data. Downloads must
             always be the published files.
 
-    Returns:
-        The source's file name → what was obtained.
-
     Raises:
         DatasetError: a file differs and there is no label, or files could not be downloaded. A single message lists
             all these files with their addresses, and the folder to put copies into.
     """
     folder = pathlib.Path(folder).expanduser()
-    obtained = {source.file: found for source in sources if (found := _find(source, folder, unverified))}
-    if missing := [source for source in sources if source.file not in obtained]:
+    found = [_find(source, folder, unverified) for source in sources]
+    if not all(found):
         with filelock.FileLock(folder / ".lock"):
+            missing = [source for source, copy in zip(sources, found, strict=True) if not copy]
             _download_all([source for source in missing if not (folder / source.file).exists()], folder)
-        obtained |= {source.file: _judge(source, folder / source.file) for source in missing}
-    for title in dict.fromkeys(source.title for source in sources):
-        copies = [obtained[source.file] for source in sources if source.title == title]
-        more = f" and {len(copies) - 1} more files" if len(copies) > 1 else ""
-        doubt = "" if all(copy.verified for copy in copies) else ", unverified"
-        print(f"{title}: {copies[0].path.absolute()}{more}{doubt}")
-    return obtained
+    return [copy or _judge(source, folder / source.file) for source, copy in zip(sources, found, strict=True)]
 
 
 def keras_cache() -> pathlib.Path:
@@ -84,7 +73,7 @@ def _find(source: Source, folder: pathlib.Path, unverified: str) -> Obtained | N
     for place in (folder, keras_cache()):
         for path in _copies(source, place):
             found = _judge(source, path)
-            if found.verified:
+            if not found.difference:
                 return found
             others += [found] if place == folder else []
     if others and not unverified:
@@ -110,34 +99,35 @@ def _judge(source: Source, path: pathlib.Path) -> Obtained:
     """Compares hashes of files, and if they differ, those of an archive's images and labels."""
     members = {path / member: {"md5": value} for member, value in source.members.items()}
     expected = members if path.is_dir() else {path: source.hashes}
-    hashes = {file: {kind: file_hash(file, kind) for kind in kinds} for file, kinds in expected.items()}
-    differing = next((file for file in expected if hashes[file] != expected[file]), None)
-    difference = _difference(differing.absolute(), expected[differing], hashes[differing]) if differing else ""
-    if differing and source.content:
+    difference = next(filter(None, (_difference(file, hashes) for file, hashes in expected.items())), "")
+    if difference and source.content:
         with contextlib.suppress(DatasetError):  # other files under these names: the label decides
-            difference = "" if content_hashes(source.dataset, path) == source.content else difference
-    return Obtained(path, not difference, {file.name: values for file, values in hashes.items()}, difference)
+            parts = read_published(source.dataset, [path])
+            if {part: datasets.content_hash(*arrays) for part, arrays in parts.items()} == source.content:
+                difference = ""
+    return Obtained(path, difference)
 
 
-def _difference(path: pathlib.Path, expected: dict[str, str], received: dict[str, str]) -> str:
-    return f"{path}: " + " ".join(f"Expected {kind} {expected[kind]}. Received: {received[kind]}." for kind in expected)
+def _difference(path: pathlib.Path, expected: dict[str, str]) -> str:
+    received = {kind: file_hash(path, kind) for kind in expected}
+    if received == expected:
+        return ""
+    hashes = (f"Expected {kind} {expected[kind]}. Received: {received[kind]}." for kind in expected)
+    return f"{path.absolute()}: {' '.join(hashes)}"
 
 
-def _download_all(sources: Iterable[Source], folder: pathlib.Path) -> None:
-    """Downloads files; one error lists all that could not be downloaded. An unreachable host is not tried again."""
-    failures: list[str] = []
-    unreachable: set[str] = set()
+def _download_all(sources: Sequence[Source], folder: pathlib.Path) -> None:
+    """Downloads files; one error lists all that could not be downloaded. A host that is silent is not tried again."""
+    failures, silent = [], False
     for source in sources:
-        host = urllib.parse.urlsplit(source.url).netloc
         try:
-            if host in unreachable:
+            if silent:
                 raise requests.ConnectionError
             _download(source, folder / source.file)
         except (requests.RequestException, DatasetError) as error:
+            silent = isinstance(error, requests.ConnectionError)
             reason = str(error) if isinstance(error, requests.HTTPError | DatasetError) else type(error).__name__
             failures.append(f"  {source.file}  {source.url}  ({reason})")
-            if isinstance(error, requests.ConnectionError):
-                unreachable.add(host)
     if failures:
         remedy = f"Put copies into {folder.absolute()} (they are verified in the same way), or try again."
         raise DatasetError("\n".join(["These files could not be downloaded:", *failures, remedy]))
@@ -148,9 +138,8 @@ def _download(source: Source, path: pathlib.Path) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
         pooch.HTTPDownloader(progressbar=True, chunk_size=2**16, timeout=TIMEOUT)(source.url, str(part), None)
-        hashes = {kind: file_hash(part, kind) for kind in source.hashes}
-        if hashes != source.hashes:
-            raise DatasetError(f"{_difference(path, source.hashes, hashes)} The download was deleted.")
+        if difference := _difference(part, source.hashes):
+            raise DatasetError(f"{difference} The download was deleted.")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

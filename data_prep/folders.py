@@ -8,10 +8,11 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import filelock
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from autoaug.datasets import DATASETS, DatasetError, channel_statistics, content_hash
+from autoaug.datasets import DatasetError, Spec, channel_statistics, content_hash
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import write_batch
 from autoaug.files import read_json, write_atomically
@@ -19,22 +20,29 @@ from autoaug.files import read_json, write_atomically
 Part = tuple[UInt8[np.ndarray, "_ 32 32 3"], Int[np.ndarray, " _"]]
 """Images and labels."""
 
-
-def part_file(name: str, part: str) -> str:
-    """Name of the file of a drawn set's part."""
-    return DATASETS[name].training_files[0] if part == "training" else DATASETS[name].test_file
+Drawn = tuple[dict[str, Part], dict[str, dict[str, np.ndarray]]]
+"""The parts of a drawn set; and for each part, what is known of its images: the name of an array → a value an image."""
 
 
-def write_parts(name: str, folder: pathlib.Path, parts: Mapping[str, Part]) -> dict[str, dict[str, Any]]:
-    """Writes the batch files of a set, "training" and "test" → images and labels; returns the parts' descriptions."""
-    spec = DATASETS[name]
+def write_parts(
+    spec: Spec,
+    folder: pathlib.Path,
+    parts: Mapping[str, Part],
+    known: Mapping[str, Mapping[str, np.ndarray]] | None = None,
+) -> dict[str, Any]:
+    """Writes the batch files of a set, and `<file>_<name>.npy` beside them for what is known of its images.
+
+    Returns:
+        The entry `parts` of its manifest.
+    """
     for part, (images, labels) in parts.items():
-        files = spec.training_files if part == "training" else (spec.test_file,)
-        count = len(labels) // len(files)
-        for number, file in enumerate(files):
-            rows = slice(number * count, (number + 1) * count)
-            write_batch(folder / file, images[rows], labels[rows], spec.label_key)
-    return {part: describe(images, labels, spec.num_classes) for part, (images, labels) in parts.items()}
+        files = spec.files(part)
+        pieces = zip(np.split(images, len(files)), np.split(labels, len(files)), strict=True)
+        for file, piece in zip(files, pieces, strict=True):
+            write_batch(folder / file, *piece, label_key=spec.label_key)
+        for name, values in (known or {}).get(part, {}).items():
+            np.save(folder / f"{files[0]}_{name}.npy", values)
+    return {"parts": {part: describe(*arrays, spec.num_classes) for part, arrays in parts.items()}}
 
 
 def describe(images: UInt8[np.ndarray, "n 32 32 3"], labels: Int[np.ndarray, " n"], num_classes: int) -> dict[str, Any]:
@@ -70,8 +78,9 @@ def condition(folder: pathlib.Path, recipe: Mapping[str, Any]) -> str:
         recipe: entries that the manifest must hold at least, with `name`.
 
     Returns:
-        "missing"; "foreign": files without a manifest, or with the manifest of another set; "damaged": files that
-        differ from the manifest; "outdated": files of another recipe; or "whole".
+        "missing"; "foreign": files without a manifest, or with that of another set, or the user's files, changed;
+        "left": the user's files as they were found; "damaged": files that differ from the manifest; "outdated": files
+        of another recipe; or "whole".
     """
     path = folder / "manifest.json"
     if not folder.exists() or not any(folder.iterdir()):
@@ -80,40 +89,59 @@ def condition(folder: pathlib.Path, recipe: Mapping[str, Any]) -> str:
         return "foreign"
     try:
         manifest = read_json(path)
-        name = manifest["name"]
-    except (OSError, ValueError, LookupError, TypeError):
+        name, left = manifest["name"], manifest.get("left", False)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return "damaged"
     if name != recipe["name"]:
         return "foreign"
     if file_hashes(folder) != manifest.get("files"):
-        return "damaged"
+        return "foreign" if left else "damaged"
+    if left:
+        return "left"
     return "whole" if all(manifest.get(key) == value for key, value in recipe.items()) else "outdated"
 
 
-def require_writable(name: str, folder: pathlib.Path, rebuild: bool) -> None:
-    """Raises DatasetError if a folder holds files that were not built here, or damaged ones, unless `rebuild`."""
-    state = condition(folder, {"name": name})
-    if state == "foreign":
-        raise DatasetError(f"{folder}: Expected nothing, or what was built here. Received: other files; move them")
-    if state == "damaged" and not rebuild:
-        remedy = manifests.build_command(name, folder.parents[1], rebuild=True)
-        raise DatasetError(f"{folder}: Expected the files of its manifest. Received: damaged or changed ones. {remedy}")
-
-
-def write(
-    folder: pathlib.Path, recipe: Mapping[str, Any], write_files: Callable[[pathlib.Path], Mapping[str, Any]]
-) -> None:
-    """Replaces a folder by a new one with the files that `write_files` writes, and the manifest.
+def update(
+    folder: pathlib.Path,
+    recipe: Mapping[str, Any],
+    write_files: Callable[[pathlib.Path], Mapping[str, Any]],
+    rebuild: bool = False,
+) -> str:
+    """Writes a set unless its folder holds it. Several processes may do so: one writes, and the others wait.
 
     Args:
-        folder: its old content is removed.
-        recipe: the first part of the manifest.
+        folder: `data_dir/<name>/training/`.
+        recipe: all that determines the files, with the set's name: the first part of the manifest.
         write_files: writes files into a given folder, and returns the second part of the manifest.
+        rebuild: whether to write the set again, even if it is damaged.
+
+    Returns:
+        "there already" or "written".
+
+    Raises:
+        DatasetError: the folder holds files that were not built here, or damaged ones without `rebuild`.
     """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder.parent / ".lock"):
+        state = condition(folder, recipe)
+        if state == "foreign" or (state == "left" and rebuild):
+            raise DatasetError(f"{folder}: Expected nothing, or what was built here. Received: other files; move them")
+        if state == "damaged" and not rebuild:
+            remedy = manifests.build_command(recipe["name"], folder.parents[1], rebuild=True)
+            raise DatasetError(f"{folder}: Expected the files of its manifest. Received: damaged or changed. {remedy}")
+        if state in ("whole", "left") and not rebuild:
+            return "there already"
+        _replace(folder, recipe, write_files)
+        return "written"
+
+
+def _replace(
+    folder: pathlib.Path, recipe: Mapping[str, Any], write_files: Callable[[pathlib.Path], Mapping[str, Any]]
+) -> None:
     partial, old = folder.with_name(f"{folder.name}.partial"), folder.with_name(f"{folder.name}.old")
     for left_over in (partial, old):
         shutil.rmtree(left_over, ignore_errors=True)
-    partial.mkdir(parents=True)
+    partial.mkdir()
     try:
         write_manifest(partial, {**recipe, **write_files(partial)})
         if folder.exists():

@@ -11,14 +11,14 @@ designs prefer images that are hard for outside models (`difficulty.npz`, see `d
 
 import dataclasses
 import pathlib
-from typing import Any
 
 import numpy as np
 import scipy.stats
 from jaxtyping import Bool, Float, Int, UInt8
 
 from autoaug import datasets
-from data_prep import drawing, folders
+from data_prep import drawing
+from data_prep.folders import Drawn
 
 DIFFICULTY = pathlib.Path(__file__).with_name("difficulty.npz")
 ORIGINAL_TEST = "photo_original"
@@ -124,53 +124,34 @@ def in_new_look(images: UInt8[np.ndarray, "n 32 32 3"]) -> UInt8[np.ndarray, "n 
     return 255 - images[..., [1, 2, 0]]
 
 
-def write(
-    name: str, folder: pathlib.Path, old: datasets.Dataset, original: datasets.Dataset, seed: int
-) -> dict[str, Any]:
-    """Writes a design's batch files, or those of `photo_original`; returns entries for the manifest.
-
-    Beside each batch, `…_origins.npy` (drawing.ORIGIN) says where its images come from, and `…_new_look.npy` and
-    `…_wrong_labels.npy` (bool) what was done to them.
+def draw(name: str, old: datasets.Dataset, original: datasets.Dataset, seed: int) -> Drawn:
+    """The images of a design, or of `photo_original`; where they come from, and what was done to them.
 
     Args:
         name: of DESIGNS, or ORIGINAL_TEST.
-        folder: where the files go.
         old: `cifar10`.
         original: `cifar10_12k`, whose images are left out.
         seed: of the random choices.
     """
-    places = pools(old, original, seed)
+    places, parts, known = pools(old, original, seed), {}, {}
     images = {"training": (old.train_images, old.train_labels), "test": (old.test_images, old.test_labels)}
-    if name == ORIGINAL_TEST:
-        rows = places["original test"]
-        described = folders.write_parts(name, folder, {"test": (images["test"][0][rows], images["test"][1][rows])})
-        described["test"] |= _write_origins(folder, name, "test", {"origins": rows})
-        return {"parts": described}
-    design, spec, described = DESIGNS[name], datasets.DATASETS[name], {}
-    for part, size in (("training", spec.train_size), ("test", spec.test_size)):
-        pool = places[part]
-        pixels, labels = images[part][0][pool], images[part][1][pool]
-        scores = None
-        if design.score:  # of models that were not trained on these images
-            with np.load(DIFFICULTY, allow_pickle=False) as file:
-                scores = file[f"{design.score} {part}"].astype(float)[pool]
-        rng = drawing.generator(seed, f"{name} {part}")
-        rows, new_look, wrong, new_labels = choose(design, labels, scores, size, spec.num_classes, rng)
-        chosen = pixels[rows]
-        chosen[new_look] = in_new_look(chosen[new_look])
-        described |= folders.write_parts(name, folder, {part: (chosen, new_labels)})
-        marks = {"origins": pool[rows], "new_look": new_look, "wrong_labels": wrong}
-        described[part] |= _write_origins(folder, name, part, marks)
-    return {"expected": dataclasses.asdict(datasets.KNOWN_TRUTH[name]), "parts": described}
-
-
-def _write_origins(folder: pathlib.Path, name: str, part: str, marks: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Writes the small files beside a batch; returns their description for the manifest."""
-    pool, file = f"cifar10 {part}", folders.part_file(name, part)
-    said: dict[str, Any] = {"origins": {pool: len(marks["origins"])}}
-    marks = marks | {"origins": drawing.origins(drawing.POOLS.index(pool), marks["origins"])}
-    for what, values in marks.items():
-        if what == "origins" or values.any():
-            np.save(folder / f"{file}_{what}.npy", values)
-            said |= {} if what == "origins" else {what: int(values.sum())}
-    return said
+    for part, size in datasets.DATASETS[name].sizes.items():
+        pool = places["original test" if name == ORIGINAL_TEST else part]
+        pixels, labels = (values[pool] for values in images[part])
+        marks: dict[str, np.ndarray] = {}
+        if design := DESIGNS.get(name):
+            scores = None
+            if design.score:  # of models that were not trained on these images
+                with np.load(DIFFICULTY, allow_pickle=False) as file:
+                    scores = file[f"{design.score} {part}"].astype(float)[pool]
+            rng = drawing.generator(seed, f"{name} {part}")
+            rows, new_look, wrong, labels = choose(design, labels, scores, size, old.num_classes, rng)
+            pool, pixels = pool[rows], pixels[rows]
+            pixels[new_look] = in_new_look(pixels[new_look])
+            marks = {"new_look": new_look, "wrong_labels": wrong}
+        parts[part] = pixels, labels
+        number = drawing.POOLS.index(f"cifar10 {part}")
+        known[part] = {"origins": drawing.origins(number, pool)} | {
+            what: values for what, values in marks.items() if values.any()
+        }
+    return parts, known

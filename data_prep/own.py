@@ -13,12 +13,10 @@ import numpy as np
 from autoaug import datasets
 from autoaug.datasets import DatasetError
 from autoaug.datasets import manifest as manifests
-from autoaug.datasets.batch_file import read_batch, write_batch
-from data_prep import folders, pictures
+from autoaug.datasets.batch_file import read_batch
+from data_prep import folders
 from data_prep.folders import Part
-from data_prep.reading import check_arrays, load_arrays
-
-_Label = Annotated[datasets.Label, msgspec.Meta(max_length=60)]
+from data_prep.reading import read_npz, read_pictures
 
 
 class Described(msgspec.Struct, forbid_unknown_fields=True):
@@ -37,8 +35,8 @@ class Described(msgspec.Struct, forbid_unknown_fields=True):
     test: str | list[str]
     train: str | list[str] = []
     original: str = ""
-    classes: list[_Label] = []
-    title: _Label | None = None
+    classes: list[Annotated[datasets.Label, msgspec.Meta(max_length=60)]] = []
+    title: Annotated[datasets.Label, msgspec.Meta(max_length=60)] | None = None
     resize: Literal["", "box"] = ""
     label_key: str = "labels"
 
@@ -68,20 +66,7 @@ def check(own: Any, data_dir: pathlib.Path) -> dict[str, Described]:
 
 
 def build(name: str, said: Described, data_dir: pathlib.Path, rebuild: bool = False) -> str:
-    """Writes `data_dir/<name>/training/` from the user's files.
-
-    Args:
-        name: of the set.
-        said: its description.
-        data_dir: folder of the data sets.
-        rebuild: whether to write the set again if it is damaged.
-
-    Returns:
-        "written", or "there already" if the folder holds the same images and labels.
-
-    Raises:
-        DatasetError: the user's files are not as described, or the folder holds other files.
-    """
+    """Writes `data_dir/<name>/training/` from the user's files; returns and raises what `folders.update` does."""
     family, class_names = name, tuple(said.classes)
     if said.original:
         original = datasets.spec(said.original, data_dir)
@@ -91,34 +76,20 @@ def build(name: str, said: Described, data_dir: pathlib.Path, rebuild: bool = Fa
         for part, paths in (("training", said.train), ("test", said.test))
         if paths
     }
-    described = {part: folders.describe(*arrays, len(class_names)) for part, arrays in parts.items()}
     title, sizes = said.title or name, {part: len(labels) for part, (_, labels) in parts.items()}
+    spec = datasets.Spec(
+        (f"{name}_train",) if "training" in parts else (), f"{name}_test", sizes.get("training", 0), sizes["test"],
+        family, title=title, classes=class_names, original=said.original,
+    )  # fmt: skip
+    said_of_it = {key: getattr(spec, key) for key in ("title", "family", "original", "train_size", "test_size")}
     recipe = {
         "name": name,
         "source": title,
-        "own": {
-            "title": title,
-            "family": family,
-            "classes": list(class_names),
-            "original": said.original,
-            "train_size": sizes.get("training", 0),
-            "test_size": sizes["test"],
-        },
-        "parts": described,
+        "own": said_of_it | {"classes": list(class_names)},
+        "parts": {part: folders.describe(*arrays, spec.num_classes) for part, arrays in parts.items()},
     }
     folder = datasets.training_folder(name, data_dir)
-    folders.require_writable(name, folder, rebuild)
-    if folders.condition(folder, recipe) == "whole":
-        return "there already"
-    overlap = _overlap(parts, said.original, data_dir)
-    folders.write(folder, recipe | {"overlap": overlap}, lambda partial: _write(name, partial, parts))
-    return "written"
-
-
-def _write(name: str, folder: pathlib.Path, parts: Mapping[str, Part]) -> dict[str, Any]:
-    for part, (images, labels) in parts.items():
-        write_batch(folder / f"{name}_{'train' if part == 'training' else 'test'}", images, labels)
-    return {}
+    return folders.update(folder, recipe, lambda partial: folders.write_parts(spec, partial, parts), rebuild)
 
 
 def _read(paths: str | list[str], class_names: Sequence[str], said: Described, where: str) -> Part:
@@ -129,25 +100,10 @@ def _read(paths: str | list[str], class_names: Sequence[str], said: Described, w
         if not path.exists():
             raise DatasetError(f"{where}: Expected a folder or file. Received: {path}, which is not there")
         if path.is_dir():
-            read.append(pictures.read_folder(path, class_names, said.resize))
+            read.append(read_pictures(path, class_names, said.resize))
         elif path.suffix == ".npz":
-            images, labels = load_arrays(path, lambda arrays: (arrays["images"], arrays["labels"]))
-            read.append(check_arrays(path, images, labels, len(class_names)))
+            read.append(read_npz(path, len(class_names)))
         else:
             planes, labels = read_batch(path, None, said.label_key, len(class_names))
             read.append((planes.transpose(0, 2, 3, 1), labels))
-    images, labels = zip(*read, strict=True)
-    return np.ascontiguousarray(np.concatenate(images)), np.concatenate(labels)
-
-
-def _overlap(parts: Mapping[str, Part], original: str, data_dir: pathlib.Path) -> dict[str, int]:
-    """How many test images are among the training images, here and in the original, and repeat one another."""
-    test, known = parts["test"][0], {}
-    if "training" in parts:
-        known["its training part"] = parts["training"][0]
-    if original in datasets.available(data_dir, part="training"):
-        dataset = datasets.load(original, data_dir)
-        known |= {f"the training part of {original}": dataset.train_images}
-        known |= {f"the test part of {original}": dataset.test_images}
-    counts = {f"test images in {place}": int(datasets.overlap(test, images).sum()) for place, images in known.items()}
-    return {"test images that repeat another": int(datasets.repeated(test).sum())} | counts
+    return np.ascontiguousarray(np.concatenate([images for images, _ in read])), np.concatenate([of for _, of in read])

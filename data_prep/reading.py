@@ -1,12 +1,15 @@
-"""Reads the published files of a data set without running anything in them: batches, archives, .npy and .npz."""
+"""Reads images without running anything in their files: batches, archives, .npy and .npz, pictures, contact sheets."""
 
 import contextlib
 import pathlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import PIL.Image
+import PIL.ImageOps
+from jaxtyping import UInt8
 
 from autoaug import datasets
 from autoaug.datasets import DatasetError
@@ -14,6 +17,8 @@ from autoaug.files import ArchiveError, require_regular, unpack
 from data_prep.folders import Part
 
 LARGEST = 2**31  # bytes, of an archive and of an array file, and of all that is unpacked
+_LARGEST_PICTURE = 2**25
+_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # of pictures: eight bits a channel
 
 
 def read_published(name: str, paths: Sequence[pathlib.Path]) -> dict[str, Part]:
@@ -30,24 +35,24 @@ def read_published(name: str, paths: Sequence[pathlib.Path]) -> dict[str, Part]:
         DatasetError: the message names the file, what was expected and what was received.
     """
     spec = datasets.DATASETS[name]
+    if name == "cinic10":  # the archive's images from ImageNet, in its own splits
+        return read_archive(paths[0], spec.class_names, {"train": "training", "test": "test"}, leave_out="cifar10-")
     if paths[0].is_dir():
-        return _read_batches(paths[0], spec)
+        return {part: datasets.read_part(paths[0], spec, part) for part in spec.sizes}
     if paths[0].suffix not in (".npy", ".npz"):
-        wanted = {*spec.training_files, spec.test_file}
+        wanted = {file for part in spec.sizes for file in spec.files(part)}
         with unpacked(paths[0], lambda file: file.name in wanted) as files:
             if len(files) != len(wanted):
                 expected = f"{paths[0]}: Expected an archive with each of {', '.join(sorted(wanted))}"
                 raise DatasetError(f"{expected}. Received: {', '.join(path.name for path in files)[:200] or 'none'}")
-            return _read_batches(files[0].parent, spec)
+            return read_published(name, [files[0].parent])
     if paths[0].suffix == ".npy":
         images, labels = (load_arrays(path, lambda array: array[...]) for path in paths)
         return {"test": check_arrays(paths[0], images, labels, spec.num_classes, spec.test_size)}
-    parts = {}
-    for part, path in zip(("training", "test")[-len(paths) :], paths, strict=True):
-        size = spec.train_size if part == "training" else spec.test_size
-        images, labels = load_arrays(path, lambda arrays: (arrays["images"], arrays["labels"]))
-        parts[part] = check_arrays(path, images, labels, spec.num_classes, size)
-    return parts
+    return {
+        part: read_npz(path, spec.num_classes, size)
+        for (part, size), path in zip(spec.sizes.items(), paths, strict=True)
+    }
 
 
 @contextlib.contextmanager
@@ -58,15 +63,6 @@ def unpacked(archive: pathlib.Path, take: Callable[[pathlib.PurePosixPath], bool
             yield [pathlib.Path(folder, file) for file in sorted(unpack(archive, folder, take, LARGEST))]
         except ArchiveError as error:
             raise DatasetError(str(error)) from error
-
-
-def content_hashes(name: str, path: pathlib.Path) -> dict[str, str]:
-    """Part → `datasets.content_hash` of a published set, from its file or folder; raises what `read_published` does."""
-    return {part: datasets.content_hash(*arrays) for part, arrays in read_published(name, [path]).items()}
-
-
-def _read_batches(folder: pathlib.Path, spec: datasets.Spec) -> dict[str, Part]:
-    return {part: datasets.read_part(folder, spec, part) for part in spec.sizes}
 
 
 def load_arrays(path: pathlib.Path, choose: Callable[[Any], Any]) -> Any:
@@ -88,6 +84,12 @@ def load_arrays(path: pathlib.Path, choose: Callable[[Any], Any]) -> Any:
         raise DatasetError(f"{path}: Expected NumPy arrays. Received: {error}") from error
 
 
+def read_npz(path: pathlib.Path, num_classes: int, size: int | None = None) -> Part:
+    """The arrays `images` and `labels` of an .npz file, as for `check_arrays`."""
+    images, labels = load_arrays(path, lambda arrays: (arrays["images"], arrays["labels"]))
+    return check_arrays(path, images, labels, num_classes, size)
+
+
 def check_arrays(path: pathlib.Path, images: Any, labels: Any, num_classes: int, size: int | None = None) -> Part:
     """The arrays, labels as int64, if they are `size` images (None: any) with labels in 0…num_classes - 1."""
     labels, count = np.ravel(labels), size or max(np.size(labels), 1)
@@ -101,3 +103,108 @@ def check_arrays(path: pathlib.Path, images: Any, labels: Any, num_classes: int,
     if labels.min() < 0 or labels.max() >= num_classes:
         raise DatasetError(f"{expected}{labels.min()}…{labels.max()}")
     return images, labels.astype(np.int64)
+
+
+def read_pictures(folder: pathlib.Path, class_names: Sequence[str], resize: str = "") -> Part:
+    """The pictures of a folder with a folder for each class, sorted by class and name, and their labels.
+
+    Args:
+        folder: it may hold `<class>/*.png` and `*.jpg`; names that begin with a point are passed over.
+        class_names: in the order of the labels; a class without a folder has no pictures.
+        resize: "": pictures have 32×32 pixels; "box": each is scaled to 32×32 as a whole, by the mean of the pixels.
+
+    Raises:
+        DatasetError: there are no pictures, a folder is no class, or a file is no such picture; the message names it.
+    """
+    expected = f"{folder.absolute()}: Expected pictures in a folder for each class, {', '.join(class_names)[:200]}"
+    found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    if strange := [path.name for path in found if path.name not in class_names or not path.is_dir()]:
+        raise DatasetError(f"{expected}. Received: {', '.join(map(repr, strange))[:200]}")
+    images, labels = [], []
+    for label, name in enumerate(class_names):
+        place = folder / name
+        for path in sorted(place.iterdir()) if place in found else ():
+            if not path.name.startswith("."):
+                images.append(_read_picture(path, resize))
+                labels.append(label)
+    if not images:
+        raise DatasetError(f"{expected}. Received: none")
+    return np.stack(images), np.array(labels, np.int64)
+
+
+def _read_picture(path: pathlib.Path, resize: str) -> UInt8[np.ndarray, "32 32 3"]:
+    try:
+        require_regular(path, _LARGEST_PICTURE)
+        with PIL.Image.open(path, formats=["PNG", "JPEG"]) as picture:  # it refuses 180 million pixels
+            if picture.mode not in _MODES:
+                raise ValueError(f"one in mode {picture.mode}")
+            if resize:
+                upright = PIL.ImageOps.exif_transpose(picture).convert("RGB")
+                return np.asarray(upright.resize((32, 32), PIL.Image.Resampling.BOX))
+            if picture.size != (32, 32):
+                raise ValueError(f"{picture.width}×{picture.height} pixels. To scale pictures, say resize: box")
+            return np.asarray(picture.convert("RGB"))
+    except Exception as error:  # Pillow raises a dozen kinds of errors for damaged files
+        expected = "a PNG or JPEG picture" if resize else "a PNG or JPEG picture of 32×32 pixels"
+        raise DatasetError(f"{path.absolute()}: Expected {expected}. Received: {error}") from error
+
+
+def read_archive(
+    path: pathlib.Path, class_names: Sequence[str], parts: Mapping[str, str], leave_out: str
+) -> dict[str, Part]:
+    """The pictures of a tar archive with a folder for each part in it, and for each class in that; 32×32 pixels.
+
+    Args:
+        path: of the archive.
+        class_names: in the order of the labels.
+        parts: folder in the archive → part.
+        leave_out: beginning of the names of pictures that are left out.
+
+    Returns:
+        Part → its images, sorted by class and name, and labels.
+
+    Raises:
+        DatasetError: the archive is damaged or too large, or a picture is.
+    """
+
+    def is_picture(file: pathlib.PurePosixPath) -> bool:
+        *_, folder, label, name = ("", "", *file.parts)
+        return folder in parts and label in class_names and not name.startswith(leave_out)
+
+    with unpacked(path, is_picture) as files:
+        places = {file.parents[1] for file in files}
+        if sorted(place.name for place in places) != sorted(parts):
+            raise DatasetError(f"{path}: Expected pictures in {', '.join(parts)}. Received: {len(files)} pictures")
+        return {parts[place.name]: read_pictures(place, class_names) for place in places}
+
+
+def read_sheets(paths: Sequence[pathlib.Path], class_names: Sequence[str]) -> Part:
+    """The distinct tiles of CINIC-10's contact sheets in order, and their labels.
+
+    The sheets are lossless: all tiles that are images of CIFAR-10 equal them bit for bit. Tiles have 32×32 pixels and a
+    border of one pixel: the tile in row r and column c begins at pixel (1 + 33 r, 1 + 33 c).
+
+    Args:
+        paths: files `cinic-<class>-….png`.
+        class_names: in the order of the labels.
+
+    Raises:
+        DatasetError: a file is not an RGB picture made of such tiles.
+    """
+    found: dict[bytes, int] = {}
+    for path in paths:
+        try:
+            with PIL.Image.open(path, formats=["PNG"]) as picture:
+                sheet = np.asarray(picture)
+            rows, columns = (size // 33 for size in sheet.shape[:2])
+            if sheet.dtype != np.uint8 or sheet.shape != (1 + 33 * rows, 1 + 33 * columns, 3):
+                raise ValueError(f"{sheet.dtype} {sheet.shape}")
+        except Exception as error:  # as for pictures
+            expected = "a contact sheet, a PNG in RGB with tiles of 33 pixels and a border"
+            raise DatasetError(f"{path}: Expected {expected}. Received: {error}") from error
+        label = class_names.index(path.name.split("-")[1])
+        tiles = sheet[1:, 1:].reshape(rows, 33, columns, 33, 3)[:, :32, :, :32].swapaxes(1, 2)
+        for tile in tiles.reshape(-1, 32, 32, 3):
+            found.setdefault(tile.tobytes(), label)
+    pixels = np.frombuffer(b"".join(found), np.uint8).reshape(-1, 32, 32, 3)
+    return pixels, np.fromiter(found.values(), int)

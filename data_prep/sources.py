@@ -101,7 +101,7 @@ CINIC10 = Source(
     {"md5": "6ee4d0c996905fe93221de577967a372"},
 )
 
-# The files of each published set; the other sets are drawn from these (data_prep/subsets.py).
+# The files of each published set; the other sets are drawn from these (data_prep/build.py).
 FILES = {
     "cifar10": (CIFAR10,),
     "cifar100": (CIFAR100,),

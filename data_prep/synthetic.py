@@ -10,17 +10,17 @@ The expected answers are in `autoaug.datasets.KNOWN_TRUTH`.
 """
 
 import dataclasses
-import json
+import functools
 import os
 import pathlib
 from collections.abc import Iterable
 from typing import Any
 
-import filelock
+import msgspec
 import numpy as np
 from jaxtyping import Float, Int64, Shaped, UInt8
 
-from autoaug.datasets import DATASETS, DatasetError, training_folder
+from autoaug.datasets import DATASETS, training_folder
 from data_prep import folders
 from data_prep.rendering import LATENTS, SHAPES, render
 
@@ -78,13 +78,12 @@ def generate(
 
 def difficulties(name: str, part: str, seed: int = 0) -> tuple[Int64[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Labels and latent difficulties of a part of an embedded set, drawn again, without its images."""
-    size = {"training": DATASETS[name].train_size, "test": DATASETS[name].test_size}[part]
-    labels, latents = _drawn(SETS[name], size, _stream(name, part, seed))
+    labels, latents = _drawn(SETS[name], DATASETS[name].sizes[part], _stream(name, part, seed))
     return labels, latents["difficulty"]
 
 
 def _stream(name: str, part: str, seed: int) -> np.random.Generator:
-    return np.random.default_rng([seed, *name.encode(), *folders.part_file(name, part).encode()])
+    return np.random.default_rng([seed, *name.encode(), *DATASETS[name].files(part)[0].encode()])
 
 
 def _drawn(
@@ -93,49 +92,31 @@ def _drawn(
     return rng.permutation(np.arange(size) % len(SHAPES)), distribution.sample(size, rng)
 
 
-def build(data_dir: str | os.PathLike[str], names: Iterable[str] = tuple(SETS), seed: int = 0) -> list[str]:
+def build(
+    data_dir: str | os.PathLike[str], names: Iterable[str] = tuple(SETS), seed: int = 0, rebuild: bool = False
+) -> dict[str, str]:
     """Writes `data_dir/<name>/training/` for each name: training and test batch, their latents, manifest.json.
 
-    A folder that already holds these files is left as it is. An older or damaged folder is replaced if this function
-    wrote it. Several processes may build at the same time: one writes to a temporary folder, and the others wait.
-
     Returns:
-        The names of the sets that were written.
-
-    Raises:
-        DatasetError: a name is unknown, or a folder holds files that this function did not write.
+        Name → "written" or "there already"; raises what `folders.update` does.
     """
-    names = list(names)
-    if unknown := [name for name in names if name not in SETS]:
-        raise DatasetError(f"Unknown embedded data set. Expected any of {', '.join(SETS)}. Received: {unknown}")
-    return [name for name in names if _build(name, training_folder(name, data_dir), seed)]
 
+    def write_files(name: str, folder: pathlib.Path) -> dict[str, Any]:
+        parts, known = {}, {}
+        for part, size in DATASETS[name].sizes.items():
+            images, labels, latents = generate(SETS[name], size, _stream(name, part, seed))
+            parts[part], known[part] = (images, labels), {"latents": latents}
+        return folders.write_parts(DATASETS[name], folder, parts, known)
 
-def _build(name: str, folder: pathlib.Path, seed: int) -> bool:
-    """Whether the set had to be written."""
-    recipe: dict[str, Any] = {
-        "name": name,
-        "source": "embedded images",
-        "generator_version": GENERATOR_VERSION,
-        "seed": seed,
-        "distribution": dataclasses.asdict(SETS[name]),
-    }
-    recipe = json.loads(json.dumps(recipe))  # tuples become lists, as when it is read back
-    with filelock.FileLock(folder.parent / ".lock"):
-        folders.require_writable(name, folder, rebuild=True)
-        if folders.condition(folder, recipe) == "whole":
-            return False
-        folders.write(folder, recipe, lambda partial: _write_parts(name, partial, seed))
-    return True
-
-
-def _write_parts(name: str, folder: pathlib.Path, seed: int) -> dict[str, Any]:
-    """Writes both batches and their latents; returns their description for the manifest."""
-    spec = DATASETS[name]
-    parts: dict[str, dict[str, Any]] = {}
-    for part, size in (("training", spec.train_size), ("test", spec.test_size)):
-        file = folders.part_file(name, part)
-        images, labels, latents = generate(SETS[name], size, _stream(name, part, seed))
-        np.save(folder / f"{file}_latents.npy", latents)
-        parts |= folders.write_parts(name, folder, {part: (images, labels)})
-    return {"parts": parts}
+    done = {}
+    for name in names:
+        recipe = {
+            "name": name,
+            "source": "embedded images",
+            "generator_version": GENERATOR_VERSION,
+            "seed": seed,
+            "distribution": msgspec.json.decode(msgspec.json.encode(SETS[name])),  # as it is read back
+        }
+        files = functools.partial(write_files, name)
+        done[name] = folders.update(training_folder(name, data_dir), recipe, files, rebuild)
+    return done

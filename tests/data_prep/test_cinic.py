@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from autoaug import datasets
-from data_prep import cinic
+from data_prep import drawing, reading
 
 
 def sheet(tiles, rows, columns):
@@ -28,7 +28,7 @@ def test_tiles_are_read_to_the_bit_and_repeats_once(tmp_path):
     for name, chosen in (("bird", tiles[:4]), ("cat", tiles[[1, 4, 5, 5]])):
         Image.fromarray(sheet(chosen, 2, 2)).save(tmp_path / f"cinic-{name}-1234567.png")
     paths = [tmp_path / f"cinic-{name}-1234567.png" for name in ("bird", "cat")]
-    images, labels = cinic.read_sheets(paths, datasets.CLASS_NAMES["cifar10"])
+    images, labels = reading.read_sheets(paths, datasets.CLASS_NAMES["cifar10"])
     np.testing.assert_array_equal(images, tiles)
     assert labels.tolist() == [2, 2, 2, 2, 3, 3]
 
@@ -41,10 +41,10 @@ def test_a_sheet_of_another_form_is_named(tmp_path, damage):
     if damage in ("truncated", "text"):
         path.write_bytes(path.read_bytes()[:800] if damage == "truncated" else b"no picture")
     with pytest.raises(datasets.DatasetError, match=r"cinic-bird-1234567\.png: Expected.*Received"):
-        cinic.read_sheets([path], datasets.CLASS_NAMES["cifar10"])
+        reading.read_sheets([path], datasets.CLASS_NAMES["cifar10"])
 
 
 def test_the_committed_list_names_each_tile_once():
-    with cinic.NEAR_COPIES.open(newline="") as file:
+    with drawing.NEAR_COPIES.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len({row["tile"] for row in rows}) == 234

@@ -36,13 +36,6 @@ def test_files_without_a_manifest_and_empty_folders(tmp_path, published):
     write_batch(folder / "cifar10.2_test", np.zeros((20, 32, 32, 3), np.uint8), np.arange(20) % 10)
     parts = inventory.parts(tmp_path)
     assert parts.loc[("cifar10.2", "test"), ["source", "images"]].tolist() == ["unverified files", 20]
-    assert inventory.notes(tmp_path).empty
-
-
-def test_origins_and_what_was_done_are_counted(data_dir):
-    parts = inventory.parts(data_dir)
-    assert parts.loc[("photo_look_100", "test"), ["from cifar10 test", "new_look"]].tolist() == [20, 20]
-    assert parts.loc[("cifar10_12k", "training"), "from cifar10 training"] == 100
 
 
 def test_overlap_and_repeats_are_counted(data_dir):

@@ -37,7 +37,7 @@ def write_set(folder, seed):
             write_batch(partial / file, images, np.arange(10))
         return {"source": "random", "parts": {}}
 
-    folders.write(folder, {"name": folder.parent.name, "seed": seed}, write_files)
+    folders.update(folder, {"name": folder.parent.name, "seed": seed}, write_files)
 
 
 def remote(s3):
