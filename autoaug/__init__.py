@@ -7,6 +7,9 @@ import atexit
 import contextlib
 import gc
 import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
@@ -36,10 +39,7 @@ atexit.register(gc.freeze)
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """In this context nothing is written to standard error.
-
-    TensorFlow says twice at its import that oneDNN is on, before it reads the level of its log: no variable stops it.
-    """
+    """In this context nothing is written to standard error."""
     with contextlib.ExitStack() as at_end:
         with contextlib.suppress(OSError):  # standard error is closed
             shown, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
@@ -50,11 +50,26 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+class _QuietTensorFlow(importlib.abc.MetaPathFinder):
+    """TensorFlow says twice at its import that oneDNN is on, before it reads its log level: no variable stops it."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        if fullname != "tensorflow" or self not in sys.meta_path:
+            return None
+        sys.meta_path.remove(self)
+        found = importlib.util.find_spec(fullname)
+        if found and found.loader:
+            found.loader.exec_module = _quiet()(found.loader.exec_module)  # type: ignore[method-assign]
+        return found
+
+
+sys.meta_path.insert(0, _QuietTensorFlow())
+
+
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'autoaug' has no attribute {name!r}")
-    with contextlib.nullcontext() if "tensorflow" in sys.modules else _quiet():
-        module = importlib.import_module(_FUNCTIONS.get(name, f"autoaug.{name}"))
+    module = importlib.import_module(_FUNCTIONS.get(name, f"autoaug.{name}"))
     return getattr(module, name) if name in _FUNCTIONS else module
 
 
