@@ -17,6 +17,7 @@ import pandas as pd
 from autoaug import datasets
 from autoaug.datasets import DATASETS, DatasetError
 from autoaug.datasets import manifest as manifests
+from autoaug.files import absolute
 from autoaug.recipes import did_you_mean
 from data_prep import drawing, fetch, folders, known_truth, reading, synthetic, upload
 from data_prep import own as own_sets
@@ -32,17 +33,25 @@ DRAWN_FROM: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_TRUTHS, ("cifar10", "cifar10_12k")),
 }
 SETS = (*datasets.EMBEDDED, *FILES, *DRAWN_FROM)  # in the order of building
+_EXPECTED = {
+    "sets": "a list of names: -y '{sets: [cifar10]}'",
+    "seed": "a whole number from 0 up",
+    "new_fraction": "0…1",
+    "unverified": "a label of at most 100 characters without <, > and &",
+    "rebuild": "True or False",
+}
 
 
-@dataclasses.dataclass(frozen=True)
-class Choices:
+class Choices(msgspec.Struct, frozen=True):
     """How sets are to be built: the arguments of `build`."""
 
     data_dir: pathlib.Path
-    source_dir: str | os.PathLike[str]
-    seed: int
-    new_fraction: float
-    unverified: str
+    source_dir: pathlib.Path
+    sets: list[str]
+    seed: Annotated[int, msgspec.Meta(ge=0)]
+    new_fraction: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    unverified: Annotated[datasets.Label, msgspec.Meta(max_length=100)] | None
+    rebuild: bool
 
 
 def build(
@@ -78,37 +87,27 @@ def build(
         DatasetError, upload.UploadError: an argument is wrong (before anything is written), a source is missing or
             differs, a folder is damaged or holds other files.
     """
-    data_dir = pathlib.Path(data_dir).expanduser()
-    _check(sets, seed, new_fraction, unverified)
+    values = (absolute(data_dir), absolute(source_dir), sets, seed, new_fraction, unverified or None, rebuild)
+    given = dict(zip(Choices.__struct_fields__, values, strict=True))
+    try:
+        choices = msgspec.convert(given, Choices)
+    except msgspec.ValidationError as error:
+        name = str(error).rpartition("$.")[2].strip("`").partition("[")[0]
+        raise DatasetError(f"{name}: Expected {_EXPECTED[name]}. Received: {given[name]!r}") from error
+    if unknown := [name for name in sets if name not in SETS]:
+        meant = did_you_mean(unknown[0], SETS)
+        raise DatasetError(f"sets: Expected some of {', '.join(SETS)}. Received: {unknown[0]!r}{meant}")
     upload.require_bucket(bucket)
-    own = own_sets.check(own or {}, data_dir)
-    choices = Choices(data_dir, source_dir, seed, new_fraction, unverified)
+    own = own_sets.check(own or {}, choices.data_dir)
     wanted = [name for name in SETS if name in sets or any(name in DRAWN_FROM.get(other, ()) for other in sets)]
-    done = {name: _build(name, choices, rebuild and name in sets) for name in wanted}
-    done |= {name: own_sets.build(name, said, data_dir, rebuild) for name, said in own.items()}
+    done = {name: _build(name, choices) for name in wanted}
+    done |= {name: own_sets.build(name, described, choices.data_dir, rebuild) for name, described in own.items()}
     return pd.Series(done, name="this run", dtype=str).rename_axis("data set").to_frame()
 
 
-def _check(sets: Any, seed: Any, new_fraction: Any, unverified: Any) -> None:
-    if not isinstance(sets, list | tuple):
-        raise DatasetError(f"sets: Expected a list of names: -y '{{sets: [cifar10]}}'. Received: {sets!r}")
-    for name in sets:
-        if name not in SETS:
-            meant = did_you_mean(name, SETS)
-            raise DatasetError(f"sets: Expected some of {', '.join(SETS)}. Received: {name!r}{meant}")
-    if type(seed) is not int or seed < 0:
-        raise DatasetError(f"seed: Expected a whole number from 0 up. Received: {seed!r}")
-    if type(new_fraction) not in (int, float) or not 0 <= new_fraction <= 1:
-        raise DatasetError(f"new_fraction: Expected 0…1. Received: {new_fraction!r}")
-    try:
-        msgspec.convert(unverified or "-", Annotated[datasets.Label, msgspec.Meta(max_length=100)])
-    except msgspec.ValidationError as error:
-        expected = "a label of at most 100 characters without <, > and &"
-        raise DatasetError(f"unverified: Expected {expected}. Received: {unverified!r}") from error
-
-
-def _build(name: str, choices: Choices, rebuild: bool) -> str:
+def _build(name: str, choices: Choices) -> str:
     """Builds a set, whose inputs are built; returns what `build` shows."""
+    rebuild = choices.rebuild and name in choices.sets
     if name in datasets.EMBEDDED:
         return synthetic.build(choices.data_dir, [name], choices.seed, rebuild)[name]
     folder = datasets.training_folder(name, choices.data_dir)

@@ -40,7 +40,7 @@ class Obtained(NamedTuple):
     difference: str = ""
 
 
-def obtain(sources: Sequence[Source], folder: str | os.PathLike[str], unverified: str = "") -> list[Obtained]:
+def obtain(sources: Sequence[Source], folder: str | os.PathLike[str], unverified: str | None = None) -> list[Obtained]:
     """The files of a set, all from one host; missing ones are downloaded.
 
     Args:
@@ -62,15 +62,10 @@ def obtain(sources: Sequence[Source], folder: str | os.PathLike[str], unverified
     return [copy or _judge(source, folder / source.file) for source, copy in zip(sources, found, strict=True)]
 
 
-def keras_cache() -> pathlib.Path:
-    """The folder in which Keras keeps downloaded data."""
-    return pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras") / "datasets"
-
-
-def _find(source: Source, folder: pathlib.Path, unverified: str) -> Obtained | None:
+def _find(source: Source, folder: pathlib.Path, unverified: str | None) -> Obtained | None:
     """The first copy that is the published data, or with a label any; DatasetError if the folder has only others."""
-    others = []
-    for place in (folder, keras_cache()):
+    others, keras = [], pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras")
+    for place in (folder, keras / "datasets"):
         for path in _copies(source, place):
             found = _judge(source, path)
             if not found.difference:

@@ -3,7 +3,7 @@
 import contextlib
 import pathlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,8 @@ def read_published(name: str, paths: Sequence[pathlib.Path]) -> dict[str, Part]:
         DatasetError: the message names the file, what was expected and what was received.
     """
     spec = datasets.DATASETS[name]
-    if name == "cinic10":  # the archive's images from ImageNet, in its own splits
-        return read_archive(paths[0], spec.class_names, {"train": "training", "test": "test"}, leave_out="cifar10-")
+    if name == "cinic10":
+        return _read_cinic10(paths[0], spec.class_names)
     if paths[0].is_dir():
         return {part: datasets.read_part(paths[0], spec, part) for part in spec.sizes}
     if paths[0].suffix not in (".npy", ".npz"):
@@ -149,33 +149,19 @@ def _read_picture(path: pathlib.Path, resize: str) -> UInt8[np.ndarray, "32 32 3
         raise DatasetError(f"{path.absolute()}: Expected {expected}. Received: {error}") from error
 
 
-def read_archive(
-    path: pathlib.Path, class_names: Sequence[str], parts: Mapping[str, str], leave_out: str
-) -> dict[str, Part]:
-    """The pictures of a tar archive with a folder for each part in it, and for each class in that; 32×32 pixels.
-
-    Args:
-        path: of the archive.
-        class_names: in the order of the labels.
-        parts: folder in the archive → part.
-        leave_out: beginning of the names of pictures that are left out.
-
-    Returns:
-        Part → its images, sorted by class and name, and labels.
-
-    Raises:
-        DatasetError: the archive is damaged or too large, or a picture is.
-    """
+def _read_cinic10(path: pathlib.Path, class_names: Sequence[str]) -> dict[str, Part]:
+    """The pictures of CINIC-10's archive, in its own splits, `<split>/<class>/….png`, without those of CIFAR-10."""
+    splits = {"train": "training", "test": "test"}
 
     def is_picture(file: pathlib.PurePosixPath) -> bool:
-        *_, folder, label, name = ("", "", *file.parts)
-        return folder in parts and label in class_names and not name.startswith(leave_out)
+        *_, split, label, name = ("", "", *file.parts)
+        return split in splits and label in class_names and not name.startswith("cifar10-")
 
     with unpacked(path, is_picture) as files:
         places = {file.parents[1] for file in files}
-        if sorted(place.name for place in places) != sorted(parts):
-            raise DatasetError(f"{path}: Expected pictures in {', '.join(parts)}. Received: {len(files)} pictures")
-        return {parts[place.name]: read_pictures(place, class_names) for place in places}
+        if sorted(place.name for place in places) != sorted(splits):
+            raise DatasetError(f"{path}: Expected pictures in {', '.join(splits)}. Received: {len(files)} pictures")
+        return {splits[place.name]: read_pictures(place, class_names) for place in places}
 
 
 def read_sheets(paths: Sequence[pathlib.Path], class_names: Sequence[str]) -> Part:
