@@ -11,7 +11,7 @@ import pytest
 
 from autoaug import datasets
 from autoaug.datasets.batch_file import DatasetError, write_batch
-from data_prep import build, drawing, folders, known_truth, sources, upload
+from data_prep import build, drawing, folders, inventory, known_truth, sources, upload
 
 LABEL_FREE = [name for name, design in known_truth.DESIGNS.items() if not design.score]
 DRAWN = [*(name for name in build.DRAWN_FROM if name not in {*datasets.DESIGNS, "cinic10_5k"}), *LABEL_FREE]
@@ -64,6 +64,16 @@ def test_every_set_is_built_loads_and_is_described(published, data_dir):
             assert described["parts"][part] == expected
             assert len(set(expected["images_per_class"])) == 1 or name in ("photo_noise_10", "cinic10")
         assert described["files"] == folders.file_hashes(data_dir / name / "training")
+    for (name, part), row in inventory.parts(data_dir).iterrows():
+        described = manifest(data_dir, name)
+        counts = described["parts"][part]["images_per_class"]
+        assert (row["source"], row["title"]) == (described["source"], datasets.TITLES[name])
+        assert row[["images", "fewest", "most"]].tolist() == [sum(counts), min(counts), max(counts)]
+        assert row.filter(like="mean, ").tolist() == described["parts"][part]["mean"]
+    overlaps, repeats = inventory.overlaps(data_dir)
+    assert overlaps.loc["cifar10", ["cifar10", "cifar10_12k", "cifar10.2"]].tolist() == [0, 20, 1]
+    assert overlaps.loc["cifar10_12k", "cifar10_12k"] == 0
+    assert repeats.loc["cifar10"].to_dict() == {"training": 1, "test": 0}
 
 
 def test_published_sets_are_rewritten_as_they_are(published, data_dir):
@@ -79,13 +89,15 @@ def test_published_sets_are_rewritten_as_they_are(published, data_dir):
     assert (np.diff(cinic10.train_labels) >= 0).all()
 
 
-def test_judges_are_disjoint_and_know_no_image_that_is_compared(published, data_dir):
-    build.build(data_dir, [*datasets.JUDGES, "cifar10_5k"], published)
-    first, second = (datasets.load(name, data_dir).train_images for name in datasets.JUDGES)
+def test_sets_that_are_compared_or_judge_have_no_image_in_common(published, data_dir):
+    build.build(data_dir, [*datasets.JUDGES, "cifar10_5k", "photo_same", "photo_original"], published)
+    first, second, twelve, five, same = (
+        np.concatenate([images for images, _ in parts_of(data_dir, name).values()])
+        for name in (*datasets.JUDGES, "cifar10_12k", "cifar10_5k", "photo_same")
+    )
     assert datasets.overlap(first, second).sum() <= 1  # the stand-in has an image twice
-    for compared in (datasets.load(name, data_dir) for name in ("cifar10_12k", "cifar10_5k")):
-        images = np.concatenate([compared.train_images, compared.test_images])
-        assert not datasets.overlap(images, np.concatenate([first, second])).any()
+    assert not datasets.overlap(np.concatenate([twelve, five]), np.concatenate([first, second])).any()
+    assert not datasets.overlap(same, np.concatenate([twelve, parts_of(data_dir, "photo_original")["test"][0]])).any()
 
 
 def test_images_of_drawn_sets_are_where_their_origins_say(published, data_dir):

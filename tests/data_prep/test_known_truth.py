@@ -45,20 +45,3 @@ def test_sharpness_prefers_images_with_high_scores_in_each_class():
 def test_the_new_look_is_a_negative_with_exchanged_channels():
     image = np.array([[[[10, 20, 30]]]], np.uint8).repeat(32, 1).repeat(32, 2)
     assert known_truth.in_new_look(image)[0, 0, 0].tolist() == [235, 225, 245]
-
-
-def test_pools_are_disjoint_and_leave_out_the_original():
-    rng = RNG(3)
-    images = rng.integers(0, 256, (70_000, 32, 32, 3), np.uint8)
-    labels = np.tile(np.arange(10), 7_000)
-    mean = np.zeros(3)
-    old = datasets.Dataset("cifar10", images[:60_000][:50_000], labels[:50_000], images[60_000:], labels[:10_000],
-                           datasets.CLASS_NAMES["cifar10"], mean, mean)  # fmt: skip
-    twelve = datasets.Dataset("cifar10_12k", images[:10_000], labels[:10_000], images[10_000:12_000], labels[:2_000],
-                              datasets.CLASS_NAMES["cifar10"], mean, mean)  # fmt: skip
-    pools = known_truth.pools(old, twelve, 0)
-    assert pools["training"].min() >= 12_000
-    assert {part: len(rows) for part, rows in pools.items()} == {
-        "training": 25_000, "test": 5_000, "original test": 5_000
-    }  # fmt: skip
-    assert not set(pools["test"]) & set(pools["original test"])

@@ -74,20 +74,18 @@ def test_a_set_of_ones_own_is_a_set_like_the_others(data_dir, tmp_path, kind):
     assert make(data_dir, {"test": files}) == "written"  # another description
 
 
-def test_reports_know_the_sets_of_ones_own(data_dir, tmp_path, monkeypatch):
+def test_reports_know_sets_of_ones_own_that_are_test_parts_alone_and_overlap_is_counted(
+    data_dir, tmp_path, monkeypatch
+):
     for name in ("ORIGINALS", "TITLES"):
         monkeypatch.setattr(datasets, name, dict(getattr(datasets, name)))
-    make(data_dir, {"test": write("arrays", tmp_path / "my"), "title": "Mine"})
-    datasets.know(data_dir)
-    assert (datasets.ORIGINALS["my10"], datasets.TITLES["my10"]) == ("synthetic10", "Mine")
-    assert datasets.partners("my10") == ("synthetic10",) and "my10" in datasets.partners("synthetic10")
-
-
-def test_a_test_part_alone_and_its_overlap_with_the_original(data_dir, tmp_path):
     original = datasets.load("synthetic10", data_dir)
     images = np.concatenate([original.train_images[:3], original.test_images[:2], IMAGES[:5], IMAGES[:1]])
     np.savez(tmp_path / "my.npz", images=images, labels=np.zeros(11, int))
-    make(data_dir, {"test": str(tmp_path / "my.npz")})
+    make(data_dir, {"test": str(tmp_path / "my.npz"), "title": "Mine"})
+    datasets.know(data_dir)
+    assert (datasets.ORIGINALS["my10"], datasets.TITLES["my10"]) == ("synthetic10", "Mine")
+    assert datasets.partners("my10") == ("synthetic10",) and "my10" in datasets.partners("synthetic10")
     overlaps, repeats = inventory.overlaps(data_dir)
     assert (overlaps.loc["synthetic10", "my10"], repeats.loc["my10", "test"]) == (3, 1)
     with pytest.raises(DatasetError, match="my10: Expected a data set to train on"):

@@ -1,13 +1,15 @@
-"""CIFAR-10.1's and 10.2's files at their published sizes: nothing is unpickled, and what differs is named."""
+"""CIFAR-10.1's and 10.2's files at their published sizes, and contact sheets; what differs is named, nothing is run."""
 
+import csv
 import os
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from autoaug import datasets
 from autoaug.datasets.batch_file import DatasetError
-from data_prep import reading
+from data_prep import drawing, reading
 from data_prep.reading import read_published
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2_021, 32, 32, 3), dtype=np.uint8)
@@ -100,3 +102,39 @@ def test_other_files_in_place_of_arrays_are_refused(tmp_path):
         read_published("cifar10.2", [path])
     with pytest.raises(DatasetError, match=r"data\.npy: Expected NumPy arrays\. Received: "):
         read_published("cifar10.1-v4", [npz_file(tmp_path)[0].rename(tmp_path / "data.npy"), path])
+
+
+def sheet(tiles, rows, columns):
+    """Tiles [n, 32, 32, 3] in rows and columns, with borders of one pixel."""
+    pixels = np.full((1 + 33 * rows, 1 + 33 * columns, 3), 255, np.uint8)
+    for number, tile in enumerate(tiles):
+        row, column = divmod(number, columns)
+        pixels[1 + 33 * row : 33 + 33 * row, 1 + 33 * column : 33 + 33 * column] = tile
+    return pixels
+
+
+def test_tiles_are_read_to_the_bit_and_repeats_once(tmp_path):
+    tiles = IMAGES[:6]
+    for name, chosen in (("bird", tiles[:4]), ("cat", tiles[[1, 4, 5, 5]])):
+        Image.fromarray(sheet(chosen, 2, 2)).save(tmp_path / f"cinic-{name}-1234567.png")
+    paths = [tmp_path / f"cinic-{name}-1234567.png" for name in ("bird", "cat")]
+    images, labels = reading.read_sheets(paths, datasets.CLASS_NAMES["cifar10"])
+    np.testing.assert_array_equal(images, tiles)
+    assert labels.tolist() == [2, 2, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "text", "size", "grey"])
+def test_a_sheet_of_another_form_is_named(tmp_path, damage):
+    path = tmp_path / "cinic-bird-1234567.png"
+    pixels = sheet(IMAGES[:4], 2, 2)
+    Image.fromarray({"size": pixels[:-1], "grey": pixels[..., 0]}.get(damage, pixels)).save(path)
+    if damage in ("truncated", "text"):
+        path.write_bytes(path.read_bytes()[:800] if damage == "truncated" else b"no picture")
+    with pytest.raises(DatasetError, match=r"cinic-bird-1234567\.png: Expected.*Received"):
+        reading.read_sheets([path], datasets.CLASS_NAMES["cifar10"])
+
+
+def test_the_committed_list_names_each_tile_once():
+    with drawing.NEAR_COPIES.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len({row["tile"] for row in rows}) == 234

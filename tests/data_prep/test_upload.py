@@ -85,15 +85,12 @@ def test_an_interrupted_upload_has_no_manifest_and_is_completed_later(s3, data_d
     assert remote(s3) == local(data_dir)
 
 
-def test_a_missing_bucket_and_what_is_no_name_of_one(s3, data_dir):
+def test_a_missing_bucket_what_is_no_name_of_one_and_no_credentials(s3, data_dir, monkeypatch):
     with pytest.raises(upload.UploadError, match=r"s3://no-bucket: Expected a bucket that .* Not Found"):
         upload.upload(data_dir, ["one"], "no-bucket")
     for name in ("s3://b/", "b/folder", "Bucket", "b"):
         with pytest.raises(upload.UploadError, match=f"bucket: .*Received: '{name}'"):
             upload.require_bucket(name)
-
-
-def test_no_credentials(s3, data_dir, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(upload.UploadError, match=r"Unable to locate credentials.*aws configure"):

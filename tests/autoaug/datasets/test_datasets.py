@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import os
 import re
+import shlex
 
 import numpy as np
 import pytest
 
 from autoaug import datasets
+from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import write_batch
 from autoaug.files import ROOT
 
@@ -130,15 +133,10 @@ def test_mean_and_deviation_are_exact(data_dir):
     assert dataset.mean.dtype == dataset.std.dtype == np.float64
 
 
-def test_available(data_dir):
-    assert datasets.available(data_dir) == datasets.available(data_dir, family="cifar10") == ["tiny"]
-    assert datasets.available(data_dir, family="cifar100") == []
-    (data_dir / "tiny" / "training" / "second").unlink()
-    assert datasets.available(data_dir) == []
-
-
 def test_a_test_set_is_available_and_loaded_but_not_to_train_on(test_only):
     assert datasets.available(test_only, family="cifar10") == ["tiny", "tiny_test"]
+    assert datasets.available(test_only, part="training") == ["tiny"]
+    assert datasets.available(test_only, family="cifar100") == []
     test = datasets.load_test("tiny_test", test_only)
     assert (test.images.shape, test.source) == ((10, 32, 32, 3), "unverified files")
     with pytest.raises(
@@ -171,6 +169,7 @@ def test_what_differs_from_the_manifest_is_refused(data_dir, manifest, file, par
 
 def test_missing_files_are_named_with_what_to_do(data_dir):
     (data_dir / "tiny" / "training" / "second").unlink()
+    assert datasets.available(data_dir) == []
     with pytest.raises(
         datasets.DatasetError, match=r"Missing: second\. .*or put first, second, test into .*tiny/training"
     ):
@@ -191,3 +190,27 @@ def test_overlap_compares_every_pixel():
     np.testing.assert_array_equal(
         datasets.repeated(IMAGES[[0, 1, 0, 2, 1, 0]]), [False, False, True, False, True, True]
     )
+
+
+def test_the_command_survives_a_shell():
+    command = manifests.build_command("cifar10_10k", "my data/it's", rebuild=True).split("run: ")[1]
+    assert shlex.split(command) == [
+        "papermill", "notebooks/build_datasets.ipynb", "-y", "{sets: [cifar10_10k]}", "-p", "data_dir", "my data/it's",
+        "-p", "rebuild", "True",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None, b"", b"\xff\xfe", b"[]", b"[" * 100_000, b'{"source": "a"}', b'{"source": "a", "parts": [1]}',
+        json.dumps({"source": "<img src=x>", "parts": {"test": {"sha256": "a"}}}).encode(),
+        b'{"source": "a", "parts": {"test": {"sha256": "a"}}, "seed": NaN}',
+    ],
+)  # fmt: skip
+def test_what_is_no_manifest_is_refused_by_name(tmp_path, content):
+    path = tmp_path / "set" / "training" / "manifest.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content) if content is not None else os.mkfifo(path)  # a pipe must not hang
+    with pytest.raises(datasets.DatasetError, match=r"manifest\.json: Expected a manifest"):
+        manifests.read(path.parent)
