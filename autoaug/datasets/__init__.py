@@ -169,10 +169,10 @@ def available(data_dir: str | os.PathLike[str], family: str | None = None, part:
 
 
 def know(data_dir: str | os.PathLike[str]) -> None:
-    """Adds the user's own sets of a folder to ORIGINALS and TITLES, for reports, which know names of sets only."""
+    """Adds the user's own sets of a folder to ORIGINALS, TITLES and CLASS_NAMES, for reports, which know names only."""
     for name, own in manifests.own(data_dir).items():
+        TITLES[name], CLASS_NAMES[name] = own.title, own.class_names
         ORIGINALS.update({name: own.original} if own.original else {})
-        TITLES[name] = own.title
 
 
 def partners(name: str) -> tuple[str, ...]:

@@ -116,6 +116,7 @@ def pictures(frame: pd.DataFrame, test_set: str, data_dir: str | pathlib.Path) -
 
 
 def _class_names(test_set: str, least: int) -> np.ndarray:
-    """Names of the classes of a built-in data set; numbers for others."""
+    """Names of a data set's classes; numbers for one that is not known here."""
     known = datasets.DATASETS.get(test_set)
-    return np.array(datasets.CLASS_NAMES[known.family] if known else [str(label) for label in range(least)])
+    names = datasets.CLASS_NAMES.get(known.family if known else test_set)
+    return np.array(names or [str(label) for label in range(least)])

@@ -31,6 +31,7 @@ def statements(verdicts: pd.DataFrame) -> pd.DataFrame:
     truths = [datasets.KNOWN_TRUTH.get(name) for name in verdicts["reproduction"]]
     frame = verdicts.assign(
         pair=[f"{plain(b)} against {plain(a)}" for a, b in verdicts[["original", "reproduction"]].to_numpy()],
+        models=verdicts["families"].where(verdicts["preset"] == "imported", ""),
         expected=["" if truth is None else expected(truth) for truth in truths],
         judged=[
             "" if truth is None else judged(truth, row.harder, row.different)
@@ -86,10 +87,15 @@ def in_short(harder: Any, different: Any) -> str:
 def _heading(row: Any) -> str:
     """Title of a pair's picture."""
     short = in_short(row.harder, row.different)
-    lines = [title(row.reproduction), f"said: {short}"]
+    lines = [_named(row), f"said: {short}"]
     if row.expected:
         lines[1:] = [f"expected: {row.expected}", f"said: {short} ({row.judged})"]
     return "\n".join(textwrap.fill(line, 42) for line in lines)
+
+
+def _named(row: Any) -> str:
+    """The reproduction, and the models if they were trained elsewhere: they have a statement of their own."""
+    return f"{title(row.reproduction)}, {row.models}" if row.models else title(row.reproduction)
 
 
 def answer(stated: pd.DataFrame, of_public: str, runs: pd.DataFrame) -> HTML:
@@ -104,12 +110,9 @@ def answer(stated: pd.DataFrame, of_public: str, runs: pd.DataFrame) -> HTML:
         ("CIFAR-10.2, from public numbers", "CIFAR-10.1-and-CIFAR-10.2,-from-public-numbers", f"{_sentence(of_public)}")
     ]
     real = stated[stated["group"] == REAL]
-    lines += [
-        (f"{title(row.reproduction)}, measured here", "Harder,-or-different?", measured(row))
-        for row in real.itertuples()
-    ]
+    lines += [(f"{_named(row)}, measured here", _SECTION, measured(row)) for row in real.itertuples()]
     if len(stated) > len(real):
-        lines.append(("Where the answer is known", "Harder,-or-different?", known_truth(stated)))
+        lines.append(("Where the answer is known", _SECTION, known_truth(stated)))
     items = [
         Markup('<div><dt><a href="#{}">{}</a></dt><dd>{}</dd></div>').format(section, head, text)
         for head, section, text in lines

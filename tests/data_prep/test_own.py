@@ -12,6 +12,7 @@ from PIL import Image
 from autoaug import datasets
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import DatasetError, write_batch
+from autoaug.report import answers
 from data_prep import build, inventory, reading
 
 CLASSES = datasets.CLASS_NAMES["synthetic10"]
@@ -77,13 +78,14 @@ def test_a_set_of_ones_own_is_a_set_like_the_others(data_dir, tmp_path, kind):
 def test_reports_know_sets_of_ones_own_that_are_test_parts_alone_and_overlap_is_counted(
     data_dir, tmp_path, monkeypatch
 ):
-    for name in ("ORIGINALS", "TITLES"):
+    for name in ("ORIGINALS", "TITLES", "CLASS_NAMES"):
         monkeypatch.setattr(datasets, name, dict(getattr(datasets, name)))
     original = datasets.load("synthetic10", data_dir)
     images = np.concatenate([original.train_images[:3], original.test_images[:2], IMAGES[:5], IMAGES[:1]])
     np.savez(tmp_path / "my.npz", images=images, labels=np.zeros(11, int))
     make(data_dir, {"test": str(tmp_path / "my.npz"), "title": "Mine"})
     datasets.know(data_dir)
+    assert list(answers._class_names("my10", 1)) == list(CLASSES)
     assert (datasets.ORIGINALS["my10"], datasets.TITLES["my10"]) == ("synthetic10", "Mine")
     assert datasets.partners("my10") == ("synthetic10",) and "my10" in datasets.partners("synthetic10")
     overlaps, repeats = inventory.overlaps(data_dir)

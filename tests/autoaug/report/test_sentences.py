@@ -12,10 +12,10 @@ from autoaug.report import sentences
 NUMBERS = ("aa", "ab", "ba", "bb", "gap_a", "gap_b", "home_a", "home_b", "home", "home_within")
 
 
-def verdict(reproduction, original, harder, different, said="harder", few_seeds=False):
+def verdict(reproduction, original, harder, different, said="harder", preset="small"):
     """A row of `shift.study.verdicts`."""
     row = {"reproduction": reproduction, "original": original, "harder": harder, "different": different, "said": said}
-    row |= {"few_seeds": few_seeds, "families": "WRN", "runs_a": 3, "runs_b": 3, "judged_by": ""}
+    row |= {"few_seeds": False, "families": "WRN", "runs_a": 3, "runs_b": 3, "judged_by": "", "preset": preset}
     for name in NUMBERS:
         row |= {name: 0.1, f"{name}_low": 0.05, f"{name}_high": 0.15}
     return row
@@ -74,6 +74,14 @@ def test_the_first_lines_link_to_their_sections_and_end_with_what_is_missing():
     assert "make study STUDY=notebooks/cifar10.2.yml" in block and "-p train_data cifar10_rest_b -p seed 2" in block
     nothing = sentences.answer(sentences.statements(pd.DataFrame()), "harder is shown", RUNS).data
     assert nothing.count("<dt>") == 1 and "make study" in nothing
+
+
+def test_models_from_elsewhere_are_named_since_their_statement_is_one_of_its_own():
+    row = verdict("cinic10_5k", "cifar10_5k", True, True, preset="imported")
+    stated = sentences.statements(pd.DataFrame([row, row | {"preset": "small"}]))
+    assert [heading.split("said")[0].count("WRN") for heading in stated["heading"]] == [1, 0]
+    html = sentences.answer(stated, "x", RUNS).data
+    assert html.count("CINIC-10 (2,460 images), WRN, measured here") == 1 and html.count(", measured here") == 2
 
 
 def test_unreadable_runs_are_named_and_their_names_stay_comments():
