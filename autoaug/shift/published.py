@@ -50,28 +50,13 @@ def lines(bed: pd.DataFrame, confidence: float, above: float = TRAINED) -> dict[
     return {name: fit(part["cifar10"], part[name], confidence) for name, part in known.items()}
 
 
-def line_table(folder: str | pathlib.Path, confidence: float) -> pd.DataFrame:
-    """Both lines of each new test set, and what others published for theirs."""
-    rows = []
-    for above in (TRAINED, HIGH):
-        for name, line in lines(testbed(folder), confidence, above).items():
-            ends = {f"{part}_{end}": getattr(getattr(line, part), end) for part in _PARTS for end in ("low", "high")}
-            rows.append(
-                {"test_set": name, "models": f"{len(line.at)} above {above:.0%}", "source": "testbed.csv"}
-                | {part: getattr(line, part).value for part in _PARTS}
-                | ends
-                | {"r_squared": line.r_squared, "spread_at_95": float(line.spread(0.95)[0])}
-            )
-    return pd.concat([pd.DataFrame(rows), pd.read_csv(pathlib.Path(folder) / "lines.csv")], ignore_index=True)
-
-
-_PARTS = ("slope", "intercept")
-
-
-def lost(bed: pd.DataFrame, confidence: float, above: float = 0.93, test_set: str = "cifar10.2") -> pd.DataFrame:
-    """What each model trained from scratch on CIFAR-10, above an accuracy there, loses on a new test set."""
-    models = bed[(bed["group"] == SCRATCH) & (bed["cifar10"] > above) & bed[test_set].notna()]
-    return _with_loss(models[["model", "cifar10", test_set]].reset_index(drop=True), test_set, confidence)
+def lost(bed: pd.DataFrame, confidence: float, above: float = 0.93) -> pd.DataFrame:
+    """What each model trained from scratch on CIFAR-10, above an accuracy there, loses on CIFAR-10.2."""
+    models = bed[(bed["group"] == SCRATCH) & (bed["cifar10"] > above) & bed["cifar10.2"].notna()]
+    models = models[["model", "cifar10", "cifar10.2"]].reset_index(drop=True)
+    counts = [(_count(models[name], name), TOTALS[name]) for name in ("cifar10", "cifar10.2")]
+    value, low, high = gap(*counts[0], *counts[1], confidence)
+    return models.assign(lost=value, lost_low=low, lost_high=high)
 
 
 def both_sides(bed: pd.DataFrame, confidence: float, model: str = "myrtlenet") -> pd.DataFrame:
@@ -261,12 +246,6 @@ def said(folder: str | pathlib.Path, confidence: float) -> str:
         "models, as if trained on sets of one size, and likely in large ones; whether it is difference or difficulty "
         "cannot be said without the images"
     )
-
-
-def _with_loss(models: pd.DataFrame, test_set: str, confidence: float) -> pd.DataFrame:
-    counts = [(_count(models[name], name), TOTALS[name]) for name in ("cifar10", test_set)]
-    value, low, high = gap(*counts[0], *counts[1], confidence)
-    return models.assign(lost=value, lost_low=low, lost_high=high)
 
 
 def _count(accuracy: float | pd.Series, test_set: str) -> np.ndarray | np.integer:

@@ -33,10 +33,10 @@ def test_lines_are_those_of_least_squares_and_near_what_others_published(bed):
     assert (len(of_all.at), len(of_high.at)) == (895, 210) and of_all.r_squared == pytest.approx(0.996, abs=5e-4)
     assert of_high.slope.value == pytest.approx(0.641, abs=5e-4)
     assert of_all.spread(0.95)[0] == pytest.approx(0.031, abs=1e-3)
-    table = published.line_table(FOLDER, 0.95)
-    others = table[table["source"].str.startswith("Baek")].set_index("test_set")["slope"]
-    assert others.to_dict() == {"cifar10.1": 0.842, "cifar10.2": 0.768}
-    assert table["slope"].between(0.6, 0.9).all()
+    others = pd.read_csv(FOLDER / "lines.csv").set_index("test_set")["slope"]  # by others, through other models
+    assert {name: line.slope.value for name, line in published.lines(bed, 0.95).items()} == pytest.approx(
+        others.to_dict(), abs=0.04
+    )
 
 
 def test_what_accurate_models_lose(bed):
