@@ -25,7 +25,7 @@ _QUIET = [  # else an interrupted kernel may print a traceback of its own
 ]
 
 
-class _Execution:
+class Execution:
     """papermill's `execute_notebook`, which passes signals on, and ends with a line or two that say what to do."""
 
     command, signal, shows, stopped = "", 0, False, "Stopped. The same command goes on:"
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # slow; jsonschema can do without
     from papermill import cli
 
-    cli.execute_notebook = execution = _Execution()
+    cli.execute_notebook = execution = Execution()
     execution.command = f"\n    {shlex.join(['papermill', *given])}"
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as under `nohup`

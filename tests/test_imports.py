@@ -12,10 +12,10 @@ from autoaug.files import ROOT
 
 LAYERS = (
     {"files", "recipes", "datasets", "augment", "devices"},
-    {"models", "checkpoints", "runs", "study", "data_prep"},
+    {"models", "checkpoints", "runs", "study", "papermill_command", "data_prep"},
     {"shift", "sagemaker"},
     {"training", "plots"},
-    {"report", "notebook", "papermill_command"},
+    {"report", "notebook"},
 )
 LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
 

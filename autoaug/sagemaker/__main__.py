@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import itertools
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -54,17 +53,14 @@ class Launch:
     options: OmitArgPrefixes[Options] = dataclasses.field(default_factory=functools.partial(from_given, {}))
     show: bool = False  # print the request and what it will do; needs no account and no network
 
-    def __call__(self) -> int:
-        """Returns the exit status."""
+    def __call__(self) -> None:
         training = job.training({name: value for name, value in vars(self.training).items() if value is not None})
         options = from_given(vars(self.options))
         if self.show:
-            options = dataclasses.replace(options, bucket=options.bucket or "your-bucket")
-            configuration = job.describe(training, options)
-            print(yaml.safe_dump(configuration, sort_keys=False), launch.effects(configuration), sep="\n")
+            request = job.describe(training, dataclasses.replace(options, bucket=options.bucket or "your-bucket"))
+            print(yaml.safe_dump(request, sort_keys=False), launch.effects(request), sep="\n")
         else:
             print(launch.launch(training, options))
-        return 0
 
 
 @dataclasses.dataclass
@@ -76,18 +72,13 @@ class Study:
     at_once: int = 4  # at most so many jobs in training
     show: bool = False  # print the trainings; needs no account and no network
 
-    def __call__(self) -> int:
-        """Returns the exit status."""
+    def __call__(self) -> None:
         options = from_given(vars(self.options))
-        trainings = launch.read_study(self.file, options)
-        if not self.show:
-            launch.require_account(options)
-        table = launch.plan(trainings, self.at_once, ask=not self.show)
-        print(table.to_string(index=False), flush=True)
-        for training, chosen in itertools.compress(trainings, table["submit"] & (not self.show)):
-            print("submitted", launch.submit(job.describe(training, chosen)), flush=True)
-        print("The same command goes on with what is left.")
-        return 0
+        if self.show:
+            for training, _, request in launch.read_study(self.file, options):
+                print(f"{training.name} seed {training.seed} {training.recipe.preset}. {launch.effects(request)}")
+        else:
+            launch.launch_study(self.file, options, self.at_once)
 
 
 @dataclasses.dataclass
@@ -98,7 +89,6 @@ class Collect:
     results_dir: pathlib.Path = ROOT / "results"  # the runs go to its folder runs/
 
     def __call__(self) -> int:
-        """Returns the exit status."""
         said = launch.collect(self.url or from_given({}).output_path, self.results_dir)
         print(*(f"{name}: {words}" for name, words in said.items()), f"{len(said)} found", sep="\n")
         return 1 if any(words.startswith("damaged") for words in said.values()) else 0
@@ -108,9 +98,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0; 1 if some results are damaged; 2 if something was not as it should be."""
     commands: Any = {"launch": Launch, "study": Study, "collect": Collect}
     try:
-        return tyro.extras.subcommand_cli_from_dict(
+        command = tyro.extras.subcommand_cli_from_dict(
             commands, prog="python -m autoaug.sagemaker", description=__doc__, args=arguments, registry=_REGISTRY
-        )()
+        )
+        return command() or 0
     except (ValueError, *launch.ERRORS) as error:
         print(error, file=sys.stderr)
         return 2

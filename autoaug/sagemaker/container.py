@@ -17,34 +17,22 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from types import FrameType
-from typing import Any
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path[0] = str(_ROOT)  # the drivers run this file as a script, not as a module
 
-import papermill  # noqa: E402
+import click  # noqa: E402
 import psutil  # noqa: E402
-from nbclient.exceptions import DeadKernelError  # noqa: E402
 
 from autoaug import runs  # noqa: E402
 from autoaug.datasets import DATASETS  # noqa: E402
+from autoaug.papermill_command import Execution  # noqa: E402
 from autoaug.sagemaker import job  # noqa: E402
 
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 _OUTPUT = pathlib.Path("/opt/ml/output")
 _NOT_FOR_COLLECTING = shutil.ignore_patterns("checkpoints", "model.keras", ".lock")
-
-
-def parse(arguments: Sequence[str]) -> dict[str, Any]:
-    """Parameters of the training notebook from `--name value`, converted to the types that the notebook states.
-
-    Raises:
-        ValueError: a name or value is not what the notebook expects.
-    """
-    pairs = zip(arguments[::2], arguments[1::2], strict=True)
-    return job.training({name.removeprefix("--"): text for name, text in pairs}).given
 
 
 def link_data(folder: pathlib.Path) -> None:
@@ -55,16 +43,18 @@ def link_data(folder: pathlib.Path) -> None:
             (folder / name / "training").symlink_to(channel)
 
 
-def train(parameters: dict[str, Any]) -> None:
+def train(arguments: Sequence[str], execution: Execution) -> None:
     """Execute the training notebook; its executed copy and the run go to S3, also if it fails."""
+    pairs = zip(arguments[::2], arguments[1::2], strict=True)
+    parameters = job.training({name.removeprefix("--"): text for name, text in pairs}).given
     results, executed = (pathlib.Path(job.CHECKPOINTS), pathlib.Path(job.CHECKPOINTS) / "train.ipynb")
     results.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data:
         link_data(pathlib.Path(data))
         try:
-            papermill.execute_notebook(
-                str(_ROOT / "notebooks" / "train.ipynb"), str(executed),
-                parameters | {"data_dir": data, "results_dir": str(results)},
+            execution(
+                input_path=str(_ROOT / "notebooks" / "train.ipynb"), output_path=str(executed),
+                parameters=parameters | {"data_dir": data, "results_dir": str(results)},
                 kernel_name="python3",  # of the image, which knows no other
                 cwd=str(_ROOT), progress_bar=False, stdout_file=sys.stdout, stderr_file=sys.stderr,
             )  # fmt: skip
@@ -90,12 +80,6 @@ def _keep(results: pathlib.Path, executed: pathlib.Path) -> None:
         shutil.copy(executed, output)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Handle SIGTERM: the notebook's kernel ends its step, writes a checkpoint, and stops."""
-    for child in psutil.Process().children():
-        child.send_signal(signal.SIGINT)
-
-
 def _end_children() -> None:
     """Kill all descendants, orphans too: the SDK's driver waits, and costs, until the last one has closed the log."""
     for _ in range(30):
@@ -109,20 +93,18 @@ def _end_children() -> None:
 def main(arguments: Sequence[str]) -> int:
     """Returns the exit status: 0; 1 after a failure, which /opt/ml/output/failure describes; 143 after SIGTERM."""
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)  # orphans become our children
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, (execution := Execution()).on_signal)
     try:
-        parameters = parse(arguments)
         if os.environ["SM_CURRENT_HOST"] != json.loads(os.environ["SM_HOSTS"])[0]:
             return subprocess.run([sys.executable, "-m", "autoaug.training.servers"], cwd=_ROOT, check=False).returncode
-        train(parameters)
-    except (papermill.PapermillExecutionError, DeadKernelError, ValueError, OSError) as error:
-        name, message, status = (getattr(error, "ename", type(error).__name__), getattr(error, "evalue", error), 1)
-        if name == "KeyboardInterrupt":
-            name, message, status = ("SIGTERM", "the job continues from its checkpoint", 128 + signal.SIGTERM)
+        train(arguments, execution)
+    except (SystemExit, click.ClickException, ValueError, OSError) as error:
+        kind = "" if isinstance(error, click.ClickException) else f"{type(error).__name__}: "
+        said = "SIGTERM: the job continues from its checkpoint" if execution.signal else f"{kind}{error}"
         _OUTPUT.mkdir(parents=True, exist_ok=True)
-        (_OUTPUT / "failure").write_text(f"{name}: {message}")
-        print(error, file=sys.stderr)
-        return status
+        (_OUTPUT / "failure").write_text(said)
+        print(said, file=sys.stderr)
+        return 128 + execution.signal if execution.signal else 1
     finally:
         _end_children()
     return 0

@@ -47,8 +47,7 @@ def gpus(instance_type: str) -> int:
 def hosts(training: "Training", instance_type: str) -> int:
     """Number of hosts: one for each worker, or one for all of them if it has a GPU for each.
 
-    Raises:
-        LaunchError: a GPU would be paid for in vain, or the published recipe would run on a CPU unasked.
+    LaunchError if a GPU would be paid for in vain, or the published recipe would run on a CPU unasked.
     """
     count, workers, device = gpus(instance_type), training.workers, training.device
     received = f"{instance_type}, workers {workers}, device {device}"
@@ -101,24 +100,19 @@ class Training(NamedTuple):
 
 
 def training(given: Mapping[str, Any]) -> Training:
-    """The training of train.ipynb with these parameters, and its defaults for the others.
-
-    Raises:
-        LaunchError: there is no such parameter, or a value is not as it should be.
-        ValueError: as for `recipes.variant`.
-    """
+    """The training of train.ipynb with these parameters, and its defaults for the others; or a ValueError."""
     known, told = parameters(), {}
     for name, value in given.items():
-        expect(name in known, f"parameters of {', '.join(known)}{recipes.did_you_mean(name, known)}", name)
+        recipes.require_known("parameter", name, known)
         kind = type(known[name])
         told[name] = convert(dict[str, int] if kind is dict else kind, value, name)
     every = known | told
     recipe = recipes.variant(every["model"], every["preset"], **{name: every[name] for name in recipes.CHANGES})
     recipes.check_seed(every["seed"])
-    trainable, data = [name for name, spec in DATASETS.items() if spec.training_files], every["train_data"]
-    expect(data in trainable, f"train_data of {', '.join(trainable)}{recipes.did_you_mean(data, trainable)}", data)
+    data = every["train_data"]
+    recipes.require_known("train_data", data, [name for name, spec in DATASETS.items() if spec.training_files])
+    recipes.require_known("device", every["device"], recipes.DEVICES)
     expect(every["workers"] >= 1, "workers of at least 1", every["workers"])
-    expect(every["device"] in recipes.DEVICES, f"device, one of {', '.join(recipes.DEVICES)}", every["device"])
     recipe.steps_per_epoch(DATASETS[data].train_size - recipe.validation_size, every["workers"])
     return Training(recipe, data, every["seed"], every["workers"], every["device"], told)
 
@@ -146,7 +140,7 @@ def test_sets(training: Training, options: Options) -> list[str]:
     """Names of all test sets of a job's model."""
     own = [training.train_data] if DATASETS[training.train_data].test_file else []
     for name in options.test_sets:
-        expect(name in DATASETS, f"test_sets of {', '.join(DATASETS)}{recipes.did_you_mean(name, DATASETS)}", name)
+        recipes.require_known("test_sets", name, DATASETS)
     return [*own, *(options.test_sets or default_test_sets(training.train_data))]
 
 
@@ -168,11 +162,7 @@ def checkpoint_path(training: Training, options: Options) -> str:
 
 
 def describe(training: Training, options: Options) -> dict[str, Any]:
-    """The configuration of a job: a dictionary of `ModelTrainer`'s arguments, `source_code.source_dir` left out.
-
-    Raises:
-        LaunchError: the instance does not fit the training.
-    """
+    """The configuration of a job: a dictionary of `ModelTrainer`'s arguments, `source_code.source_dir` left out."""
     is_spot, stopping = _limits(training, options)
     metrics = _METRICS | {
         f"test:accuracy:{name}": rf"test accuracy {re.escape(name)} {_NUMBER}" for name in test_sets(training, options)
@@ -187,7 +177,8 @@ def describe(training: Training, options: Options) -> dict[str, Any]:
             "instance_count": hosts(training, options.instance_type),
             "volume_size_in_gb": options.volume_gb,
             "enable_managed_spot_training": is_spot,
-        },
+        }
+        | ({"volume_kms_key_id": options.volume_kms_key} if options.volume_kms_key else {}),
         "stopping_condition": stopping,
         "input_data_config": [
             {"channel_name": channel_name(name), "data_source": path}
@@ -199,8 +190,6 @@ def describe(training: Training, options: Options) -> dict[str, Any]:
         "metric_definitions": [{"name": name, "regex": regex} for name, regex in metrics.items()],
         "tags": [{"key": key, "value": value} for key, value in options.tags.items()],
     }
-    if options.volume_kms_key:
-        configuration["compute"]["volume_kms_key_id"] = options.volume_kms_key
     return configuration | _networking(options)
 
 

@@ -1,5 +1,5 @@
-"""Where and how a job runs. An option has the same name and values on the command line, in the environment and in
-notebooks: `convert` reads them all."""
+"""Where and how a job runs: options with the same names and values on the command line, in the environment and in
+notebooks."""
 
 import dataclasses
 import os
@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from autoaug.files import parse_json
-from autoaug.recipes import did_you_mean
+from autoaug.recipes import require_known
 
 LIMIT_HOURS = 28 * 24  # SageMaker ends a training job after 28 days
 _WORDS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
@@ -67,11 +67,7 @@ class Options:
 
 
 def convert(kind: Any, value: Any, name: str = "") -> Any:
-    """A value of a type, also from text as people write it: `yes`, `100`, `a,b`, `k=v`, or JSON.
-
-    Raises:
-        LaunchError: it is nothing of this type; the message begins with the name.
-    """
+    """A value of a type, also from text as people write it: `yes`, `100`, `a,b`, `k=v`, or JSON; or LaunchError."""
     base, read = get_origin(kind) or kind, value
     try:
         if isinstance(value, str) and base is bool:
@@ -91,14 +87,10 @@ def convert(kind: Any, value: Any, name: str = "") -> Any:
 
 
 def from_given(given: Mapping[str, Any]) -> Options:
-    """Options from values by name; a value that is missing, None or empty comes from AUTOAUG_<NAME>.
-
-    Raises:
-        LaunchError: there is no such option, or a value is not as it should be.
-    """
+    """Options from values by name; a value that is missing, None or empty comes from AUTOAUG_<NAME>."""
     kinds, values = get_type_hints(Options, include_extras=True), {}
     for name in given:
-        expect(name in kinds, f"options of {', '.join(kinds)}{did_you_mean(name, kinds)}", name)
+        require_known("option", name, kinds)
     for name, kind in kinds.items():
         source, value = name, given.get(name)
         if value is None or value == "":

@@ -13,7 +13,6 @@ import pytest
 import tiny
 
 from autoaug import datasets
-from autoaug.sagemaker import job, options
 
 IN_THE_BUCKET = ("cifar102_30k", "cifar10_30k", "cifar105", "cifar10_12k", "cifar10.1-v4", "cifar10.1-v6", "cifar10.2")
 
@@ -55,22 +54,6 @@ def study(aws, monkeypatch):
             body = json.dumps(manifest).encode()
             client.put_object(Bucket="study", Key=f"data/{name}/training/{file}", Body=body)
     return client
-
-
-@pytest.fixture
-def put_record(study):
-    """A function that puts the record of ss112 on `cifar102_30k`, with changes, at the run's checkpoint path."""
-
-    def put(**changes):
-        training = job.training({"model": "ss112", "preset": "paper", "train_data": "cifar102_30k"})
-        chosen = options.from_given({})
-        folder = job.checkpoint_path(training, chosen).removeprefix("s3://study/")
-        record = {"status": "unfinished", "tests": {name: {} for name in job.test_sets(training, chosen)}} | changes
-        study.put_object(
-            Bucket="study", Key=f"{folder}/runs/{training.run_id}/record.json", Body=json.dumps(record).encode()
-        )
-
-    return put
 
 
 @pytest.fixture

@@ -133,6 +133,8 @@ def test_failure_is_said_where_sagemaker_looks(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(container.signal, "signal", lambda *_: None)
     monkeypatch.setattr(container, "_SUBREAPER", 0)  # of the tests' process nothing changes
     monkeypatch.setattr(container, "_end_children", lambda: None)
+    monkeypatch.setenv("SM_CURRENT_HOST", "algo-1")
+    monkeypatch.setenv("SM_HOSTS", '["algo-1"]')
     assert container.main(["--epochs", "ten"]) == 1
     assert (tmp_path / "output" / "failure").read_text().startswith("LaunchError: epochs: Expected `int`")
 
@@ -192,11 +194,6 @@ def test_a_job_runs_as_it_was_requested_and_its_result_is_collected(study, job_r
     assert command.main(["collect", "s3://study/jobs", "--results_dir", str(tmp_path / "results")]) == 0
     collected = runs.collect(tmp_path / "results")[["model", "train_data", "test_set", "total"]].to_csv(index=False)
     assert "wrn,synthetic10,synthetic10,2000" in collected
-
-
-def test_parameters_are_of_the_notebooks_types():
-    arguments = ["--model", "ss32", "--epochs", "3", "--xla", "True", "--size", '{"depth": 8}']
-    assert container.parse(arguments) == {"model": "ss32", "epochs": 3, "xla": True, "size": {"depth": 8}}
 
 
 def test_channels_become_data_folders(tmp_path, monkeypatch):

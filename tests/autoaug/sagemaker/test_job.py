@@ -130,7 +130,7 @@ def test_instances_that_do_not_fit_are_refused(changes, instance_type, message):
     ],
 )
 def test_options_that_need_others_are_refused_alone(chosen, message):
-    with pytest.raises(options.LaunchError, match=message):
+    with pytest.raises(ValueError, match=message):
         describe(**chosen)
 
 
@@ -162,8 +162,8 @@ def test_metrics_are_found_in_what_training_prints():
         ({"model": "vgg"}, "'vgg'"),
         ({"workers": 0}, "Expected workers of at least 1. Received: 0"), ({"seed": -1}, "Expected seed"),
         ({"workers": "two"}, "workers: Expected `int`"), ({"device": "tpu"}, "Expected device, one of auto, cpu"),
-        ({"modle": "wrn"}, "Expected parameters of model, .*Did you mean model"),
-        ({"data_dir": "x"}, "Received: 'data_dir'"),
+        ({"modle": "wrn"}, "Expected parameter, one of model, .*Did you mean model"),
+        ({"data_dir": "x"}, "Received: parameter='data_dir'"),
         ({"size": {"it's": 1}}, "Expected size"), ({"epochs": -1}, "Expected epochs"),
     ],
 )  # fmt: skip

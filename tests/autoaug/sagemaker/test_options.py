@@ -76,15 +76,15 @@ def test_a_switch_is_given_by_its_name_alone_and_overrules_the_environment(asked
         ("role", "training", "role: Expected `str` matching .*arn:aws.*Received: 'training'"),
         ("instance_type", "p3", "instance_type: Expected"), ("spot", "perhaps", "spot: Invalid enum value"),
         ("checkpoints", "/tmp", "checkpoints: Expected"), ("output", "s3://b", "output: Expected"),
-        ("buket", "x", "Expected options of bucket, role.*Did you mean bucket.* Received: 'buket'"),
+        ("buket", "x", "Expected option, one of bucket, role.*'buket'. Did you mean bucket"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_refused_by_name(name, value, message, monkeypatch):
-    with pytest.raises(options.LaunchError, match=message):
+    with pytest.raises(ValueError, match=message):
         options.from_given({name: value})
     if isinstance(value, str) and name in NAMES and len(value) < 1000:
         monkeypatch.setenv(f"AUTOAUG_{name.upper()}", value)
-        with pytest.raises(options.LaunchError, match=message.removeprefix(f"{name}: ")):
+        with pytest.raises(ValueError, match=f"AUTOAUG_{name.upper()}: "):
             options.from_given({})
 
 

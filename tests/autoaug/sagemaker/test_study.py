@@ -39,9 +39,7 @@ def test_a_study_is_every_combination_once_with_the_notebooks_defaults(tmp_path)
         "train_data": "cifar102_30k",
         "seed": [0, 1],
     }
-    trainings = [
-        training for training, _ in read(write(tmp_path, paper, {"model": "wrn", "train_data": "synthetic10"}))
-    ]
+    trainings = [training for training, *_ in read(write(tmp_path, paper, {"model": "wrn"}))]
     assert [(training.name, training.seed, training.recipe.preset) for training in trainings] == [
         ("wrn-cifar102-30k-1", 0, "paper"), ("wrn-cifar102-30k-1", 1, "paper"),
         ("ss32-cifar102-30k-1", 0, "paper"), ("ss32-cifar102-30k-1", 1, "paper"),
@@ -51,8 +49,9 @@ def test_a_study_is_every_combination_once_with_the_notebooks_defaults(tmp_path)
 
 def test_of_any_study_the_trainings_become_jobs_that_are_tested_on_what_it_compares():
     for path in (ROOT / "notebooks").glob("[cfks]*.yml"):
-        assert max(len(job.channels(*pair)) for pair in read(path)) <= 18  # and two of the SDK: SageMaker takes 20
-    for training, chosen in read(ROOT / "notebooks" / "cifar10.2.yml"):
+        channels = [request["input_data_config"] for *_, request in read(path)]
+        assert max(map(len, channels)) <= 18  # and two of the SDK: SageMaker takes 20
+    for training, chosen, _ in read(ROOT / "notebooks" / "cifar10.2.yml"):
         assert {*PAIR, "cifar10", "cifar10.1-v4", "cifar10.1-v6"} == set(job.test_sets(training, chosen))
     with pytest.raises(options.LaunchError, match=r"Expected runs of train in .*report\.yml. Received: 'none'"):
         read(ROOT / "notebooks" / "report.yml")
@@ -63,24 +62,12 @@ def test_of_any_study_the_trainings_become_jobs_that_are_tested_on_what_it_compa
     [
         ({"model": ["wrn", "vgg"], "train_data": "cifar10"}, "study.yml: Expected the name of a model"),
         ({"model": "wrn", "train_data": "cifar10", "epochs": [-1]}, "study.yml: Expected epochs"),
-        ({"model": "wrn", "train_data": "cifar10", "seed": "many"}, "seed=many .*: seed: Expected `int`"),
+        ({"model": "wrn", "train_data": "cifar10", "seed": "many"}, "study.yml: seed: Expected `int`"),
     ],
 )
 def test_a_wrong_study_is_refused(tmp_path, run, message):
     with pytest.raises(ValueError, match=message):
         read(write(tmp_path, run))
-
-
-def test_a_study_is_shown_without_account_sdk_and_network(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", lambda *_: pytest.fail("the network"))
-    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
-    file = str(write(tmp_path, PAPER | {"seed": [0, 1, 2]}))
-    assert command.main(["study", file, "--show"]) == 0
-    shown = capsys.readouterr().out
-    assert shown.count("wrn-cifar105-1") == 3 and shown.count("unknown") == 6 and shown.count("True") == 4
-    assert command.main(["study", file, "--show", "--instance_type", "ml.m5.4xlarge"]) == 2
-    assert "Expected a type with a GPU for the preset paper" in capsys.readouterr().err
-    assert command.main(["study", file, "--show", "--at_once", "0"]) == 2
 
 
 @pytest.fixture
@@ -106,28 +93,40 @@ def job_of(study):
 
 
 @pytest.mark.filterwarnings("ignore")  # of the SDK
-def test_a_study_goes_on_with_what_is_due(put_record, job_of, job_requests, capsys, tmp_path, monkeypatch):
+def test_a_study_goes_on_with_what_is_due(job_of, job_requests, capsys, tmp_path, monkeypatch):
     models = ["ss112", "ss96", "ss32", "wrn", "pyramid"]
     file = write(tmp_path, {"preset": "paper", "model": models, "train_data": "cifar102_30k"})
-    put_record(status="finished")
-    (_, running, failed, *_), chosen = [training for training, _ in read(file)], options.from_given({})
+    (completed, running, failed, *_), chosen = [training for training, *_ in read(file)], options.from_given({})
+    job_of(completed, chosen, "Completed")
     job_of(running, chosen, "InProgress")
     job_of(failed, chosen, "Failed", reason="AlgorithmError: disk")
     monkeypatch.chdir(tmp_path)
     assert command.main(["study", str(file), "--at_once", "3"]) == 0
     said = capsys.readouterr().out
-    table = {line.split()[0]: " ".join(line.split()[4:]) for line in said.splitlines()[1:6]}
-    assert table == {
-        "ss112-cifar102-30k-1": "finished False",
-        "ss96-cifar102-30k-1": "in training ss96-cifar102-30k-1-0InProgress False",
-        "ss32-cifar102-30k-1": "Failed ss32-cifar102-30k-1-0Failed AlgorithmError: disk True",
-        "wrn-cifar102-30k-1": "new True", "pyramid-cifar102-30k-1": "new False",
-    }  # fmt: skip
-    requests = job_requests()[2:]
+    requests = job_requests()[3:]
+    again, new = [request["TrainingJobName"] for request in requests]
+    assert said.splitlines() == [
+        "ss112-cifar102-30k-1 seed 0: Completed ss112-cifar102-30k-1-0Completed",
+        "ss96-cifar102-30k-1 seed 0: InProgress ss96-cifar102-30k-1-0InProgress",
+        "ss32-cifar102-30k-1 seed 0: Failed ss32-cifar102-30k-1-0Failed AlgorithmError: disk", f"    submitted {again}",
+        "wrn-cifar102-30k-1 seed 0: new", f"    submitted {new}",
+        "pyramid-cifar102-30k-1 seed 0: new",
+    ]  # fmt: skip
     assert [request["HyperParameters"]["model"] for request in requests] == ["shake_shake_32", "wrn"]
-    assert [f"submitted {request['TrainingJobName']}" in said for request in requests] == [True, True]
-    paths = [request["CheckpointConfig"]["S3Uri"] for request in requests]
-    assert paths[0] == job.checkpoint_path(failed, chosen)
+    assert requests[0]["CheckpointConfig"]["S3Uri"] == job.checkpoint_path(failed, chosen)
+    assert command.main(["launch", "--model", "ss96", "--train_data", "cifar102_30k", "--preset", "paper"]) == 2
+    assert "Received: 'ss96-cifar102-30k-1-0InProgress (InProgress)'" in capsys.readouterr().err
+
+
+def test_a_study_is_shown_without_account_sdk_and_network(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", lambda *_: pytest.fail("the network"))
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
+    file = str(write(tmp_path, PAPER | {"seed": [0, 1, 2]}))
+    assert command.main(["study", file, "--show"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("wrn-cifar105-1 seed") == 3 and shown.count("It starts 1 × ml.g5.2xlarge, which costs") == 6
+    assert command.main(["study", file, "--show", "--instance_type", "ml.m5.4xlarge"]) == 2
+    assert "Expected a type with a GPU for the preset paper" in capsys.readouterr().err
 
 
 class TestCollecting:
