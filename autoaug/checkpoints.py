@@ -11,13 +11,13 @@ import os
 import pathlib
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from autoaug.files import ArchiveError, read_text, require_regular, unpack
+from autoaug.files import read_text, require_regular, unpack
 
 _LEAVES = {"kernel": "weights", "bias": "biases"}
 _TRAINING_ONLY = re.compile(r"(^|.*/)(Momentum|global_step|lrn_rate\w*)$")
@@ -51,64 +51,42 @@ def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
         model: one of `build_model`, with the checkpoint's size and number of classes.
         path: the checkpoint's prefix (`…/model.ckpt-199`), a folder with the file `checkpoint`, or a `.tar.gz` of
             either, such as SageMaker's `model.tar.gz`.
+
     Raises:
         CheckpointError: there is no such checkpoint, it is damaged, holds NaN or infinite numbers, or the names, shapes
             or types differ from the model's; the message lists them.
     """
-    if not os.fspath(path):
-        raise CheckpointError("Expected checkpoint, the path of a prefix, a folder or a .tar.gz. Received: none")
     variables = tf1_names(model)
-    with _open(pathlib.Path(path)) as prefix:
-        try:
+    wanted = {name: (tuple(variable.shape), variable.dtype) for name, variable in variables.items()}
+    try:
+        with _open(pathlib.Path(path)) as prefix:
             for file in prefix.parent.glob(f"{glob.escape(prefix.name)}.*"):
                 require_regular(file, _LARGEST_ARCHIVE)
             reader = tf.train.load_checkpoint(str(prefix))
-            types = reader.get_variable_to_dtype_map()
+            types, shapes = reader.get_variable_to_dtype_map(), reader.get_variable_to_shape_map()
             stored = {
-                name: (tuple(shape), types[name].name)
-                for name, shape in reader.get_variable_to_shape_map().items()
-                if not _TRAINING_ONLY.match(name)
+                name: (tuple(shapes[name]), types[name].name) for name in shapes if not _TRAINING_ONLY.match(name)
             }
-            _require_fit(stored, {name: (tuple(v.shape), v.dtype) for name, v in variables.items()}, path)
+            _require_none(
+                f"{name} {stored.get(name, 'is missing')}, in the model {wanted.get(name, 'there is none')}"
+                for name in stored.keys() | wanted.keys()
+                if stored.get(name) != wanted.get(name)
+            )
             values = {name: reader.get_tensor(name) for name in variables}
-        except CheckpointError:
-            raise
-        except (tf.errors.OpError, RuntimeError, LookupError, OSError, ValueError, TypeError) as error:
-            raise CheckpointError(f"{path}: Expected an undamaged checkpoint. Received: {error}") from error
-    if bad := sorted(name for name, value in values.items() if not np.isfinite(value).all()):
-        raise CheckpointError(f"{path}: Expected finite weights. Received: others.{_listed('NaN or infinite', bad)}")
+            _require_none(
+                f"{name} is NaN or infinite" for name, value in values.items() if not np.isfinite(value).all()
+            )
+    except (tf.errors.OpError, RuntimeError, LookupError, OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path}: Expected an undamaged checkpoint of the model. Received: {error}") from error
     for name, variable in variables.items():
         variable.assign(values[name])
 
 
-Shapes = Mapping[str, tuple[tuple[int, ...], str]]
-"""Name of a variable → its shape and type."""
-
-
-def _require_fit(stored: Shapes, wanted: Shapes, path: str | os.PathLike[str]) -> None:
-    """Raise one error that lists all differences."""
-    missing = [f"{name} {wanted[name]}" for name in sorted(wanted.keys() - stored.keys())]
-    left_over = [f"{name} {stored[name]}" for name in sorted(stored.keys() - wanted.keys())]
-    different = [
-        f"{name} {stored[name]}, in the model {wanted[name]}"
-        for name in sorted(wanted.keys() & stored.keys())
-        if stored[name] != wanted[name]
-    ]
-    if missing or left_over or different:
-        raise CheckpointError(
-            f"{path}: Expected the variables of the model. Received: others."
-            + _listed("Only in the model", missing)
-            + _listed("Only in the checkpoint", left_over)
-            + _listed("Of another shape or type", different)
-        )
-
-
-def _listed(title: str, lines: Sequence[str]) -> str:
-    """A titled list, at most 20 lines of it."""
-    if not lines:
-        return ""
-    more = [f"… and {len(lines) - _MOST_LISTED} more"] if len(lines) > _MOST_LISTED else []
-    return "\n  ".join([f"\n{title} ({len(lines)}):", *lines[:_MOST_LISTED], *more])
+def _require_none(wrong: Iterable[str]) -> None:
+    """Raise ValueError, which lists what is wrong with variables, at most 20 of them, unless nothing is."""
+    if listed := sorted(wrong):
+        more = [f"… and {len(listed) - _MOST_LISTED} more"] if len(listed) > _MOST_LISTED else []
+        raise ValueError("\n  ".join([f"{len(listed)} other variables:", *listed[:_MOST_LISTED], *more]))
 
 
 @contextlib.contextmanager
@@ -116,38 +94,24 @@ def _open(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """The prefix of the checkpoint at a path; an archive stays unpacked while the context lasts."""
     if path.is_file() and path.name.endswith((".tar.gz", ".tgz")):
         with tempfile.TemporaryDirectory() as folder:
-            try:
-                unpack(path, folder, lambda member: bool(_CHECKPOINT_FILE.fullmatch(member.name)), _LARGEST_ARCHIVE)
-            except ArchiveError as error:
-                raise CheckpointError(str(error)) from error
+            unpack(path, folder, lambda member: bool(_CHECKPOINT_FILE.fullmatch(member.name)), _LARGEST_ARCHIVE)
             inner = [index.parent for index in pathlib.Path(folder).rglob("*.index")]
-            yield _newest(inner[0] if inner else pathlib.Path(folder), path)
-    elif path.is_dir():
-        yield _newest(path, path)
-    elif path.with_name(path.name + ".index").is_file():
-        yield path
+            yield _newest(inner[0] if inner else pathlib.Path(folder))
     else:
-        raise CheckpointError(
-            f"Expected a checkpoint: its prefix (the file {path.name}.index must exist), a folder that holds it, or a "
-            f".tar.gz of it. Received: {path}"
-        )
+        yield _newest(path) if path.is_dir() else path
 
 
-def _newest(folder: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
+def _newest(folder: pathlib.Path) -> pathlib.Path:
     """The prefix that the folder's file `checkpoint` names, or the folder's only prefix.
 
     Only the last part of the path in that file counts, since it is a path on the machine that wrote it.
     """
-    try:
-        text = read_text(folder / "checkpoint", _LARGEST_STATE)
-    except FileNotFoundError:
-        text = ""
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: Expected its file `checkpoint` to be text. Received: {error}") from error
-    if (named := _NAMED.search(text)) and (folder / f"{named[1]}.index").is_file():
+    state = folder / "checkpoint"
+    named = _NAMED.search(read_text(state, _LARGEST_STATE)) if state.exists() else None
+    if named and (folder / f"{named[1]}.index").is_file():
         return folder / named[1]
     prefixes = sorted(index.with_suffix("") for index in folder.glob("*.index") if index.is_file())
-    if len(prefixes) == 1:
-        return prefixes[0]
-    names = ", ".join(prefix.name for prefix in prefixes) or "no .index file"
-    raise CheckpointError(f"{path}: Expected its file `checkpoint` to name a checkpoint there. Received: {names}")
+    if len(prefixes) != 1:
+        names = ", ".join(prefix.name for prefix in prefixes) or "none"
+        raise ValueError(f"a folder without the file `checkpoint` that names one of {names}")
+    return prefixes[0]

@@ -29,9 +29,6 @@ def start() -> None:
     """Check the notebook's parameters; make its paths absolute, from the repository's root in Jupyter as by papermill.
 
     From now on, the project's own errors are shown by their message, without the traceback.
-
-    Raises:
-        ParameterError: as for `check_parameters`.
     """
     shell = IPython.get_ipython()
     shell.set_custom_exc((Exception, KeyboardInterrupt), _show_error)
@@ -45,13 +42,8 @@ def check_parameters(namespace: MutableMapping[str, Any]) -> None:
     """Stop unless every parameter passed to the notebook is known and of its annotated type; make paths absolute.
 
     The notebook's parameters are the annotated names of its `parameters` cell (`epochs: int = 10`). Papermill writes
-    the values that were passed into a new cell right after it, which begins with `# Parameters`.
-
-    Args:
-        namespace: the notebook's names, with IPython's `In`, the sources of the cells run so far.
-
-    Raises:
-        ParameterError: the message names the parameter, what was expected and what was received.
+    the values that were passed into a new cell right after it, which begins with `# Parameters`. The namespace has
+    IPython's `In` too, the sources of the cells run so far.
     """
     annotations = namespace.get("__annotations__", {})
     passed = next((cell for cell in reversed(namespace.get("In", [])) if cell.startswith("# Parameters\n")), "")
@@ -71,8 +63,9 @@ def check_parameters(namespace: MutableMapping[str, Any]) -> None:
         folder = pathlib.Path(namespace["results_dir"])
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            expected = "Expected results_dir, a folder that you may write to"
-            raise ParameterError(f"{expected}. Received: {folder} ({existing})")
+            raise ParameterError(
+                f"Expected results_dir, a folder that you may write to. Received: {folder} ({existing})"
+            )
 
 
 def _show_error(

@@ -136,12 +136,9 @@ def learning_rate_at(base: float, step: int, total_steps: int) -> float:
 
 def long_name(model_name: str) -> str:
     """The long name of a model, from either name; a ValueError lists the models."""
-    for long, short in SHORT_NAMES.items():
-        if model_name in (long, short):
-            return long
-    known = ", ".join(long if long == short else f"{long} ({short})" for long, short in SHORT_NAMES.items())
-    close = did_you_mean(model_name, (*SHORT_NAMES, *SHORT_NAMES.values()))
-    raise ValueError(f"Expected the name of a model: {known}. Received: {model_name!r}{close}")
+    names = {name: long for long, short in SHORT_NAMES.items() for name in (long, short)}
+    require_known("model", model_name, names)
+    return names[model_name]
 
 
 def get(model_name: str, preset: str = "quick") -> Recipe:
@@ -163,9 +160,7 @@ CHANGES = (
 
 
 def variant(model: str, preset: str = "quick", **changes: Any) -> Recipe:
-    """The recipe that the parameters of train.ipynb describe: a preset's, with `CHANGES` (TypeError for others)."""
-    if unknown := sorted(set(changes) - set(CHANGES)):
-        raise TypeError(f"Expected changes from {', '.join(CHANGES)}. Received: {', '.join(unknown)}")
+    """The recipe that the parameters of train.ipynb describe: a preset's, with `CHANGES`."""
     recipe = get(model, preset)
     made = {name: value for name, value in changes.items() if value}
     for name in ("learning_rate", "weight_decay"):

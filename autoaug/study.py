@@ -29,7 +29,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -45,6 +45,8 @@ _FOLDERS = ("data_dir", "results_dir")
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 # PR_SET_PDEATHSIG of prctl(2): Linux ends the process when its parent ends.
 _END_WITH_PARENT = functools.partial(ctypes.CDLL(None).prctl, 1, signal.SIGTERM) if sys.platform == "linux" else None
+
+_Process = subprocess.Popen[bytes]
 
 
 class StudyError(ValueError):
@@ -88,40 +90,35 @@ class StudyRun:
         """What a run of train.ipynb trains; None for other notebooks."""
         if self.notebook != _TRAIN:
             return None
-        changes = {name: self.given[name] for name in recipes.CHANGES if name in self.given}
+        changes = {name: self.given[name] for name in recipes.CHANGES}
         return recipes.variant(self.given["model"], self.given["preset"], **changes)
 
     @property
     def identity(self) -> str:
         """The same for two runs that leave the same results, whichever of its names the model has."""
-        recipe = self.recipe
-        trained = [recipe, *(self.given.get(name) for name in ("train_data", "seed", "workers"))]
-        return f"{self.notebook} {trained if recipe else self.given}"
+        recipe, given = self.recipe, self.given
+        return f"{self.notebook} {[recipe, given['train_data'], given['seed'], given['workers']] if recipe else given}"
 
 
 class Stage(NamedTuple):
     """Runs that start when the previous stage has ended; several at a time if they run side by side."""
 
-    name: str
     runs: tuple[StudyRun, ...]
     side_by_side: bool
 
 
 def read(path: pathlib.Path) -> list[Stage]:
     """The stages of a study; StudyError names the file, what was expected and what was received."""
-    stages, seen = [], set[str]()
+    stages, seen = [], dict[str, StudyRun]()
     try:
         text = read_text(path, most_bytes=2**18)
         check_yaml(text, path.name)
         listed = msgspec.convert(yaml.safe_load(text), list[_Listed])
         judges = list(dict.fromkeys(judge for stage in listed for entry in stage.runs for judge in entry.judges))
         for stage in listed:
-            runs = []
-            for run in itertools.chain.from_iterable(_runs(entry, path.parent, judges) for entry in stage.runs):
-                if run.identity not in seen:
-                    runs.append(run)
-                    seen.add(run.identity)
-            stages.append(Stage(stage.stage, tuple(runs), stage.side_by_side))
+            runs = [run for entry in stage.runs for run in _runs(entry, path.parent, judges)]
+            new = tuple(run for run in runs if seen.setdefault(run.identity, run) is run)
+            stages.append(Stage(new, stage.side_by_side))
     except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:  # YAML's dates too
         raise StudyError(f"{path}: {str(error).replace(', got', '. Received:')}") from error
     return stages
@@ -154,7 +151,7 @@ def parameters_of(notebook: pathlib.Path) -> dict[str, Any]:
 def run(
     path: pathlib.Path, results_dir: pathlib.Path, data_dir: pathlib.Path = _DATA, jobs: int = 1, yes: bool = False
 ) -> pathlib.Path | None:
-    """Carry out a study: its notebooks in the repository's root. Trainings that are finished are left out.
+    """Carry out a study, its notebooks in the repository's root; trainings that are finished are left out.
 
     Args:
         path: the YAML.
@@ -164,15 +161,12 @@ def run(
 
     Returns:
         The executed copy of the notebook with `render: true`; None if there is none, or the user does not start.
-
-    Raises:
-        StudyError, NotebookError: the study may not start; or a notebook failed, and those beside it were stopped.
     """
     stages, gpus = read(path), _gpus()
     folders = {"data_dir": absolute(data_dir), "results_dir": absolute(results_dir)}
     runs = [run for stage in stages for run in stage.runs]
     due = [run for run in runs if not is_finished(run, **folders)]
-    if not _may_start(path, due, len(runs) - len(due), bool(gpus), yes):
+    if not _may_start(path, due, len(runs) - len(due), yes):
         return None
     (place := folders["results_dir"] / "report" / "notebooks").mkdir(parents=True, exist_ok=True)
     names = [re.sub(r"[^\w=.]+", "-", f"{number:02} {run.title}")[:150] for number, run in enumerate(runs, 1)]
@@ -188,11 +182,11 @@ def is_finished(run: StudyRun, data_dir: pathlib.Path, results_dir: pathlib.Path
     """Whether it is a training whose run is finished, with every test set that is there."""
     if not run.recipe:
         return False
-    from autoaug import datasets, runs
+    from autoaug import datasets
     from autoaug.runs import record
 
     try:
-        name = runs.name(run.recipe, run.given["train_data"], run.given["seed"], run.given.get("workers", 1))
+        name = record.name(run.recipe, run.given["train_data"], run.given["seed"], run.given["workers"])
         found = record.read(results_dir / "runs" / name)
         tests = datasets.available(data_dir, datasets.spec(run.given["train_data"], data_dir).family, part="test")
     except (KeyError, ValueError):
@@ -200,15 +194,12 @@ def is_finished(run: StudyRun, data_dir: pathlib.Path, results_dir: pathlib.Path
     return found.status == "finished" and set(tests) <= set(found.tests)
 
 
-def _may_start(path: pathlib.Path, due: Sequence[StudyRun], done: int, has_gpu: bool, yes: bool) -> bool:
+def _may_start(path: pathlib.Path, due: Sequence[StudyRun], done: int, yes: bool) -> bool:
     """Say what is due and what it costs, and ask before published recipes."""
     print(f"{path}: {done} notebooks are done, {len(due)} are due.", *(f"    {run.title}" for run in due), sep="\n")
     if cost := re.search(r"^# (Cost: .*(?:\n# .*)*)", path.read_text("utf-8"), re.MULTILINE):
         print(cost[1].replace("\n# ", "\n"), flush=True)
-    published = [run for run in due if run.recipe and run.recipe.preset == "paper"]
-    if not has_gpu and any(run.given.get("device") != "cpu" for run in published):
-        raise StudyError("Expected a GPU for published recipes, or device: cpu in the study. Received: neither")
-    if yes or not published:
+    if yes or not any(run.recipe and run.recipe.preset == "paper" for run in due):
         return True
     if not sys.stdin.isatty():
         raise StudyError("Expected YES=1 (--yes) to train published recipes, or a terminal. Received: neither")
@@ -225,16 +216,13 @@ def _gpus() -> list[str]:
     return re.findall(r"^GPU (\d+)", listed, re.MULTILINE)
 
 
-def _start(
-    run: StudyRun, copy: pathlib.Path, folders: Mapping[str, pathlib.Path], environment: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
+def _start(run: StudyRun, copy: pathlib.Path, passed: dict[str, Any], environment: dict[str, str]) -> _Process:
     """Start papermill for a notebook, in a process that ends with this one; what it prints is kept beside the copy."""
-    passed = {name: str(folder) for name, folder in folders.items() if name in run.given} | run.parameters
     command = [sys.executable, "-m", "autoaug.papermill_command", str(run.notebook), str(copy), "--cwd", str(ROOT)]
     command += ["-y", yaml.safe_dump(passed), "--stdout-file", "-", "--no-progress-bar", "--log-level", "CRITICAL"]
     with copy.with_suffix(".log").open("wb") as log:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environment},
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=os.environ | environment,
             start_new_session=True,  # Ctrl-C reaches only this process, which passes it on
             preexec_fn=_END_WITH_PARENT,
         )  # fmt: skip
@@ -245,13 +233,14 @@ def _execute(
 ) -> None:
     """Execute runs, one in each slot (a GPU, or empty); stop all of them if one fails or at an interrupt."""
     waiting, free = list(copies), list(slots[: len(copies)])
-    running: dict[subprocess.Popen[bytes], tuple[StudyRun, str]] = {}
+    running: dict[_Process, tuple[StudyRun, str]] = {}
     threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // max(1, len(free)))))
     try:
         while waiting or running:
             while waiting and free:
                 run, gpu = waiting.pop(0), free.pop()
-                process = _start(run, copies[run], folders, {"CUDA_VISIBLE_DEVICES": gpu} if gpu else threads)
+                passed = {name: str(folder) for name, folder in folders.items() if name in run.given} | run.parameters
+                process = _start(run, copies[run], passed, {"CUDA_VISIBLE_DEVICES": gpu} if gpu else threads)
                 running[process] = run, gpu
             time.sleep(0.1)
             for process in [process for process in running if process.poll() is not None]:

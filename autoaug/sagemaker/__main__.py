@@ -74,11 +74,14 @@ class Study:
 
     def __call__(self) -> None:
         options = from_given(vars(self.options))
+        requests = launch.read_study(self.file, options)
         if self.show:
-            for training, _, request in launch.read_study(self.file, options):
-                print(f"{training.name} seed {training.seed} {training.recipe.preset}. {launch.effects(request)}")
+            for request in requests:
+                told = request["hyperparameters"]
+                print(request["base_job_name"], "seed", told["seed"], told["preset"], launch.effects(request))
         else:
-            launch.launch_study(self.file, options, self.at_once)
+            launch.require_account(options)
+            launch.launch_study(requests, self.at_once)
 
 
 @dataclasses.dataclass

@@ -40,7 +40,7 @@ def launch(training: job.Training, options: Options) -> str:
     """Check and submit a job; returns its name. A training that has ended is tested on what it was not tested on."""
     request = job.describe(training, options)
     require_account(options)
-    state, last_job, _ = state_of(training, options)
+    state, last_job, _ = state_of(request)
     expect(state not in _ACTIVE, f"{training.name}: a training that no job has", f"{last_job} ({state})")
     return submit(request, options.wait)
 
@@ -72,15 +72,15 @@ def require_account(options: Options) -> None:
         raise LaunchError(f"s3://{options.bucket}: Expected a bucket that you may use. Received: {error}") from error
 
 
-def state_of(training: job.Training, options: Options) -> tuple[str, str, str]:
-    """SageMaker's state of a training's last job, or `new`; that job; why it failed. The data must be in the bucket."""
-    needed = job.channels(training, options)
-    missing = ", ".join(name for name, path in needed.items() if _MANIFEST not in listing(path))
-    upload = f"papermill notebooks/build_datasets.ipynb -y '{{sets: [{missing}], bucket: {options.bucket}}}'"
-    expected = f"the data sets of {training.name} in s3://{options.bucket}/data; upload them by {upload}"
-    expect(not missing, expected, f"nothing for {missing}")
-    path, client = job.checkpoint_path(training, options), boto3.client("sagemaker")
-    pages = client.get_paginator("list_training_jobs").paginate(NameContains=training.name, SortBy="CreationTime")
+def state_of(request: dict[str, Any]) -> tuple[str, str, str]:
+    """SageMaker's state of a training's last job, or `new`; that job; why it failed. The data must be in S3."""
+    name, path, client = request["base_job_name"], request["checkpoint_config"]["s3_uri"], boto3.client("sagemaker")
+    paths = [channel["data_source"] for channel in request["input_data_config"]]
+    if missing := [path for path in paths if _MANIFEST not in listing(path)]:
+        bucket, names = split(missing[0])[0], ", ".join(path.split("/")[-2] for path in missing)
+        upload = f"papermill notebooks/build_datasets.ipynb -y '{{sets: [{names}], bucket: {bucket}}}'"
+        raise LaunchError(f"Expected the data sets of {name} in s3://{bucket}/data. Missing: {names}. Upload: {upload}")
+    pages = client.get_paginator("list_training_jobs").paginate(NameContains=name, SortBy="CreationTime")
     for summary in (summary for page in pages for summary in page["TrainingJobSummaries"]):  # the newest first
         found = client.describe_training_job(TrainingJobName=summary["TrainingJobName"])
         if found.get("CheckpointConfig", {}).get("S3Uri") == path:
@@ -102,33 +102,31 @@ def listing(url: str) -> dict[str, datetime.datetime]:
     return {entry["Key"].removeprefix(f"{folder}/"): entry["LastModified"] for entry in found}
 
 
-def read_study(path: pathlib.Path, options: Options) -> list[tuple[job.Training, Options, dict[str, Any]]]:
-    """The trainings of a study, each once, with options and request: tested on what the study compares them with."""
+def read_study(path: pathlib.Path, options: Options) -> list[dict[str, Any]]:
+    """The requests for a study's trainings, each once, to be tested on what the study compares them with."""
     runs = [run for stage in studies.read(path) for run in stage.runs if run.notebook.stem == "train"]
     expect(runs, f"runs of train in {path}", "none")
     try:
         trainings = [job.training(run.parameters) for run in runs]
     except ValueError as error:
         raise LaunchError(f"{path}: {error}") from error
-    names = {training.train_data for training in trainings}
-    tests = {name: options.test_sets or tuple(job.default_test_sets(name, names)) for name in names}
-    every = [dataclasses.replace(options, test_sets=tests[training.train_data]) for training in trainings]
-    return [
-        (training, chosen, job.describe(training, chosen)) for training, chosen in zip(trainings, every, strict=True)
-    ]
+    names, requests = {training.train_data for training in trainings}, []
+    for training in trainings:
+        tests = options.test_sets or tuple(job.default_test_sets(training.train_data, names))
+        requests.append(job.describe(training, dataclasses.replace(options, test_sets=tests)))
+    return requests
 
 
-def launch_study(path: pathlib.Path, options: Options, at_once: int) -> None:
-    """Submit a study's trainings that are due, so that at most `at_once` jobs train; a stage waits for no other one.
+def launch_study(requests: list[dict[str, Any]], at_once: int) -> None:
+    """Submit the trainings of a study that are due, so that at most `at_once` are in training.
 
     Given again, it goes on: what is completed or in training is left alone, and where a job failed, a new one goes on.
     """
-    require_account(options)
-    trainings = read_study(path, options)
-    states = [state_of(training, chosen) for training, chosen, _ in trainings]
+    states = [state_of(request) for request in requests]
     free = at_once - sum(state in _ACTIVE for state, _, _ in states)
-    for (training, _, request), (state, last_job, reason) in zip(trainings, states, strict=True):
-        print(f"{training.name} seed {training.seed}: {state} {last_job} {reason}".rstrip(), flush=True)
+    for request, (state, last_job, reason) in zip(requests, states, strict=True):
+        seed = request["hyperparameters"]["seed"]
+        print(f"{request['base_job_name']} seed {seed}: {state} {last_job} {reason}".rstrip(), flush=True)
         if free > 0 and state not in (*_ACTIVE, "Completed"):
             free -= 1
             print("    submitted", submit(request), flush=True)

@@ -56,7 +56,7 @@ QUICK = recipes.get("wrn")
         ),
         *((lambda seed=seed: recipes.check_seed(seed), "Expected seed: .*Received: seed=")
           for seed in (-1, 2**31, 1.0, True, "0")),
-        (lambda: recipes.get("resnet"), r"shake_shake_32 \(ss32\).*Received: 'resnet'"),
+        (lambda: recipes.get("resnet"), "model, one of wrn, shake_shake_32, ss32,.*Received: model='resnet'"),
         (lambda: recipes.get("wrn", "fast"), "one of quick, small, paper. Received: preset='fast'"),
         (lambda: recipes.get("wnr"), r"Did you mean wrn\?"),
         (lambda: recipes.get("pyramidnet"), r"Did you mean pyramid_net\?"),
@@ -79,12 +79,6 @@ def test_steps_drop_the_last_incomplete_batch_and_divide_among_workers():
     assert recipe.total_steps(50_000) == 200 * 390
 
 
-def test_schedule_begins_below_base_and_ends_at_exactly_zero():
-    assert recipes.learning_rate_at(0.1, 1, 78_000) < 0.1
-    for total in (1, 7, 78_000, 702_000):
-        assert recipes.learning_rate_at(0.05, total, total) == 0.0
-
-
 @pytest.mark.skipif(not REFERENCE.exists(), reason="needs ../shared/reference")
 def test_schedule_gives_the_recorded_rates():
     golden = json.loads((REFERENCE / "training.json").read_text())
@@ -100,11 +94,6 @@ def test_a_variant_has_what_is_changed_and_the_rest_of_its_preset(recipe):
     variant = recipes.variant(recipe.model, recipe.preset, **changes)
     assert (variant.epochs, variant.size) == (7, recipe.size | {"depth": 34})
     assert recipes.Recipe(**json.loads(json.dumps(dataclasses.asdict(variant)))) == variant
-
-
-def test_a_change_that_the_notebook_has_no_parameter_for_is_refused():
-    with pytest.raises(TypeError, match="Received: momentum"):
-        recipes.variant("wrn", momentum=0.5)
 
 
 @pytest.mark.parametrize(

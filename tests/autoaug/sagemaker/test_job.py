@@ -159,7 +159,7 @@ def test_metrics_are_found_in_what_training_prints():
     ("change", "message"),
     [
         ({"train_data": "cifar11"}, "cifar11"), ({"train_data": "cifar10.2"}, "Expected train_data"),
-        ({"model": "vgg"}, "'vgg'"),
+        ({"model": "vgg"}, "model='vgg'"),
         ({"workers": 0}, "Expected workers of at least 1. Received: 0"), ({"seed": -1}, "Expected seed"),
         ({"workers": "two"}, "workers: Expected `int`"), ({"device": "tpu"}, "Expected device, one of auto, cpu"),
         ({"modle": "wrn"}, "Expected parameter, one of model, .*Did you mean model"),

@@ -139,7 +139,7 @@ def refused(study, capsys):
     ("arguments", "message"),
     [
         (["--bucket", "absent"], "s3://absent: Expected a bucket that you may use"),
-        (["--train_data", "cifar10_10k"], 'nothing for cifar10_10k, cifar102"'),
+        (["--train_data", "cifar10_10k"], "Missing: cifar10_10k, cifar102. Upload: "),
         (["--train_data", "cifar10_10k"], "'{sets: [cifar10_10k, cifar102], bucket: study}'"),
         (["--instance_type", "ml.g5.12xlarge"], "Expected workers 4, one for each GPU"),
     ],

@@ -11,7 +11,7 @@ import yaml
 
 from autoaug.files import ROOT
 from autoaug.sagemaker import __main__ as command
-from autoaug.sagemaker import job, launch, options
+from autoaug.sagemaker import launch, options
 
 PAIR = ("cifar10_12k", "cifar105")
 PAPER = {"preset": "paper", "model": "wrn", "train_data": list(PAIR)}
@@ -39,20 +39,20 @@ def test_a_study_is_every_combination_once_with_the_notebooks_defaults(tmp_path)
         "train_data": "cifar102_30k",
         "seed": [0, 1],
     }
-    trainings = [training for training, *_ in read(write(tmp_path, paper, {"model": "wrn"}))]
-    assert [(training.name, training.seed, training.recipe.preset) for training in trainings] == [
-        ("wrn-cifar102-30k-1", 0, "paper"), ("wrn-cifar102-30k-1", 1, "paper"),
-        ("ss32-cifar102-30k-1", 0, "paper"), ("ss32-cifar102-30k-1", 1, "paper"),
-        ("wrn-synthetic10-1", 0, "quick"),
+    told = [request["hyperparameters"] for request in read(write(tmp_path, paper, {"model": "wrn"}))]
+    assert [(each["model"], each["seed"], each["preset"]) for each in told] == [
+        ("wrn", 0, "paper"), ("wrn", 1, "paper"), ("shake_shake_32", 0, "paper"), ("shake_shake_32", 1, "paper"),
+        ("wrn", 0, "quick"),
     ]  # fmt: skip
 
 
 def test_of_any_study_the_trainings_become_jobs_that_are_tested_on_what_it_compares():
     for path in (ROOT / "notebooks").glob("[cfks]*.yml"):
-        channels = [request["input_data_config"] for *_, request in read(path)]
+        channels = [request["input_data_config"] for request in read(path)]
         assert max(map(len, channels)) <= 18  # and two of the SDK: SageMaker takes 20
-    for training, chosen, _ in read(ROOT / "notebooks" / "cifar10.2.yml"):
-        assert {*PAIR, "cifar10", "cifar10.1-v4", "cifar10.1-v6"} == set(job.test_sets(training, chosen))
+    tests = {f"test:accuracy:{name}" for name in (*PAIR, "cifar10", "cifar10.1-v4", "cifar10.1-v6")}
+    for request in read(ROOT / "notebooks" / "cifar10.2.yml"):
+        assert tests == {metric["name"] for metric in request["metric_definitions"]} - {"train:loss", "train:accuracy"}
     with pytest.raises(options.LaunchError, match=r"Expected runs of train in .*report\.yml. Received: 'none'"):
         read(ROOT / "notebooks" / "report.yml")
 
@@ -60,7 +60,7 @@ def test_of_any_study_the_trainings_become_jobs_that_are_tested_on_what_it_compa
 @pytest.mark.parametrize(
     ("run", "message"),
     [
-        ({"model": ["wrn", "vgg"], "train_data": "cifar10"}, "study.yml: Expected the name of a model"),
+        ({"model": ["wrn", "vgg"], "train_data": "cifar10"}, "study.yml: Expected model, one of wrn"),
         ({"model": "wrn", "train_data": "cifar10", "epochs": [-1]}, "study.yml: Expected epochs"),
         ({"model": "wrn", "train_data": "cifar10", "seed": "many"}, "study.yml: seed: Expected `int`"),
     ],
@@ -72,22 +72,21 @@ def test_a_wrong_study_is_refused(tmp_path, run, message):
 
 @pytest.fixture
 def job_of(study):
-    """A function that creates the job of a training in the state that is given."""
+    """A function that creates a job as requested, in the state that is given."""
     from moto.core import DEFAULT_ACCOUNT_ID
     from moto.sagemaker.models import sagemaker_backends
 
-    def create(training, chosen, status, **described):
-        name = f"{training.name}-{training.seed}{status}"
+    def create(request, status, reason=""):
+        name = f"{request['base_job_name']}-{status}"
         boto3.client("sagemaker").create_training_job(
-            TrainingJobName=name, RoleArn=chosen.role,
-            CheckpointConfig={"S3Uri": job.checkpoint_path(training, chosen)},
+            TrainingJobName=name, RoleArn=request["role"],
+            CheckpointConfig={"S3Uri": request["checkpoint_config"]["s3_uri"]},
             AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
             OutputDataConfig={"S3OutputPath": "s3://study/jobs"}, StoppingCondition={"MaxRuntimeInSeconds": 60},
             ResourceConfig={"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5},
         )  # fmt: skip
         made = sagemaker_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].training_jobs[name]
-        made.training_job_status, made.failure_reason = status, described.get("reason", "")
-        return name
+        made.training_job_status, made.failure_reason = status, reason
 
     return create
 
@@ -96,26 +95,26 @@ def job_of(study):
 def test_a_study_goes_on_with_what_is_due(job_of, job_requests, capsys, tmp_path, monkeypatch):
     models = ["ss112", "ss96", "ss32", "wrn", "pyramid"]
     file = write(tmp_path, {"preset": "paper", "model": models, "train_data": "cifar102_30k"})
-    (completed, running, failed, *_), chosen = [training for training, *_ in read(file)], options.from_given({})
-    job_of(completed, chosen, "Completed")
-    job_of(running, chosen, "InProgress")
-    job_of(failed, chosen, "Failed", reason="AlgorithmError: disk")
+    completed, running, failed, *_ = launch.read_study(file, options.from_given({}))
+    job_of(completed, "Completed")
+    job_of(running, "InProgress")
+    job_of(failed, "Failed", reason="AlgorithmError: disk")
     monkeypatch.chdir(tmp_path)
     assert command.main(["study", str(file), "--at_once", "3"]) == 0
     said = capsys.readouterr().out
     requests = job_requests()[3:]
     again, new = [request["TrainingJobName"] for request in requests]
     assert said.splitlines() == [
-        "ss112-cifar102-30k-1 seed 0: Completed ss112-cifar102-30k-1-0Completed",
-        "ss96-cifar102-30k-1 seed 0: InProgress ss96-cifar102-30k-1-0InProgress",
-        "ss32-cifar102-30k-1 seed 0: Failed ss32-cifar102-30k-1-0Failed AlgorithmError: disk", f"    submitted {again}",
+        "ss112-cifar102-30k-1 seed 0: Completed ss112-cifar102-30k-1-Completed",
+        "ss96-cifar102-30k-1 seed 0: InProgress ss96-cifar102-30k-1-InProgress",
+        "ss32-cifar102-30k-1 seed 0: Failed ss32-cifar102-30k-1-Failed AlgorithmError: disk", f"    submitted {again}",
         "wrn-cifar102-30k-1 seed 0: new", f"    submitted {new}",
         "pyramid-cifar102-30k-1 seed 0: new",
     ]  # fmt: skip
     assert [request["HyperParameters"]["model"] for request in requests] == ["shake_shake_32", "wrn"]
-    assert requests[0]["CheckpointConfig"]["S3Uri"] == job.checkpoint_path(failed, chosen)
+    assert requests[0]["CheckpointConfig"]["S3Uri"] == failed["checkpoint_config"]["s3_uri"]
     assert command.main(["launch", "--model", "ss96", "--train_data", "cifar102_30k", "--preset", "paper"]) == 2
-    assert "Received: 'ss96-cifar102-30k-1-0InProgress (InProgress)'" in capsys.readouterr().err
+    assert "Received: 'ss96-cifar102-30k-1-InProgress (InProgress)'" in capsys.readouterr().err
 
 
 def test_a_study_is_shown_without_account_sdk_and_network(tmp_path, monkeypatch, capsys):
@@ -172,7 +171,7 @@ class TestCollecting:
         put("three", self.run("first", tests='{"a": {}, "b": {}}'))
         assert command.main(["collect", "s3://results/jobs", "--results_dir", str(tmp_path)]) == 0
         assert "first: collected" in capsys.readouterr().out
-        put("four", self.run("first"))
+        put("zero", self.run("first"))
         assert "was tested on more" in launch.collect("s3://results/jobs", tmp_path)["first"]
 
     def test_damaged_archives_are_named_and_stop_no_others(self, put, tmp_path, monkeypatch, capsys):
