@@ -68,24 +68,26 @@ def execute_in(kernel, name, folder, **parameters):
         client.kc.stop_channels()
 
 
-def text_of(notebook):
-    return "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+def outputs_of(notebook):
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def figures_in(notebook):
+    return sum("image/png" in output.get("data", {}) for output in outputs_of(notebook))
 
 
 def test_train_leaves_a_finished_run_whose_accuracy_is_the_quick_presets(trained_run):
     """One seed had 97.5 % when the preset was chosen."""
     executed, run = nbformat.read(trained_run.copy, as_version=4), trained_run.run
-    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2  # the data and the curves
+    assert figures_in(executed) == 2  # the data and the curves
     record = records.read(run)
-    assert record.status == "finished"
-    assert record.recipe == recipes.get("ss32")
+    assert (record.status, record.recipe) == ("finished", recipes.get("ss32"))
     tested = accuracies(run).set_index("test_set")
     assert tested.loc["synthetic10", "total"] == 2_000 and 0.95 <= tested.loc["synthetic10", "accuracy"] <= 0.995
     assert f"{record.machine['device']}. Precision float32, TensorFloat-32 off, XLA off." in trained_run.output
     assert " left" in trained_run.output and "step 640/640" in trained_run.output
     assert trained_run.output.count("\n") < 60
-    table = outputs[-1]["data"]["text/plain"].splitlines()
+    table = outputs_of(executed)[-1]["data"]["text/plain"].splitlines()
     assert len(table) == 2 + len(record.tests) and table[0].split()[:3] == ["accuracy", "low", "high"]
 
 
@@ -95,21 +97,15 @@ def test_the_run_is_where_the_report_looks_for_it_and_goes_no_further_the_second
     again = study.StudyRun(train, given, study.parameters_of(train) | given, False)
     assert study.is_finished(again, folder / "data", folder / "results")
     written = (run / "history.csv").stat().st_mtime_ns
-    text = text_of(execute_in(kernel, "train", folder, **given))
+    text = "".join(output.get("text", "") for output in outputs_of(execute_in(kernel, "train", folder, **given)))
     assert "Nothing left to train: all 640 steps are done." in text and "step 640" not in text
     assert (run / "history.csv").stat().st_mtime_ns == written
 
 
 def test_every_parameter_that_changes_a_recipe_reaches_it():
-    sources = [cell.source for cell in nbformat.read(ROOT / "notebooks" / "train.ipynb", 4).cells]
-    (call,) = (
-        node
-        for source in sources
-        if source.startswith("recipe = ")
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "recipes.variant"
-    )
-    assert [ast.unparse(argument) for argument in call.args] == ["model", "preset"]
+    cells = nbformat.read(ROOT / "notebooks" / "train.ipynb", 4).cells
+    (call,) = (ast.parse(cell.source).body[0].value for cell in cells if cell.source.startswith("recipe = "))
+    assert ast.unparse(call).startswith("recipes.variant(model, preset, ")
     assert {word.arg: ast.unparse(word.value) for word in call.keywords} == {name: name for name in recipes.CHANGES}
 
 
@@ -154,16 +150,11 @@ def test_build_datasets_builds_and_shows_the_embedded_sets(kernel, tmp_path):
     executed = execute_in(kernel, "build_datasets", tmp_path)
     assert set(datasets.available(tmp_path / "data")) == set(datasets.EMBEDDED)
     assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")
-    data = [output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", [])]
-    figures = sum("image/png" in output for output in data)
-    assert figures == 2 * len(datasets.EMBEDDED)  # examples and latents of each
-    tables = "".join(output.get("text/plain", "") for output in data)
+    assert figures_in(executed) == 2 * len(datasets.EMBEDDED)  # examples and latents of each
+    tables = "".join(output.get("data", {}).get("text/plain", "") for output in outputs_of(executed))
     for name in set(datasets.EMBEDDED) & set(datasets.KNOWN_TRUTH):
         assert name in tables and datasets.KNOWN_TRUTH[name].sentence[:20] in tables
 
 
 def test_explore_augmentation_runs_from_top_to_bottom(kernel, tmp_path):
-    executed = execute_in(kernel, "explore_augmentation", tmp_path, counted=200)
-    assert (
-        sum("image/png" in output.get("data", {}) for cell in executed.cells for output in cell.get("outputs", [])) >= 6
-    )
+    assert figures_in(execute_in(kernel, "explore_augmentation", tmp_path, counted=200)) >= 6

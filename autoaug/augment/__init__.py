@@ -6,7 +6,6 @@ For each image, in this order: one sub-policy of two operations, zero padding by
 
 import functools
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -27,38 +26,22 @@ def augment_batch(
     plan: Shaped[np.ndarray, " n"],
     mean: Float[np.ndarray, "3"],
     std: Float[np.ndarray, "3"],
-    out: Float32[np.ndarray, "n 32 32 3"] | None = None,
-    threads: int = 1,
 ) -> Float32[np.ndarray, "n 32 32 3"]:
-    """Augments and normalises images. The same plan gives the same bits with any division into batches or threads.
+    """Augments and normalises images. The same plan gives the same bits with any division into batches.
+
+    The interpreter's lock is released, so threads can augment batches side by side.
 
     Args:
+        images: to change; the array stays as it is.
         plan: from `sample_plan`.
         mean, std: the training set's, as fractions of 255.
-        out: C-contiguous array to write to; a new array if None.
-        threads: Python threads that share the batch; the kernel releases the interpreter's lock.
     """
     images = _checked("images", images, np.uint8)
-    n = len(images)
-    steps = _checked_steps(plan, n)
-    if threads < 1:
-        raise ValueError(f"Expected threads ≥ 1. Received: threads={threads}")
-    out = np.empty(images.shape, np.float32) if out is None else _checked("out", out, np.float32)
-    if len(out) != n or not out.flags.carray:
-        raise ValueError(f"Expected out, {n} images, writable and C-contiguous. Received: {len(out)}, {out.strides=}")
+    steps, out = _checked_steps(plan, len(images)), np.empty(images.shape, np.float32)
     normalization = np.ascontiguousarray(_normalization(mean, std).T)
-    pixels = np.require(images, requirements=["C", "W"]).reshape(n, AREA, 3)
+    pixels = np.require(images, requirements=["C", "W"]).reshape(len(images), AREA, 3)
     plan = np.require(plan, requirements=["C", "W"])  # one memory layout for all calls: the kernel is compiled once
-
-    def augment(part: slice) -> None:
-        kernel.augment_images(pixels[part], steps[part], plan[part], normalization, _geometric_sources(), out[part])
-
-    if threads == 1:
-        augment(slice(None))
-        return out
-    bounds = np.linspace(0, n, 4 * threads + 1).astype(int)  # several parts a thread, as some images take longer
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(augment, map(slice, bounds[:-1], bounds[1:])))
+    kernel.augment_images(pixels, steps, plan, normalization, _geometric_sources(), out)
     return out
 
 

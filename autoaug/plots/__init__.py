@@ -6,8 +6,7 @@ tell apart, also in grey print. Series also differ in marker and line. A `$` in 
 """
 
 import functools
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
@@ -15,11 +14,17 @@ import matplotlib.axes
 import matplotlib.figure
 import matplotlib.pyplot as plt
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 COLOURS = ("#004488", "#994455", "#997700", "#6699cc", "#ee99aa", "#eecc66")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (8, 2)))
+LOOKS: tuple[dict[str, Any], ...] = tuple(
+    {"color": COLOURS[place], "marker": MARKERS[(place + turn) % 6], "linestyle": DASHES[(place + turn) % 6]}
+    for turn in range(6)
+    for place in range(6)
+)
+"""Looks of lines: when the colours are used up they come again with other markers and dashes."""
 INK = "#222222"
 GREY = "#8a8a8a"
 
@@ -52,11 +57,7 @@ STYLE: dict[Any, Any] = {
 
 @functools.cache
 def choose_backend() -> None:
-    """Load matplotlib's backend, once.
-
-    If it were loaded inside a styled function, the end of the style would also end a notebook's interactive mode: only
-    the first figure would be shown.
-    """
+    """Load matplotlib's backend, once: if a styled function did, a notebook would show the first figure only."""
     plt.switch_backend(matplotlib.get_backend())
 
 
@@ -80,10 +81,7 @@ def axes(ax: matplotlib.axes.Axes | None, width: float, height: float) -> matplo
 def small_multiples(
     count: int, columns: int, width: float, height: float, **options: Any
 ) -> tuple[matplotlib.figure.Figure, list[matplotlib.axes.Axes]]:
-    """A figure of `count` Axes in rows of at most `columns`, each `width` by `height` inches; at least one.
-
-    `options` are those of `plt.subplots`, such as `sharey`.
-    """
+    """A figure of `count` Axes of so many inches in rows of at most `columns`; `options` as of `plt.subplots`."""
     columns = min(columns, count)
     rows = -(-count // columns)
     figure, grid = plt.subplots(
@@ -101,22 +99,7 @@ def image_grid(
     ax: matplotlib.axes.Axes | None = None,
     columns: int = 10,
 ) -> matplotlib.axes.Axes:
-    """Images in rows of `columns`, each above its label.
-
-    Args:
-        images: uint8 [n, height, width, 3], n at least 1.
-        labels: n texts, or None.
-        ax: the Axes to draw on; a new figure if None.
-        columns: images in a row, at least 1; fewer where there are fewer images.
-
-    Raises:
-        ValueError: images of another type or shape, or another number of labels.
-    """
-    images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or not len(images):
-        raise ValueError(f"Expected images: uint8 [n, height, width, 3]. Received: {images.dtype} {images.shape}")
-    if labels is not None and len(labels) != len(images):
-        raise ValueError(f"Expected {len(images)} labels, one per image. Received: {len(labels)}")
+    """Images, at least one, in rows of at most `columns`, each above its label if there are labels."""
     count, height, width, _ = images.shape
     columns = min(columns, count)
     rows = -(-count // columns)
@@ -124,22 +107,25 @@ def image_grid(
     tile_height, tile_width = height + 2 + lines * height // 4, width + 2
     canvas = np.full((rows * tile_height, columns * tile_width, 3), 255, np.uint8)
     ax = axes(ax, 0.75 * columns, 0.75 * rows * tile_height / tile_width)
-    for index, image in enumerate(images):
+    for index, (image, label) in enumerate(zip(images, labels or [""] * count, strict=True)):
         top, left = index // columns * tile_height, index % columns * tile_width
         canvas[top : top + height, left : left + width] = image
-        if labels is not None:
-            ax.text(left + width / 2, top + height + 1, labels[index], ha="center", va="top", fontsize=7)
+        if label:
+            ax.text(left + width / 2, top + height + 1, label, ha="center", va="top", fontsize=7)
     ax.imshow(canvas, interpolation="none")  # "none": vector files hold the pixels as they are
     ax.set_axis_off()
     return ax
 
 
-def looks() -> Iterator[dict[str, Any]]:
-    """An endless series of looks: colour, marker and dashes of the first line, the second, and so on.
-
-    When the colours are used up they come again with other markers: 36 looks differ.
-    """
-    kinds = list(zip(MARKERS, DASHES, strict=True))
-    for number in itertools.count():
-        marker, dashes = kinds[(number + number // len(COLOURS)) % len(kinds)]
-        yield {"color": COLOURS[number % len(COLOURS)], "marker": marker, "linestyle": dashes}
+def class_examples(
+    images: UInt8[np.ndarray, "n 32 32 3"],
+    labels: Int[np.ndarray, " n"],
+    class_names: Sequence[str],
+    count: int = 6,
+    ax: matplotlib.axes.Axes | None = None,
+) -> matplotlib.axes.Axes:
+    """At most `count` rows of images; each column has the first images of a class."""
+    count = min([count, *np.bincount(labels)[: len(class_names)]])
+    rows = [np.flatnonzero(labels == label)[:count] for label in range(len(class_names))]
+    chosen = np.transpose(rows).ravel()
+    return image_grid(images[chosen], [class_names[label] for label in labels[chosen]], ax, len(class_names))

@@ -31,7 +31,7 @@ def displayable(
     batch: Float32[np.ndarray, "n 32 32 3"], mean: Float[np.ndarray, "3"], std: Float[np.ndarray, "3"]
 ) -> UInt8[np.ndarray, "n 32 32 3"]:
     """Normalised images as pictures, the inverse of `augment.normalize`."""
-    return np.rint((batch * np.asarray(std) + mean) * 255).astype(np.uint8)
+    return np.rint((batch * std + mean) * 255).astype(np.uint8)
 
 
 def operation(
@@ -87,22 +87,18 @@ def effects(
 ) -> pd.DataFrame:
     """What a plan (`augment.sample_plan`) does to its images, a row for each operation.
 
-    Returns:
-        `share`: the fraction of images on which the operation acts. About these images only: `change`, the mean
-        absolute change by this operation alone, in levels of 0…255; `untouched`, the fraction that it leaves equal. The
-        last two are NaN if it acts on none.
+    `share` is the fraction of images on which it acts. About these only, NaN if there are none: `change`, the mean
+    absolute change by this operation alone, in levels of 0…255; `untouched`, the fraction that it leaves equal.
     """
     rows = {}
     for operation in policies.Operation:
         acts = plan["steps"]["acts"] & (plan["steps"]["operation"] == operation)
-        changes = pd.Series(
-            [
-                np.abs(augmented(image, [_of_step(step)], mean).astype(int) - image).mean()
-                for image, steps, chosen in zip(images, plan["steps"], acts, strict=True)
-                for step in steps[chosen]
-            ],
-            dtype=float,
-        )
+        changed = [
+            np.abs(augmented(image, [_of_step(step)], mean).astype(int) - image).mean()
+            for image, steps, chosen in zip(images, plan["steps"], acts, strict=True)
+            for step in steps[chosen]
+        ]
+        changes = pd.Series(changed, dtype=float)
         rows[operation.name] = acts.any(1).mean(), changes.mean(), (changes == 0).mean()
     return pd.DataFrame.from_dict(rows, orient="index", columns=["share", "change", "untouched"])
 
@@ -117,33 +113,18 @@ def plan_table(plan: Shaped[np.ndarray, " n"]) -> pd.DataFrame:
 
 
 def choose(images: UInt8[np.ndarray, "n 32 32 3"], mean: Float[np.ndarray, "3"], **chosen: Any) -> "ipywidgets.Widget":
-    """`operation` with widgets for image, operation, level and sign.
+    """`operation` with widgets; `chosen`: its `image_index`, `name`, `level` and `negate` at the beginning."""
+    from ipywidgets import Checkbox, Dropdown, HBox, IntSlider, Layout, VBox, dlink, interactive_output
 
-    Args:
-        images, mean: as for `operation`.
-        chosen: `image_index`, `name`, `level` and `negate` at the beginning.
-    """
-    import ipywidgets
-
-    wide = ipywidgets.Layout(width="100%", max_width="900px")
-    choices = {
-        "image_index": ipywidgets.IntSlider(
-            chosen["image_index"], 0, len(images) - 1, description="image", layout=wide
-        ),
-        "name": ipywidgets.Dropdown(
-            options=list(policies.Operation.__members__), value=chosen["name"], description="operation"
-        ),
-        "level": ipywidgets.IntSlider(chosen["level"], 0, policies.LEVELS - 1, description="level"),
-        "negate": ipywidgets.Checkbox(chosen["negate"], description="other sign"),
-    }
-    ipywidgets.dlink(
-        (choices["name"], "value"),
-        (choices["negate"], "disabled"),
-        lambda name: policies.Operation[name] not in policies.SIGNED,
-    )
-    picture = ipywidgets.interactive_output(functools.partial(operation, images, mean), choices)
-    image_choice, *others = choices.values()
-    return ipywidgets.VBox([image_choice, ipywidgets.HBox(others), picture])
+    wide, names = Layout(width="100%", max_width="900px"), list(policies.Operation.__members__)
+    image = IntSlider(chosen["image_index"], 0, len(images) - 1, description="image", layout=wide)
+    name = Dropdown(options=names, value=chosen["name"], description="operation")
+    level = IntSlider(chosen["level"], 0, policies.LEVELS - 1, description="level")
+    sign = Checkbox(chosen["negate"], description="other sign")
+    dlink((name, "value"), (sign, "disabled"), lambda name: policies.Operation[name] not in policies.SIGNED)
+    choices = {"image_index": image, "name": name, "level": level, "negate": sign}
+    picture = interactive_output(functools.partial(operation, images, mean), choices)
+    return VBox([image, HBox([name, level, sign]), picture])
 
 
 def _operation(name: str, level: int, negate: bool = False, center: tuple[int, int] = CENTRE) -> dict[str, Any]:

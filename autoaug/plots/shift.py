@@ -34,8 +34,8 @@ def four_accuracies(frame: pd.DataFrame, columns: int = 3) -> Figure | None:
         return None
     figure, grid = small_multiples(len(frame), columns, 3.1, 2.7, sharey=True)
     values = frame[[f"{cell}{end}" for *_, a, b, _ in SIDES for cell in (a, b) for end in ("_low", "_high")]]
-    bottom, top = 100 * np.nanmin(values), 100 * np.nanmax(values)
-    bottom, top = min(bottom, top - 10), top  # at least 10 points, so that small differences look small
+    top = 100 * np.nanmax(values)
+    bottom = min(100 * np.nanmin(values), top - 10)  # at least 10 points, so that small differences look small
     grid[0].set_ylim(bottom - 0.04 * (top - bottom), top + 0.04 * (top - bottom))
     for ax, (_, row) in zip(grid, frame.iterrows(), strict=True):
         _two_by_two(row, ax)
@@ -48,9 +48,8 @@ def four_accuracies(frame: pd.DataFrame, columns: int = 3) -> Figure | None:
 def _two_by_two(row: pd.Series, ax: Axes) -> None:
     """One pair: two lines with intervals, named at their right ends."""
     for shift, (_, on_a, on_b, look) in zip((-0.02, 0.02), SIDES, strict=True):
-        value, low, high = (
-            100 * row[[f"{on_a}{end}", f"{on_b}{end}"]].to_numpy(float) for end in ("", "_low", "_high")
-        )
+        ends = ([f"{on_a}{end}", f"{on_b}{end}"] for end in ("", "_low", "_high"))
+        value, low, high = (100 * row[columns].to_numpy(float) for columns in ends)
         errors = np.maximum([value - low, high - value], 0)
         ax.errorbar([shift, 1 + shift], value, yerr=errors, elinewidth=1.1, capsize=2.5, clip_on=False, **look)
     places = _apart(100 * row["ab"], 100 * row["bb"], 0.09 * np.ptp(ax.get_ylim()))
@@ -92,13 +91,8 @@ def old_against_new(frame: pd.DataFrame, lines: Mapping[str, Line], old: str = "
         span = np.linspace(_probit(frame[old].min()), _probit(frame[old].max()), 100)
         at = scipy.special.ndtr(span)
         ax.plot(span, span, color=INK, linestyle=":", linewidth=1, label="y = x")
-        ax.plot(
-            span,
-            _probit(line.predict(at)),
-            color=INK,
-            linewidth=1,
-            label="line through the grey ones, band of a further model",
-        )
+        words = "line through the grey ones, band of a further model"
+        ax.plot(span, _probit(line.predict(at)), color=INK, linewidth=1, label=words)
         ax.fill_between(span, *map(_probit, line.band(at)), color="#d0d0d0", linewidth=0, zorder=0)
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_ticks(_probit(np.divide(_TICKS, 100)), [f"{tick:g}" for tick in _TICKS])
@@ -132,9 +126,8 @@ def class_losses(frame: pd.DataFrame, ax: Axes | None = None) -> Axes | None:
         return None
     order = list(frame[frame["train_data"] == frame["train_data"].iloc[0]].sort_values("lost")["lost"].index[::-1])
     ax, places = axes(ax, 5.5, 0.9 + 0.26 * len(order)), {name: place for place, name in enumerate(order)}
-    for shift, (name, part), (*_, look) in zip(
-        (-0.1, 0.1), frame.groupby("train_data", sort=False), SIDES, strict=False
-    ):
+    sides = zip((-0.1, 0.1), frame.groupby("train_data", sort=False), SIDES, strict=False)
+    for shift, (name, part), (*_, look) in sides:
         value, low, high = (100 * part[column].to_numpy() for column in ("lost", "lost_low", "lost_high"))
         rows, look = [places[label] + shift for label in part.index], look | {"linestyle": "none"}
         ax.errorbar(value, rows, xerr=[value - low, high - value], elinewidth=1.2, label=f"trained on {name}", **look)

@@ -3,7 +3,6 @@
 Several workers train on the devices of this machine, in this process (`mirrored`), or on several hosts (`servers`).
 """
 
-import contextlib
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -53,25 +52,26 @@ def train(
         The model after the last epoch.
 
     Raises:
-        ValueError: an argument is out of range; the training set is smaller than a batch for each worker; there are
-            fewer devices than workers; or `devices.select` refuses a CPU.
+        ValueError: an argument is out of range, or asks for more images, devices or hosts than there are.
         servers.ServersError: a host did not come up, or a process ended that the others need.
         runs.RecordError: the folder belongs to another run, or another process is training it.
         checkpoints.DamagedCheckpointError: all checkpoints are damaged.
         FloatingPointError: a cost was not finite; the last good checkpoint remains.
         OSError: a file cannot be written, for example because the disk is full; the run can be continued later.
     """
-    run_dir = pathlib.Path(run_dir)
+    from autoaug.training import servers  # here, since it is also a program
+
+    run_dir, numbers = pathlib.Path(run_dir), (workers, checkpoint_epochs, checkpoint_minutes)
     recipes.check_seed(seed)
     devices.select(device, recipe.preset)
-    for name, value in (("workers", workers), ("checkpoint_epochs", checkpoint_epochs)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"Expected {name}, an integer of at least 1. Received: {name}={value!r}")
-    if not checkpoint_minutes > 0:
-        raise ValueError(f"Expected checkpoint_minutes above 0. Received: checkpoint_minutes={checkpoint_minutes}")
-    engine, named = _engine(recipe, len(dataset.train_labels) - recipe.validation_size, workers, run_dir)
-    tests = _test_part(dataset) if test_sets is None else test_sets
-    with lock(run_dir), named:
+    for name, value in zip(("workers", "checkpoint_epochs", "checkpoint_minutes"), numbers, strict=True):
+        if not value > 0:
+            raise ValueError(f"Expected {name} above 0. Received: {name}={value!r}")
+    engine = _engine(recipe, len(dataset.train_labels) - recipe.validation_size, workers)
+    if test_sets is None:
+        test = LabelledImages(dataset.name, dataset.test_images, dataset.test_labels, dataset.source)
+        test_sets = [test] if len(test.labels) else []
+    with lock(run_dir), servers.losses_named(run_dir):
         with loop.signals_held_back() as signals:
             run = loop.Run(recipe, dataset, run_dir, seed, workers, engine)
             saver = loop.Saver(run, checkpoint_epochs, checkpoint_minutes, signals)
@@ -82,40 +82,24 @@ def train(
         if signals:
             loop.act_on(signals[0])
         model = run.model_of_its_own()
-        evaluation.evaluate_run(model, dataset, run_dir, tests)
+        evaluation.evaluate_run(model, dataset, run_dir, test_sets)
     return model
 
 
-def _test_part(dataset: Dataset) -> list[LabelledImages]:
-    """The test part of the data set; none if it has no images."""
-    part = LabelledImages(dataset.name, dataset.test_images, dataset.test_labels, dataset.source)
-    return [part] if len(part.labels) else []
+def _engine(recipe: Recipe, train_size: int, workers: int) -> Engine:
+    """What computes the steps of so many workers; a ValueError names the argument that does not fit."""
+    from autoaug.training import mirrored, servers
 
-
-def _engine(
-    recipe: Recipe, train_size: int, workers: int, run_dir: pathlib.Path
-) -> tuple[Engine, contextlib.AbstractContextManager]:
-    """What computes the steps of so many workers, and a context that names its errors.
-
-    Raises:
-        ValueError: the message names the argument.
-    """
-    from autoaug.training import mirrored, servers  # here, since `servers` is also a program
-
-    if workers > 1 and recipe.xla:
-        raise ValueError(f"Expected xla=False with several workers. Received: xla=True, workers={workers}")
     hosts, host = servers.from_environment()
     recipe.total_steps(train_size, len(hosts))
-    if len(hosts) == 1 and recipe.batch_size % workers:
-        raise ValueError(
-            "Expected a batch_size that the workers can share equally. "
-            f"Received: batch_size={recipe.batch_size}, workers={workers}"
-        )
-    if len(hosts) > 1 and (workers != len(hosts) or host != 0):
-        raise ValueError(
-            f"Expected workers={len(hosts)}, one on each host of SM_HOSTS, and the first host to train. "
-            f"Received: workers={workers} on host {hosts[host]}"
-        )
+    if workers > 1 and recipe.xla:
+        raise ValueError(f"Expected xla=False with several workers. Received: xla=True, workers={workers}")
     if len(hosts) > 1:
-        return servers.Servers(hosts), servers.losses_named(run_dir)
-    return mirrored.Mirrored(workers) if workers > 1 else Engine(), contextlib.nullcontext()
+        if (workers, host) != (len(hosts), 0):
+            expected = f"workers={len(hosts)}, one on each host of SM_HOSTS, and the first host to train"
+            raise ValueError(f"Expected {expected}. Received: workers={workers} on host {hosts[host]}")
+        return servers.Servers(hosts)
+    if recipe.batch_size % workers:
+        received = f"batch_size={recipe.batch_size}, workers={workers}"
+        raise ValueError(f"Expected a batch_size that the workers can share equally. Received: {received}")
+    return mirrored.Mirrored(workers) if workers > 1 else Engine()

@@ -13,6 +13,7 @@ from autoaug.datasets import Dataset
 from autoaug.recipes import Recipe
 
 _AHEAD = 4  # batches in memory beyond the one being trained on
+_THREADS = 2  # each augments a batch at a time
 _SPLIT_EPOCH = 2**64 - 1  # the random stream that chooses the validation images; no run reaches this epoch
 
 
@@ -25,7 +26,7 @@ def split(
 
 
 def of_epoch(
-    dataset: Dataset, recipe: Recipe, seed: int, epoch: int, start: int = 0, stop: int | None = None, threads: int = 2
+    dataset: Dataset, recipe: Recipe, seed: int, epoch: int, start: int = 0, stop: int | None = None
 ) -> Generator[tuple[Float32[np.ndarray, "batch 32 32 3"], Int64[np.ndarray, " batch"]], None, None]:
     """One epoch's batches: images and labels. (seed, epoch) determines their order and augmentation.
 
@@ -39,7 +40,6 @@ def of_epoch(
         epoch: counted from 0.
         start: the first batch to yield, counted from 0; earlier batches are not prepared.
         stop: the batch to end before; None: after the last whole batch.
-        threads: number of threads; each augments a batch at a time.
     """
     rng, (trained_on, _) = augment.epoch_generator(seed, epoch), split(dataset, recipe, seed)
     order = rng.permutation(trained_on)
@@ -49,14 +49,10 @@ def of_epoch(
     def prepare(index):
         part = slice(index * recipe.batch_size, (index + 1) * recipe.batch_size)
         images, labels = dataset.train_images[order[part]], dataset.train_labels[order[part]]
-        try:
-            return augment.augment_batch(images, plan[part], dataset.mean, dataset.std), labels
-        except Exception as error:
-            error.add_note(f"while augmenting the training images {order[part]}, epoch {epoch}, batch {index}")
-            raise
+        return augment.augment_batch(images, plan[part], dataset.mean, dataset.std), labels
 
     pending: collections.deque[concurrent.futures.Future] = collections.deque()
-    with concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="augment") as pool:
+    with concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="augment") as pool:
         try:
             for index in range(start, stop):
                 while len(pending) < _AHEAD and index + len(pending) < stop:

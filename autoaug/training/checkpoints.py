@@ -7,7 +7,6 @@ incomplete checkpoint has none. Only one process at a time trains a run (`lock`)
 import contextlib
 import os
 import pathlib
-import re
 import shutil
 import warnings
 from collections.abc import Iterable, Iterator
@@ -19,7 +18,6 @@ import tensorflow as tf
 from autoaug.runs import RecordError
 
 _KEPT = 2
-_NOISE = re.compile(r"\{\{.*?\}\} |\s+\[(\[|Op:).*", re.DOTALL)  # in TensorFlow's messages
 _LOST_TASK = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
 
 
@@ -43,16 +41,11 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Steps after which there is a checkpoint, damaged or not, in ascending order."""
-        names = [re.fullmatch(r"step-(\d{9,18})\.index", path.name) for path in self._folder.glob("step-*.index")]
-        return sorted(int(name[1]) for name in names if name)
+        names = [path.stem for path in self._folder.glob("step-*.index")]
+        return sorted(int(name.removeprefix("step-")) for name in names if name[5:].isdecimal())
 
     def save(self, step: int) -> None:
-        """Write the state after `step` steps, then remove old checkpoints.
-
-        Raises:
-            OSError: the checkpoint cannot be written, for example on a full disk; earlier checkpoints are untouched.
-            tf.errors.OpError: a task of several workers is lost, so that its variables cannot be read.
-        """
+        """Write the state after `step` steps, then remove old ones. If it fails, as on a full disk, they stay."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._remove_all_but(self.steps())
         try:
@@ -61,21 +54,17 @@ class Checkpoints:
             self._remove_all_but([other for other in self.steps() if other != step])
             if isinstance(error, _LOST_TASK):
                 raise
-            reason = _NOISE.sub("", error.message).rpartition("\n")[2]
-            free = shutil.disk_usage(self._folder).free
+            free, said = shutil.disk_usage(self._folder).free / 1e6, error.message[:200]
             raise OSError(
-                f"{self._prefix(step)}: the checkpoint could not be written; {free / 1e6:.1f} MB are free there. "
-                f"Earlier checkpoints are kept: make space, and give the same command again. TensorFlow says: {reason}"
+                f"{self._prefix(step)}: the checkpoint could not be written; {free:.1f} MB are free there. "
+                f"Earlier ones are kept: make space, and give the same command again. TensorFlow says: {said}"
             ) from error
         self._remove_all_but(self.steps()[-_KEPT:])
 
     def restore(self) -> int:
         """Restore the newest good checkpoint. Returns its step, or 0 if the folder has no checkpoints.
 
-        A warning names each damaged checkpoint that is skipped.
-
-        Raises:
-            DamagedCheckpointError: all checkpoints are damaged.
+        A warning names each damaged checkpoint that is skipped; a DamagedCheckpointError says that all are damaged.
         """
         steps = self.steps()
         for step in reversed(steps):
@@ -106,11 +95,7 @@ class Checkpoints:
 
 @contextlib.contextmanager
 def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Lock a run's folder for this process; the folder is made if it does not exist. A crash releases the lock.
-
-    Raises:
-        RecordError: another process holds it.
-    """
+    """Lock a run's folder, which is made; a crash releases the lock. A RecordError says that another process has it."""
     path = pathlib.Path(folder) / ".lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

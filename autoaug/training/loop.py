@@ -35,25 +35,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Run:
     """A run's model and state: `done` steps of `total`, and the history with one row per epoch.
 
-    A new object has the state of the newest good checkpoint. Steps and epochs are counted from 0. Where workers take
-    turns, so many successive steps are one step of the learning rate's schedule.
-
-    Raises:
-        runs.RecordError: the folder belongs to another run.
-        checkpoints.DamagedCheckpointError: epochs were trained, but there is no good checkpoint.
+    A new object has the state of the newest good checkpoint; it raises a RecordError if the folder belongs to another
+    run, and a DamagedCheckpointError if epochs were trained, but there is no good checkpoint. Steps and epochs are
+    counted from 0. Where workers take turns, so many successive steps are one step of the learning rate's schedule.
     """
 
     def __init__(
-        self,
-        recipe: Recipe,
-        dataset: Dataset,
-        run_dir: pathlib.Path,
-        seed: int = 0,
-        workers: int = 1,
-        engine: Engine | None = None,
+        self, recipe: Recipe, dataset: Dataset, run_dir: pathlib.Path, seed: int, workers: int, engine: Engine
     ) -> None:
-        self.recipe, self.dataset, self.run_dir, self.seed = recipe, dataset, run_dir, seed
-        self.engine = engine or Engine()
+        self.recipe, self.dataset, self.run_dir, self.seed, self.engine = recipe, dataset, run_dir, seed, engine
         trained_on, self.held_out = batches.split(dataset, recipe, seed)
         turns = self.engine.turns
         self.steps_per_epoch = turns * recipe.steps_per_epoch(len(trained_on), turns)
@@ -71,7 +61,10 @@ class Run:
         self.seconds = 0.0  # of this epoch's steps
         self.done = self.checkpoints.restore()
         if self.done:
-            self._restore_state()
+            turns, self.history, self.seconds = json.loads(self._state.numpy())
+            if turns != self.engine.turns:
+                expected = f"Expected a run of {turns} hosts, as it was begun"
+                raise record.RecordError(f"{run_dir}: {expected}. Received: {self.engine.turns}")
         elif (run_dir / record.HISTORY).exists():
             raise DamagedCheckpointError(
                 f"{run_dir}: Expected a checkpoint, since history.csv lists trained epochs. Received: no checkpoint in "
@@ -79,15 +72,9 @@ class Run:
             )
 
     def _build(self) -> keras.Model:
+        """The model with its initial weights."""
         with precision_scope(self.recipe):
             return models.build_model(self.recipe.model, self.dataset.num_classes, seed=self.seed, **self.recipe.size)
-
-    def _restore_state(self) -> None:
-        turns, self.history, self.seconds = json.loads(self._state.numpy())
-        if turns != self.engine.turns:
-            raise record.RecordError(
-                f"{self.run_dir}: Expected a run of {turns} hosts, as it was begun. Received: {self.engine.turns}"
-            )
 
     @property
     def is_between_epochs(self) -> bool:
@@ -123,7 +110,11 @@ class Run:
 
 def train_model(run: Run, saver: "Saver", on_epoch: Callable[[pd.DataFrame], object] | None) -> None:
     """Train the steps that are left, or until a signal is noted."""
-    _announce(run)
+    if run.done:
+        print(f"{run.run_dir}: going on after step {run.done:,} of {run.total:,}.")
+    xla = "on" if run.recipe.xla else "off"
+    print(f"{devices.description()}. Precision {run.recipe.precision}, TensorFloat-32 off, XLA {xla}.")
+    print(f"Compiling the training step of a model with {len(run.model.weights)} variables.", flush=True)
     progress = Progress(run.total, run.done, run.recipe.batch_size)
     events = tf.summary.create_file_writer(str(run.run_dir / "tensorboard"))
     while run.done < run.total and not saver.signals:
@@ -218,15 +209,6 @@ def require_finite(run: Run) -> None:
         f"The same command trains again from "
         f"{f'the last good checkpoint (step {good[-1]:,})' if good else 'the beginning, since there is no checkpoint'}."
     )
-
-
-def _announce(run: Run) -> None:
-    """Print what comes next."""
-    if run.done:
-        print(f"{run.run_dir}: going on after step {run.done:,} of {run.total:,}.")
-    xla = "on" if run.recipe.xla else "off"
-    print(f"{devices.description()}. Precision {run.recipe.precision}, TensorFloat-32 off, XLA {xla}.")
-    print(f"Compiling the training step of a model with {len(run.model.weights)} variables.", flush=True)
 
 
 @contextlib.contextmanager

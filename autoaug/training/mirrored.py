@@ -23,10 +23,8 @@ from autoaug.training.step import Engine, TrainingStep, noise_key
 def prepare_devices(workers: int) -> list[str]:
     """The devices of so many workers: GPUs, or logical devices of the CPU on a machine without a GPU.
 
-    A CPU can be divided only before TensorFlow has computed anything in this process.
-
-    Raises:
-        ValueError: there are fewer GPUs than workers, or TensorFlow has already divided the CPU in another way.
+    A CPU can be divided only before TensorFlow has computed anything in this process. A ValueError says that it has, or
+    that there are fewer GPUs than workers.
     """
     if gpus := tf.config.get_visible_devices("GPU"):
         if len(gpus) < workers:
@@ -46,37 +44,12 @@ def prepare_devices(workers: int) -> list[str]:
     return [f"CPU:{number}" for number in range(workers)]
 
 
-class Mirrored(Engine):
-    """Computes the steps of several workers in this process.
-
-    Args:
-        workers: how many, each with a device of its own.
-
-    Raises:
-        ValueError: as for `prepare_devices`.
-    """
-
-    def __init__(self, workers: int) -> None:
-        devices = prepare_devices(workers)
-        # On GPUs, TensorFlow chooses NCCL. On a CPU, sums are added in a fixed order, so that they repeat to the bit.
-        in_turn = tf.distribute.ReductionToOneDevice(accumulation_fn=functools.partial(functools.reduce, operator.add))
-        self._strategy = tf.distribute.MirroredStrategy(devices, in_turn if devices[0].startswith("CPU") else None)
-
-    def scope(self) -> Any:
-        """The context in which the model and its step are built."""
-        return self._strategy.scope()
-
-    def step(self, model: keras.Model, recipe: Recipe, seed: int) -> TrainingStep:
-        """The step that trains the model."""
-        return _MirroredStep(model, recipe, seed, self._strategy)
-
-
 class _MirroredStep(TrainingStep):
     """A step that is computed by every device at once, each with its part of the batch."""
 
-    def __init__(self, model: keras.Model, recipe: Recipe, seed: int, strategy: tf.distribute.Strategy) -> None:
+    def __init__(self, model: keras.Model, recipe: Recipe, seed: int) -> None:
         super().__init__(model, recipe, seed)
-        self._strategy = strategy
+        self._strategy = tf.distribute.get_strategy()
         self._compiled = tf.function(self._on_all, autograph=False)
 
     def _compute(self, images: Any, labels: Any, learning_rate: Any, _: Any, step: Any) -> Any:
@@ -96,3 +69,15 @@ class _MirroredStep(TrainingStep):
     def _average(self, *measured):
         local = tf.nest.map_structure(tf.identity, measured)  # on the worker's device; an argument may have no device
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, local)
+
+
+class Mirrored(Engine):
+    """Computes the steps of several workers, each with a device of its own; raises what `prepare_devices` raises."""
+
+    step = _MirroredStep
+
+    def __init__(self, workers: int) -> None:
+        devices = prepare_devices(workers)
+        # On GPUs, TensorFlow chooses NCCL. On a CPU, sums are added in a fixed order, so that they repeat to the bit.
+        in_turn = tf.distribute.ReductionToOneDevice(accumulation_fn=functools.partial(functools.reduce, operator.add))
+        self.strategy = tf.distribute.MirroredStrategy(devices, in_turn if devices[0].startswith("CPU") else None)

@@ -46,11 +46,7 @@ class ServersError(RuntimeError):
 
 
 def from_environment() -> tuple[list[str], int]:
-    """The hosts of this SageMaker job, and the position of this host; outside of a job, this machine alone.
-
-    Raises:
-        ValueError: SM_CURRENT_HOST is not in SM_HOSTS.
-    """
+    """The hosts of this SageMaker job, and the position of this host; outside of a job, this machine alone."""
     hosts = json.loads(os.environ.get("SM_HOSTS", "[]"))
     current = os.environ.get("SM_CURRENT_HOST")
     if len(hosts) < 2:
@@ -68,49 +64,13 @@ def addresses(hosts: Sequence[str]) -> dict[str, list[str]]:
     return {"ps": ps, "worker": worker, "chief": chief[:1]}
 
 
-class Servers(Engine):
-    """Computes the steps of the chief on the workers, with the variables on the parameter servers.
-
-    Args:
-        hosts: of the job; this process is the chief, on the first one.
-
-    Raises:
-        ServersError: a server does not come up.
-    """
-
-    io_device = "/job:chief/replica:0/task:0/device:CPU:0"  # whole, or parts of a variable's own device are kept
-
-    def __init__(self, hosts: Sequence[str]) -> None:
-        cluster, self.turns = addresses(hosts), len(hosts)
-        print(
-            f"{len(hosts)} hosts: their ports {FIRST_PORT} to {FIRST_PORT + 3 * len(hosts) - 1} are open. Whoever can "
-            "connect to one can read and write files and run code as the user who trains. docs/workers.md says more.",
-            flush=True,
-        )
-        # In a session of its own, which a terminal's Ctrl-C does not reach.
-        subprocess.Popen([sys.executable, "-m", "autoaug.training.servers"], start_new_session=True)
-        _await_servers([*cluster["ps"], *cluster["worker"]])
-        resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
-            tf.train.ClusterSpec(cluster), task_type="chief", task_id=0, rpc_layer="grpc"
-        )
-        self._strategy = tf.distribute.ParameterServerStrategy(resolver)
-
-    def scope(self) -> Any:
-        """The context in which the model and its step are built."""
-        return self._strategy.scope()
-
-    def step(self, model: keras.Model, recipe: Recipe, seed: int) -> TrainingStep:
-        """The step that trains the model."""
-        return _ScheduledStep(model, recipe, seed, self._strategy, _SCHEDULED * self.turns)
-
-
 class _ScheduledStep(TrainingStep):
     """A step that the next free worker computes; the call returns when the step is scheduled."""
 
-    def __init__(self, model: keras.Model, recipe: Recipe, seed: int, strategy: Any, ahead: int) -> None:
+    def __init__(self, model: keras.Model, recipe: Recipe, seed: int) -> None:
         super().__init__(model, recipe, seed)
-        self._coordinator = tf.distribute.coordinator.ClusterCoordinator(strategy)
-        self._ahead, self._begun = ahead, False
+        self._coordinator = tf.distribute.coordinator.ClusterCoordinator(tf.distribute.get_strategy())
+        self._ahead, self._begun = _SCHEDULED * len(from_environment()[0]), False
         self._under_way: collections.deque[Any] = collections.deque()
 
     def _compute(self, *arguments: Any) -> None:
@@ -131,21 +91,44 @@ class _ScheduledStep(TrainingStep):
         return super().take_means()
 
 
+class Servers(Engine):
+    """Computes the steps of the chief, this process, on the workers; the variables are on the parameter servers.
+
+    Args:
+        hosts: of the job, this one first; a ServersError names those whose servers do not come up.
+    """
+
+    step = _ScheduledStep
+    io_device = "/job:chief/replica:0/task:0/device:CPU:0"  # whole, or parts of a variable's own device are kept
+
+    def __init__(self, hosts: Sequence[str]) -> None:
+        cluster, self.turns = addresses(hosts), len(hosts)
+        print(
+            f"{len(hosts)} hosts: their ports {FIRST_PORT} to {FIRST_PORT + 3 * len(hosts) - 1} are open. Whoever can "
+            "connect to one can read and write files and run code as the user who trains. docs/workers.md says more.",
+            flush=True,
+        )
+        # In a session of its own, which a terminal's Ctrl-C does not reach.
+        subprocess.Popen([sys.executable, "-m", "autoaug.training.servers"], start_new_session=True)
+        _await_servers([*cluster["ps"], *cluster["worker"]])
+        resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+            tf.train.ClusterSpec(cluster), task_type="chief", task_id=0, rpc_layer="grpc"
+        )
+        self.strategy = tf.distribute.ParameterServerStrategy(resolver)
+
+
 @contextlib.contextmanager
 def losses_named(run_dir: str | os.PathLike[str]) -> Iterator[None]:
-    """In this context, TensorFlow's error about a lost process becomes one that names it.
-
-    Raises:
-        ServersError: the message says how to go on.
-    """
+    """In this context, TensorFlow's error about a lost process becomes a ServersError, which says how to go on."""
     try:
         yield
     except tf.errors.OpError as error:
-        task = re.search(r"/job:(ps|worker)/replica:0/task:(\d+)", error.message)
-        lost = f"{'parameter server' if task[1] == 'ps' else 'worker'} {task[2]}" if task else "a process"
+        if not (task := re.search(r"/job:(ps|worker)/replica:0/task:(\d+)", error.message)):
+            raise
+        lost, said = "parameter server" if task[1] == "ps" else "worker", error.message.splitlines()[0][:300]
         raise ServersError(
-            f"{run_dir}: {lost} is lost, and the others cannot go on without it. The same command goes on from the "
-            f"newest checkpoint. TensorFlow says: {error.message.splitlines()[0][:300]}"
+            f"{run_dir}: {lost} {task[2]} is lost, and the others cannot go on without it. The same command goes on "
+            f"from the newest checkpoint. TensorFlow says: {said}"
         ) from error
 
 
@@ -154,9 +137,8 @@ def _await_servers(wanted: Sequence[str]) -> None:
     missing, deadline = list(wanted), time.monotonic() + SERVER_SECONDS
     while missing := [address for address in missing if not _answers(address)]:
         if time.monotonic() > deadline:
-            raise ServersError(
-                f"Expected an answer of every host within {SERVER_SECONDS} s. Received: none from {', '.join(missing)}"
-            )
+            expected = f"Expected an answer of every host within {SERVER_SECONDS} s"
+            raise ServersError(f"{expected}. Received: none from {', '.join(missing)}")
         time.sleep(0.5)
 
 

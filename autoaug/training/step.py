@@ -52,26 +52,6 @@ def precision_scope(recipe: Recipe) -> Iterator[None]:
         keras.config.set_dtype_policy(earlier)
 
 
-class Engine:
-    """Computes the steps of a run in this process, on one device; `mirrored` and `servers` compute them elsewhere.
-
-    Attributes:
-        turns: number of workers that take turns, each with a batch of its own.
-        io_device: the TensorFlow device whose machine writes checkpoints; None: the device of the variables.
-    """
-
-    turns: int = 1
-    io_device: str | None = None
-
-    def scope(self) -> contextlib.AbstractContextManager[Any]:
-        """The context in which the model and its step are built."""
-        return contextlib.nullcontext()
-
-    def step(self, model: keras.Model, recipe: Recipe, seed: int) -> "TrainingStep":
-        """The step that trains the model."""
-        return TrainingStep(model, recipe, seed)
-
-
 class TrainingStep(tf.Module):
     """The compiled step of one model: updates its weights, its momentum and the sums of the measurements.
 
@@ -197,6 +177,26 @@ class TrainingStep(tf.Module):
     def reset(self) -> None:
         """Start new means."""
         self.sums.assign(tf.zeros_like(self.sums))
+
+
+class Engine:
+    """Where the steps of a run are computed: here in this process, on one device; see `mirrored` and `servers`.
+
+    Attributes:
+        step: makes the step of a model, in the scope of the strategy.
+        strategy: TensorFlow's; None for one device.
+        turns: number of workers that take turns, each with a batch of its own.
+        io_device: the TensorFlow device whose machine writes checkpoints; None: the device of the variables.
+    """
+
+    step: type[TrainingStep] = TrainingStep
+    strategy: Any = None
+    turns: int = 1
+    io_device: str | None = None
+
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
+        """The context in which the model and its step are built."""
+        return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
 
 def _zeros_beside(weight):

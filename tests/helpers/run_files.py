@@ -8,12 +8,14 @@ from autoaug import recipes
 from autoaug.runs import predictions as files
 from autoaug.runs import record as records
 
+SHAPES = {"synthetic10": 0.9, "synthetic10_harder": 0.5}
+"""Chances to be right on drawn shapes of models that find the second set harder, and not different."""
+
 
 def predictions(rng, labels, accuracy, overlap=()):
     """Logits that are right with the given probability, and the images named as overlapping."""
     answers = np.where(rng.random(len(labels)) < accuracy, labels, (labels + 1) % 10)
-    logits = rng.normal(size=(len(labels), 10)).astype(np.float32)
-    logits[np.arange(len(labels)), answers] += 8
+    logits = (rng.normal(size=(len(labels), 10)) + 8 * np.eye(10)[answers]).astype(np.float32)
     return {"logits": logits, "labels": labels, "overlap": np.isin(np.arange(len(labels)), overlap)}
 
 
@@ -61,3 +63,13 @@ def write(
     history = pd.DataFrame({"epoch": epochs, "loss": 1 / epochs, "accuracy": 1 - 1 / (1 + epochs)})
     history.to_csv(folder / "history.csv", index=False)
     return run_id
+
+
+def write_study(folder, chances, seeds=3, preset="quick", images=2_000):
+    """Runs of the Wide-ResNet: training set → test set → chance to be right."""
+    labels = np.arange(images) % 10
+    for train_data, of_tests in chances.items():
+        for seed in range(seeds):
+            rng = np.random.default_rng([seed, *b"wrn", *train_data.encode()])
+            tests = {name: predictions(rng, labels, chance) for name, chance in of_tests.items()}
+            write(folder, train_data, tests, seed, recipes.get("wrn", preset))

@@ -49,7 +49,6 @@ class World:
         noisy: share of B's labels that are wrong.
         classes: spread of the classes' difficulty; B then has more images of the easy classes.
         shared: share of the affinity that judges have in common with B's models.
-        judge: added to the level of judges.
         images, images_a, runs: numbers of test images of B and of A (None: as many), and of runs on a side.
     """
 
@@ -64,11 +63,9 @@ class World:
     noisy: float = 0.0
     classes: float = 0.0
     shared: float = 0.0
-    judge: float = 0.0
     images: int = 2_000
     images_a: int | None = None
     runs: int = 3
-    judge_runs: int = 3
 
     @property
     def harder(self) -> bool | None:
@@ -125,7 +122,7 @@ class World:
             [self.shared * of_b + kept * own for of_b, own in zip(affinity[1], affinity[source], strict=True)]
             for source in (2, 3)
         ]
-        judges = tuple(tuple(margins(0, self.judge_runs, levels[0] + self.judge, SLOPE, taste)) for taste in tastes)
+        judges = tuple(tuple(margins(0, 3, levels[0], SLOPE, taste)) for taste in tastes)
         return Study(Cells(*(margin > 0 for margin in (*on_a, *on_b))), judges, labels, hard)
 
 

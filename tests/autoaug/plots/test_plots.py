@@ -4,14 +4,9 @@ import os
 import subprocess
 import sys
 
-import matplotlib
-
-matplotlib.use("agg")
-
 import matplotlib.colors
 import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 
 from autoaug import plots
 
@@ -26,23 +21,16 @@ def test_image_grid_draws_every_image_in_its_place_with_its_label():
     assert ax.texts[5].get_position() == (16 + 3, 9 + 6 + 1)
 
 
-def test_image_grid_draws_on_the_axes_it_is_given():
+def test_a_column_per_class():
+    labels = np.array([1, 0, 1, 0, 0, 1])
+    images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1) * np.ones((1, 32, 32, 3), np.uint8)
     ax = plt.subplots()[1]
-    assert plots.image_grid(np.zeros((1, 4, 4, 3), np.uint8), ax=ax) is ax
-
-
-@pytest.mark.parametrize(
-    "images", [np.zeros((2, 4, 4, 3)), np.zeros((4, 4, 3), np.uint8), np.zeros((0, 4, 4, 3), np.uint8)]
-)
-@pytest.mark.usefixtures("wrong_types")
-def test_image_grid_refuses_other_arrays(images):
-    with pytest.raises(ValueError, match=r"Expected images: uint8 \[n, height, width, 3\]"):
-        plots.image_grid(images)
-
-
-def test_image_grid_refuses_another_number_of_labels():
-    with pytest.raises(ValueError, match="Expected 2 labels"):
-        plots.image_grid(np.zeros((2, 4, 4, 3), np.uint8), labels=["one"])
+    assert plots.class_examples(images, labels, ("cat", "dog"), count=2, ax=ax) is ax
+    assert [text.get_text() for text in ax.texts] == ["cat", "dog", "cat", "dog"]
+    canvas = ax.images[0].get_array()
+    height = canvas.shape[0] // 2
+    assert [canvas[row * height, column * 34, 0] for row in (0, 1) for column in (0, 1)] == [1, 0, 3, 2]
+    assert len(plots.class_examples(images, labels, ("cat", "dog"), count=4).texts) == 6  # there are no more
 
 
 def test_the_style_ends_with_the_function():

@@ -6,7 +6,7 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 import pytest
-from report_runs import CHANCES, write_study
+from run_files import SHAPES, write_study
 
 from autoaug import runs
 
@@ -15,7 +15,7 @@ from autoaug import runs
 def shapes(tmp_path_factory):
     """Folder of three seeds on drawn shapes and on harder ones."""
     folder = tmp_path_factory.mktemp("shapes")
-    write_study(folder, CHANCES)
+    write_study(folder, dict.fromkeys(SHAPES, SHAPES))
     return folder
 
 

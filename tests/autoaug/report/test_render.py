@@ -8,7 +8,7 @@ import warnings
 import nbformat
 import pytest
 import yaml
-from report_runs import CHANCES, write_study
+from run_files import SHAPES, write_study
 
 from autoaug.files import ROOT
 from autoaug.report import answers, build, render
@@ -37,7 +37,7 @@ class Page(html.parser.HTMLParser):
 def page(tmp_path_factory):
     """The report of a study of drawn shapes, and of a run that cannot be read, in a folder of a hostile name."""
     results = tmp_path_factory.mktemp("results")
-    write_study(results, CHANCES)
+    write_study(results, dict.fromkeys(SHAPES, SHAPES))
     (results / "runs" / HOSTILE).mkdir()
     (results / "runs" / HOSTILE / "record.json").write_text("{}")
     study = [{"notebook": "distribution_shift", "parameters": {"measured_dir": ""}, "render": True}]

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import run_files
+from run_files import SHAPES
 
 from autoaug import datasets, recipes, runs
 from autoaug.shift import study
@@ -11,7 +12,6 @@ from data_prep import synthetic
 
 LABELS = np.arange(400) % 10
 WRN, SHAKE_SHAKE = (recipes.title(recipes.get(model)) for model in ("wrn", "ss32"))
-SHAPES = {"synthetic10": 0.9, "synthetic10_harder": 0.5}
 PHOTOGRAPHS = {"cifar10": 0.9, "cinic10_5k": 0.6}
 TRAINED = ("cifar10_5k", "cinic10_5k")
 

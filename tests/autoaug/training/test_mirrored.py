@@ -13,16 +13,16 @@ import tiny
 from autoaug import training
 from autoaug.runs import record as records
 from autoaug.training import loop, mirrored
-from autoaug.training.step import MEASURES
+from autoaug.training.step import MEASURES, Engine
 
 
 def history(run_dir):
     return pd.read_csv(run_dir / "history.csv")[list(MEASURES)]
 
 
-def restored(recipe, dataset, run_dir, **options):
+def restored(recipe, dataset, run_dir, seed, workers=1):
     """The run as its newest checkpoint has it, in this process, on one device."""
-    return loop.Run(recipe, dataset, run_dir, **options)
+    return loop.Run(recipe, dataset, run_dir, seed, workers, Engine())
 
 
 def test_two_devices_compute_what_one_computes(tiny_dataset, tiny_recipe, tmp_path):
@@ -31,7 +31,7 @@ def test_two_devices_compute_what_one_computes(tiny_dataset, tiny_recipe, tmp_pa
     Without normalisation rounding grows, most at a high learning rate, so it is the Shake-Shake's. In two processes,
     of the seeds 3 to 9 the weights ended 1e-6 to 6e-5 apart on one machine.
     """
-    assert forked.run(tmp_path / "said", "train_mirrored.py", tmp_path) == 0
+    assert forked.run(tmp_path / "said", "train_and_die.py", tmp_path, "twice") == 0
     recipe = dataclasses.replace(tiny_recipe, epochs=5, learning_rate=0.01)
     one, two = (restored(recipe, tiny_dataset, tmp_path / str(workers), seed=6, workers=workers) for workers in (1, 2))
     assert one.done == two.done == 20

@@ -15,7 +15,7 @@ import tensorflow as tf
 from autoaug import training
 from autoaug.runs import record as records
 from autoaug.training import checkpoints, loop
-from autoaug.training.step import MEASURES, TrainingStep
+from autoaug.training.step import MEASURES, Engine, TrainingStep
 
 MEASURED = ["epoch", "learning_rate", *MEASURES]
 
@@ -201,4 +201,4 @@ def test_a_cost_that_is_not_finite_ends_the_run(tiny_dataset, tiny_recipe, tmp_p
     for _ in range(2):  # the same command comes to the same step again
         with pytest.raises(FloatingPointError, match=message):
             training.train(tiny_recipe, tiny_dataset, tmp_path, checkpoint_minutes=1e-9)
-    assert loop.Run(tiny_recipe, tiny_dataset, tmp_path).done == 1
+    assert loop.Run(tiny_recipe, tiny_dataset, tmp_path, 0, 1, Engine()).done == 1

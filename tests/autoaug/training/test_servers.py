@@ -14,6 +14,7 @@ import pytest
 from autoaug import recipes, training
 from autoaug.runs import record as records
 from autoaug.training import loop, servers
+from autoaug.training.step import Engine
 
 
 @pytest.fixture
@@ -58,14 +59,12 @@ def test_a_killed_chief_ends_the_others_and_is_gone_on_with(train_on_two_hosts, 
     np.testing.assert_allclose(history.learning_rate, [recipes.learning_rate_at(0.1, step, 6) for step in (2, 4, 6)])
     assert history.loss.iloc[-1] < history.loss.iloc[0]
     with pytest.raises(records.RecordError, match="Expected a run of 2 hosts"):
-        loop.Run(tiny_recipe, tiny_dataset, tmp_path / "run", seed=3, workers=2)
+        loop.Run(tiny_recipe, tiny_dataset, tmp_path / "run", 3, 2, Engine())
 
 
 def test_a_killed_worker_does_not_stop_the_run_and_a_killed_parameter_server_does(train_on_two_hosts, tmp_path):
     codes, said = train_on_two_hosts(1000, "2:worker", "40:ps")
-    assert codes[0] == 1 and codes[1] in (0, 1), (
-        said
-    )  # the second host sees either its own loss or the chief's end first
+    assert codes[0] == 1 and codes[1] in (0, 1), said  # the second host sees its own loss or the chief's end first
     assert said.index("killing worker") < said.index("epoch 40") < said.index("killing ps")
     assert "Host 127.0.0.2: the worker ended (exit code -9)." in (tmp_path / "other").read_text()
     assert re.search(r"ServersError: .*run: parameter server 1 is lost.* goes on from the newest checkpoint\.", said)
@@ -76,10 +75,7 @@ def test_a_killed_worker_does_not_stop_the_run_and_a_killed_parameter_server_doe
 def test_a_host_that_never_comes_up_is_named(ports_of_hosts, monkeypatch):
     monkeypatch.setattr(servers.subprocess, "Popen", lambda *_, **__: None)
     monkeypatch.setattr(servers, "SERVER_SECONDS", 1)
-    message = (
-        r"Expected an answer of every host within 1 s\. Received: none from 127\.0\.0\.1:22220, 127\.0\.0\.2:22223"
-    )
-    with pytest.raises(servers.ServersError, match=message):
+    with pytest.raises(servers.ServersError, match=r"every host within 1 s\. Received: none from 127\.0\.0\.1:22220,"):
         servers.Servers(["127.0.0.1", "127.0.0.2"])
 
 
