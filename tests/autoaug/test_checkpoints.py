@@ -1,6 +1,5 @@
 """TF1 checkpoints written by a Saver: a prefix, a folder, an archive; damaged ones, and those of another model."""
 
-import io
 import os
 import tarfile
 
@@ -62,17 +61,10 @@ def assert_refused(path, message, model):
 
 
 def archive(path, files):
-    """A .tar.gz of name → file, bytes or TarInfo."""
+    """A .tar.gz of name → file."""
     with tarfile.open(path, "w:gz") as tar:
-        for name, content in files.items():
-            if isinstance(content, tarfile.TarInfo):
-                tar.addfile(content)
-            elif isinstance(content, bytes):
-                member = tarfile.TarInfo(name)
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-            else:
-                tar.add(content, name)
+        for name, file in files.items():
+            tar.add(file, name)
     return path
 
 
@@ -99,33 +91,13 @@ def test_a_folder_that_was_moved_names_its_newest_checkpoint(stored, tmp_path):
 
 @pytest.mark.parametrize("under", ["", "./", "output/run/"])
 def test_an_archive_as_sagemaker_stores_it(under, stored, tmp_path):
-    files = checkpoint_files(stored[0], under) | {"code/train.py": b"print()"}
+    files = checkpoint_files(stored[0], under) | {"code/train.py": __file__}
     model = models.build_model("wrn", **SIZE)
     checkpoints.load_tf1(model, archive(tmp_path / "model.tar.gz", files))
     assert_loaded(model, stored[2])
 
 
-def member(name, kind, target=""):
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname = kind, target
-    return info
-
-
 INDEX, DATA = "model.ckpt-3.index", "model.ckpt-3.data-00000-of-00001"
-BAD_MEMBERS = {
-    "path outside": {f"../{INDEX}": b"outside"},
-    "absolute link": {"model.ckpt-4.index": member("model.ckpt-4.index", tarfile.SYMTYPE, "/etc/passwd")},
-    "hard link": {"model.ckpt-4.index": member("model.ckpt-4.index", tarfile.LNKTYPE, "../../etc/passwd")},
-    "link inside": {"model.ckpt-4.index": member("model.ckpt-4.index", tarfile.SYMTYPE, INDEX)},
-    "device": {"fifo": member("fifo", tarfile.FIFOTYPE)},
-}
-
-
-@pytest.mark.parametrize("bad", BAD_MEMBERS.values(), ids=BAD_MEMBERS)
-def test_links_and_paths_outside_an_archive_are_refused(bad, model, stored, tmp_path):
-    path = archive(tmp_path / "model.tar.gz", checkpoint_files(stored[0]) | bad)
-    assert_refused(path, "model.tar.gz", model)
-    assert [file.name for file in tmp_path.iterdir()] == ["model.tar.gz"]
 
 
 def test_an_archive_too_large_is_refused_before_it_is_unpacked(model, stored, tmp_path, monkeypatch):

@@ -65,14 +65,36 @@ def test_only_regular_files_of_a_size_are_read(tmp_path):
             files.read_json(tmp_path / name, 100)
 
 
-def test_a_sparse_file_that_is_said_to_be_huge_is_not_unpacked(tmp_path):
-    member = tarfile.TarInfo("huge")
-    member.pax_headers = {"GNU.sparse.size": str(10**12), "GNU.sparse.map": "0,0"}
+def member(path, **changes):
+    info = tarfile.TarInfo(path)
+    for name, value in changes.items():
+        setattr(info, name, value)
+    return info
+
+
+HOSTILE = {
+    "outside": member("../a"),
+    "absolute": member("/a"),
+    "link": member("a", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+    "link inside": member("a", type=tarfile.SYMTYPE, linkname="good"),
+    "hard link": member("a", type=tarfile.LNKTYPE, linkname="../../etc/passwd"),
+    "pipe": member("a", type=tarfile.FIFOTYPE),
+    "twice": member("good"),
+    "sparse": member("a", pax_headers={"GNU.sparse.size": str(10**12), "GNU.sparse.map": "0,0"}),
+    "large": member("a", size=2**21),
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+def test_nothing_of_a_hostile_archive_is_unpacked(tmp_path, hostile):
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
-        tar.addfile(member, io.BytesIO())
-    with pytest.raises(files.ArchiveError, match=r"a\.tar\.gz: Expected .* files of more than 1,048,576 bytes"):
+        tar.addfile(member("good"))
+        tar.addfile(hostile, io.BytesIO(bytes(hostile.size)))
+    with pytest.raises(
+        files.ArchiveError, match=r"a\.tar\.gz: Expected an undamaged archive of plain files\. Received: "
+    ):
         files.unpack(tmp_path / "a.tar.gz", tmp_path / "out", lambda _: True, 2**20)
-    assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"]
 
 
 def test_a_file_that_cannot_be_written_is_as_before(tmp_path, monkeypatch):

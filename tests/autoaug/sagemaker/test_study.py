@@ -58,16 +58,11 @@ def test_of_any_study_the_trainings_become_jobs_that_are_tested_on_what_it_compa
 
 
 @pytest.mark.parametrize(
-    ("run", "message"),
-    [
-        ({"model": ["wrn", "vgg"], "train_data": "cifar10"}, "study.yml: Expected model, one of wrn"),
-        ({"model": "wrn", "train_data": "cifar10", "epochs": [-1]}, "study.yml: Expected epochs"),
-        ({"model": "wrn", "train_data": "cifar10", "seed": "many"}, "study.yml: seed: Expected `int`"),
-    ],
+    ("changes", "message"), [({"model": "vgg"}, "Expected model, one of"), ({"seed": "many"}, "seed: Expected `int`")]
 )
-def test_a_wrong_study_is_refused(tmp_path, run, message):
-    with pytest.raises(ValueError, match=message):
-        read(write(tmp_path, run))
+def test_a_wrong_study_is_refused(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=f"study.yml: {message}"):
+        read(write(tmp_path, changes))
 
 
 @pytest.fixture
