@@ -29,7 +29,6 @@ class Described(msgspec.Struct, forbid_unknown_fields=True):
         classes: names of the classes, if there is no original.
         title: name for readers.
         resize: "box" scales pictures to 32×32.
-        label_key: of labels in batch files.
     """
 
     test: str | list[str]
@@ -38,7 +37,6 @@ class Described(msgspec.Struct, forbid_unknown_fields=True):
     classes: list[Annotated[datasets.Label, msgspec.Meta(max_length=60)]] = []
     title: Annotated[datasets.Label, msgspec.Meta(max_length=60)] | None = None
     resize: Literal["", "box"] = ""
-    label_key: str = "labels"
 
 
 def check(own: Any, data_dir: pathlib.Path) -> dict[str, Described]:
@@ -104,6 +102,6 @@ def _read(paths: str | list[str], class_names: Sequence[str], said: Described, w
         elif path.suffix == ".npz":
             read.append(read_npz(path, len(class_names)))
         else:
-            planes, labels = read_batch(path, None, said.label_key, len(class_names))
+            planes, labels = read_batch(path, None, "labels", len(class_names))
             read.append((planes.transpose(0, 2, 3, 1), labels))
     return np.ascontiguousarray(np.concatenate([images for images, _ in read])), np.concatenate([of for _, of in read])

@@ -1,6 +1,7 @@
 """Reads images without running anything in their files: batches, archives, .npy and .npz, pictures, contact sheets."""
 
 import contextlib
+import functools
 import pathlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from jaxtyping import UInt8
 
 from autoaug import datasets
 from autoaug.datasets import DatasetError
+from autoaug.datasets.batch_file import checked_labels
 from autoaug.files import ArchiveError, require_regular, unpack
 from data_prep.folders import Part
 
@@ -47,8 +49,9 @@ def read_published(name: str, paths: Sequence[pathlib.Path]) -> dict[str, Part]:
                 raise DatasetError(f"{expected}. Received: {', '.join(path.name for path in files)[:200] or 'none'}")
             return read_published(name, [files[0].parent])
     if paths[0].suffix == ".npy":
-        images, labels = (load_arrays(path, lambda array: array[...]) for path in paths)
-        return {"test": check_arrays(paths[0], images, labels, spec.num_classes, spec.test_size)}
+        labels = load_arrays(paths[1], lambda array: array[...])
+        check = functools.partial(_checked, labels=labels, num_classes=spec.num_classes, size=spec.test_size)
+        return {"test": load_arrays(paths[0], lambda array: check(array[...]))}
     return {
         part: read_npz(path, spec.num_classes, size)
         for (part, size), path in zip(spec.sizes.items(), paths, strict=True)
@@ -85,24 +88,17 @@ def load_arrays(path: pathlib.Path, choose: Callable[[Any], Any]) -> Any:
 
 
 def read_npz(path: pathlib.Path, num_classes: int, size: int | None = None) -> Part:
-    """The arrays `images` and `labels` of an .npz file, as for `check_arrays`."""
-    images, labels = load_arrays(path, lambda arrays: (arrays["images"], arrays["labels"]))
-    return check_arrays(path, images, labels, num_classes, size)
+    """The arrays `images` and `labels` of an .npz file; raises what `load_arrays` does if they are not as expected."""
+    return load_arrays(path, lambda arrays: _checked(arrays["images"], arrays["labels"], num_classes, size))
 
 
-def check_arrays(path: pathlib.Path, images: Any, labels: Any, num_classes: int, size: int | None = None) -> Part:
-    """The arrays, labels as int64, if they are `size` images (None: any) with labels in 0…num_classes - 1."""
-    labels, count = np.ravel(labels), size or max(np.size(labels), 1)
+def _checked(images: Any, labels: Any, num_classes: int, size: int | None) -> Part:
+    """The arrays, if they are `size` images (None: any) and their labels."""
+    count = size or max(np.size(labels), 1)
     if images.dtype != np.uint8 or images.shape != (count, 32, 32, 3):
-        raise DatasetError(
-            f"{path}: Expected images, uint8 {(count, 32, 32, 3)}. Received: {images.dtype} {images.shape}"
-        )
-    expected = f"{path}: Expected {count} whole labels in 0…{num_classes - 1}. Received: "
-    if labels.dtype.kind not in "iu" or labels.shape != (count,):
-        raise DatasetError(f"{expected}{labels.dtype} {labels.shape}")
-    if labels.min() < 0 or labels.max() >= num_classes:
-        raise DatasetError(f"{expected}{labels.min()}…{labels.max()}")
-    return images, labels.astype(np.int64)
+        expected = f"not uint8 and {(count, 32, 32, 3)}"
+        raise ValueError(f"images of type {images.dtype} and shape {images.shape}, {expected}")
+    return images, checked_labels(labels, count, num_classes)
 
 
 def read_pictures(folder: pathlib.Path, class_names: Sequence[str], resize: str = "") -> Part:

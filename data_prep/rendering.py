@@ -42,47 +42,19 @@ def _polygon(x: Pixels, y: Pixels, corners: int, inner: float) -> Pixels:
     return (v * -edge_x + u * edge_y) / np.hypot(edge_x, edge_y)
 
 
-def _disc(x: Pixels, y: Pixels) -> Pixels:
-    return np.hypot(x, y) - 0.85
-
-
-def _ring(x: Pixels, y: Pixels) -> Pixels:
-    return np.abs(np.hypot(x, y) - 0.72) - 0.22
-
-
-def _square(x: Pixels, y: Pixels) -> Pixels:
-    return _box(x, y, 0.76, 0.76)
-
-
-def _triangle(x: Pixels, y: Pixels) -> Pixels:
-    return _polygon(x, y - 0.2, 3, 1)
-
-
-def _cross(x: Pixels, y: Pixels) -> Pixels:
-    return np.minimum(_box(x, y, 0.95, 0.26), _box(x, y, 0.26, 0.95))
-
-
-def _star(x: Pixels, y: Pixels) -> Pixels:
-    return _polygon(x, y, 5, 0.5)
-
-
-def _crescent(x: Pixels, y: Pixels) -> Pixels:
-    return np.maximum(np.hypot(x + 0.1, y) - 0.9, 0.72 - np.hypot(x - 0.4, y))
-
-
-def _bar(x: Pixels, y: Pixels) -> Pixels:
-    return _box(x, y, 0.24, 1.1)
-
-
-def _chevron(x: Pixels, y: Pixels) -> Pixels:
-    return np.maximum(np.abs(y - 0.9 * np.abs(x) + 0.25) / 1.35 - 0.24, np.abs(x) - 0.9)
-
-
-def _dumbbell(x: Pixels, y: Pixels) -> Pixels:
-    return np.minimum(np.hypot(x, np.abs(y) - 0.62) - 0.42, _box(x, y, 0.13, 0.6))
-
-
-SHAPES = (_disc, _ring, _square, _triangle, _cross, _star, _crescent, _bar, _chevron, _dumbbell)
+SHAPES = {
+    "disc": lambda x, y: np.hypot(x, y) - 0.85,
+    "ring": lambda x, y: np.abs(np.hypot(x, y) - 0.72) - 0.22,
+    "square": lambda x, y: _box(x, y, 0.76, 0.76),
+    "triangle": lambda x, y: _polygon(x, y - 0.2, 3, 1),
+    "cross": lambda x, y: np.minimum(_box(x, y, 0.95, 0.26), _box(x, y, 0.26, 0.95)),
+    "star": lambda x, y: _polygon(x, y, 5, 0.5),
+    "crescent": lambda x, y: np.maximum(np.hypot(x + 0.1, y) - 0.9, 0.72 - np.hypot(x - 0.4, y)),
+    "bar": lambda x, y: _box(x, y, 0.24, 1.1),
+    "chevron": lambda x, y: np.maximum(np.abs(y - 0.9 * np.abs(x) + 0.25) / 1.35 - 0.24, np.abs(x) - 0.9),
+    "dumbbell": lambda x, y: np.minimum(np.hypot(x, np.abs(y) - 0.62) - 0.42, _box(x, y, 0.13, 0.6)),
+}
+"""Classes in the order of the labels → shape."""
 
 
 def shape_coverage(
@@ -94,13 +66,13 @@ def shape_coverage(
     """Antialiased coverage, 0…1, of each image's shape.
 
     Args:
-        labels: indices of SHAPES.
+        labels: places in SHAPES.
         center: to the right of and below the image's centre.
         radius: of the shape.
         angle: clockwise.
     """
     coverage = np.empty((len(labels), SIZE, SIZE), np.float32)
-    for label, shape in enumerate(SHAPES):
+    for label, shape in enumerate(SHAPES.values()):
         rows = np.flatnonzero(labels == label)
         x, y = _X - center[0, rows], _Y - center[1, rows]
         cosine, sine, size = np.cos(angle[rows]), np.sin(angle[rows]), radius[rows]

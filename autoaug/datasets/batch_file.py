@@ -85,7 +85,13 @@ def _labels(value: Any, count: int, num_classes: int) -> Int64[np.ndarray, " n"]
     if type(value) is list:
         labels = np.array([x if type(x) is int else _array(x).item() for x in value])
     else:
-        labels = _array(value).ravel()
+        labels = _array(value)
+    return checked_labels(labels, count, num_classes)
+
+
+def checked_labels(labels: np.ndarray, count: int, num_classes: int) -> Int64[np.ndarray, " n"]:
+    """The labels, one after another; ValueError unless they are `count` whole numbers in 0…num_classes - 1."""
+    labels = labels.ravel()
     if labels.dtype.kind not in "iu" or labels.shape != (count,):
         raise ValueError(f"labels of type {labels.dtype} and shape {labels.shape}")
     if labels.min() < 0 or labels.max() >= num_classes:
