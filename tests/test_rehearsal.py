@@ -3,17 +3,15 @@
 The published files are served on this machine, in miniature and in their own formats.
 """
 
-import functools
 import html
-import http.server
 import os
 import shlex
 import signal
 import subprocess
 import sys
-import threading
 import time
 
+import file_server
 import pytest
 import rehearsal
 import stand_ins
@@ -29,19 +27,6 @@ FILES = 7  # CIFAR-10's archive, two of CIFAR-10.2, four of CIFAR-10.1
 TINY = {"model": "pyramid_net", "preset": "paper", "size": {"depth": 11, "alpha": 12}, "epochs": 2, "device": "cpu"}
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder, and lists what it was asked for."""
-
-    asked: list[str] = []  # noqa: RUF012
-
-    def do_GET(self):
-        self.asked.append(self.path)
-        super().do_GET()
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     """Serves the stand-ins; every Python process that is started finds it in the place of the published addresses."""
@@ -50,22 +35,16 @@ def server(tmp_path, monkeypatch):
     for name, spec in small.items():
         monkeypatch.setitem(datasets.DATASETS, name, spec)
     files = stand_ins.write(folder)
-    handler = functools.partial(Handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=functools.partial(server.serve_forever, poll_interval=0.05))
-        thread.start()
+    with file_server.serving(folder) as (address, asked):
         described = tmp_path / "described.json"
-        rehearsal.describe(described, small, files, f"http://127.0.0.1:{server.server_port}")
+        rehearsal.describe(described, small, files, address)
         (tmp_path / "site").mkdir()
         start = f"import rehearsal\n\nrehearsal.install({str(described)!r})\n"
         (tmp_path / "site" / "sitecustomize.py").write_text(start)
         path = [str(tmp_path / "site"), str(ROOT / "tests" / "helpers"), str(ROOT)]
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
         monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-        Handler.asked = []
-        yield
-        server.shutdown()
-        thread.join()
+        yield asked
 
 
 @pytest.fixture
@@ -105,7 +84,7 @@ def test_make_study_from_nothing_to_the_answer_interrupted_once(server, argument
 
     first = interrupted_in_the_second_training(arguments, page.parent / "notebooks")
     assert "0 notebooks are done, 4 are due." in first and "train_data=cifar105" in first
-    assert len(Handler.asked) == len(set(Handler.asked)) == FILES
+    assert len(server) == len(set(server)) == FILES
     dataset = datasets.load("cifar105", tmp_path / "data")
     assert dataset.source == "CIFAR-10.2"  # verified, by the hashes of the stand-ins
     assert sorted(records.read(folder).status for folder in runs.iterdir()) == ["finished", "unfinished"]
@@ -120,4 +99,4 @@ def test_make_study_from_nothing_to_the_answer_interrupted_once(server, argument
     for folder in runs.iterdir():
         assert set(records.read(folder).tests) == {"cifar10", *SETS}
 
-    assert len(Handler.asked) == FILES
+    assert len(server) == FILES

@@ -2,13 +2,13 @@
 
 import dataclasses
 import hashlib
-import http.server
 import io
 import pickle
 import shutil
 import tarfile
 import threading
 
+import file_server
 import numpy as np
 import pytest
 
@@ -19,32 +19,13 @@ from data_prep import build, fetch, folders, reading, sources
 CONTENT, OTHER = (np.random.default_rng(seed).bytes(300_000) for seed in (0, 1))
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers a path with what the server holds: bytes, or a status."""
-
-    def do_GET(self):
-        self.server.asked.append(self.path.strip("/"))
-        answer = self.server.answers.get(self.path.strip("/"), 404)
-        self.send_response(200 if isinstance(answer, bytes) else answer)
-        self.send_header("Content-Length", str(len(answer)) if isinstance(answer, bytes) else "0")
-        self.end_headers()
-        if isinstance(answer, bytes):
-            self.wfile.write(answer)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
-def server(tmp_path, monkeypatch):
+def site(tmp_path, monkeypatch):
+    """A folder that is served, its address, and what was asked for."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.answers, server.asked = {}, []
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    (folder := tmp_path / "site").mkdir()
+    with file_server.serving(folder) as (address, asked):
+        yield folder, address, asked
 
 
 @pytest.fixture
@@ -52,58 +33,50 @@ def folder(tmp_path):
     return tmp_path / "sources"
 
 
-def source(server, content=CONTENT, file="data.bin"):
-    url = f"http://127.0.0.1:{server.server_port}/{file}"
-    return sources.Source("Data", file, url, {"sha256": hashlib.sha256(content).hexdigest()})
+def source(site, file="data.bin"):
+    return sources.Source("Data", file, f"{site[1]}/{file}", {"sha256": hashlib.sha256(CONTENT).hexdigest()})
 
 
 def kept(folder):
     return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
 
 
-def test_downloads_once_and_only_what_is_right(server, folder):
-    server.answers["data.bin"] = OTHER
+def test_downloads_once_and_only_what_is_right(site, folder):
+    (site[0] / "data.bin").write_bytes(OTHER)
     with pytest.raises(DatasetError, match=r"Expected sha256 \w+\. Received: \w+\. The download was deleted"):
-        fetch.obtain([source(server)], folder, unverified="a copy")  # a label admits no wrong download
+        fetch.obtain([source(site)], folder, unverified="a copy")  # a label admits no wrong download
     assert kept(folder) == []
-    server.answers["data.bin"] = CONTENT
-    for _ in range(2):
-        (obtained,) = fetch.obtain([source(server)], folder)
-        assert (obtained.path.read_bytes(), obtained.difference) == (CONTENT, "")
-    assert (kept(folder), len(server.asked)) == (["data.bin"], 2)
-
-
-def test_two_at_once_download_once(server, folder):
-    server.answers["data.bin"] = CONTENT
-    threads = [threading.Thread(target=fetch.obtain, args=([source(server)], folder)) for _ in range(3)]
+    (site[0] / "data.bin").write_bytes(CONTENT)
+    threads = [threading.Thread(target=fetch.obtain, args=([source(site)], folder)) for _ in range(3)]
     for action in (threading.Thread.start, threading.Thread.join):
         for thread in threads:
             action(thread)
-    assert (kept(folder), server.asked) == (["data.bin"], ["data.bin"])
+    (obtained,) = fetch.obtain([source(site)], folder)
+    assert (obtained.path.read_bytes(), obtained.difference) == (CONTENT, "")
+    assert (kept(folder), site[2]) == (["data.bin"], ["data.bin"] * 2)
 
 
-def test_all_that_is_missing_is_said_at_once(server, folder):
-    server.answers |= {"good": CONTENT, "forbidden": 403}
+def test_all_that_is_missing_is_said_at_once(site, folder):
+    (site[0] / "good").write_bytes(CONTENT)
     with pytest.raises(DatasetError) as raised:
-        fetch.obtain([source(server, file=file) for file in ("gone", "good", "forbidden")], folder)
-    _, gone, forbidden, remedy = str(raised.value).splitlines()
-    assert all(text in gone for text in (f"http://127.0.0.1:{server.server_port}/gone", "404"))
-    assert "403" in forbidden and str(folder) in remedy
+        fetch.obtain([source(site, file) for file in ("gone", "good", "also")], folder)
+    _, gone, also, remedy = str(raised.value).splitlines()
+    assert all(text in gone for text in (f"{site[1]}/gone", "404")) and "also" in also and str(folder) in remedy
     assert kept(folder) == ["good"]
 
 
-def test_a_host_that_nobody_answers_at_is_tried_once(server, folder):
-    wanted = [dataclasses.replace(source(server, file=file), url=f"http://127.0.0.1:9/{file}") for file in "ab"]
+def test_a_host_that_nobody_answers_at_is_tried_once(site, folder):
+    wanted = [dataclasses.replace(source(site, file), url=f"http://127.0.0.1:9/{file}") for file in "ab"]
     with pytest.raises(DatasetError, match=r"127.0.0.1:9/a  \(ConnectionError\)\n  b .*ConnectionError"):
         fetch.obtain(wanted, folder)
 
 
-def test_a_copy_that_differs_needs_a_label(server, folder):
+def test_a_copy_that_differs_needs_a_label(site, folder):
     folder.mkdir()
     (folder / "data.bin").write_bytes(OTHER)
     with pytest.raises(DatasetError, match=r"data\.bin: Expected sha256 .* remove this one.*-p unverified"):
-        fetch.obtain([source(server)], folder)
-    (admitted,) = fetch.obtain([source(server)], folder, unverified="a copy")
+        fetch.obtain([source(site)], folder)
+    (admitted,) = fetch.obtain([source(site)], folder, unverified="a copy")
     assert hashlib.sha256(OTHER).hexdigest() in admitted.difference
 
 
