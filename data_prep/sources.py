@@ -5,10 +5,6 @@ import dataclasses
 import pathlib
 
 _TORONTO = "https://www.cs.toronto.edu/~kriz/"
-_CIFAR101 = (
-    "https://raw.githubusercontent.com/modestyachts/CIFAR-10.1/d9982abb0bfc4846b8d13a11e66b887d946205d0/datasets/"
-)
-_CIFAR102 = "https://raw.githubusercontent.com/modestyachts/cifar-10.2/521467a52ad494b78ff9c70051099c0d9ba74d40/"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,52 +74,21 @@ CIFAR100 = Source(
 )
 
 
-def _from_git(title: str, folder: str, file: str, blob: str) -> Source:
-    """A file of a repository; `blob` is git's SHA-1 of its content."""
-    return Source(title, file, folder + file, {"git-blob-sha1": blob})
+def _listed() -> dict[str, tuple[Source, ...]]:
+    """Set → its files, of the sets that are not in archives of batches."""
+    listed: dict[str, tuple[Source, ...]] = {}
+    with pathlib.Path(__file__).with_name("sources.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            source = Source(row["title"], row["file"], row["url"], {row["kind"]: row["hash"]})
+            listed[row["set"]] = (*listed.get(row["set"], ()), source)
+    return listed
 
 
-CIFAR101_V4 = (
-    _from_git("CIFAR-10.1", _CIFAR101, "cifar10.1_v4_data.npy", "1094f59a54cf768f7b1ca5029eb4a94b8c635ebe"),
-    _from_git("CIFAR-10.1", _CIFAR101, "cifar10.1_v4_labels.npy", "64acdcc7ba98d0554f9c9fe00c5483d9247e61df"),
-)
-CIFAR101_V6 = (
-    _from_git("CIFAR-10.1", _CIFAR101, "cifar10.1_v6_data.npy", "24349cc5f3fb59648d75cd8015b5a184b1f5c250"),
-    _from_git("CIFAR-10.1", _CIFAR101, "cifar10.1_v6_labels.npy", "e713b09cecf2ecd933970001909fcdec7c907ab0"),
-)
-CIFAR102_TRAIN = _from_git("CIFAR-10.2", _CIFAR102, "cifar102_train.npz", "817ff5f62c570547b0bc84fbab178842eb999503")
-CIFAR102_TEST = _from_git("CIFAR-10.2", _CIFAR102, "cifar102_test.npz", "7a3829681be56af70ea80ec99cf3822e2f5edff3")
+FILES = {"cifar10": (CIFAR10,), "cifar100": (CIFAR100,), **_listed()}
+"""The files of each published set; the other sets are drawn from these (data_prep/build.py)."""
 
-CINIC10 = Source(
-    "CINIC-10",
-    "CINIC-10.tar.gz",
-    "https://datashare.ed.ac.uk/bitstream/handle/10283/3192/CINIC-10.tar.gz",
-    {"md5": "6ee4d0c996905fe93221de577967a372"},
-)
-
-# The files of each published set; the other sets are drawn from these (data_prep/build.py).
-FILES = {
-    "cifar10": (CIFAR10,),
-    "cifar100": (CIFAR100,),
-    "cifar105": (CIFAR102_TRAIN, CIFAR102_TEST),
-    "cifar10.1-v4": CIFAR101_V4,
-    "cifar10.1-v6": CIFAR101_V6,
-    "cifar10.2": (CIFAR102_TEST,),
-    "cinic10": (CINIC10,),
-}
-
-with pathlib.Path(__file__).with_name("cinic10_sheets.csv").open(newline="") as _file:
-    _SHEETS = list(csv.DictReader(_file))
-CINIC10_SHEETS = tuple(
-    Source(
-        "CINIC-10",
-        f"cinic-{row['class']}-{row['commit'][:7]}.png",
-        f"https://raw.githubusercontent.com/BayesWatch/cinic-10/{row['commit']}/images/cinic-{row['class']}.png",
-        {"git-blob-sha1": row["git_blob_sha1"]},
-    )
-    for row in _SHEETS
-)
-"""The contact sheets that CINIC-10's repository showed, at three commits: the images of `cinic10_5k`."""
+CINIC10_SHEETS = FILES.pop("cinic10_5k")
+"""The contact sheets that CINIC-10's repository showed, at three commits."""
 
 # Mean and standard deviation per channel of the training parts, as fractions of 255, as the research measured them on
 # its own files (the reference's page). Its subsets were drawn with seeds that were not published.
