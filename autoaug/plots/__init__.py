@@ -10,9 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
+import matplotlib.artist
 import matplotlib.axes
+import matplotlib.axis
 import matplotlib.figure
+import matplotlib.font_manager
 import matplotlib.pyplot as plt
+import matplotlib.text
 import numpy as np
 from jaxtyping import Int, UInt8
 
@@ -62,15 +66,34 @@ def choose_backend() -> None:
 
 
 def styled(draw: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    """A decorator: the style holds only inside the function."""
+    """A decorator: the style holds only inside the function, and texts have no characters that the font lacks."""
 
     @functools.wraps(draw)
     def drawn(*arguments: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
         choose_backend()
         with matplotlib.rc_context(STYLE):
-            return draw(*arguments, **options)
+            drawing = draw(*arguments, **options)
+        if isinstance(drawing, matplotlib.artist.Artist):
+            for text in drawing.findobj(matplotlib.text.Text):
+                text.set_text(printable(text.get_text()))
+            for axis in drawing.findobj(matplotlib.axis.Axis):
+                names = [label.get_text() for label in axis.get_ticklabels()]
+                if names != (kept := list(map(printable, names))):
+                    axis.set_ticklabels(kept)
+        return drawing
 
     return drawn
+
+
+def printable(text: str) -> str:
+    """The text with "?" for characters that the font lacks: names of a user's sets and classes may hold any script."""
+    return "".join(letter if letter == "\n" or ord(letter) in _letters() else "?" for letter in text)
+
+
+@functools.cache
+def _letters() -> frozenset[int]:
+    font = matplotlib.font_manager.get_font(matplotlib.font_manager.findfont("DejaVu Sans"))
+    return frozenset(font.get_charmap())
 
 
 def axes(ax: matplotlib.axes.Axes | None, width: float, height: float) -> matplotlib.axes.Axes:

@@ -33,6 +33,20 @@ def test_a_column_per_class():
     assert len(plots.class_examples(images, labels, ("cat", "dog"), count=4).texts) == 6  # there are no more
 
 
+def test_characters_that_the_font_lacks_are_replaced_without_a_warning():
+    @plots.styled
+    def draw():
+        ax = plt.subplots()[1]
+        ax.set_title("JPEG コピー, θ")
+        ax.set_yticks([0, 1], labels=["кот", "猫"])
+        return ax
+
+    figure = draw().get_figure()
+    figure.canvas.draw()  # a warning is an error
+    assert figure.axes[0].get_title(loc="left") + figure.axes[0].get_title() == "JPEG ???, θ"
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["кот", "?"]
+
+
 def test_the_style_ends_with_the_function():
     before = dict(matplotlib.rcParams)
     plots.image_grid(np.zeros((1, 4, 4, 3), np.uint8))
