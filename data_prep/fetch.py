@@ -16,6 +16,7 @@ import requests
 
 from autoaug import datasets
 from autoaug.datasets import DatasetError
+from autoaug.files import ArchiveError
 from data_prep.folders import file_hash
 from data_prep.reading import read_published
 from data_prep.sources import Source
@@ -96,7 +97,7 @@ def _judge(source: Source, path: pathlib.Path) -> Obtained:
     expected = members if path.is_dir() else {path: source.hashes}
     difference = next(filter(None, (_difference(file, hashes) for file, hashes in expected.items())), "")
     if difference and source.content:
-        with contextlib.suppress(DatasetError):  # other files under these names: the label decides
+        with contextlib.suppress(DatasetError, ArchiveError):  # other files under these names: the label decides
             parts = read_published(source.dataset, [path])
             if {part: datasets.content_hash(*arrays) for part, arrays in parts.items()} == source.content:
                 difference = ""

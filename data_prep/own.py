@@ -38,6 +38,10 @@ class Described(msgspec.Struct, forbid_unknown_fields=True):
     title: Annotated[datasets.Label, msgspec.Meta(max_length=60)] | None = None
     resize: Literal["", "box"] = ""
 
+    def __post_init__(self) -> None:
+        if bool(self.original) == bool(self.classes) or len(self.classes) == 1 or not self.test:
+            raise ValueError("no test, or not either original, the set that it reproduces, or classes, a list of names")
+
 
 def check(own: Any, data_dir: pathlib.Path) -> dict[str, Described]:
     """The descriptions of own sets by name.
@@ -51,15 +55,12 @@ def check(own: Any, data_dir: pathlib.Path) -> dict[str, Described]:
     for name, said in own.items():
         manifests.require_own_name(name)
         try:
-            checked[name] = described = msgspec.convert(said, Described)
+            checked[name] = msgspec.convert(said, Described)
         except msgspec.ValidationError as error:
             expected = f"values for {', '.join(Described.__struct_fields__)}"
             raise DatasetError(f"own, {name}: Expected {expected}. Received: {error}") from error
-        if bool(described.original) == bool(described.classes) or len(described.classes) == 1 or not described.test:
-            expected = "test, and either original, the set that it reproduces, or classes, a list of names"
-            raise DatasetError(f"own, {name}: Expected {expected}. Received: {said!r}")
-        if described.original and described.original not in own:
-            datasets.spec(described.original, data_dir)  # raises unless there is such a set
+        if (original := checked[name].original) and original not in own:
+            datasets.spec(original, data_dir)  # raises unless there is such a set
     return checked
 
 

@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from autoaug import datasets
 from autoaug.datasets import DatasetError
 from autoaug.datasets.batch_file import checked_labels
-from autoaug.files import ArchiveError, require_regular, unpack
+from autoaug.files import require_regular, unpack
 from data_prep.folders import Part
 
 LARGEST = 2**31  # bytes, of an archive and of an array file, and of all that is unpacked
@@ -34,7 +34,7 @@ def read_published(name: str, paths: Sequence[pathlib.Path]) -> dict[str, Part]:
         "training" (if there is one) and "test" → images and labels.
 
     Raises:
-        DatasetError: the message names the file, what was expected and what was received.
+        DatasetError, files.ArchiveError: the message names the file, what was expected and what was received.
     """
     spec = datasets.DATASETS[name]
     if name == "cinic10":
@@ -43,7 +43,7 @@ def read_published(name: str, paths: Sequence[pathlib.Path]) -> dict[str, Part]:
         return {part: datasets.read_part(paths[0], spec, part) for part in spec.sizes}
     if paths[0].suffix not in (".npy", ".npz"):
         wanted = {file for part in spec.sizes for file in spec.files(part)}
-        with unpacked(paths[0], lambda file: file.name in wanted) as files:
+        with _unpacked(paths[0], lambda file: file.name in wanted) as files:
             if len(files) != len(wanted):
                 expected = f"{paths[0]}: Expected an archive with each of {', '.join(sorted(wanted))}"
                 raise DatasetError(f"{expected}. Received: {', '.join(path.name for path in files)[:200] or 'none'}")
@@ -59,13 +59,10 @@ def read_published(name: str, paths: Sequence[pathlib.Path]) -> dict[str, Part]:
 
 
 @contextlib.contextmanager
-def unpacked(archive: pathlib.Path, take: Callable[[pathlib.PurePosixPath], bool]) -> Iterator[list[pathlib.Path]]:
-    """The files of an archive that are to be taken, in a temporary folder; DatasetError for what `unpack` refuses."""
+def _unpacked(archive: pathlib.Path, take: Callable[[pathlib.PurePosixPath], bool]) -> Iterator[list[pathlib.Path]]:
+    """The files of an archive that are to be taken, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="autoaug-") as folder:
-        try:
-            yield [pathlib.Path(folder, file) for file in sorted(unpack(archive, folder, take, LARGEST))]
-        except ArchiveError as error:
-            raise DatasetError(str(error)) from error
+        yield [pathlib.Path(folder, file) for file in sorted(unpack(archive, folder, take, LARGEST))]
 
 
 def load_arrays(path: pathlib.Path, choose: Callable[[Any], Any]) -> Any:
@@ -153,7 +150,7 @@ def _read_cinic10(path: pathlib.Path, class_names: Sequence[str]) -> dict[str, P
         *_, split, label, name = ("", "", *file.parts)
         return split in splits and label in class_names and not name.startswith("cifar10-")
 
-    with unpacked(path, is_picture) as files:
+    with _unpacked(path, is_picture) as files:
         places = {file.parents[1] for file in files}
         if sorted(place.name for place in places) != sorted(splits):
             raise DatasetError(f"{path}: Expected pictures in {', '.join(splits)}. Received: {len(files)} pictures")
