@@ -57,7 +57,7 @@ def obtain(sources: Sequence[Source], folder: str | os.PathLike[str], unverified
     folder = pathlib.Path(folder).expanduser()
     found = [_find(source, folder, unverified) for source in sources]
     if not all(found):
-        with filelock.FileLock(folder / ".lock"):
+        with filelock.FileLock(folder / ".downloads.lock"):
             missing = [source for source, copy in zip(sources, found, strict=True) if not copy]
             _download_all([source for source in missing if not (folder / source.file).exists()], folder)
     return [copy or _judge(source, folder / source.file) for source, copy in zip(sources, found, strict=True)]

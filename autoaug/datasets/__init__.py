@@ -157,7 +157,7 @@ def available(data_dir: str | os.PathLike[str], family: str | None = None, part:
     Args:
         data_dir: folder of the data sets.
         family: only sets of this family.
-        part: "training" or "test": only sets that have this part.
+        part: only sets that have this part, "training" or "test".
     """
     return [
         name

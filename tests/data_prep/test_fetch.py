@@ -38,7 +38,7 @@ def source(site, file="data.bin"):
 
 
 def kept(folder):
-    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
 
 
 def test_downloads_once_and_only_what_is_right(site, folder):

@@ -44,13 +44,10 @@ def assert_read(content, tmp_path, **options):
 def test_reads_what_python_3_writes_with_numpy_1_and_2(batch, protocol, tmp_path):
     content = pickle.dumps(batch, protocol)
     assert_read(content, tmp_path)
+    fine = {"coarse_labels": [0] * COUNT, "fine_labels": batch.get("labels", LIST), "data": ROWS}
+    assert_read(pickle.dumps(fine, protocol), tmp_path, label_key="fine_labels", num_classes=100)
     if protocol < 4:  # names without their lengths
         assert_read(content.replace(b"numpy._core.", b"numpy.core."), tmp_path)
-
-
-def test_reads_the_fine_labels_of_cifar100(tmp_path):
-    batch = {"coarse_labels": [0] * COUNT, "fine_labels": LIST, "data": ROWS}
-    assert_read(pickle.dumps(batch, 2), tmp_path, label_key="fine_labels", num_classes=100)
 
 
 def test_reads_what_python_2_writes(tmp_path):
