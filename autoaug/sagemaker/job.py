@@ -93,11 +93,6 @@ class Training(NamedTuple):
         others = {name: value for name, value in self.given.items() if name not in ("model", "epochs")}
         return run | {name: value for name, value in others.items() if value != ""}  # the SDK cannot send empty texts
 
-    @property
-    def run_id(self) -> str:
-        """Name of the run's folder; its last eight letters are a hash of all that defines the run."""
-        return record.name(self.recipe, self.train_data, self.seed, self.workers)
-
 
 def training(given: Mapping[str, Any]) -> Training:
     """The training of train.ipynb with these parameters, and its defaults for the others; or a ValueError."""
@@ -136,18 +131,11 @@ def default_test_sets(train_data: str, studied: Collection[str] = ()) -> list[st
     return [name for name in dict.fromkeys((*compared, *originals, *older)) if name != train_data]
 
 
-def test_sets(training: Training, options: Options) -> list[str]:
-    """Names of all test sets of a job's model."""
+def _test_sets(training: Training, options: Options) -> list[str]:
     own = [training.train_data] if DATASETS[training.train_data].test_file else []
     for name in options.test_sets:
         recipes.require_known("test_sets", name, DATASETS)
     return [*own, *(options.test_sets or default_test_sets(training.train_data))]
-
-
-def channels(training: Training, options: Options) -> dict[str, str]:
-    """Data set → S3 path of its channel; embedded sets have none, since the notebook builds them."""
-    names = dict.fromkeys([training.train_data, *test_sets(training, options)])
-    return {name: f"s3://{options.bucket}/data/{name}/training" for name in names if name not in EMBEDDED}
 
 
 def channel_name(data_name: str) -> str:
@@ -156,17 +144,20 @@ def channel_name(data_name: str) -> str:
 
 
 def checkpoint_path(training: Training, options: Options) -> str:
-    """S3 path of the run while it trains."""
-    folder = f"{training.name}-{training.recipe.preset}-{training.run_id[-8:]}"
+    """S3 path of the run while it trains; its last eight letters are a hash of all that defines the run."""
+    run_id = record.name(training.recipe, training.train_data, training.seed, training.workers)
+    folder = f"{training.name}-{training.recipe.preset}-{run_id[-8:]}"
     return options.checkpoints or f"s3://{options.bucket}/checkpoints/{folder}"
 
 
 def describe(training: Training, options: Options) -> dict[str, Any]:
     """The configuration of a job: a dictionary of `ModelTrainer`'s arguments, `source_code.source_dir` left out."""
     is_spot, stopping = _limits(training, options)
-    metrics = _METRICS | {
-        f"test:accuracy:{name}": rf"test accuracy {re.escape(name)} {_NUMBER}" for name in test_sets(training, options)
-    }
+    tests = _test_sets(training, options)
+    channels = [
+        name for name in dict.fromkeys([training.train_data, *tests]) if name not in EMBEDDED
+    ]  # those are drawn
+    metrics = _METRICS | {f"test:accuracy:{name}": rf"test accuracy {re.escape(name)} {_NUMBER}" for name in tests}
     configuration: dict[str, Any] = {
         "base_job_name": training.name,
         "role": options.role or None,
@@ -181,8 +172,8 @@ def describe(training: Training, options: Options) -> dict[str, Any]:
         | ({"volume_kms_key_id": options.volume_kms_key} if options.volume_kms_key else {}),
         "stopping_condition": stopping,
         "input_data_config": [
-            {"channel_name": channel_name(name), "data_source": path}
-            for name, path in channels(training, options).items()
+            {"channel_name": channel_name(name), "data_source": f"s3://{options.bucket}/data/{name}/training"}
+            for name in channels
         ],
         "output_data_config": {"s3_output_path": options.output_path, "kms_key_id": options.kms_key or None},
         "checkpoint_config": {"s3_uri": checkpoint_path(training, options), "local_path": CHECKPOINTS},
