@@ -21,6 +21,11 @@ def numbers(*beginning):
 
 
 @pytest.fixture(scope="module")
+def kept():
+    return runs.collect(ROOT / "results" / "measured")
+
+
+@pytest.fixture(scope="module")
 def testbed():
     """Percent right of each model that was trained from scratch."""
     table = pd.read_csv(ROOT / "results" / "published" / "testbed.csv")
@@ -63,9 +68,8 @@ def test_the_expected_row_is_the_lines():
         ("cinic10_5k", "WRN-10-2, 60 epochs", ("CINIC-10, 2,460 images", "WRN-10-2, 60 epochs, three seeds, mean")),
     ],
 )
-def test_measured_rows_are_those_of_the_runs(train_data, family, beginning):
-    table = runs.collect(ROOT / "results" / "measured")
-    chosen = table[(table["train_data"] == train_data) & table["family"].str.startswith(family)]
+def test_measured_rows_are_those_of_the_runs(train_data, family, beginning, kept):
+    chosen = kept[(kept["train_data"] == train_data) & kept["family"].str.startswith(family)]
     means = 100 * chosen.groupby("test_set")["accuracy"].mean()
     expected = [means["cifar10"]]
     if "cinic10_5k" in means:
@@ -73,8 +77,7 @@ def test_measured_rows_are_those_of_the_runs(train_data, family, beginning):
     assert [value for value in numbers(*beginning) if value is not None] == pytest.approx(expected, abs=0.051)
 
 
-def test_what_is_said_of_cinic10_is_what_the_runs_say():
-    kept = runs.collect(ROOT / "results" / "measured")
+def test_what_is_said_of_cinic10_is_what_the_runs_say(kept):
     (row,) = study.verdicts(study.pairs(kept, list(datasets.JUDGES)), 0.95, 0).to_dict("records")
     assert (row["reproduction"], row["harder"], row["different"]) == ("cinic10_5k", False, True)
     assert row["gap_at_most"] < 0.01
@@ -101,8 +104,7 @@ def test_it_is_short():
     assert TEXT.count("\n") <= 130 and len(TEXT.split()) <= 1_500
 
 
-def test_all_kept_runs_are_of_committed_code_and_have_an_answer_for_each_image():
-    kept = runs.collect(ROOT / "results" / "measured")
+def test_all_kept_runs_are_of_committed_code_and_have_an_answer_for_each_image(kept):
     assert kept["run_id"].nunique() >= 8 and kept.attrs["unreadable"] == []
     for folder in kept["folder"].unique():
         record = runs.read(folder)

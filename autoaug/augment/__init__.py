@@ -16,7 +16,7 @@ from autoaug.augment.geometry import geometric_sources
 from autoaug.augment.kernel import AREA, SIDE
 from autoaug.augment.plan import PLAN, STEP, checked_integer, epoch_generator, operation_number, sample_plan
 
-__all__ = ["PLAN", "STEP", "apply_operations", "augment_batch", "epoch_generator", "normalize", "sample_plan"]
+__all__ = ["PLAN", "STEP", "apply_operations", "augment_batch", "epoch_generator", "sample_plan"]
 
 _geometric_sources = functools.cache(geometric_sources)
 
@@ -36,20 +36,13 @@ def augment_batch(
         plan: from `sample_plan`.
         mean, std: the training set's, as fractions of 255.
     """
-    images = _checked("images", images, np.uint8)
+    images = _checked("images", images)
     steps, out = _checked_steps(plan, len(images)), np.empty(images.shape, np.float32)
     normalization = np.ascontiguousarray(_normalization(mean, std).T)
     pixels = np.require(images, requirements=["C", "W"]).reshape(len(images), AREA, 3)
     plan = np.require(plan, requirements=["C", "W"])  # one memory layout for all calls: the kernel is compiled once
     kernel.augment_images(pixels, steps, plan, normalization, _geometric_sources(), out)
     return out
-
-
-def normalize(
-    images: UInt8[np.ndarray, "n 32 32 3"], mean: Float[np.ndarray, "3"], std: Float[np.ndarray, "3"]
-) -> Float32[np.ndarray, "n 32 32 3"]:
-    """(value/255 − mean)/std, with the same rounding as in `augment_batch`."""
-    return _normalization(mean, std)[_checked("images", images, np.uint8), np.arange(3)]
 
 
 def apply_operations(
@@ -65,7 +58,7 @@ def apply_operations(
     Returns:
         The image, and where it is opaque; the other pixels are zero after normalisation.
     """
-    image = _checked("image", image, np.uint8, ndim=3)
+    image = _checked("image", image, ndim=3)
     steps = np.zeros(len(operations), STEP)
     for step, operation in zip(steps, operations, strict=True):
         _fill_step(step, operation)
@@ -100,12 +93,12 @@ def _normalization(mean: Any, std: Any) -> Float32[np.ndarray, "256 3"]:
     return ((np.arange(256)[:, None] / 255 - mean) / std).astype(np.float32)
 
 
-def _checked(name: str, array: Any, dtype: Any, ndim: int = 4) -> np.ndarray:
-    """The array; ValueError unless it holds images of 32×32 pixels in this type."""
+def _checked(name: str, array: Any, ndim: int = 4) -> UInt8[np.ndarray, "..."]:
+    """The array; ValueError unless it holds images of 32×32 pixels."""
     array = np.asarray(array)
-    if array.dtype != dtype or array.ndim != ndim or array.shape[-3:] != (SIDE, SIDE, 3):
+    if array.dtype != np.uint8 or array.ndim != ndim or array.shape[-3:] != (SIDE, SIDE, 3):
         shape = "[n, 32, 32, 3]" if ndim == 4 else "[32, 32, 3]"
-        raise ValueError(f"Expected {name}: {np.dtype(dtype)} {shape}. Received: {array.dtype} {array.shape}")
+        raise ValueError(f"Expected {name}: uint8 {shape}. Received: {array.dtype} {array.shape}")
     return array
 
 

@@ -119,7 +119,7 @@ class FusedBatchNorm(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("autoaug")
 class Normalize(keras.layers.Layer):
-    """(value/255 − mean)/std of uint8 images, from a table: with the same rounding as `augment.normalize`."""
+    """(value/255 − mean)/std of uint8 images, from a table: with the same rounding as in `augment_batch`."""
 
     def __init__(self, mean: Any, std: Any, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", "autocast": False, "trainable": False} | kwargs)

@@ -30,7 +30,7 @@ def augmented(
 def displayable(
     batch: Float32[np.ndarray, "n 32 32 3"], mean: Float[np.ndarray, "3"], std: Float[np.ndarray, "3"]
 ) -> UInt8[np.ndarray, "n 32 32 3"]:
-    """Normalised images as pictures, the inverse of `augment.normalize`."""
+    """Normalised images as pictures."""
     return np.rint((batch * std + mean) * 255).astype(np.uint8)
 
 

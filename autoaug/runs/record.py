@@ -99,24 +99,18 @@ def read(folder: str | os.PathLike[str]) -> Record:
     """The record in a run's folder; a RecordError names the file and what is wrong with it."""
     path = pathlib.Path(folder) / "record.json"
     with reading(path, "a run's record"):
-        return _decode(read_text(path).encode())
-
-
-def _decode(content: bytes) -> Record:
-    """The record in JSON; ValueError for anything else. msgspec would ignore unknown fields of a recipe."""
-    record = msgspec.json.decode(content, type=Record)
-    unknown = (msgspec.json.decode(content)["recipe"] or {}).keys() - recipes.Recipe.__dataclass_fields__.keys()
-    if unknown:
-        raise ValueError(f"a recipe with unknown fields, {', '.join(sorted(unknown))[:80]!r}")
-    return record
+        text = read_text(path)
+        record = msgspec.json.decode(text, type=Record)
+        known = recipes.Recipe.__dataclass_fields__  # msgspec ignores unknown fields of a dataclass
+        if unknown := (msgspec.json.decode(text)["recipe"] or {}).keys() - known.keys():
+            raise ValueError(f"a recipe with unknown fields, {', '.join(sorted(unknown))[:80]!r}")
+        return record
 
 
 def write(folder: str | os.PathLike[str], record: Record) -> None:
-    """Write the record to `folder/record.json`, whole or not at all; RecordError if it could not be read again."""
-    path, content = pathlib.Path(folder) / "record.json", msgspec.json.encode(record)
-    with reading(path, "a run's record"):
-        _decode(content)
-    write_atomically(path, msgspec.json.format(content, indent=2) + b"\n")
+    """Write the record to `folder/record.json`, whole or not at all."""
+    content = msgspec.json.format(msgspec.json.encode(record), indent=2)
+    write_atomically(pathlib.Path(folder) / "record.json", content + b"\n")
 
 
 def name(recipe: recipes.Recipe | str, train_data: str, seed: int, workers: int = 1) -> str:
@@ -176,7 +170,7 @@ def start(
     if not record.code.commit:
         print(f"{folder.name}: the code's commit is not known (no git, or no checkout).", flush=True)
     write(folder, record)
-    return record
+    return read(folder)  # what could not be read again is said before the work
 
 
 def _same_run(folder: pathlib.Path, earlier: Record, record: Record) -> Record:

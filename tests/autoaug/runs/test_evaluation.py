@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import autoaug
-from autoaug import augment, models, recipes, training
-from autoaug.datasets import LabelledImages
+from autoaug import augment, datasets, models, recipes
 from autoaug.runs import evaluation, predictions
 from autoaug.runs.record import RecordError
 from autoaug.training.step import precision_scope
@@ -35,7 +34,7 @@ def test_a_file_has_the_models_logits(name, precision, tiny_dataset, tmp_path):
     loaded, images = autoaug.load(tmp_path), tiny_dataset.test_images
     assert (loaded.input_shape, loaded.inputs[0].dtype) == ((None, 32, 32, 3), "uint8")
     expected = evaluation.Predictor(whole)(images)
-    normalised = augment.normalize(images, tiny_dataset.mean, tiny_dataset.std)
+    normalised = augment._normalization(tiny_dataset.mean, tiny_dataset.std)[images, np.arange(3)]
     np.testing.assert_array_equal(whole.layers[1](images), normalised)
     by_itself = model(normalised, training=False)
     np.testing.assert_allclose(expected, by_itself, rtol=1e-5 if precision == "float32" else 0.1)
@@ -53,24 +52,14 @@ np.save(sys.argv[3], model.predict(np.load(sys.argv[2]), verbose=0).argmax(axis=
 """
 
 
-@pytest.fixture(scope="module")
-def trained(tiny_dataset, tiny_recipe, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("trained") / "run"
-    test = LabelledImages("synthetic10", tiny_dataset.test_images, tiny_dataset.test_labels)
-    model = training.train(tiny_recipe, tiny_dataset, folder)
-    evaluation.evaluate_run(model, tiny_dataset, folder, [test])
-    return folder, test
-
-
 @pytest.mark.parametrize("imports", ["import autoaug\nimport keras", "import keras\nimport autoaug"])
-def test_a_run_leaves_a_model_that_answers_alike_in_another_process_and_folder(imports, trained, tmp_path):
-    folder, test = trained
-    np.save(tmp_path / "images.npy", test.images)
-    files = [str(folder / "model.keras"), "images.npy", "answers.npy"]
+def test_a_run_leaves_a_model_that_answers_alike_in_another_process_and_folder(imports, trained_run, tmp_path):
+    np.save(tmp_path / "images.npy", datasets.load_test("synthetic10", trained_run.folder / "data").images)
+    files = [str(trained_run.run / "model.keras"), "images.npy", "answers.npy"]
     command = [sys.executable, "-c", OPEN.format(imports=imports), *files]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    kept = predictions.read(folder / "predictions" / "synthetic10.npz")
+    kept = predictions.read(trained_run.run / "predictions" / "synthetic10.npz")
     np.testing.assert_array_equal(np.load(tmp_path / "answers.npy"), kept.answers)
 
 

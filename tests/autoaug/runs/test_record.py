@@ -73,10 +73,9 @@ def test_anything_else_is_refused_by_file(content, tmp_path):
         record.read(tmp_path)
 
 
-def test_a_record_that_could_not_be_read_is_not_written(tmp_path):
-    with pytest.raises(RecordError, match="Expected a run's record"):
-        record.write(tmp_path, msgspec.structs.replace(run_files.record(), seed=-1))
-    assert not list(tmp_path.iterdir())
+def test_a_record_that_could_not_be_read_again_is_refused_before_the_work(tmp_path, tiny_dataset, tiny_recipe):
+    with pytest.raises(RecordError, match=r"Expected a run's record.*machine"):
+        record.start(tmp_path / "run", tiny_recipe, tiny_dataset, 0, 1, computing={"device": "<b>"})
 
 
 def test_a_run_goes_on_only_as_the_same_run(tmp_path, tiny_dataset, tiny_recipe, capsys):

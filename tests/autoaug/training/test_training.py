@@ -147,14 +147,6 @@ def test_a_step_of_a_deep_network_repeats_to_the_bit(name, size, batch_size):
     assert len(set(ends)) == 1
 
 
-def test_the_step_is_traced_once(tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
-    steps = []
-    keep = TrainingStep.__init__
-    monkeypatch.setattr(TrainingStep, "__init__", lambda self, *a: steps.append(self) or keep(self, *a))
-    training.train(dataclasses.replace(tiny_recipe, epochs=2), tiny_dataset, tmp_path)
-    assert [step._compiled.experimental_get_tracing_count() for step in steps] == [1]
-
-
 def test_validation_images_are_held_out_and_evaluated(tiny_dataset, tiny_recipe, tmp_path):
     recipe = dataclasses.replace(tiny_recipe, validation_size=50, epochs=2)
     seen = []
@@ -210,9 +202,14 @@ def test_no_two_noise_keys_are_alike():
     np.testing.assert_array_equal(noise_key(3, 17), np.array([3, 17], np.int32))  # one process has the plain numbers
 
 
-def test_the_history_is_written_for_tensorboard_too(tiny_dataset, tiny_recipe, tmp_path):
+def test_the_step_is_traced_once_and_the_history_is_for_tensorboard_too(
+    tiny_dataset, tiny_recipe, tmp_path, monkeypatch
+):
+    steps, keep = [], TrainingStep.__init__
+    monkeypatch.setattr(TrainingStep, "__init__", lambda self, *a: steps.append(self) or keep(self, *a))
     for _ in range(2):  # the second time, nothing is left to train, and nothing is doubled
         training.train(tiny_recipe, tiny_dataset, tmp_path)
+    assert [step._compiled.experimental_get_tracing_count() for step in steps] == [1, 0]
     history = pd.read_csv(tmp_path / "history.csv")
     (path,) = (tmp_path / "tensorboard").iterdir()
     events = [event_pb2.Event.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(path))]
