@@ -60,13 +60,16 @@ def test_names_from_files_are_escaped_everywhere(tmp_path):
     assert "<img" not in html and "&lt;img" in html and "<b>" not in html
 
 
-def test_groups_head_their_rows_and_without_rows_there_is_no_table(tmp_path):
+def test_groups_head_their_rows_and_a_single_row_is_no_table(tmp_path):
     html = show.table(frame(), "table", tmp_path).to_html()
     assert 'rowspan="2"' in html and html.count(">one<") == 1
     assert show.table(frame()[:0], "empty", tmp_path) is None
     assert not (tmp_path / "report" / "tables" / "empty.csv").exists()
+    assert show.table(frame()[:1], "one", tmp_path) is None
+    assert (tmp_path / "report" / "tables" / "one.csv").exists()
 
 
 def test_a_named_index_is_shown_and_the_ends_of_a_value_are_its_interval(tmp_path):
     values = pd.DataFrame({"value": [0.1], "low": [0.0], "high": [0.2]}, index=pd.Index(["x"], name="class"))
-    assert show.table(values, "table", tmp_path).data.to_dict("list") == {"class": ["x"], "value": ["10.0 [0.0, 20.0]"]}
+    shown = show.table(pd.concat([values, values]), "table", tmp_path).data.to_dict("list")
+    assert shown == {"class": ["x", "x"], "value": 2 * ["10.0 [0.0, 20.0]"]}
