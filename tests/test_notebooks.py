@@ -129,7 +129,7 @@ def test_a_trained_run_becomes_a_report(trained_run, tmp_path):
     [
         ({"modle": "wrn"}, "Received: modle. Did you mean model?"),
         ({"epochs": "ten"}, "Expected epochs, int. Received: 'ten' (str)"),
-        ({"model": "vgg"}, "Received: 'vgg'"),
+        ({"model": "vgg"}, "Received: model='vgg'"),
         ({"seed": -1}, "Expected seed: `int` >= 0. Received: seed=-1"),
         ({"preset": "huge"}, "Received: preset='huge'"),
         ({"device": "tpu"}, "Received: device='tpu'"),

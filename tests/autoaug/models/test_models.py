@@ -132,7 +132,7 @@ def test_pyramid_width_grows_by_rounding_half_up():
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("resnet", {}, r"shake_shake_112 \(ss112\).*Received: 'resnet'"),
+        ("resnet", {}, "shake_shake_112, ss112.*Received: model='resnet'"),
         ("wrn", {"depth": 27}, r"10, 16, 22, 28.*Received: depth=27"),
         ("ss32", {"depth": 4}, r"8, 14, 20, 26.*Received: depth=4"),
         ("pyramid", {"depth": 270}, r"11, 20, 29, 38.*Received: depth=270"),
