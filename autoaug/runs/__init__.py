@@ -27,7 +27,7 @@ from autoaug.runs.record import HISTORY, PREDICTIONS, Record, RecordError, name,
 __all__ = ["COLUMNS", "Record", "RecordError", "accuracies", "collect", "history", "name"]
 
 COLUMNS = (
-    *("run_id", "folder", "started", "kind", "preset", "model", "family", "recipe", "seed"),
+    *("run_id", "folder", "started", "kind", "preset", "model", "family", "epochs", "precision", "recipe", "seed"),
     *("train_data", "train_size", "train_source", "train_sha256", "test_set", "test_source", "test_sha256"),
     *("total", "correct", "overlap", "accuracy", "low", "high"),
 )
@@ -80,6 +80,8 @@ def _rows(folder: pathlib.Path, record: Record) -> list[dict[str, Any]]:
         "preset": recipe.preset if recipe and record.kind == "trained" else "imported",
         "model": recipe.model if recipe else record.family,
         "family": record.family,
+        "epochs": recipe.epochs if recipe else None,
+        "precision": recipe.precision if recipe else "",
         "recipe": msgspec.json.encode(recipe, order="sorted").decode() if recipe else "",
         "train_data": data.name,
         "train_size": data.train_size or 0,
@@ -101,7 +103,8 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """The table of rows of counts, with accuracies and their exact 95 % intervals."""
     from scipy.special import betaincinv  # slow to import; NaN for none and for all correct
 
-    table = pd.DataFrame(rows, columns=list(COLUMNS[:-3])).astype({"total": int, "correct": int, "overlap": int})
+    table = pd.DataFrame(rows, columns=list(COLUMNS[:-3]))
+    table = table.astype({"total": int, "correct": int, "overlap": int, "epochs": "Int64"})
     correct, wrong, some = table["correct"], table["total"] - table["correct"], table["total"] > 0
     low = betaincinv(correct, wrong + 1, 0.025).fillna(0.0).where(some)
     high = betaincinv(correct + 1, wrong, 0.975).fillna(1.0).where(some)

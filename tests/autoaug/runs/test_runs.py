@@ -40,7 +40,7 @@ def test_the_table_has_the_counts_of_the_predictions_without_overlap(tmp_path):
     assert rows.loc["known", ["accuracy", "low", "high"]].isna().all()
     row = rows.loc["synthetic10"]
     assert (row.run_id, row.kind, row.preset, row.model, row.seed) == (run_id, "trained", "quick", "wrn", 3)
-    assert row.family == recipes.title(recipes.get("wrn"))
+    assert (row.family, row.epochs, row.precision) == (recipes.title(recipes.get("wrn")), 10, "float32")
     assert recipes.Recipe(**json.loads(row.recipe)) == recipes.get("wrn")
     pd.testing.assert_frame_equal(runs.accuracies(row.folder), table, check_like=False)
 
