@@ -56,59 +56,45 @@ def test_every_set_is_built_loads_and_is_described(published, data_dir):
     assert made(data_dir, BUILT, published) == dict.fromkeys(BUILT, "written")
     assert set(datasets.available(data_dir)) == set(BUILT)
     assert set(build.SETS) == set(datasets.DATASETS)
+    listed = inventory.parts(data_dir)
     for name in BUILT:
         described, parts = manifest(data_dir, name), parts_of(data_dir, name)
         assert (described["name"], described["parts"].keys()) == (name, parts.keys())
         for part, arrays in parts.items():
-            expected = folders.describe(*arrays, datasets.DATASETS[name].num_classes)
+            expected, row = folders.describe(*arrays, datasets.DATASETS[name].num_classes), listed.loc[name, part]
+            counts = expected["images_per_class"]
             assert described["parts"][part] == expected
-            assert len(set(expected["images_per_class"])) == 1 or name in ("photo_noise_10", "cinic10")
-        assert described["files"] == folders.file_hashes(data_dir / name / "training")
-    for (name, part), row in inventory.parts(data_dir).iterrows():
-        described = manifest(data_dir, name)
-        counts = described["parts"][part]["images_per_class"]
-        assert (row["source"], row["title"]) == (described["source"], datasets.TITLES[name])
-        assert row[["images", "fewest", "most"]].tolist() == [sum(counts), min(counts), max(counts)]
-        assert row.filter(like="mean, ").tolist() == described["parts"][part]["mean"]
-    overlaps, repeats = inventory.overlaps(data_dir)
-    assert overlaps.loc["cifar10", ["cifar10", "cifar10_12k", "cifar10.2"]].tolist() == [0, 20, 1]
-    assert overlaps.loc["cifar10_12k", "cifar10_12k"] == 0
-    assert repeats.loc["cifar10"].to_dict() == {"training": 1, "test": 0}
-
-
-def test_published_sets_are_rewritten_as_they_are(published, data_dir):
-    assert made(data_dir, ["cifar10.1-v4"], published) == {"cifar10.1-v4": "written"}
-    build.build(data_dir, ["cifar10.2", "cinic10"], published)
-    test = datasets.load_test("cifar10.1-v4", data_dir)
+            assert len(set(counts)) == 1 or name in ("photo_noise_10", "cinic10")
+            assert (row["source"], row["title"]) == (described["source"], datasets.TITLES[name])
+            assert row[["images", "fewest", "most"]].tolist() == [sum(counts), min(counts), max(counts)]
+            assert row.filter(like="mean, ").tolist() == expected["mean"]
+    test, cinic10 = datasets.load_test("cifar10.1-v4", data_dir), datasets.load("cinic10", data_dir)
     np.testing.assert_array_equal(test.images, np.load(published / "cifar10.1_v4_data.npy"))
     np.testing.assert_array_equal(test.labels, np.load(published / "cifar10.1_v4_labels.npy"))
     with np.load(published / "cifar102_test.npz") as arrays:
-        np.testing.assert_array_equal(datasets.load_test("cifar10.2", data_dir).images, arrays["images"])
-    cinic10 = datasets.load("cinic10", data_dir)
+        for what in ("images", "labels"):
+            np.testing.assert_array_equal(getattr(datasets.load_test("cifar10.2", data_dir), what), arrays[what])
     assert (len(cinic10.train_images), len(cinic10.test_images)) == (700, 700)  # neither `valid` nor CIFAR-10's own
     assert (np.diff(cinic10.train_labels) >= 0).all()
 
 
-def test_sets_that_are_compared_or_judge_have_no_image_in_common(published, data_dir):
-    build.build(data_dir, [*datasets.JUDGES, "cifar10_5k", "photo_same", "photo_original"], published)
-    first, second, twelve, five, same = (
-        np.concatenate([images for images, _ in parts_of(data_dir, name).values()])
-        for name in (*datasets.JUDGES, "cifar10_12k", "cifar10_5k", "photo_same")
-    )
+def test_drawn_images_are_where_their_origins_say_and_compared_sets_and_judges_share_none(published, data_dir):
+    build.build(data_dir, [*DRAWN, "cifar10.2"], published)
+    overlaps, repeats = inventory.overlaps(data_dir)
+    assert overlaps.loc["cifar10", ["cifar10", "cifar10_12k", "cifar10.2"]].tolist() == [0, 20, 1]
+    assert overlaps.loc["cifar10_12k", "cifar10_12k"] == 0
+    assert repeats.loc["cifar10"].to_dict() == {"training": 1, "test": 0}
+    sets = {name: parts_of(data_dir, name) for name in ("cifar10", "cifar105", *DRAWN)}
+    pixels = {name: np.concatenate([images for images, _ in parts.values()]) for name, parts in sets.items()}
+    first, second = (pixels[name] for name in datasets.JUDGES)
     assert datasets.overlap(first, second).sum() <= 1  # the stand-in has an image twice
-    assert not datasets.overlap(np.concatenate([twelve, five]), np.concatenate([first, second])).any()
-    assert not datasets.overlap(same, np.concatenate([twelve, parts_of(data_dir, "photo_original")["test"][0]])).any()
-
-
-def test_images_of_drawn_sets_are_where_their_origins_say(published, data_dir):
-    build.build(data_dir, DRAWN, published)
-    pools = {
-        f"{name} {part}": arrays
-        for name in ("cifar10", "cifar105")
-        for part, arrays in parts_of(data_dir, name).items()
-    }
+    for name in ("cifar10_12k", "cifar10_5k"):
+        assert not datasets.overlap(pixels[name], np.concatenate([first, second])).any()
+    for name in ("cifar10_12k", "photo_original"):
+        assert not datasets.overlap(pixels["photo_same"], pixels[name]).any()
+    pools = {f"{name} {part}": arrays for name in ("cifar10", "cifar105") for part, arrays in sets[name].items()}
     for name in DRAWN:
-        parts, seen = parts_of(data_dir, name), []
+        parts, seen = sets[name], []
         for part, (images, labels) in parts.items():
             origins = known(data_dir, name, part, "origins")
             places = [pools[drawing.POOLS[pool]] for pool in origins["pool"]]
@@ -134,6 +120,11 @@ def test_the_share_of_new_images(published, data_dir, new_fraction, counts):
     assert (described["new_fraction"], described["source"]) == (new_fraction, "CIFAR-10 and CIFAR-10.2")
 
 
+def test_a_share_of_new_images_that_is_not_there_is_named(published, data_dir):
+    with pytest.raises(DatasetError, match=r"new_fraction 0\.9: Expected 22 new and 2 old images .*Received: 10 and"):
+        build.build(data_dir, ["cifar102_30k"], published, new_fraction=0.9)
+
+
 def test_same_inputs_and_seed_give_the_same_bytes(published, tmp_path):
     names = ["cifar102", "cifar10_30k", "photo_look_20"]
     build.build(tmp_path / "a", names, published, seed=3)
@@ -157,10 +148,9 @@ def test_only_what_is_missing_or_outdated_is_built(published, data_dir):
     assert made(data_dir, names, published) == dict.fromkeys(everything, "there already")
     done = made(data_dir, names, published, new_fraction=0.3)
     assert [name for name, what in done.items() if what == "written"] == ["cifar102"]
-    done = made(data_dir, ["cifar10_10k"], published, seed=1)
-    assert done == {"cifar10": "there already", "cifar10_10k": "written"}
-    done = made(data_dir, ["cifar10_10k"], published, seed=1, rebuild=True)
-    assert done == {"cifar10": "there already", "cifar10_10k": "written"}
+    for rebuild in (False, True):  # of another seed, and what is named only
+        done = made(data_dir, ["cifar10_10k"], published, seed=1, rebuild=rebuild)
+        assert done == {"cifar10": "there already", "cifar10_10k": "written"}
 
 
 def test_two_builders_at_once(published, tmp_path):
@@ -250,19 +240,11 @@ def test_files_under_the_right_names_are_left_and_marked_as_unverified(published
     assert datasets.load("cifar10_10k", data_dir).source == f"cifar10_10k ({label or 'unverified files'})"
     for seed in (0, 7):  # whatever would be built here
         assert made(data_dir, ["cifar10_10k"], published, seed=seed)["cifar10_10k"] == "there already"
-    with pytest.raises(DatasetError, match="Received: other files; move them"):
-        build.build(data_dir, ["cifar10_10k"], published, rebuild=True)
-    after = contents(folder)
-    assert {file: after[file] for file in before} == before and set(after) - set(before) == {"manifest.json"}
-    (folder / spec.test_file).write_bytes(after[spec.training_files[0]])  # somebody goes on with them
-    with pytest.raises(DatasetError, match="Received: other files; move them"):
-        build.build(data_dir, ["cifar10_10k"], published, rebuild=True)
-
-
-def test_a_share_of_new_images_that_is_not_there_is_named(published, data_dir):
-    with pytest.raises(DatasetError, match=r"new_fraction 0\.9: Expected 22 new and 2 old images .*Received: 10 and"):
-        build.build(data_dir, ["cifar102_30k"], published, new_fraction=0.9)
-    assert not (data_dir / "cifar102_30k" / "training").exists()
+    for content in (before[spec.test_file], before[spec.training_files[0]]):  # and when somebody goes on with them
+        assert contents(folder) == before | {"manifest.json": contents(folder)["manifest.json"]}
+        (folder / spec.test_file).write_bytes(content)
+        with pytest.raises(DatasetError, match="Received: other files; move them"):
+            build.build(data_dir, ["cifar10_10k"], published, rebuild=True)
 
 
 def test_the_published_batches_are_known_by_their_content_and_draw_the_same(published, data_dir):

@@ -85,22 +85,24 @@ def test_an_interrupted_upload_has_no_manifest_and_is_completed_later(s3, data_d
     assert remote(s3) == local(data_dir)
 
 
-def test_a_missing_bucket_what_is_no_name_of_one_and_no_credentials(s3, data_dir, monkeypatch):
-    with pytest.raises(upload.UploadError, match=r"s3://no-bucket: Expected a bucket that .* Not Found"):
-        upload.upload(data_dir, ["one"], "no-bucket")
-    for name in ("s3://b/", "b/folder", "Bucket", "b"):
-        with pytest.raises(upload.UploadError, match=f"bucket: .*Received: '{name}'"):
-            upload.require_bucket(name)
+@pytest.mark.parametrize(
+    ("names", "bucket", "message"),
+    [
+        (["one"], "no-bucket", r"s3://no-bucket: Expected a bucket that .* Not Found"),
+        *[(["one"], name, f"bucket: .*Received: '{name}'") for name in ("s3://b/", "b/folder", "Bucket", "b")],
+        (["one", "three"], BUCKET, r"three/training: Expected .* missing"),
+        (["one", "two"], BUCKET, r"two/training: Expected a data set .* damaged"),
+    ],
+)
+def test_what_cannot_be_uploaded_is_named_and_nothing_is(s3, data_dir, names, bucket, message):
+    (data_dir / "two" / "training" / "test").write_bytes(b"")
+    with pytest.raises((upload.UploadError, datasets.DatasetError), match=message):
+        upload.upload(data_dir, names, bucket)
+    assert not remote(s3)
+
+
+def test_missing_credentials_are_named(data_dir, s3, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(upload.UploadError, match=r"Unable to locate credentials.*aws configure"):
-        upload.upload(data_dir, ["one"], BUCKET)
-
-
-def test_a_damaged_or_missing_set_is_not_uploaded(s3, data_dir):
-    (data_dir / "two" / "training" / "test").write_bytes(b"")
-    with pytest.raises(datasets.DatasetError, match=r"two/training: Expected a data set .* damaged"):
-        upload.upload(data_dir, ["one", "two"], BUCKET)
-    with pytest.raises(datasets.DatasetError, match=r"three/training: Expected .* missing"):
-        upload.upload(data_dir, ["one", "three"], BUCKET)
-    assert not remote(s3)
+        uploaded(data_dir)

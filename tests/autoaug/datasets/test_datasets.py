@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 
 import numpy as np
 import pytest
@@ -18,48 +17,26 @@ RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
 LABELS = np.arange(40) % 10
 TINY = datasets.Spec(("first", "second"), "test", train_size=30, test_size=10, family="cifar10")
-TEST_ONLY = datasets.Spec((), "only_test", train_size=0, test_size=10, family="cifar10")
 
 
 @pytest.fixture
 def data_dir(tmp_path, monkeypatch):
-    """A folder with the data set `tiny`: 30 training images in two files, 10 test images."""
+    """A folder, with a blank in its name, with the data set `tiny`: 30 training images in two files, 10 test images."""
     monkeypatch.setitem(datasets.DATASETS, "tiny", TINY)
-    folder = tmp_path / "tiny" / "training"
+    folder = tmp_path / "my data" / "tiny" / "training"
     folder.mkdir(parents=True)
     for file, part in (("first", slice(0, 15)), ("second", slice(15, 30)), ("test", slice(30, 40))):
         write_batch(folder / file, IMAGES[part], LABELS[part])
-    return tmp_path
+    return tmp_path / "my data"
 
 
-@pytest.fixture
-def test_only(data_dir, monkeypatch):
-    """Besides `tiny`, the test set `tiny_test`: five training images of `tiny` and five of its test part, one twice."""
-    monkeypatch.setitem(datasets.DATASETS, "tiny_test", TEST_ONLY)
-    folder = data_dir / "tiny_test" / "training"
-    folder.mkdir(parents=True)
-    rows = [0, 1, 2, 3, 4, 30, 31, 32, 33, 33]
-    write_batch(folder / "only_test", IMAGES[rows], LABELS[rows])
-    return data_dir
-
-
-@pytest.fixture
-def manifest(data_dir):
-    """The manifest of `tiny`, as data_prep writes it."""
-    parts = {
-        "training": {"sha256": datasets.content_hash(IMAGES[:30], LABELS[:30])},
-        "test": {"sha256": datasets.content_hash(IMAGES[30:], LABELS[30:])},
-    }
-    path = data_dir / "tiny" / "training" / "manifest.json"
-    path.write_text(json.dumps({"name": "tiny", "source": "CIFAR-10 (JPEG copy)", "parts": parts}))
-    return path
-
-
-def test_every_reproduction_has_the_size_of_its_original_and_known_truth_is_of_reproductions():
+def test_every_reproduction_has_the_size_of_its_original_and_is_its_partner_and_known_truth_is_of_reproductions():
     for name, original in datasets.ORIGINALS.items():
         sizes = [(spec.train_size, spec.test_size) for spec in map(datasets.DATASETS.get, (name, original))]
         assert sizes[0] == sizes[1] or name == "cinic10"  # in its own splits
+        assert datasets.partners(name) == (original,) and name in datasets.partners(original)
     assert set(datasets.KNOWN_TRUTH) == {*datasets.EMBEDDED, *datasets.DESIGNS} - {"synthetic10"}
+    assert {datasets.ORIGINAL_TESTS[name] for name in datasets.DESIGNS} == {"photo_original"}
     assert set(datasets.KNOWN_TRUTH) < set(datasets.ORIGINALS) < set(datasets.DATASETS) == set(datasets.TITLES)
 
 
@@ -95,12 +72,7 @@ def test_the_table_in_the_docs_is_that_of_the_catalogue():
     assert {row[0]: (*size, row[3]) for row, size in zip(rows, sizes, strict=True)} == expected
 
 
-def test_who_is_compared_with_whom():
-    assert datasets.partners("cifar102") == ("cifar10_10k",) and datasets.partners("cifar10") == ("cinic10",)
-    assert datasets.partners("synthetic10") == ("synthetic10_harder", "synthetic10_different")
-
-
-def test_load(data_dir):
+def test_load_gives_images_labels_hashes_and_the_exact_mean_and_deviation(data_dir):
     dataset = datasets.load("tiny", data_dir)
     np.testing.assert_array_equal(dataset.train_images, IMAGES[:30])
     np.testing.assert_array_equal(dataset.train_labels, LABELS[:30])
@@ -114,10 +86,6 @@ def test_load(data_dir):
     np.testing.assert_array_equal(test.images, IMAGES[30:])
     np.testing.assert_array_equal(test.labels, LABELS[30:])
     assert test.sha256 != expected
-
-
-def test_mean_and_deviation_are_exact(data_dir):
-    dataset = datasets.load("tiny", data_dir)
     pixels = IMAGES[:30].reshape(-1, 3).astype(object)  # Python integers
     total, squares, n = pixels.sum(axis=0), (pixels**2).sum(axis=0), len(pixels)
     np.testing.assert_array_equal(dataset.mean, [int(s) / n / 255 for s in total])
@@ -126,53 +94,50 @@ def test_mean_and_deviation_are_exact(data_dir):
     assert dataset.mean.dtype == dataset.std.dtype == np.float64
 
 
-def test_a_test_set_is_available_and_loaded_but_not_to_train_on(test_only):
-    assert datasets.available(test_only, family="cifar10") == ["tiny", "tiny_test"]
-    assert datasets.available(test_only, part="training") == ["tiny"]
-    assert datasets.available(test_only, family="cifar100") == []
-    test = datasets.load_test("tiny_test", test_only)
+def test_a_test_set_is_available_and_loaded(data_dir, monkeypatch):
+    spec = datasets.Spec((), "test", train_size=0, test_size=10, family="cifar10")
+    monkeypatch.setitem(datasets.DATASETS, "tiny_test", spec)
+    (data_dir / "tiny_test").symlink_to(data_dir / "tiny")
+    assert datasets.available(data_dir, family="cifar10") == ["tiny", "tiny_test"]
+    assert datasets.available(data_dir, part="training") == ["tiny"]
+    assert datasets.available(data_dir, family="cifar100") == []
+    test = datasets.load_test("tiny_test", data_dir)
     assert (test.images.shape, test.source) == ((10, 32, 32, 3), "unverified files")
-    with pytest.raises(
-        datasets.DatasetError, match=r"tiny_test: Expected a data set to train on. Received: a test set only"
-    ):
-        datasets.load("tiny_test", test_only)
-    with pytest.raises(datasets.DatasetError, match=r"-p train_data cifar105$"):
-        datasets.load("cifar10.2", test_only)
 
 
 @pytest.mark.parametrize(("file", "part"), [("first", "training"), ("second", "training"), ("test", "test")])
-def test_what_differs_from_the_manifest_is_refused(data_dir, manifest, file, part):
-    assert (
-        datasets.load("tiny", data_dir).source == datasets.load_test("tiny", data_dir).source == "CIFAR-10 (JPEG copy)"
-    )
-    path = data_dir / "tiny" / "training" / file
+def test_what_differs_from_the_manifest_is_refused(data_dir, file, part):
+    source, path = "CIFAR-10 (JPEG copy)", data_dir / "tiny" / "training" / file
+    hashes = {"training": datasets.load("tiny", data_dir).sha256, "test": datasets.load_test("tiny", data_dir).sha256}
+    parts = {name: {"sha256": sha256} for name, sha256 in hashes.items()}
+    path.with_name("manifest.json").write_text(json.dumps({"name": "tiny", "source": source, "parts": parts}))
+    assert datasets.load("tiny", data_dir).source == datasets.load_test("tiny", data_dir).source == source
     content = bytearray(path.read_bytes())
     content[5_000] ^= 1  # one bit of one pixel
     path.write_bytes(content)
-    expected = json.loads(manifest.read_text())["parts"][part]["sha256"]
-    message = rf"Expected the {part} part of its manifest, SHA-256 {expected}. Received: .*sets: \[tiny\].*rebuild True"
-    with pytest.raises(datasets.DatasetError, match=message):
-        datasets.load("tiny", data_dir)
-    if part == "test":
-        with pytest.raises(datasets.DatasetError, match=message):
-            datasets.load_test("tiny", data_dir)
-    else:
-        assert len(datasets.load_test("tiny", data_dir).labels) == 10
+    message = rf"the {part} part of its manifest, SHA-256 {hashes[part]}. Received: .*sets: \[tiny\].*rebuild True"
+    for load in (datasets.load, datasets.load_test):
+        if load is datasets.load or part == "test":
+            with pytest.raises(datasets.DatasetError, match=message):
+                load("tiny", data_dir)
+        else:
+            assert len(load("tiny", data_dir).labels) == 10
 
 
-def test_missing_files_are_named_with_what_to_do(data_dir):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("tiny", r"Missing: second\. .*or put first, second, test into .*my data/tiny/training"),
+        ("synthetic10", r"papermill notebooks/build\S+ -y '\{sets: \[synth\S+\]\}' -p data_dir '/\S+/my data'"),
+        ("cifar11", r"Expected one of cifar10, .*Received: 'cifar11'"),
+        ("cifar10.2", r"a data set to train on. Received: a test set only. To .* -p train_data cifar105$"),
+    ],
+)
+def test_what_is_missing_is_named_with_what_to_do(data_dir, name, message):
     (data_dir / "tiny" / "training" / "second").unlink()
     assert datasets.available(data_dir) == []
-    with pytest.raises(
-        datasets.DatasetError, match=r"Missing: second\. .*or put first, second, test into .*tiny/training"
-    ):
-        datasets.load("tiny", data_dir)
-    with pytest.raises(
-        datasets.DatasetError, match=r"papermill notebooks/build_datasets\.ipynb -y '\{sets: \[synth.* -p data_dir"
-    ):
-        datasets.load("synthetic10", data_dir)
-    with pytest.raises(datasets.DatasetError, match=r"Expected one of cifar10, .*Received: 'cifar11'"):
-        datasets.load_test("cifar11", data_dir)
+    with pytest.raises(datasets.DatasetError, match=message):
+        datasets.load(name, data_dir)
 
 
 def test_overlap_compares_every_pixel():
@@ -180,30 +145,29 @@ def test_overlap_compares_every_pixel():
     np.testing.assert_array_equal(datasets.overlap(test, train), np.arange(15) < 5)
     test[0, 31, 31, 2] ^= 1
     np.testing.assert_array_equal(datasets.overlap(test, train), (np.arange(15) < 5) & (np.arange(15) > 0))
-    np.testing.assert_array_equal(
-        datasets.repeated(IMAGES[[0, 1, 0, 2, 1, 0]]), [False, False, True, False, True, True]
-    )
+    assert datasets.repeated(IMAGES[[0, 1, 0, 2, 1, 0]]).tolist() == [False, False, True, False, True, True]
 
 
-def test_the_command_survives_a_shell():
-    command = manifests.build_command("cifar10_10k", "my data/it's", rebuild=True).split("run: ")[1]
-    assert shlex.split(command) == [
-        "papermill", "notebooks/build_datasets.ipynb", "-y", "{sets: [cifar10_10k]}", "-p", "data_dir", "my data/it's",
-        "-p", "rebuild", "True",
-    ]  # fmt: skip
+MANIFEST = {"source": "a", "parts": {"test": {"sha256": "a"}}}
+OWN = {"title": "T", "family": "cifar10", "classes": ["a", "b"], "original": "", "train_size": 0, "test_size": 1}
+CHANGES = [
+    {"title": "<b>"}, {"title": "a\n"}, {"train_size": -1}, {"test_size": "30"}, {"classes": []}, {"original": "../x"},
+    {"more": 1}, {"family": "<i>"}, {"test_size": 10**9},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "content",
     [
         None, b"", b"\xff\xfe", b"[]", b"[" * 100_000, b'{"source": "a"}', b'{"source": "a", "parts": [1]}',
-        json.dumps({"source": "<img src=x>", "parts": {"test": {"sha256": "a"}}}).encode(),
-        b'{"source": "a", "parts": {"test": {"sha256": "a"}}, "seed": NaN}',
+        *[json.dumps(MANIFEST | change).encode() for change in ({"source": "<img src=x>"}, {"seed": float("nan")})],
+        *[json.dumps(MANIFEST | {"own": OWN | change}).encode() for change in CHANGES],
     ],
 )  # fmt: skip
-def test_what_is_no_manifest_is_refused_by_name(tmp_path, content):
+def test_what_is_no_manifest_is_refused_by_name_and_no_set_of_ones_own(tmp_path, content):
     path = tmp_path / "set" / "training" / "manifest.json"
     path.parent.mkdir(parents=True)
     path.write_bytes(content) if content is not None else os.mkfifo(path)  # a pipe must not hang
     with pytest.raises(datasets.DatasetError, match=r"manifest\.json: Expected a manifest"):
         manifests.read(path.parent)
+    assert not manifests.own(tmp_path)
