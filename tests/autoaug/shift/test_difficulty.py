@@ -9,18 +9,10 @@ from autoaug.shift import Sides, difficulty
 LABELS = Sides(np.zeros(400, int), np.zeros(200, int))
 
 
-def of_known(a, b, labels_a=None, labels_b=None):
-    """Weights where the difficulty is known."""
-    labels = [np.zeros(len(a), int) if labels_a is None else labels_a, np.zeros(len(b), int)]
-    if labels_b is not None:
-        labels[1] = labels_b
-    return difficulty.weights((a, b), labels, Sides(len(a), len(b)))
-
-
 def test_overlap_weights_by_hand():
     """A has 3 of 4 images in the easy stratum, B has 1 of 4: a·b / (a + b) is 3/16 in both strata."""
     a, b = np.array([0.0, 0.0, 0.0, 9.0]), np.array([0.0, 9.0, 9.0, 9.0])
-    found = of_known(a, b)
+    found = difficulty.weights((a, b), [np.zeros(4, int)] * 2, Sides(4, 4))
     np.testing.assert_allclose(found.images.a, [1 / 6, 1 / 6, 1 / 6, 1 / 2])
     np.testing.assert_allclose(found.images.b, [1 / 2, 1 / 6, 1 / 6, 1 / 6])
     assert found.sample == pytest.approx((0.75, 0.75)) and found.comparable
@@ -30,21 +22,13 @@ def test_weights_make_classes_and_difficulties_of_both_sets_alike():
     rng = np.random.default_rng(0)
     labels = Sides(rng.integers(0, 10, 4_000), rng.choice(10, 2_000, p=np.arange(1, 11) / 55))
     scores = Sides(rng.normal(0, 1, 4_000) + labels.a / 10, rng.normal(0.4, 1, 2_000) + labels.b / 10)
-    found = of_known(*scores, *labels)
+    found = difficulty.weights(scores, labels, Sides(4_000, 2_000))
     for label in range(10):
         shares = [weights[side == label].sum() for weights, side in zip(found.images, labels, strict=True)]
         assert shares[0] == pytest.approx(shares[1])
     means = [weights @ side for weights, side in zip(found.images, scores, strict=True)]
     assert means[0] == pytest.approx(means[1], abs=0.06)
     assert sum(found.images.a) == pytest.approx(1) == sum(found.images.b)
-
-
-def test_images_of_other_difficulties_or_classes_cannot_be_compared():
-    rng = np.random.default_rng(1)
-    far = of_known(rng.normal(0, 1, 500), rng.normal(4, 1, 500))
-    assert min(far.sample) < difficulty.SMALLEST_SAMPLE and not far.comparable
-    apart = of_known(np.zeros(5), np.zeros(5), np.zeros(5, int), np.ones(5, int))
-    assert apart.images is None and not apart.comparable
 
 
 def test_strata_are_finer_where_the_judges_are_wrong():
@@ -80,41 +64,32 @@ def test_judges_margins_of_any_scale_and_float_type_give_the_same_weights():
 
 
 MARGINS = (np.ones((3, 400)), np.ones((3, 200)))
+JUDGES = r"Expected judges: two sources, .*\[runs, 400\] and \[runs, 200\]"
+CLASSES = "Expected labels of both test sets, classes from 0, int"
 
 
 @pytest.mark.parametrize(
-    "judges",
+    ("judges", "labels", "message"),
     [
-        (MARGINS,),
-        (MARGINS, MARGINS, MARGINS),
-        (MARGINS, (MARGINS[0],)),
-        (MARGINS, MARGINS[::-1]),
-        (MARGINS, (MARGINS[0][:2], MARGINS[1])),
-        (MARGINS, (MARGINS[0], np.ones((3, 200), int))),
-        (MARGINS, (MARGINS[0], np.full((3, 200), np.nan))),
-        (MARGINS, (np.ones((0, 400)), np.ones((0, 200)))),
-        (np.ones(400), np.ones(199)),
-        (np.ones(400), np.full(200, np.inf)),
-        (np.ones(400, int), np.ones(200, int)),
+        ((MARGINS,), LABELS, JUDGES),
+        ((MARGINS, MARGINS, MARGINS), LABELS, JUDGES),
+        ((MARGINS, (MARGINS[0],)), LABELS, JUDGES),
+        ((MARGINS, MARGINS[::-1]), LABELS, JUDGES),
+        ((MARGINS, (MARGINS[0][:2], MARGINS[1])), LABELS, JUDGES),
+        ((MARGINS, (MARGINS[0], np.ones((3, 200), int))), LABELS, JUDGES),
+        ((MARGINS, (MARGINS[0], np.full((3, 200), np.nan))), LABELS, JUDGES),
+        ((MARGINS, (np.ones((0, 400)), np.ones((0, 200)))), LABELS, JUDGES),
+        ((np.ones(400), np.ones(199)), LABELS, JUDGES),
+        ((np.ones(400), np.full(200, np.inf)), LABELS, JUDGES),
+        ((np.ones(400, int), np.ones(200, int)), LABELS, JUDGES),
+        ((MARGINS, MARGINS), (LABELS.a,), CLASSES),
+        ((MARGINS, MARGINS), (LABELS.a, LABELS.a), CLASSES),
+        ((MARGINS, MARGINS), (LABELS.a, LABELS.b.astype(float)), CLASSES),
+        ((MARGINS, MARGINS), (LABELS.a, LABELS.b - 1), CLASSES),
+        ((MARGINS, MARGINS), (LABELS.a, LABELS.b.astype(bool)), CLASSES),
     ],
 )
 @pytest.mark.usefixtures("wrong_types")
-def test_judges_that_do_not_fit_are_refused(judges):
-    with pytest.raises(ValueError, match=r"Expected judges: two sources, .*\[runs, 400\] and \[runs, 200\]"):
-        difficulty.weights(judges, LABELS, Sides(400, 200))
-
-
-@pytest.mark.parametrize(
-    "labels",
-    [
-        (LABELS.a,),
-        (LABELS.a, LABELS.a),
-        (LABELS.a, LABELS.b.astype(float)),
-        (LABELS.a, LABELS.b - 1),
-        (LABELS.a, LABELS.b.astype(bool)),
-    ],
-)
-@pytest.mark.usefixtures("wrong_types")
-def test_labels_that_do_not_fit_are_refused(labels):
-    with pytest.raises(ValueError, match="Expected labels of both test sets, classes from 0, int"):
-        difficulty.weights((MARGINS, MARGINS), labels, Sides(400, 200))
+def test_judges_and_labels_that_do_not_fit_are_refused(judges, labels, message):
+    with pytest.raises(ValueError, match=message):
+        difficulty.weights(judges, labels, Sides(400, 200))

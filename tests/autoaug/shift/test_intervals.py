@@ -16,24 +16,6 @@ def test_accuracy_interval_is_the_exact_test_inverted(correct, total, confidence
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((1, 0), "total ≥ 1"),
-        ((-1, 5), "0 ≤ correct"),
-        ((6, 5), "correct ≤ total"),
-        ((0.9, 5), "integers"),
-        ((1, 5, 95), "confidence between 0 and 1"),
-        ((1, 5, 1.0), "confidence between 0 and 1"),
-        ((np.array([1, 6]), np.array([5, 5])), "correct ≤ total"),
-    ],
-)
-@pytest.mark.usefixtures("wrong_types")
-def test_accuracy_interval_refuses_impossible_counts(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        shift.accuracy_interval(*arguments)
-
-
-@pytest.mark.parametrize(
     ("counts", "low", "high"),
     [
         ((56, 70, 48, 80), 0.0524, 0.3339),
@@ -68,18 +50,26 @@ def test_counts_of_every_integer_type_give_the_same_intervals(kind):
             assert shift.gap(*of_kind) == shift.gap(*map(int, counts))
             assert shift.accuracy_interval(*of_kind[:2]) == shift.accuracy_interval(*counts[:2])
     assert shift.accuracy_interval(np.uint8(255), 1000) == shift.accuracy_interval(255, 1000)
-    _, low, high = shift.gap(np.int32(30_000), np.int32(50_000), np.int32(35_000), np.int32(50_000))
-    assert (low, high) == pytest.approx((-0.1059, -0.0941), abs=1e-3)
 
 
-@pytest.mark.parametrize("count", [1.0, True, np.float32(3), "3", None, 1 + 0j, np.datetime64(3, "s")])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((1, 5, 95), "confidence between 0 and 1"),
+        ((1, 5, 1.0), "confidence between 0 and 1"),
+        *[(counts, "integers, 0 ≤ correct ≤ total and total ≥ 1") for counts in ((1, 0), (-1, 5), (6, 5))],
+        ((np.array([1, 6]), np.array([5, 5])), "correct ≤ total"),
+        *[((count, 5), "integers") for count in (1.0, True, np.float32(3), "3", None, 1 + 0j, np.datetime64(3, "s"))],
+    ],
+)
 @pytest.mark.usefixtures("wrong_types")
-def test_counts_of_other_types_are_refused(count):
-    for arguments in ((count, 5, 1, 5), (1, 5, 1, count)):
-        with pytest.raises(ValueError, match="Expected integers"):
-            shift.gap(*arguments)
-    with pytest.raises(ValueError, match="Expected integers"):
-        shift.accuracy_interval(count, 5)
+def test_impossible_counts_other_types_and_confidences_are_refused(arguments, message):
+    confidence = arguments[2:]
+    for function, given in ((shift.accuracy_interval, ()), (shift.gap, (1, 5))):
+        with pytest.raises(ValueError, match=message):
+            function(*arguments[:2], *given, *confidence)
+    with pytest.raises(ValueError, match=message):
+        shift.gap(1, 5, *arguments)
 
 
 def test_a_stream_is_fixed_by_the_seed_and_all_names():

@@ -20,14 +20,11 @@ def points(values):
     return (100 * np.asarray(values, float) + 1e-9).round(1).tolist()  # halves up
 
 
-def test_the_testbed_has_its_models(bed):
+def test_the_testbed_has_its_models_and_lines_near_what_others_published(bed):
     assert bed["group"].value_counts().to_dict() == {
         published.SCRATCH: 1_029, published.PRETRAINED: 31, published.REPRODUCTION: 17
     }  # fmt: skip
     assert bed["cifar10.1"].notna().sum() == 1_026 and bed[["cifar10", "cifar10.2"]].notna().all(axis=None)
-
-
-def test_lines_are_those_of_least_squares_and_near_what_others_published(bed):
     of_all, of_high = (published.lines(bed, 0.95, above)["cifar10.2"] for above in (0.15, 0.9))
     assert (of_all.slope.value, of_all.intercept.value) == pytest.approx((0.785, -0.325), abs=5e-4)
     assert (len(of_all.at), len(of_high.at)) == (895, 210) and of_all.r_squared == pytest.approx(0.996, abs=5e-4)
@@ -39,15 +36,12 @@ def test_lines_are_those_of_least_squares_and_near_what_others_published(bed):
     )
 
 
-def test_what_accurate_models_lose(bed):
+def test_what_accurate_models_lose_and_the_model_that_was_trained_on_both_sets(bed):
     lost = published.lost(bed, 0.95)
     assert len(lost) == 106 and points(lost["lost"].agg(["mean", "min", "max"])) == [12.2, 10.8, 13.9]
     row = lost[lost["model"] == "myrtlenet"].iloc[0]
     found = row[["lost", "lost_low", "lost_high"]].to_list()
     assert found == pytest.approx(shift.gap(9_389, 10_000, 1_640, 2_000))
-
-
-def test_the_model_that_was_trained_on_both_sets_loses_either_way(bed):
     cells = published.both_sides(bed, 0.95)
     assert points(cells.loc["BA − BB"]) == [4.7, 2.9, 6.5]
     assert points(cells.loc[["AA", "AB", "BA", "BB"], "value"]) == [93.9, 82.0, 86.3, 81.7]
@@ -63,20 +57,15 @@ def test_small_random_feature_models_have_a_home_advantage(bed):
     assert points(small["θ"]) == [1.8, 2.8, 3.7, 3.9, 4.5, 5.7]
     assert (small["θ_low"] > 0).all() and (small[["AA − AB", "BA − BB"]] > 0).all(axis=None)
     # No narrower than Newcombe's interval of each difference would make it.
-    halves = [
-        np.diff(shift.gap(round(1e4 * row["AA"]), 10_000, round(1e4 * row["BA"]), 10_000)[1:])
-        for _, row in small.iterrows()
-    ]
-    assert ((small["θ_high"] - small["θ_low"]).to_numpy() > np.ravel(halves) / 2).all()
+    counts = [(1e4 * small[cell]).round().to_numpy(int) for cell in ("AA", "BA")]
+    _, low, high = shift.gap(counts[0], 10_000, counts[1], 10_000)
+    assert ((small["θ_high"] - small["θ_low"]) > (high - low) / 2).all()
 
 
-def test_the_dip_gives_the_training_sizes_away(bed):
+def test_models_of_the_reproduction_lie_above_the_line_and_their_dip_gives_the_training_size_away(bed):
     dips = published.dips(bed)
     assert dips.loc[published.SCRATCH, "smaller"] < 50_000 < dips.loc[published.SCRATCH, "larger"]
     assert dips.loc[published.REPRODUCTION].tolist() == [512, 9_216, 4_608, 18_432]
-
-
-def test_models_of_the_reproduction_lie_above_the_line(bed):
     heights = published.above_line(bed, 0.95)
     assert len(heights) == 17 and points(heights["above"].agg(["mean", "min", "max"])) == [8.6, 3.7, 12.5]
     assert heights["beyond"].all() and (heights["above_low"] > 0).all()
@@ -96,20 +85,15 @@ def test_every_statement_has_ends_and_a_limit():
     table = published.statements(FOLDER, 0.95)
     assert (table["low"] <= table["value"]).all() and (table["value"] <= table["high"]).all()
     assert (table[["ends", "limit"]].map(len) > 0).all(axis=None)
-    assert points(table.loc[table["statement"].str.startswith("30 models"), ["value", "low", "high"]]) == [
-        [7.8, 4.0, 14.6]
-    ]
+    row = table[table["statement"].str.startswith("30 models")].iloc[0]
+    assert points(row[["value", "low", "high"]]) == [7.8, 4.0, 14.6]
     assert "106 models" in table["statement"][0] and "(0 gain)" in table["statement"][4]
     assert published.said(FOLDER, 0.95).startswith("harder is shown; a home advantage is shown in 5 of 6 small models")
 
 
 def test_each_file_is_described_with_its_source():
     text = (FOLDER / "README.md").read_text()
-    assert sorted(path.name for path in FOLDER.glob("*.csv")) == sorted(
-        name for name in ("testbed.csv", "lines.csv", "autoaugment-accuracies.csv", "cifar10.1-counts.csv",
-                          "pretrained-accuracies.csv") if f"`{name}`" in text
-    )  # fmt: skip
-    assert len(pd.read_csv(FOLDER / "pretrained-accuracies.csv")) == 6
+    assert all(f"`{path.name}`" in text for path in FOLDER.glob("*.csv"))
 
 
 def test_small_models_made_anew_are_those_of_the_testbed_and_hardly_mind_the_size(bed):
