@@ -29,6 +29,7 @@ class TestRules:
         assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
         assert len(notebook.cells) <= 30
         assert not [cell for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
+        assert [cell["id"] for cell in notebook.cells] == list(map(str, range(len(notebook.cells))))  # as git takes it
         assert notebook.metadata.kernelspec == {"display_name": "autoaug", "language": "python", "name": "autoaug"}
 
     def test_has_narrative_and_calls_but_no_definitions(self, path):

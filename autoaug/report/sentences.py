@@ -11,6 +11,7 @@ from autoaug import datasets
 from autoaug.report.show import percent
 from autoaug.report.tables import SHAPES, is_drawn, plain, title
 from autoaug.shift import study
+from autoaug.shift.verdict import NEGLIGIBLE
 
 REAL, KNOWN = "reproductions", "photographs whose answer is known"
 """Groups of pairs, with SHAPES the third."""
@@ -124,11 +125,12 @@ def answer(stated: pd.DataFrame, of_public: str, runs: pd.DataFrame) -> HTML:
 
 def measured(row: Any) -> str:
     """The line on a real pair: what is said, and the numbers behind it."""
-    gaps = " and ".join(_points(row, name) for name in ("gap_a", "gap_b"))
-    home = f"; θ, the home advantage, is {_points(row, 'home')}"
-    if not pd.isna(row.home_within):
-        home += f", and {_points(row, 'home_within')} within strata of class and difficulty"
-    return f"{_sentence(row.said)} Models trained on A and on B lose {gaps} points on B{home}."
+    a, b, within = plain(row.original), plain(row.reproduction), not pd.isna(row.home_within)
+    gaps = f"On {b}, models of {a} lose {_points(row, 'gap_a')} points, and its own models {_points(row, 'gap_b')}"
+    gaps += f" (one-sided bound {percent(row.gap_at_most)})" if row.gap_at_most < NEGLIGIBLE else ""
+    home = f"On images of the kind that they were trained on, models are {_points(row, 'home')} points better"
+    home += f"; among images of one class and like difficulty, {_points(row, 'home_within')}" if within else ""
+    return f"{_sentence(row.said)} {gaps}. {home}."
 
 
 def _sentence(text: str) -> str:
@@ -166,7 +168,8 @@ def missing(stated: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
         if row.few_seeds:
             commands += [f"# {row.pair}: three seeds on each side"]
         elif pd.isna(row.different):
-            commands += [f"# {row.pair}: whether this is difficulty alone needs judges", *judges()]
+            needed = "judges, at most 2 points less accurate than these models"
+            commands += [f"# {row.pair}: whether this is difficulty alone needs {needed}", *judges(row.preset)]
     _, older = study.of_newest_data(runs)
     if older:
         commands.append(f"# left out, since their images are not those of the newest run: {', '.join(older)}")
@@ -174,8 +177,8 @@ def missing(stated: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     return [" ".join(line.split()) for line in commands + unreadable]  # a comment stays one line
 
 
-def judges() -> list[str]:
-    """The commands that train the runs that judge difficulty."""
+def judges(preset: str) -> list[str]:
+    """The commands that train the runs that judge the difficulty for models of a preset."""
     build = f"papermill notebooks/build_datasets.ipynb -y '{{sets: [{', '.join(datasets.JUDGES)}]}}'"
-    train = "papermill notebooks/train.ipynb -p preset small"
+    train = f"papermill notebooks/train.ipynb -p preset {'paper' if preset == 'paper' else 'small'}"
     return [build, *(f"{train} -p train_data {name} -p seed {seed}" for name in datasets.JUDGES for seed in range(3))]

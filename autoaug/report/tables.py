@@ -147,10 +147,14 @@ def _with_losses(counts: dict[str, tuple[int, int]], confidence: float) -> dict[
 
 
 def data(runs: pd.DataFrame) -> pd.DataFrame:
-    """The data behind the runs: a row for each training or test set, its source, and the hash of its images."""
+    """The data behind the runs: a row for each training or test set, its source, and the hash of its images.
+
+    Test sets of known truth are left out where no run was trained on them, and those of earlier versions.
+    """
     trained = runs.drop_duplicates("train_data").set_index("train_data")
     tested = runs.sort_values("started").drop_duplicates("test_set", keep="last").set_index("test_set")
-    names = list(dict.fromkeys([*trained.index, *tested.index]))
+    shown = datasets.TITLES.keys() - {*datasets.DESIGNS, "photo_original"}
+    names = list(dict.fromkeys([*trained.index, *(name for name in tested.index if name in shown)]))
     images = {"training images": trained["train_size"], "test images": tested["total"] + tested["overlap"]}
     frame = pd.DataFrame({name: column.reindex(names) for name, column in images.items()}).astype("Int64")
     frame["source"] = trained["train_source"].reindex(names).fillna(tested["test_source"].reindex(names))

@@ -101,7 +101,7 @@ def _row(pair: Pair, confidence: float, seed: int) -> dict[str, Any]:
     counted = [name for name in pair.families if name not in verdict.left_out]
     cells = accuracies([pair.families[name] for name in counted], confidence)
     row: dict[str, Any] = {name: getattr(pair, name) for name in ("reproduction", "original", "original_test")}
-    row |= {"preset": pair.preset, "said": said(verdict), "families": ", ".join(counted)}
+    row |= {"preset": pair.preset, "said": said(verdict, pair.judged_by), "families": ", ".join(counted)}
     row |= {"few_families": ", ".join(verdict.left_out), "exceptions": ", ".join(verdict.exceptions)}
     row |= {name: getattr(verdict, name) for name in (*_FLAGS, "few_seeds")} | {"judged_by": pair.judged_by}
     for name, sides in (("runs", verdict.runs), ("images", verdict.images), ("left_out", pair.left_out)):

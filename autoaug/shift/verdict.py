@@ -155,11 +155,14 @@ def _is_different(
     return within.interval(confidence).low > 0
 
 
-def said(verdict: Verdict) -> str:
-    """What is said of B, in a few words: "harder; not different by more than 1 point"."""
+def said(verdict: Verdict, judged_by: str = "") -> str:
+    """What is said of B, in a few words: "harder; not different by more than 1 point".
+
+    `judged_by` is of `study.Pair`: judges that are too weak are named where nobody else has judged.
+    """
     if verdict.few_seeds:
         return "too few seeds to say"
-    return f"{_of_hardness(verdict)}; {_of_difference(verdict)}"
+    return f"{_of_hardness(verdict)}; {_of_difference(verdict, judged_by)}"
 
 
 def _of_hardness(verdict: Verdict) -> str:
@@ -172,7 +175,7 @@ def _of_hardness(verdict: Verdict) -> str:
     return f"harder is undecided (AA − AB {_range(verdict.gap_a)}, BA − BB {_range(verdict.gap_b)} points)"
 
 
-def _of_difference(verdict: Verdict) -> str:
+def _of_difference(verdict: Verdict, judged_by: str) -> str:
     small = verdict.home_at_most < NEGLIGIBLE
     if verdict.different:
         return f"different{', but not by more than 1 point' if small else ''}"
@@ -181,9 +184,9 @@ def _of_difference(verdict: Verdict) -> str:
     if verdict.comparable and (verdict.home_within_at_most or 0) < NEGLIGIBLE:
         return "not different by more than 1 point, once difficulty is taken off"
     if verdict.different is None:
-        why = (
-            "nobody has judged it" if verdict.comparable is None else "the images cannot be compared at like difficulty"
-        )
+        why = judged_by or "nobody has judged it"
+        if verdict.comparable is not None:
+            why = "the images cannot be compared at like difficulty"
         return f"different is not separated from difficulty ({why})"
     within = f", {_range(verdict.home_within)} at like difficulty" if verdict.home_within else ""
     return f"different is undecided (θ {_range(verdict.home)}{within} points)"

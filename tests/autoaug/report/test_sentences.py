@@ -15,7 +15,15 @@ NUMBERS = ("aa", "ab", "ba", "bb", "gap_a", "gap_b", "home_a", "home_b", "home",
 def verdict(reproduction, original, harder, different, said="harder", preset="small"):
     """A row of `shift.study.verdicts`."""
     row = {"reproduction": reproduction, "original": original, "harder": harder, "different": different, "said": said}
-    row |= {"few_seeds": False, "families": "WRN", "runs_a": 3, "runs_b": 3, "judged_by": "", "preset": preset}
+    row |= {
+        "few_seeds": False,
+        "families": "WRN",
+        "runs_a": 3,
+        "runs_b": 3,
+        "judged_by": "",
+        "preset": preset,
+        "gap_at_most": 0.005,
+    }
     for name in NUMBERS:
         row |= {name: 0.1, f"{name}_low": 0.05, f"{name}_high": 0.15}
     return row
@@ -64,7 +72,7 @@ def test_the_first_lines_link_to_their_sections_and_end_with_what_is_missing():
     html = sentences.answer(sentences.statements(VERDICTS), "harder is shown", RUNS).data
     lines = html.split("<dt>")[1:]
     assert len(lines) == 3 and "Harder is shown." in lines[0] and "measured here" in lines[1]
-    assert "lose 10.0 [5.0, 15.0] and 10.0 [5.0, 15.0] points" in lines[1]
+    assert "lose 10.0 [5.0, 15.0] points, and its own models 10.0 [5.0, 15.0] (one-sided bound 0.5)" in lines[1]
     assert (
         "Drawn shapes, not CIFAR-10: right on 1 of 1." in lines[2]
         and "right on 0 of 2, wrong on 1, open on 1" in lines[2]

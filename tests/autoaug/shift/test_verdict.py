@@ -146,6 +146,7 @@ SAID = verdict.Verdict(
 )
 def test_what_is_said_in_words(changes, text):
     assert text in verdict.said(dataclasses.replace(SAID, **changes))
+    assert "(weak judges)" in verdict.said(dataclasses.replace(SAID, different=None, comparable=None), "weak judges")
 
 
 FITS = family(np.random.default_rng(8), 0.5, 0.5, 0.5, 0.5, images=50)
