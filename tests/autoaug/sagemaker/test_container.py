@@ -54,16 +54,6 @@ def completed(process):
     return subprocess.CompletedProcess(process.args, process.returncode, *output)
 
 
-def wait_for(process, text):
-    """The job's output up to the line that has the text."""
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if text in line:
-            return "".join(lines)
-    raise AssertionError(f"{text!r} not in {''.join(lines)}{process.stderr.read()}")
-
-
 @pytest.fixture(scope="module")
 def finished(start_job, tmp_path_factory):
     """A job of one epoch without an interruption: its folder, and the completed process."""
@@ -94,7 +84,7 @@ class TestJob:
         """SIGTERM first; then a job that has nothing but what SageMaker keeps of /opt/ml/checkpoints."""
         first, second = tmp_path / "first", tmp_path / "second"
         with start_job(first, "--epochs", "1") as process:
-            wait_for(process, " left")
+            assert any(" left" in line for line in process.stdout)
             process.terminate()
             said, errors = process.communicate(timeout=300)
         step = int(re.search(r"Stopped after step (\d+) of 40", said)[1])
@@ -154,8 +144,12 @@ container._end_children()
     assert not pathlib.Path("/proc", done.stdout.split()[-1]).exists()
 
 
-def lay_out(request, ml):
-    """Lay out /opt/ml as SageMaker does for the only host of a requested job."""
+@pytest.mark.filterwarnings("ignore")  # of the SDK
+def test_a_job_runs_as_it_was_requested_and_its_result_is_collected(study, job_requests, as_opt, tmp_path):
+    """What was uploaded, laid out as SageMaker does, run by the recorded command: the SDK's own script and drivers."""
+    given = ["--model_name", "wrn", "--train_data", "synthetic10", "--preset", "quick", "--epochs", "1"]
+    assert command.main(["launch", *given]) == 0
+    (request,), ml = job_requests(), tmp_path / "opt" / "ml"
     for channel in request["InputDataConfig"]:
         bucket, folder = launch.split(channel["DataSource"]["S3DataSource"]["S3Uri"])
         for key in launch.listing(f"s3://{bucket}/{folder}"):
@@ -172,15 +166,6 @@ def lay_out(request, ml):
         "resourceconfig": resources, "inputdataconfig": channels, "hyperparameters": request["HyperParameters"],
     }.items():  # fmt: skip
         (ml / "input" / "config" / f"{name}.json").write_text(json.dumps(content))
-
-
-@pytest.mark.filterwarnings("ignore")  # of the SDK
-def test_a_job_runs_as_it_was_requested_and_its_result_is_collected(study, job_requests, as_opt, tmp_path):
-    """What was uploaded, laid out as SageMaker does, run by the recorded command: the SDK's own script and drivers."""
-    given = ["--model_name", "wrn", "--train_data", "synthetic10", "--preset", "quick", "--epochs", "1"]
-    assert command.main(["launch", *given]) == 0
-    (request,), ml = job_requests(), tmp_path / "opt" / "ml"
-    lay_out(request, ml)
     environment = os.environ | {"TRAINING_JOB_NAME": request["TrainingJobName"], "PIP_NO_INDEX": "1"} | COMPILED_QUICKLY
     environment |= {"PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
     image = request["AlgorithmSpecification"]

@@ -19,6 +19,11 @@ from autoaug.sagemaker import job, launch, options
 ROLE = "arn:aws:iam::123456789012:role/training"
 PARAMETERS = {"model": "ss112", "train_data": "cifar102_30k", "preset": "paper"}
 COMMAND = ["launch", "--model_name", "shake_shake_112", "--train_data", "cifar102_30k", "--preset", "paper"]
+STUDY = """
+- stage: trainings
+  runs:
+    - {notebook: train, parameters: {preset: paper}, each: {train_data: [cifar10_12k, cifar105], seed: [SEEDS]}}
+"""
 MEASURED = """
 import json, pathlib, re, sys
 from autoaug.sagemaker import __main__ as command
@@ -41,21 +46,23 @@ def test_the_recorded_request(study, job_requests, tmp_path):
     name = request["TrainingJobName"]
     assert name in done.stdout and name.startswith("ss112-cifar102-30k-1-2")
     assert request["RoleArn"] == ROLE
-    assert request["HyperParameters"]["model"] == "shake_shake_112" and request["HyperParameters"]["epochs"] == "1800"
+    assert request["HyperParameters"] == {
+        "model": "shake_shake_112", "train_data": "cifar102_30k", "preset": "paper", "epochs": "1800", "seed": "0",
+        "workers": "1", "checkpoint_epochs": "1800",
+    }  # fmt: skip
     image = request["AlgorithmSpecification"]["TrainingImage"]
     assert image.startswith("763104351884.dkr.ecr.eu-west-1.amazonaws.com/tensorflow-training:2.21-gpu-py312")
-    assert request["ResourceConfig"]["InstanceCount"] == 1 and request["EnableManagedSpotTraining"] is True
+    compute = {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 50}
+    assert compute.items() <= request["ResourceConfig"].items() and request["EnableManagedSpotTraining"] is True
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 216_000, "MaxWaitTimeInSeconds": 432_000}
     paths = {c["ChannelName"]: c["DataSource"]["S3DataSource"]["S3Uri"] for c in request["InputDataConfig"]}
-    tests = {"cifar10_30k", "cifar10_1_v4", "cifar10_1_v6", "cifar10_2"}
-    assert set(paths) == {"cifar102_30k", "code", "sm_drivers"} | tests
-    assert paths["cifar102_30k"] == "s3://study/data/cifar102_30k/training"
+    sets = ("cifar102_30k", "cifar10_30k", "cifar10.1-v4", "cifar10.1-v6", "cifar10.2")  # for the four accuracies
+    channels = {name.replace(".", "_").replace("-", "_"): f"s3://study/data/{name}/training" for name in sets}
+    assert channels == {name: path for name, path in paths.items() if name not in ("code", "sm_drivers")}
     assert request["OutputDataConfig"]["S3OutputPath"] == "s3://study/jobs"
     assert request["CheckpointConfig"]["S3Uri"].startswith("s3://study/checkpoints/ss112-cifar102-30k-1-paper-")
-    assert {metric["Name"] for metric in request["AlgorithmSpecification"]["MetricDefinitions"]} == {
-        "train:loss", "train:accuracy", "test:accuracy:cifar102_30k", "test:accuracy:cifar10_30k",
-        "test:accuracy:cifar10.1-v4", "test:accuracy:cifar10.1-v6", "test:accuracy:cifar10.2",
-    }  # fmt: skip
+    metrics = {metric["Name"] for metric in request["AlgorithmSpecification"]["MetricDefinitions"]}
+    assert metrics == {"train:loss", "train:accuracy", *(f"test:accuracy:{name}" for name in sets)}
     code = paths["code"].removeprefix("s3://study/").rstrip("/")
     assert code == f"jobs/{name}/input/code"
     objects = study.list_objects_v2(Bucket="study", Prefix=code)["Contents"]
@@ -109,8 +116,9 @@ def test_the_notebook_shows_the_request_and_submits_it(study, tmp_path):
     assert found["TrainingJobName"] in shown and "compute.instance_type" in shown and "for at most 60 hours" in shown
 
 
-def test_a_request_is_shown_without_account_and_network(monkeypatch, tmp_path, capsys):
+def test_requests_are_shown_without_account_sdk_and_network(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", lambda *_: pytest.fail("the network"))
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
     for name in ("AUTOAUG_BUCKET", "AUTOAUG_ROLE"):
         monkeypatch.delenv(name, raising=False)
     assert command.main([*COMMAND, "--workers", "4", "--instance_type", "ml.g5.12xlarge", "--show"]) == 0
@@ -119,6 +127,13 @@ def test_a_request_is_shown_without_account_and_network(monkeypatch, tmp_path, c
     training = job.training(PARAMETERS | {"workers": 4})
     assert yaml.safe_load(request) == job.describe(training, chosen)
     assert "It starts 1 × ml.g5.12xlarge, which costs money, for at most 48 hours," in effects
+    (file := tmp_path / "study.yml").write_text(STUDY.replace("SEEDS", "0, 1, 2"))
+    assert command.main(["study", str(file), "--show"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("wrn-cifar105-1 seed") == 3 and shown.count("It starts 1 × ml.g5.2xlarge, which costs") == 6
+    file.write_text(STUDY.replace("SEEDS", "many"))
+    assert command.main(["study", str(file), "--show"]) == 2
+    assert "study.yml: seed: Expected `int`" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -139,7 +154,6 @@ def refused(study, capsys):
     ("arguments", "message"),
     [
         (["--bucket", "absent"], "s3://absent: Expected a bucket that you may use"),
-        (["--train_data", "cifar10_10k"], "Missing: cifar10_10k, cifar102. Upload: "),
         (["--train_data", "cifar10_10k"], "'{sets: [cifar10_10k, cifar102], bucket: study}'"),
         (["--instance_type", "ml.g5.12xlarge"], "Expected workers 4, one for each GPU"),
     ],

@@ -5,95 +5,54 @@ import io
 import tarfile
 
 import boto3
-import botocore.client
 import pytest
 import yaml
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.sagemaker.models import sagemaker_backends
 
 from autoaug.files import ROOT
 from autoaug.sagemaker import __main__ as command
 from autoaug.sagemaker import launch, options
 
 PAIR = ("cifar10_12k", "cifar105")
-PAPER = {"preset": "paper", "model": "wrn", "train_data": list(PAIR)}
-
-
-def write(folder, *runs):
-    """A study of runs of train, each a dict of parameters, in which a list of values is every one of them."""
-    entries = []
-    for run in runs:
-        each = {name: values for name, values in run.items() if isinstance(values, list)}
-        parameters = {name: value for name, value in run.items() if name not in each}
-        entries.append({"notebook": "train", "parameters": parameters, "each": each})
-    (folder / "study.yml").write_text(yaml.safe_dump([{"stage": "trainings", "runs": entries}]))
-    return folder / "study.yml"
-
-
-def read(path):
-    return launch.read_study(path, options.Options("my-bucket"))
-
-
-def test_a_study_is_every_combination_once_with_the_notebooks_defaults(tmp_path):
-    paper = {
-        "preset": "paper",
-        "model": ["wrn", "ss32", "shake_shake_32"],
-        "train_data": "cifar102_30k",
-        "seed": [0, 1],
-    }
-    told = [request["hyperparameters"] for request in read(write(tmp_path, paper, {"model": "wrn"}))]
-    assert [(each["model"], each["seed"], each["preset"]) for each in told] == [
-        ("wrn", 0, "paper"), ("wrn", 1, "paper"), ("shake_shake_32", 0, "paper"), ("shake_shake_32", 1, "paper"),
-        ("wrn", 0, "quick"),
-    ]  # fmt: skip
+OPTIONS = options.Options("my-bucket")
 
 
 def test_of_any_study_the_trainings_become_jobs_that_are_tested_on_what_it_compares():
     for path in (ROOT / "notebooks").glob("[cfks]*.yml"):
-        channels = [request["input_data_config"] for request in read(path)]
+        channels = [request["input_data_config"] for request in launch.read_study(path, OPTIONS)]
         assert max(map(len, channels)) <= 18  # and two of the SDK: SageMaker takes 20
     tests = {f"test:accuracy:{name}" for name in (*PAIR, "cifar10", "cifar10.1-v4", "cifar10.1-v6")}
-    for request in read(ROOT / "notebooks" / "cifar10.2.yml"):
+    for request in launch.read_study(ROOT / "notebooks" / "cifar10.2.yml", OPTIONS):
         assert tests == {metric["name"] for metric in request["metric_definitions"]} - {"train:loss", "train:accuracy"}
     with pytest.raises(options.LaunchError, match=r"Expected runs of train in .*report\.yml. Received: 'none'"):
-        read(ROOT / "notebooks" / "report.yml")
+        launch.read_study(ROOT / "notebooks" / "report.yml", OPTIONS)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"), [({"model": "vgg"}, "Expected model, one of"), ({"seed": "many"}, "seed: Expected `int`")]
-)
-def test_a_wrong_study_is_refused(tmp_path, changes, message):
-    with pytest.raises(ValueError, match=f"study.yml: {message}"):
-        read(write(tmp_path, changes))
-
-
-@pytest.fixture
-def job_of(study):
-    """A function that creates a job as requested, in the state that is given."""
-    from moto.core import DEFAULT_ACCOUNT_ID
-    from moto.sagemaker.models import sagemaker_backends
-
-    def create(request, status, reason=""):
-        name = f"{request['base_job_name']}-{status}"
-        boto3.client("sagemaker").create_training_job(
-            TrainingJobName=name, RoleArn=request["role"],
-            CheckpointConfig={"S3Uri": request["checkpoint_config"]["s3_uri"]},
-            AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
-            OutputDataConfig={"S3OutputPath": "s3://study/jobs"}, StoppingCondition={"MaxRuntimeInSeconds": 60},
-            ResourceConfig={"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5},
-        )  # fmt: skip
-        made = sagemaker_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].training_jobs[name]
-        made.training_job_status, made.failure_reason = status, reason
-
-    return create
+def create_job(request, status, reason=""):
+    """Create a job as requested, in the state that is given."""
+    name = f"{request['base_job_name']}-{status}"
+    boto3.client("sagemaker").create_training_job(
+        TrainingJobName=name, RoleArn=request["role"],
+        CheckpointConfig={"S3Uri": request["checkpoint_config"]["s3_uri"]},
+        AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
+        OutputDataConfig={"S3OutputPath": "s3://study/jobs"}, StoppingCondition={"MaxRuntimeInSeconds": 60},
+        ResourceConfig={"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5},
+    )  # fmt: skip
+    made = sagemaker_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].training_jobs[name]
+    made.training_job_status, made.failure_reason = status, reason
 
 
 @pytest.mark.filterwarnings("ignore")  # of the SDK
-def test_a_study_goes_on_with_what_is_due(job_of, job_requests, capsys, tmp_path, monkeypatch):
-    models = ["ss112", "ss96", "ss32", "wrn", "pyramid"]
-    file = write(tmp_path, {"preset": "paper", "model": models, "train_data": "cifar102_30k"})
+def test_a_study_goes_on_with_what_is_due(job_requests, capsys, tmp_path, monkeypatch):
+    given = {"parameters": {"preset": "paper", "train_data": "cifar102_30k"}}
+    given["each"] = {"model": ["ss112", "ss96", "ss32", "wrn", "shake_shake_32", "pyramid"]}  # one of them twice
+    file = tmp_path / "study.yml"
+    file.write_text(yaml.safe_dump([{"stage": "a", "runs": [{"notebook": "train"} | given]}]))
     completed, running, failed, *_ = launch.read_study(file, options.from_given({}))
-    job_of(completed, "Completed")
-    job_of(running, "InProgress")
-    job_of(failed, "Failed", reason="AlgorithmError: disk")
+    create_job(completed, "Completed")
+    create_job(running, "InProgress")
+    create_job(failed, "Failed", reason="AlgorithmError: disk")
     monkeypatch.chdir(tmp_path)
     assert command.main(["study", str(file), "--at_once", "3"]) == 0
     said = capsys.readouterr().out
@@ -110,17 +69,6 @@ def test_a_study_goes_on_with_what_is_due(job_of, job_requests, capsys, tmp_path
     assert requests[0]["CheckpointConfig"]["S3Uri"] == failed["checkpoint_config"]["s3_uri"]
     assert command.main(["launch", "--model", "ss96", "--train_data", "cifar102_30k", "--preset", "paper"]) == 2
     assert "Received: 'ss96-cifar102-30k-1-InProgress (InProgress)'" in capsys.readouterr().err
-
-
-def test_a_study_is_shown_without_account_sdk_and_network(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", lambda *_: pytest.fail("the network"))
-    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
-    file = str(write(tmp_path, PAPER | {"seed": [0, 1, 2]}))
-    assert command.main(["study", file, "--show"]) == 0
-    shown = capsys.readouterr().out
-    assert shown.count("wrn-cifar105-1 seed") == 3 and shown.count("It starts 1 × ml.g5.2xlarge, which costs") == 6
-    assert command.main(["study", file, "--show", "--instance_type", "ml.m5.4xlarge"]) == 2
-    assert "Expected a type with a GPU for the preset paper" in capsys.readouterr().err
 
 
 class TestCollecting:
