@@ -28,41 +28,24 @@ def kill_while_writing(path):
     return left
 
 
-def test_only_what_dead_processes_left_is_removed(tmp_path):
-    left = kill_while_writing(tmp_path / "record.json")
-    folder = tmp_path / left.name.replace("record", "folder")
+def test_a_run_that_is_started_again_is_rid_of_what_dead_processes_left_and_of_nothing_else(tmp_path, tiny_dataset):
+    recipe = recipes.get("wrn")
+    record = records.start(tmp_path, recipe, tiny_dataset, seed=0, parameters=1)
+    left = [kill_while_writing(tmp_path / name) for name in ("record.json", "predictions/synthetic10.npz")]
+    folder = tmp_path / left[0].name.replace("record", "folder")
     (folder / "inside").mkdir(parents=True)
     others = [f".record.json.{os.getpid()}.tmp", "record.json.1.tmp", ".record.json.tmp", ".record.json.x.tmp"]
     for name in others:
         (tmp_path / name).touch()
-    files.remove_left_over(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
-    files.remove_left_over(tmp_path / "absent")
-
-
-def test_a_run_that_is_started_again_clears_its_folder(tmp_path, tiny_dataset):
-    recipe = recipes.get("wrn")
-    record = records.start(tmp_path, recipe, tiny_dataset, seed=0, parameters=1)
-    left = [kill_while_writing(tmp_path / name) for name in ("record.json", "predictions/synthetic10.npz")]
     assert records.start(tmp_path, recipe, tiny_dataset, seed=0, parameters=1) == record
-    assert not any(path.exists() for path in left)
+    assert not any(path.exists() for path in (*left, folder))
+    assert all((tmp_path / name).exists() for name in others)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ['{"a": NaN}', '{"a": -Infinity}', "1e999", "[" * 100_000, "9" * 5000, '"\ud800"', "{'a': 1}", "", "1 2"],
-)
+@pytest.mark.parametrize("text", ['{"a": NaN}', "1e999", "[" * 100_000, "9" * 5000, '"\ud800"', "{'a': 1}", ""])
 def test_what_is_no_strict_json_is_refused(text):
     with pytest.raises(ValueError):
         files.parse_json(text)
-
-
-def test_only_regular_files_of_a_size_are_read(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "large").write_bytes(b" " * 101)
-    for name, message in (("pipe", "no regular file"), (".", "no regular file"), ("large", "101 bytes, more than 100")):
-        with pytest.raises(ValueError, match=message):
-            files.read_json(tmp_path / name, 100)
 
 
 def member(path, **changes):
