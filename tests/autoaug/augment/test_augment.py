@@ -1,8 +1,6 @@
 """The compiled kernel against Pillow and the reference's cases: equal in every bit."""
 
 import json
-import subprocess
-import sys
 
 import hypothesis
 import numpy as np
@@ -112,21 +110,14 @@ def test_each_sub_policy_equals_pillow(certain):
 
 
 @pytest.mark.parametrize("policy", [policies.CIFAR10, ()])
-def test_split_and_order_change_no_bit(policy):
+def test_split_and_order_change_no_bit_nor_does_it_change_its_input(policy):
     images, plan = batch(101, policy=policy)
+    images.flags.writeable = plan.flags.writeable = False
     expected = augment.augment_batch(images, plan, MEAN, STD)
     parts = [augment.augment_batch(images[i : i + 7], plan[i : i + 7], MEAN, STD) for i in range(0, 101, 7)]
     assert_same_bits(np.concatenate(parts), expected)
     backwards = augment.augment_batch(images[::-1], plan[::-1], MEAN, STD)
     assert_same_bits(np.ascontiguousarray(backwards[::-1]), expected)
-
-
-def test_it_leaves_its_input_alone():
-    images, plan = batch(5)
-    copies = images.copy(), plan.copy()
-    images.flags.writeable = plan.flags.writeable = False
-    assert_same_bits(augment.augment_batch(images, plan, MEAN, STD), augment.augment_batch(*copies, MEAN, STD))
-    np.testing.assert_array_equal(images, copies[0])
 
 
 def test_an_empty_batch_and_no_operations():
@@ -135,18 +126,6 @@ def test_an_empty_batch_and_no_operations():
     image, opaque = augment.apply_operations(images[0], [])
     np.testing.assert_array_equal(image, images[0])
     assert opaque.all()
-
-
-def test_normalisation_is_computed_in_double_precision_and_rounded_once():
-    images = np.arange(256, dtype=np.uint8).repeat(12).reshape(1, 32, 32, 3)
-    expected = np.empty(images.shape, np.float32)
-    for index, value in np.ndenumerate(images):
-        expected[index] = (int(value) / 255 - MEAN[index[3]]) / STD[index[3]]
-    plan = augment.sample_plan(augment.epoch_generator(0, 0), 1, ())
-    plan["crop_row"] = plan["crop_column"] = 4
-    plan["flip"] = plan["cutout_row"] = plan["cutout_column"] = 0
-    expected[:, :8, :8] = 0
-    assert_same_bits(augment.augment_batch(images, plan, MEAN, STD), expected)
 
 
 ZEROS = np.zeros((3, 32, 32, 3), np.uint8)
@@ -186,11 +165,3 @@ def of_operation(**operation):
 def test_wrong_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
-
-
-def test_importing_compiles_nothing():
-    code = (
-        "import sys, autoaug; assert 'numba' not in sys.modules, 'import autoaug imports numba'\n"
-        "from autoaug.augment import kernel; assert not kernel.augment_images.signatures"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,7 +11,6 @@ from autoaug import augment, recipes
 from autoaug.augment import policies
 from autoaug.files import ROOT
 
-SHARED = ROOT.parent / "shared"
 N = 400_000
 
 
@@ -27,30 +26,16 @@ def assert_uniform(values, count):
     assert stats.chisquare(frequencies).pvalue > 1e-3
 
 
-def assert_fraction(successes, probability):
-    assert stats.binomtest(int(successes.sum()), len(successes), probability).pvalue > 1e-4
-
-
 def test_every_kind_of_augmentation_has_a_policy():
     assert tuple(policies.POLICIES) == recipes.AUGMENTATIONS
 
 
 def test_the_policy_is_that_of_the_reference():
-    path = SHARED / "reference" / "policy.json"
-    if not path.exists():
-        pytest.skip(f"{path} is absent")
-    expected = tuple(tuple(map(tuple, sub_policy)) for sub_policy in json.loads(path.read_text()))
-    assert expected == policies.CIFAR10
-
-
-def test_the_policy_is_the_one_that_was_compared_with_the_reference():
     digest = hashlib.sha256(json.dumps(policies.CIFAR10).encode()).hexdigest()
     assert digest == "0837a07cf4bd545bb9f6a0932a4d9231c39b2c5e160ca61997a9bce3ae19248c"
     assert len(policies.CIFAR10) == 95
-
-
-def test_each_sub_policy_is_drawn_once_in_95(plan):
-    assert_uniform(plan["sub_policy"], 95)
+    if (path := ROOT.parent / "shared" / "reference" / "policy.json").exists():  # else its hash has to do
+        assert json.loads(path.read_text()) == json.loads(json.dumps(policies.CIFAR10))
 
 
 def test_steps_are_those_of_the_sub_policy(plan):
@@ -64,13 +49,15 @@ def test_each_operation_acts_with_its_probability(plan):
     for index, sub_policy in enumerate(policies.CIFAR10):
         acts = plan["steps"]["acts"][plan["sub_policy"] == index]
         for position, (_, probability, _) in enumerate(sub_policy):
-            assert_fraction(acts[:, position], probability)
+            acted = acts[:, position]
+            assert stats.binomtest(int(acted.sum()), len(acted), probability).pvalue > 1e-4
         if all(0 < probability < 1 for _, probability, _ in sub_policy):  # and the two act independently
             table = np.histogram2d(acts[:, 0], acts[:, 1], bins=2)[0]
             assert stats.chi2_contingency(table).pvalue > 1e-4
 
 
-def test_offsets_centres_signs_and_flips_are_uniform(plan):
+def test_sub_policies_offsets_centres_signs_and_flips_are_uniform(plan):
+    assert_uniform(plan["sub_policy"], 95)
     for name, count in (("crop_row", 8), ("crop_column", 8), ("cutout_row", 32), ("cutout_column", 32), ("flip", 2)):
         assert_uniform(plan[name], count)
     for name, count in (("negate", 2), ("center_row", 32), ("center_column", 32)):

@@ -3,8 +3,6 @@
 import dataclasses
 import itertools
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -44,7 +42,8 @@ def test_ten_steps_of_the_reference(monkeypatch):
         loss, cost, _, norm, _ = step(images[part], labels[part], rate, number)
         rows.append([rate, cost, loss, norm])
     golden_rows, rows = np.array(golden["rows"]), np.array(rows)
-    np.testing.assert_allclose(rows[:, :3], golden_rows[:, :3], rtol=1e-3, atol=1e-9)
+    np.testing.assert_allclose(rows[:, 0], golden_rows[:, 0], rtol=1e-7)  # the schedule
+    np.testing.assert_allclose(rows[:, 1:3], golden_rows[:, 1:3], rtol=1e-3, atol=1e-9)
     # The norm of later gradients depends on rounding: the original's own operations as a TensorFlow 1 graph, on the
     # machine of these tests, deviated by up to 4.6e-3 from the recorded ones, depending on threads and graph rewriting.
     np.testing.assert_allclose(rows[0, 3], golden_rows[0, 3], rtol=2e-5)
@@ -147,10 +146,12 @@ def test_a_step_of_a_deep_network_repeats_to_the_bit(name, size, batch_size):
     assert len(set(ends)) == 1
 
 
-def test_validation_images_are_held_out_and_evaluated(tiny_dataset, tiny_recipe, tmp_path):
+def test_held_out_images_and_test_sets_are_evaluated_without_the_images_trained_on(tiny_dataset, tiny_recipe, tmp_path):
     recipe = dataclasses.replace(tiny_recipe, validation_size=50, epochs=2)
-    seen = []
-    model = training.train(recipe, tiny_dataset, tmp_path, seed=5, on_epoch=lambda history: seen.append(len(history)))
+    test = datasets.LabelledImages("synthetic10", tiny_dataset.test_images, tiny_dataset.test_labels)
+    known = datasets.LabelledImages("known", tiny_dataset.train_images[:20], tiny_dataset.train_labels[:20])
+    given, seen = {"seed": 5, "test_sets": [test, known]}, []
+    model = training.train(recipe, tiny_dataset, tmp_path, **given, on_epoch=lambda history: seen.append(len(history)))
     trained_on, held_out = batches.split(tiny_dataset, recipe, 5)
     assert sorted([*trained_on, *held_out]) == list(range(128)) and len(held_out) == 50
     assert not np.array_equal(held_out, batches.split(tiny_dataset, recipe, 6)[1])
@@ -162,14 +163,7 @@ def test_validation_images_are_held_out_and_evaluated(tiny_dataset, tiny_recipe,
     assert history.validation_accuracy.iloc[-1] == correct.mean()
     assert seen == [1, 2] and (history.images_per_second > 0).all()
     assert records.read(tmp_path).wall_seconds > history.seconds.sum()
-
-
-def test_test_sets_are_evaluated_at_the_end_without_the_images_trained_on(tiny_dataset, tiny_recipe, tmp_path):
-    test = datasets.LabelledImages("synthetic10", tiny_dataset.test_images, tiny_dataset.test_labels)
-    known = datasets.LabelledImages("known", tiny_dataset.train_images[:20], tiny_dataset.train_labels[:20])
-    model = training.train(tiny_recipe, tiny_dataset, tmp_path, test_sets=[test, known])
     clean = slice(10, None)  # the first ten are training images
-    predict = evaluation.Predictor(evaluation.whole(model, tiny_dataset))
     correct = predict(test.images[clean]).argmax(1) == test.labels[clean]
     counts = runs.accuracies(tmp_path).set_index("test_set")
     assert counts.loc["synthetic10", "correct"] == correct.sum()
@@ -221,15 +215,3 @@ def test_the_step_is_traced_once_and_the_history_is_for_tensorboard_too(
     rows = history.set_index("epoch").to_dict("index")
     expected = {(epoch, name): value for epoch, row in rows.items() for name, value in row.items() if value == value}
     assert written == pytest.approx(expected, rel=1e-6)
-
-
-def test_importing_the_package_is_light_and_tensorflow_says_nothing_at_its_import():
-    assert "tensorflow" in sys.modules  # of this process; a fresh one has neither
-    code = "import sys, autoaug; assert not {'tensorflow', 'numba', 'keras'} & set(sys.modules); import tensorflow"
-    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stderr == ""
-
-
-def test_at_its_end_a_process_does_not_search_its_objects():
-    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0)); import autoaug"
-    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert said == "True\n"
