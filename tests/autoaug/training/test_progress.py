@@ -11,18 +11,11 @@ import pytest
 from autoaug.training import progress
 
 
-class Clock:
-    """Seconds that pass only when told to."""
-
-    now = 0.0
-
-    def perf_counter(self):
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch):
-    monkeypatch.setattr(progress, "time", clock := Clock())
+    """Seconds that pass only when told to."""
+    clock = types.SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
+    monkeypatch.setattr(progress, "time", clock)
     return clock
 
 
@@ -34,7 +27,7 @@ def run(bar, clock, steps, seconds_per_step=0.1):
     bar.close()
 
 
-def test_a_log_file_gets_twenty_one_lines_however_long_the_run(clock, capsys):
+def test_a_log_file_gets_a_line_for_each_twentieth_of_the_run_and_a_resumed_run_counts_on(clock, capsys):
     run(progress.Progress(total=4_000, done=0, batch_size=128), clock, 4_000)
     lines = capsys.readouterr().out.splitlines()
     # the compiling of the first step is left out
@@ -42,9 +35,6 @@ def test_a_log_file_gets_twenty_one_lines_however_long_the_run(clock, capsys):
     assert len(lines) == 21
     assert lines[10] == "step 2000/4000  loss 1.500  accuracy 43.2 %  1280 images/s  0:03:20 left"
     assert lines[-1].endswith("0:00:00 left")
-
-
-def test_a_resumed_run_counts_on(clock, capsys):
     run(progress.Progress(total=400, done=200, batch_size=128), clock, 200)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines[:2]] == ["210/400", "220/400"] and len(lines) == 11
@@ -58,17 +48,13 @@ def test_a_terminal_gets_a_bar(clock, monkeypatch):
     assert re.search(r"40/40 .*loss 1.500  accuracy 43.2 %  1280 images/s", terminal.getvalue())
 
 
-def in_notebook(monkeypatch, allow_stdin):
-    """Run the test in a kernel whose front end says whether it can ask a person."""
-    kernel = types.SimpleNamespace(get_parent=lambda channel: {"content": {"allow_stdin": allow_stdin}})
-    monkeypatch.setattr(IPython, "get_ipython", lambda: types.SimpleNamespace(kernel=kernel))
-
-
 @pytest.mark.parametrize(("allow_stdin", "lines"), [(True, 0), (False, 20)])
 def test_jupyter_has_a_bar_and_a_notebook_that_papermill_executes_the_lines_of_a_log(
     clock, monkeypatch, capsys, allow_stdin, lines
 ):
-    in_notebook(monkeypatch, allow_stdin)
+    """The kernel's front end says whether it can ask a person."""
+    kernel = types.SimpleNamespace(get_parent=lambda channel: {"content": {"allow_stdin": allow_stdin}})
+    monkeypatch.setattr(IPython, "get_ipython", lambda: types.SimpleNamespace(kernel=kernel))
     run(progress.Progress(total=40, done=0, batch_size=128), clock, 40)
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == lines

@@ -17,11 +17,11 @@ from autoaug.runs import record as records
 from autoaug.training import checkpoints, loop
 from autoaug.training.step import MEASURES, Engine, TrainingStep
 
-MEASURED = ["epoch", "learning_rate", *MEASURES]
+NEWEST_TWO = {"step-000000010", "step-000000012"}
 
 
 def history(run_dir):
-    return pd.read_csv(run_dir / "history.csv")[MEASURED]
+    return pd.read_csv(run_dir / "history.csv")[["epoch", "learning_rate", *MEASURES]]
 
 
 def assert_same_run(run_dir, other_dir, model, other):
@@ -55,24 +55,8 @@ def test_a_run_killed_three_times_is_the_uninterrupted_run(whole, tiny_dataset, 
     assert_same_run(tmp_path, whole[0], model, whole[1])
     predictions = [np.load(folder / "predictions" / "synthetic10.npz") for folder in (tmp_path, whole[0])]
     np.testing.assert_array_equal(predictions[0]["answers"], predictions[1]["answers"])
-    steps = sorted(path.stem for path in (tmp_path / "checkpoints").glob("*.index"))
-    assert steps == ["step-000000010", "step-000000012"]
+    assert {path.name.split(".")[0] for path in (tmp_path / "checkpoints").iterdir()} == NEWEST_TWO
     assert history(tmp_path).learning_rate.iloc[-1] == 0.0
-
-
-class SignalAt:
-    """A `TrainingStep.__call__` that sends this process a signal after one step."""
-
-    def __init__(self, number, step):
-        self.number, self.step, self.call = number, step, TrainingStep.__call__
-
-    def __get__(self, training_step, _):
-        def call(images, labels, learning_rate, step):
-            self.call(training_step, images, labels, learning_rate, step)
-            if step + 1 == self.step:
-                os.kill(os.getpid(), self.number)
-
-        return call
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -80,7 +64,13 @@ def test_a_signal_lets_the_step_end_and_writes_a_checkpoint(
     number, whole, tiny_dataset, tiny_recipe, tmp_path, monkeypatch, capsys
 ):
     handlers = [signal.getsignal(each) for each in loop._SIGNALS]
-    monkeypatch.setattr(TrainingStep, "__call__", SignalAt(number, 6))
+
+    def six_steps(self, images, labels, learning_rate, step, compute=TrainingStep.__call__):
+        compute(self, images, labels, learning_rate, step)
+        if step + 1 == 6:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(TrainingStep, "__call__", six_steps)
     with pytest.raises((KeyboardInterrupt, SystemExit)) as stopped:
         training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)
     monkeypatch.undo()
@@ -110,9 +100,7 @@ def test_a_signal_after_the_last_step_is_not_lost(tiny_dataset, tiny_recipe, tmp
         training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)
 
 
-def test_a_run_folder_has_one_run_and_one_process(whole, tiny_dataset, tiny_recipe):
-    with pytest.raises(records.RecordError, match="seed: 3 there, 4 now"):
-        training.train(tiny_recipe, tiny_dataset, whole[0], seed=4)
+def test_a_run_folder_has_one_process(whole, tiny_dataset, tiny_recipe):
     with checkpoints.lock(whole[0]), pytest.raises(records.RecordError, match="another process is training this run"):
         training.train(tiny_recipe, tiny_dataset, whole[0], seed=3)
 
@@ -162,16 +150,6 @@ def test_no_flipped_bit_is_trained_on(tmp_path):
             assert len(caught) == 1
         path.write_bytes(content)
     assert passed_over > 90
-
-
-def test_the_newest_two_are_kept(tmp_path):
-    saved = checkpoints.Checkpoints(tmp_path, variable=tf.Variable(0.0))
-    kept = []
-    for step in (10, 13, 20):
-        saved.save(step)
-        kept.append(saved.steps())
-    assert kept == [[10], [10, 13], [13, 20]]
-    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_a_full_disk_loses_nothing(whole, tiny_dataset, tiny_recipe, tmp_path):

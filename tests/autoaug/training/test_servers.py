@@ -24,8 +24,8 @@ def train_on_two_hosts(ports_of_hosts, tmp_path, monkeypatch):
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # each start imports TensorFlow
 
     def train(*arguments):
-        other = forked.start(tmp_path / "other", "train_hosts.py", 1, tmp_path / "run", 0)
-        code = forked.run(tmp_path / "said", "train_hosts.py", 0, tmp_path / "run", *arguments)
+        other = forked.start(tmp_path / "other", "train_and_die.py", tmp_path / "run", "host", 1, 0)
+        code = forked.run(tmp_path / "said", "train_and_die.py", tmp_path / "run", "host", 0, *arguments)
         codes = code, forked.end(other)
         deadline = time.monotonic() + 10
         while left := [process for process in psutil.process_iter() if is_marked(process, mark)]:
