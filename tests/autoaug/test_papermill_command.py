@@ -1,5 +1,6 @@
 """The command `papermill`: one notebook is enough in a terminal, in a pipe and from cron; how executions end."""
 
+import contextlib
 import os
 import pathlib
 import pty
@@ -11,26 +12,19 @@ import time
 
 import nbformat
 import pytest
+from notebook_files import write_notebook
 
-from autoaug import papermill_command
 from autoaug.files import ROOT
 
 COMMAND = [sys.executable, "-m", "autoaug.papermill_command"]
-
-
-def write_notebook(path, *sources):
-    cells = [nbformat.v4.new_code_cell(source) for source in ("count: int = 1", *sources)]
-    cells[0].metadata["tags"] = ["parameters"]
-    spec = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
-    return path
+COUNT = "count: int = 1"
 
 
 @pytest.fixture
 def notebook(tmp_path):
     """A notebook that prints its parameter, shows a table, and writes to standard error."""
     table = "import sys, pandas\nprint('to nobody', file=sys.stderr)\npandas.DataFrame({'column': [count]})"
-    return write_notebook(tmp_path / "some.ipynb", "print('count', count)", table)
+    return write_notebook(tmp_path / "some.ipynb", COUNT, "print('count', count)", table)
 
 
 def copies_of(output):
@@ -64,14 +58,9 @@ def test_in_a_terminal(notebook):
         os.chdir(ROOT)
         os.execv(COMMAND[0], [*COMMAND, str(notebook), "-p", "count", "7"])
     shown = b""
-    while True:
-        try:
-            read = os.read(terminal, 1024)
-        except OSError:  # the other end is closed
-            break
-        shown += read
-        if not read:
-            break
+    with contextlib.suppress(OSError):  # at last, the other end is closed
+        while read := os.read(terminal, 1024):
+            shown += read
     text = shown.decode().replace("\r\n", "\n")
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, text
     assert len(copies_of(text)) == 1 and "count 7\n" in text and "   column\n0       7\n" in text
@@ -87,7 +76,7 @@ def test_in_a_terminal(notebook):
     ],
 )  # fmt: skip
 def test_the_end_is_said_in_two_lines(tmp_path, source, options, said):
-    notebook = write_notebook(tmp_path / "wrong.ipynb", source)
+    notebook = write_notebook(tmp_path / "wrong.ipynb", COUNT, source)
     done = run(notebook, *options)
     (copy,) = re.findall(r"Executed copy: (\S+)", done.stdout)
     copies_of(done.stdout)
@@ -95,31 +84,19 @@ def test_the_end_is_said_in_two_lines(tmp_path, source, options, said):
     assert re.search(said.format(copy=copy, again=" ".join([str(notebook), *options])), done.stderr)
 
 
-@pytest.fixture
-def long(tmp_path):
-    """A notebook that an interrupt ends; the file that it makes when it begins, and the one when it has ended."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_interrupts_the_cell_and_says_how_to_go_on(tmp_path, number):
+    """For Ctrl-C, standard output has lost its reader, as in `papermill … | tee log`."""
     begun, woken = tmp_path / "begun", tmp_path / "woken"
     wait = f"import pathlib, time\ntry:\n    pathlib.Path({str(begun)!r}).touch()\n    time.sleep(60)\n"
     wait += "finally:\n    print('Stopped after step 3 of 9.', flush=True)\n    time.sleep(0.5)\n"
     wait += f"    pathlib.Path({str(woken)!r}).touch()"
-    return write_notebook(tmp_path / "long.ipynb", wait), begun, woken
-
-
-def start(notebook, begun, **streams):
-    """A process of the command that has begun to execute the notebook; it has no terminal."""
-    command = [*COMMAND, notebook, "-p", "count", "7"]
-    process = subprocess.Popen(command, cwd=ROOT, text=True, start_new_session=True, **streams)
+    notebook = write_notebook(tmp_path / "long.ipynb", COUNT, wait)
+    command, pipes = [*COMMAND, notebook, "-p", "count", "7"], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, cwd=ROOT, text=True, start_new_session=True, **pipes)  # without a terminal
     while not begun.exists():
         assert process.poll() is None
         time.sleep(0.1)
-    return process
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_a_signal_interrupts_the_cell_and_says_how_to_go_on(long, number):
-    """For Ctrl-C, standard output has lost its reader, as in `papermill … | tee log`."""
-    notebook, begun, woken = long
-    process = start(notebook, begun, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     first = process.stdout.readline()
     if number == signal.SIGINT:
         process.stdout.close()
@@ -159,11 +136,3 @@ def test_a_notebook_that_is_piped_in(notebook, tmp_path):
     done = run("out.ipynb", input=notebook.read_text(), cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0 and "Executed copy" not in done.stdout
     assert "count 1" in (tmp_path / "out.ipynb").read_text()
-
-
-def test_a_notebook_of_the_project_is_found_where_it_is(monkeypatch):
-    from papermill import cli
-
-    monkeypatch.chdir(ROOT)
-    given = ["notebooks/train.ipynb", "-p", "model", "wrn"]
-    assert papermill_command._only_notebook(cli.papermill, given) == pathlib.Path("notebooks/train.ipynb")

@@ -8,22 +8,15 @@ import subprocess
 import sys
 import time
 
-import nbformat
 import psutil
 import pytest
 import yaml
+from notebook_files import write_notebook
 
 from autoaug import study
 from autoaug.files import ROOT, check_yaml
 
 FIRST = 'results_dir: str = "r"\ncount: int = 1\nsize: dict = {}\njudges: list = []'
-
-
-def write_notebook(path, parameters, *sources):
-    cells = [nbformat.v4.new_code_cell(source) for source in (parameters, *sources)]
-    cells[0].metadata["tags"] = ["parameters"]
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
 
 
 @pytest.fixture
@@ -143,13 +136,11 @@ def test_notebooks_side_by_side_share_the_cores_and_one_failure_stops_them(folde
     assert lines[0] == "Error: ValueError: first of two" and lines[-1] == "Failed: first count=1"
 
 
-PUBLISHED = [[{"notebook": "train", "parameters": {"model": "wrn", "preset": "paper", "train_data": "cifar10"}}]]
-
-
 def test_published_recipes_need_a_yes(folder, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
+    published = {"notebook": "train", "parameters": {"model": "wrn", "preset": "paper", "train_data": "cifar10"}}
     with pytest.raises(study.StudyError, match=r"Expected YES=1 \(--yes\) to train published"):
-        study.run(write(folder, PUBLISHED), folder / "results", folder / "data")
+        study.run(write(folder, [[published]]), folder / "results", folder / "data")
     assert not (folder / "results").exists()
 
 
