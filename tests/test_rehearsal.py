@@ -3,8 +3,10 @@
 The published files are served on this machine, in miniature and in their own formats.
 """
 
+import dataclasses
 import html
 import os
+import pickle
 import shlex
 import signal
 import subprocess
@@ -13,7 +15,6 @@ import time
 
 import file_server
 import pytest
-import rehearsal
 import stand_ins
 import yaml
 
@@ -24,6 +25,15 @@ from autoaug.runs import record as records
 
 SETS = ("cifar105", "cifar10_12k", "cifar10.1-v4", "cifar10.1-v6")
 FILES = 7  # CIFAR-10's archive, two of CIFAR-10.2, four of CIFAR-10.1
+SITE = """
+import pickle
+from autoaug import datasets
+from data_prep import sources
+
+specs, files = pickle.loads({pickled})
+datasets.DATASETS.update(specs)
+sources.FILES.update(files)
+"""  # which Python imports when it starts, so that the code under test needs no switch for a rehearsal
 TINY = {"model": "pyramid_net", "preset": "paper", "size": {"depth": 11, "alpha": 12}, "epochs": 2, "device": "cpu"}
 
 
@@ -36,13 +46,13 @@ def server(tmp_path, monkeypatch):
         monkeypatch.setitem(datasets.DATASETS, name, spec)
     files = stand_ins.write(folder)
     with file_server.serving(folder) as (address, asked):
-        described = tmp_path / "described.json"
-        rehearsal.describe(described, small, files, address)
+        served = {
+            name: tuple(dataclasses.replace(source, url=f"{address}/{source.file}") for source in of_set)
+            for name, of_set in files.items()
+        }
         (tmp_path / "site").mkdir()
-        start = f"import rehearsal\n\nrehearsal.install({str(described)!r})\n"
-        (tmp_path / "site" / "sitecustomize.py").write_text(start)
-        path = [str(tmp_path / "site"), str(ROOT / "tests" / "helpers"), str(ROOT)]
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+        (tmp_path / "site" / "sitecustomize.py").write_text(SITE.format(pickled=pickle.dumps((small, served))))
+        monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}{os.pathsep}{ROOT}")
         monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
         yield asked
 
@@ -65,24 +75,18 @@ def arguments(tmp_path):
     return [*given, "--jobs", "1", "--data", str(tmp_path / "data"), "--results", str(tmp_path / "results")]
 
 
-def interrupted_in_the_second_training(arguments, notebooks):
-    """What the command says until it is interrupted, and then."""
-    command = [sys.executable, "-m", "autoaug.report", *arguments]
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as process:
-        while not any("\nstep " in log.read_text() for log in notebooks.glob("03-train*.log")):
-            assert process.poll() is None, process.stdout.read()
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        said = process.communicate()[0]
-    assert process.returncode == 128 + signal.SIGINT, said
-    return said
-
-
 def test_make_study_from_nothing_to_the_answer_interrupted_once(server, arguments, tmp_path, capfd):
     runs, page = tmp_path / "results" / "runs", tmp_path / "results" / "report" / "index.html"
 
-    first = interrupted_in_the_second_training(arguments, page.parent / "notebooks")
+    command = [sys.executable, "-m", "autoaug.report", *arguments]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as process:
+        while not any("\nstep " in log.read_text() for log in page.parent.glob("notebooks/03-train*.log")):
+            assert process.poll() is None, process.stdout.read()
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        first = process.communicate()[0]
+    assert process.returncode == 128 + signal.SIGINT, first
     assert "0 notebooks are done, 4 are due." in first and "train_data=cifar105" in first
     assert len(server) == len(set(server)) == FILES
     dataset = datasets.load("cifar105", tmp_path / "data")

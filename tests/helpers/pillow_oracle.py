@@ -56,23 +56,19 @@ def apply_with_pillow(image, operations):
     return np.asarray(picture)
 
 
-def operations_of(steps):
-    """The steps of one row of a plan that act, as `apply_operations` takes them."""
-    return [
+def augment_with_pillow(image, choices, mean, std):
+    """One image by one row of a plan, float32 [32, 32, 3]."""
+    operations = [
         {
             "op": policies.Operation(step["operation"]).name,
             "level": int(step["level"]),
             "negate": bool(step["negate"]),
             "center": (int(step["center_column"]), int(step["center_row"])),
         }
-        for step in steps
+        for step in choices["steps"]
         if step["acts"]
     ]
-
-
-def augment_with_pillow(image, choices, mean, std):
-    """One image by one row of a plan, float32 [32, 32, 3]."""
-    picture = apply_with_pillow(image, operations_of(choices["steps"]))
+    picture = apply_with_pillow(image, operations)
     normalized = picture[..., :3] / 255
     normalized -= mean
     normalized /= std
