@@ -7,8 +7,6 @@ import tarfile
 import boto3
 import pytest
 import yaml
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.sagemaker.models import sagemaker_backends
 
 from autoaug.files import ROOT
 from autoaug.sagemaker import __main__ as command
@@ -31,6 +29,9 @@ def test_of_any_study_the_trainings_become_jobs_that_are_tested_on_what_it_compa
 
 def create_job(request, status, reason=""):
     """Create a job as requested, in the state that is given."""
+    from moto.core import DEFAULT_ACCOUNT_ID  # slow
+    from moto.sagemaker.models import sagemaker_backends
+
     name = f"{request['base_job_name']}-{status}"
     boto3.client("sagemaker").create_training_job(
         TrainingJobName=name, RoleArn=request["role"],
