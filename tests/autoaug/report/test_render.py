@@ -56,15 +56,16 @@ def test_the_page_needs_nothing_else(page):
     assert {"h1", "table", "nav", "pre"} <= set(found.tags)
 
 
-def test_it_says_what_the_runs_say_and_names_drawn_shapes(page):
+def test_it_says_what_the_runs_say_and_names_drawn_shapes_and_names_from_files_are_text(page):
+    assert HOSTILE not in page.read_text() and "&lt;img src=x onerror=" in page.read_text()
     text = html.unescape(page.read_text())
     assert "Drawn shapes, not CIFAR-10: right on 1 of 1" in text and "make study" in text
     assert "wrn-synthetic10_harder-quick-10-trained-seed2" in text
     assert "myrtlenet" in text and "CINIC-10 by class" not in text  # no run, no section
     assert "confusion" not in text and "def " not in text  # cells for Jupyter, and code
     tables = {path.name: path.read_text() for path in (page.parent / "tables").iterdir()}
-    names = {"accuracies", "statements", "public-statements", "random-features", "data", "runs"}
-    assert {f"{name}.csv" for name in names} == tables.keys()
+    names = ("accuracies", "statements", "public-statements", "random-features", "data", "runs")
+    assert tables.keys() == {f"{name}.csv" for name in names}
     assert str(page.parents[1]) not in tables["runs.csv"]
 
 
@@ -82,10 +83,6 @@ def test_the_cells_for_readers_show_something_each_in_at_most_three_lines(table,
             warnings.simplefilter("always")
             shown = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
         assert shown is not None or "Expected the data set" in str(said[0].message)
-
-
-def test_names_from_files_are_text_and_nothing_else(page):
-    assert HOSTILE not in page.read_text() and "&lt;img src=x onerror=" in page.read_text()
 
 
 def test_a_section_in_which_nothing_is_shown_is_left_out(tmp_path):
@@ -140,9 +137,8 @@ def test_the_page_opens_without_errors_or_requests_and_fits_a_small_screen(brows
 
 def test_a_table_is_sorted_by_a_click_as_numbers_and_back(browser):
     table = "[...document.querySelectorAll('table')].at(-1)"
-    place = browser.execute_script(
-        f"return [...{table}.tHead.rows[0].cells].findIndex(c => c.innerText === 'accuracy')"
-    )
+    find = "findIndex(cell => cell.innerText === 'accuracy')"
+    place = browser.execute_script(f"return [...{table}.tHead.rows[0].cells].{find}")
     column = f"return [...{table}.tBodies[0].rows].map(row => parseFloat(row.cells[{place}].textContent))"
     before = browser.execute_script(column)
     for expected in (sorted(before), sorted(before, reverse=True)):

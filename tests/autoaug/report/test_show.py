@@ -36,37 +36,30 @@ def frame():
             "seeds": pd.array([1, None, 3], "Int64"),
             "slope": [0.785, -0.5, 1.0],
             "nothing": [np.nan, np.nan, np.nan],
-            "shown": [True, False, None],
+            "<i>shown": [True, False, None],
         }
     )
 
 
-def test_a_table_shows_texts_and_keeps_numbers_in_its_file(tmp_path):
+def test_a_table_shows_texts_escaped_and_keeps_numbers_in_its_file(tmp_path):
     styler = show.table(frame(), "a-table", tmp_path, "caption", {"model": "<b>"}, {"slope": "{:.3f}"})
     assert list(styler.data["accuracy"]) == ["50.0 [40.0, 60.0]", "25.0 [20.0, 30.0]", ""]
     assert list(styler.data["images"]) == ["2,000", "10,000", "1"]
     assert list(styler.data["slope"]) == ["0.785", "−0.500", "1.000"]
-    assert list(styler.data["shown"]) == ["yes", "no", ""] and list(styler.data["seeds"]) == ["1", "", "3"]
+    assert list(styler.data["<i>shown"]) == ["yes", "no", ""] and list(styler.data["seeds"]) == ["1", "", "3"]
     assert "nothing" not in styler.data and "accuracy_low" not in styler.data
     written = pd.read_csv(tmp_path / "report" / "tables" / "a-table.csv")
     np.testing.assert_array_equal(written["accuracy"], frame()["accuracy"])
     assert list(written.columns) == list(frame().columns)
     assert written["model"][1] == f"'{HOSTILE}"  # no formula for a spreadsheet
+    html = styler.to_html()
+    assert not any(tag in html for tag in ("<img", "<b>", "<i>")) and "&lt;img" in html
+    assert 'rowspan="2"' in html and html.count(">one<") == 1  # the head of its group
 
 
-def test_names_from_files_are_escaped_everywhere(tmp_path):
-    hostile = frame().rename(columns={"shown": HOSTILE})
-    html = show.table(hostile, "table", tmp_path, titles={"model": "<b>"}).to_html()
-    assert "<img" not in html and "&lt;img" in html and "<b>" not in html
-
-
-def test_groups_head_their_rows_and_a_single_row_is_no_table(tmp_path):
-    html = show.table(frame(), "table", tmp_path).to_html()
-    assert 'rowspan="2"' in html and html.count(">one<") == 1
-    assert show.table(frame()[:0], "empty", tmp_path) is None
-    assert not (tmp_path / "report" / "tables" / "empty.csv").exists()
-    assert show.table(frame()[:1], "one", tmp_path) is None
-    assert (tmp_path / "report" / "tables" / "one.csv").exists()
+def test_a_single_row_is_no_table_and_nothing_no_file(tmp_path):
+    assert show.table(frame()[:0], "empty", tmp_path) is show.table(frame()[:1], "one", tmp_path) is None
+    assert [path.name for path in (tmp_path / "report" / "tables").iterdir()] == ["one.csv"]
 
 
 def test_a_named_index_is_shown_and_the_ends_of_a_value_are_its_interval(tmp_path):
