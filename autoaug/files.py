@@ -112,7 +112,7 @@ def check_yaml(text: str, name: str) -> None:
             nodes += itertools.chain.from_iterable(node.value)
         elif isinstance(node, yaml.SequenceNode):
             nodes += node.value
-        elif node.tag.endswith(":int") and re.match(r"[-+]?0[0-9_]|.*:", node.value):
+        elif node.tag.endswith((":int", ":float")) and re.match(r"[-+]?0[0-9_]|.*:", node.value):
             raise ValueError(f"{place}: Expected a decimal number, such as 10. Received: {node.value}")
 
 

@@ -34,11 +34,13 @@ class Described(msgspec.Struct, forbid_unknown_fields=True):
     test: str | list[str]
     train: str | list[str] = []
     original: str = ""
-    classes: list[Annotated[datasets.Label, msgspec.Meta(max_length=60)]] = []
+    classes: Annotated[list[Annotated[datasets.Label, msgspec.Meta(max_length=60)]], msgspec.Meta(max_length=256)] = []
     title: Annotated[datasets.Label, msgspec.Meta(max_length=60)] | None = None
     resize: Literal["", "box"] = ""
 
     def __post_init__(self) -> None:
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("a class twice")
         if bool(self.original) == bool(self.classes) or len(self.classes) == 1 or not self.test:
             raise ValueError("no test, or not either original, the set that it reproduces, or classes, a list of names")
 

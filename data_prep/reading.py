@@ -131,12 +131,10 @@ def _read_picture(path: pathlib.Path, resize: str) -> UInt8[np.ndarray, "32 32 3
         with PIL.Image.open(path, formats=["PNG", "JPEG"]) as picture:  # it refuses 180 million pixels
             if picture.mode not in _MODES:
                 raise ValueError(f"one in mode {picture.mode}")
-            if resize:
-                upright = PIL.ImageOps.exif_transpose(picture).convert("RGB")
-                return np.asarray(upright.resize((32, 32), PIL.Image.Resampling.BOX))
-            if picture.size != (32, 32):
+            if picture.size != (32, 32) and not resize:
                 raise ValueError(f"{picture.width}×{picture.height} pixels. To scale pictures, say resize: box")
-            return np.asarray(picture.convert("RGB"))
+            upright = PIL.ImageOps.exif_transpose(picture).convert("RGB")
+            return np.asarray(upright.resize((32, 32), PIL.Image.Resampling.BOX))  # 32×32 pixels stay as they are
     except Exception as error:  # Pillow raises a dozen kinds of errors for damaged files
         expected = "a PNG or JPEG picture" if resize else "a PNG or JPEG picture of 32×32 pixels"
         raise DatasetError(f"{path.absolute()}: Expected {expected}. Received: {error}") from error

@@ -23,6 +23,9 @@ _NAME = r"[a-z][a-z0-9_.-]{0,39}"
 
 class _Hashed(msgspec.Struct):
     sha256: str
+    images_per_class: Annotated[tuple[int, ...], msgspec.Meta(min_length=1)] = (0,)
+    mean: tuple[float, float, float] = (0, 0, 0)
+    std: tuple[float, float, float] = (0, 0, 0)
 
 
 class _Own(msgspec.Struct, forbid_unknown_fields=True):

@@ -56,6 +56,7 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
             try:
                 record = read(folder)
                 if record.status == "finished" and record.run_id not in rows:
+                    history(folder)  # the report reads it later
                     rows[record.run_id] = _rows(folder, record)
             except RecordError as error:
                 remedy = "Restore it from a copy; or remove it, and repeat its command"

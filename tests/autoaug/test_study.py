@@ -94,6 +94,8 @@ def test_yaml_that_is_what_it_seems():
     check_yaml("a: &x [1, 0, -3, 0.5, 0x1F, '010', 1_000]\nb: {a: *x, c: *x}\n? [a]\n: 1", "name")
     with pytest.raises(ValueError, match=r"name, line 1: .* Received: 1:30"):
         check_yaml("a: 1:30", "name")
+    with pytest.raises(ValueError, match=r"name, line 1: .* Received: 1:30\.5"):
+        check_yaml("a: 1:30.5", "name")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.yml")), ids=lambda path: path.stem)

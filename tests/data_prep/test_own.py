@@ -117,6 +117,9 @@ def test_pictures_of_any_mode_and_size_and_turned_photographs(data_dir, tmp_path
     images = datasets.load_test("my10", data_dir).images
     assert (images[0] == IMAGES[0, ..., :1]).all() and (images[[1, 3]] == IMAGES[[0, 1]]).all()
     assert images[2, :, 0].max() < 20 < 230 < images[2, :, -1].min()
+    Image.fromarray(ramp[16:48, :32]).save(tmp_path / "disc" / "c.jpg", exif=turned, quality=95)
+    image = reading.read_pictures(tmp_path, CLASSES)[0][2]  # 32×32 pixels are turned too
+    assert image[:, 0].max() < 20 < 230 < image[:, -1].min()
 
 
 def picture_of(name, write=lambda path: path.write_bytes(b"")):
@@ -176,6 +179,8 @@ def test_other_files_are_named(data_dir, tmp_path, write_files, found):
         ({"my": {"test": "nowhere", "original": "synthetic10"}}, "own, my: .*nowhere"),
         ({"my": {"test": "x", "original": "cifar11"}}, "Unknown data set. .*'cifar11'"),
         ({"my": {"test": "x"}}, "own, my: .*not either original"),
+        ({"my": {"test": "x", "classes": ["a", "a", "b"]}}, "own, my: .*a class twice"),
+        ({"my": {"test": "x", "classes": [f"c{n}" for n in range(257)]}}, "own, my: .*classes`"),
         ({"my": {"test": "x", "original": "cifar10", "classes": ["a", "b"]}}, "own, my: .*not either original"),
         ({"my": {"test": "x", "original": "cifar10", "resize": "crop"}}, "own, my: .*'crop'"),
         ({"my": {"test": "x", "original": "cifar10", "title": "<b>"}}, "own, my: .*title`"),

@@ -79,6 +79,7 @@ DAMAGE = {
     "other predictions": lambda folder: (folder / "predictions" / "synthetic10.npz").write_bytes(b"PK"),
     "no predictions": lambda folder: shutil.rmtree(folder / "predictions"),
     "an eleventh class": answer_another_class,
+    "another history": lambda folder: (folder / "history.csv").write_text("x,y\n1,2\n"),
 }
 
 
