@@ -17,6 +17,7 @@ import msgspec
 import psutil
 import yaml
 
+_MOST_VALUES = 100_000  # in YAML
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 """The checkout, or the folder that holds the installed packages."""
 
@@ -97,13 +98,14 @@ def check_yaml(text: str, name: str) -> None:
             sexagesimal (010 as 8, 1:30 as 90); or it is no YAML.
     """
     try:
-        nodes, seen = [yaml.compose(text, Loader=yaml.SafeLoader)], set()
+        nodes = [yaml.compose(text, Loader=yaml.SafeLoader)]
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"{name}: Expected YAML. Received: {error}") from error
-    for node in nodes:  # it grows
-        if node is None or id(node) in seen:
+    for node in nodes:  # it grows, by an anchor's values at each of its aliases
+        if len(nodes) > _MOST_VALUES:
+            raise ValueError(f"{name}: Expected at most {_MOST_VALUES:,} values. Received: more, as aliases may make")
+        if node is None:
             continue
-        seen.add(id(node))
         place = f"{name}, line {node.start_mark.line + 1}"
         if isinstance(node, yaml.MappingNode):
             keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]

@@ -21,6 +21,7 @@ import dataclasses
 import functools
 import itertools
 import json
+import math
 import os
 import pathlib
 import re
@@ -42,6 +43,7 @@ from autoaug.recipes import require_known
 
 _TRAIN, _DATA = ROOT / "notebooks" / "train.ipynb", ROOT / "data"
 _FOLDERS = ("data_dir", "results_dir")
+_MOST_RUNS = 1000
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 # PR_SET_PDEATHSIG of prctl(2): Linux ends the process when its parent ends.
 _END_WITH_PARENT = functools.partial(ctypes.CDLL(None).prctl, 1, signal.SIGTERM) if sys.platform == "linux" else None
@@ -131,6 +133,8 @@ def _runs(entry: _Entry, folder: pathlib.Path, judges: list[str]) -> Iterator[St
     defaults = parameters_of(notebooks[entry.notebook])
     for name in (*entry.parameters, *entry.each):
         require_known("parameter", name, sorted(defaults.keys() - set(_FOLDERS)))
+    if math.prod(map(len, entry.each.values())) > _MOST_RUNS:
+        raise ValueError(f"Expected at most {_MOST_RUNS:,} runs of an entry. Received: more combinations in each")
     handed = {"judges": judges} if judges and entry.render and "judges" in defaults else {}
     for values in itertools.product(*entry.each.values()):
         parameters = handed | entry.parameters | dict(zip(entry.each, values, strict=True))
@@ -189,7 +193,7 @@ def is_finished(run: StudyRun, data_dir: pathlib.Path, results_dir: pathlib.Path
         name = record.name(run.recipe, run.given["train_data"], run.given["seed"], run.given["workers"])
         found = record.read(results_dir / "runs" / name)
         tests = datasets.available(data_dir, datasets.spec(run.given["train_data"], data_dir).family, part="test")
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError, AttributeError):
         return False  # the notebook says what is wrong
     return found.status == "finished" and set(tests) <= set(found.tests)
 

@@ -7,7 +7,7 @@ import pytest
 
 from autoaug import datasets, runs
 from autoaug.files import ROOT
-from autoaug.report import show
+from autoaug.report import answers, show
 from autoaug.shift import published, study
 
 TEXT = (ROOT / "README.md").read_text()
@@ -61,6 +61,11 @@ def test_the_expected_row_is_the_lines():
         ("cifar10", "WRN-16-2, 15 epochs", ("CIFAR-10, 50,000 images", "WRN-16-2, 15 epochs")),
         ("cifar10_5k", "WRN-10-2, 60 epochs", ("CIFAR-10, 2,460 images", "WRN-10-2, 60 epochs, three seeds, mean")),
         ("cinic10_5k", "WRN-10-2, 60 epochs", ("CINIC-10, 2,460 images", "WRN-10-2, 60 epochs, three seeds, mean")),
+        *(
+            (data, family, (f"{name}, 2,460 images", f"{family}, three seeds, mean"))
+            for family in ("Shake-Shake-8 2×32d, 60 epochs",)
+            for data, name in (("cifar10_5k", "CIFAR-10"), ("cinic10_5k", "CINIC-10"))
+        ),
     ],
 )
 def test_measured_rows_are_those_of_the_runs(train_data, family, beginning, kept):
@@ -79,8 +84,12 @@ def test_what_is_said_of_cinic10_is_what_the_runs_say(kept):
     said = {
         name: show.percent(*(row[f"{name}{end}"] for end in ("", "_low", "_high"))) for name in ("home_within", "gap_b")
     }
-    assert said["home_within"].replace(" [", " points [") in TEXT and f"none ({said['gap_b']})" in TEXT
-    assert f"lose {show.percent(row['gap_a'])} points on it" in " ".join(TEXT.split())
+    text = " ".join(TEXT.split())
+    assert said["home_within"].replace(" [", " points [") in text and f"none on average ({said['gap_b']})" in text
+    lost = answers.class_losses(kept, ["cinic10_5k"], "cifar10", "cinic10_5k", 0.95)["lost"]
+    assert (lost.idxmin(), lost.idxmax()) == ("frog", "dog")
+    assert f"from {show.percent(lost.min())[:-2]} points (frogs) to {100 * lost.max():.0f} (dogs)" in text
+    assert f"lose {show.percent(row['gap_a'])} points on it" in text
 
 
 def test_the_costs_of_the_studies_are_those_in_their_files():

@@ -119,4 +119,4 @@ def _class_names(test_set: str, least: int) -> np.ndarray:
     """Names of a data set's classes; numbers for one that is not known here."""
     known = datasets.DATASETS.get(test_set)
     names = datasets.CLASS_NAMES.get(known.family if known else test_set)
-    return np.array(names or [str(label) for label in range(least)])
+    return np.array(names if names and len(names) >= least else [str(label) for label in range(least)])

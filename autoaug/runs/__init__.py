@@ -46,6 +46,7 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
     that does not exist is a RecordError.
     """
     rows: dict[str, list[dict[str, Any]]] = {}
+    labels: dict[str, bytes] = {}
     unreadable = []
     for results in map(pathlib.Path, (results_dir, *others)):
         if not results.is_dir():
@@ -57,7 +58,7 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
                 record = read(folder)
                 if record.status == "finished" and record.run_id not in rows:
                     history(folder)  # the report reads it later
-                    rows[record.run_id] = _rows(folder, record)
+                    rows[record.run_id] = _rows(folder, record, labels)
             except RecordError as error:
                 remedy = "Restore it from a copy; or remove it, and repeat its command"
                 message = f"{error}. {remedy}: rm -r {shlex.quote(str(folder))}"
@@ -70,11 +71,14 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
 
 def accuracies(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
     """The rows of one run, finished or not, as in `collect`'s table; RecordError if a file of it is unreadable."""
-    return _table(_rows(pathlib.Path(run_dir), read(run_dir)))
+    return _table(_rows(pathlib.Path(run_dir), read(run_dir), {}))
 
 
-def _rows(folder: pathlib.Path, record: Record) -> list[dict[str, Any]]:
-    """The run's rows of `collect`'s table; RecordError if its predictions are unreadable."""
+def _rows(folder: pathlib.Path, record: Record, labels: dict[str, bytes]) -> list[dict[str, Any]]:
+    """The run's rows of `collect`'s table; RecordError if its predictions are unreadable, or other than `labels` say.
+
+    `labels` are those that earlier runs have for a test set, by its hash; it grows.
+    """
     data, recipe, rows = record.train_data, record.recipe, []
     run = {name: getattr(record, name) for name in ("run_id", "started", "kind", "seed")} | {
         "folder": str(folder),
@@ -94,6 +98,8 @@ def _rows(folder: pathlib.Path, record: Record) -> list[dict[str, Any]]:
         found = predictions.read(path)
         if max(found.answers.max(), found.labels.max()) >= data.num_classes:
             raise RecordError(f"{path}: Expected answers and labels of {data.num_classes} classes. Received: others")
+        if labels.setdefault(test.sha256, found.labels.tobytes()) != found.labels.tobytes():
+            raise RecordError(f"{path}: Expected the labels that other runs have for this test set. Received: others")
         counts = {"correct": (found.right & ~found.overlap).sum(), "overlap": found.overlap.sum()}
         row = run | {"test_set": test_set, "test_source": test.source, "test_sha256": test.sha256}
         rows.append(row | counts | {"total": len(found.labels) - counts["overlap"]})

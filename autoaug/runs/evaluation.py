@@ -30,6 +30,7 @@ from autoaug.runs.record import MODEL, PREDICTIONS, RecordError, Test, reading
 
 INPUTS = ("uint8", "0-1", "normalised")
 _BATCH_SIZE = 250
+_LONGEST_LINE = 2**16
 _MOST_BYTES = 2**32
 
 _Said = Iterator[tuple[LabelledImages, Shaped[np.ndarray, "..."], pathlib.Path]]
@@ -179,6 +180,7 @@ def evaluate_given(
     kind: record.Kind = "checkpoint" if recipe else "predictions"
     parameters = model.count_params() if model else None
     begun = record.start(run_dir, recipe, trained_on, seed, parameters, kind, family=family)
+    record.write(run_dir, msgspec.structs.replace(begun, status="unfinished"))  # earlier answers are replaced
     for test_set, answered in kept.items():
         predictions.write(run_dir / PREDICTIONS / f"{test_set}.npz", answered)
     if model:
@@ -243,6 +245,9 @@ def _read(path: pathlib.Path) -> Shaped[np.ndarray, "..."]:
     """The one array in a file. A .csv has a column of classes, or as many columns as classes, and no line of names."""
     if path.suffix == ".csv":
         require_regular(path, _MOST_BYTES)
+        with path.open("rb") as file:
+            if len(file.readline(_LONGEST_LINE)) == _LONGEST_LINE:  # pandas takes minutes for its columns
+                raise ValueError(f"a line of more than {_LONGEST_LINE:,} bytes")
         values = pd.read_csv(path, header=None, dtype=np.float64).to_numpy()
         is_classes = values.shape[1] == 1 and (values % 1 == 0).all()
         return values[:, 0].astype(np.int64) if is_classes else values

@@ -78,6 +78,7 @@ def test_a_run_that_is_named_twice_is_one_run(folder):
         ([[{"notebook": "first", "parameters": {"cuont": 1}}]], "parameter, one of count, .*Did you mean count?"),
         ([[{"notebook": "first", "each": {"results_dir": ["x"]}}]], "Received: parameter='results_dir'"),
         ([[{"notebook": "first", "each": {"count": []}}]], "of length >= 1"),
+        ([[{"notebook": "first", "each": {"count": list(range(1001))}}]], "Expected at most 1,000 runs of an entry"),
         ([[{"notebook": "first", "judges": "a"}]], r"runs\[0\].judges"),
         ([[{"notebook": "train", "parameters": {"model": "vgg"}}]], "Expected model, one of wrn"),
         ("- stage: a\n  runs:\n  - {notebook: first, each: {},\n     each: {}}", "line 3: .*twice: each"),
@@ -96,6 +97,10 @@ def test_yaml_that_is_what_it_seems():
         check_yaml("a: 1:30", "name")
     with pytest.raises(ValueError, match=r"name, line 1: .* Received: 1:30\.5"):
         check_yaml("a: 1:30.5", "name")
+    laughs = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}' if n else 'x'] * 10)}]" for n in range(9))
+    for bomb in (laughs, "a: &a [*a]"):
+        with pytest.raises(ValueError, match="name: Expected at most 100,000 values"):
+            check_yaml(bomb, "name")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.yml")), ids=lambda path: path.stem)

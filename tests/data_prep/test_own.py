@@ -117,8 +117,10 @@ def test_pictures_of_any_mode_and_size_and_turned_photographs(data_dir, tmp_path
     images = datasets.load_test("my10", data_dir).images
     assert (images[0] == IMAGES[0, ..., :1]).all() and (images[[1, 3]] == IMAGES[[0, 1]]).all()
     assert images[2, :, 0].max() < 20 < 230 < images[2, :, -1].min()
-    Image.fromarray(ramp[16:48, :32]).save(tmp_path / "disc" / "c.jpg", exif=turned, quality=95)
-    image = reading.read_pictures(tmp_path, CLASSES)[0][2]  # 32×32 pixels are turned too
+    (place / "d.png").unlink()
+    Image.fromarray(ramp[16:48, :32]).save(place / "c.jpg", exif=turned, quality=95)  # 32×32 pixels are turned too
+    make(data_dir, {"test": str(tmp_path / "my")})
+    image = datasets.load_test("my10", data_dir).images[2]
     assert image[:, 0].max() < 20 < 230 < image[:, -1].min()
 
 

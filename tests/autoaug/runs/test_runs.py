@@ -1,5 +1,6 @@
 """The table of finished runs, what is left out of it and why, and histories."""
 
+import dataclasses
 import json
 import os
 import re
@@ -73,12 +74,18 @@ def answer_another_class(folder):
     predictions.write(path, predictions.Predictions(kept.answers + np.uint8(100), kept.labels, kept.overlap))
 
 
+def swap_labels(path):
+    kept = predictions.read(path)
+    predictions.write(path, dataclasses.replace(kept, labels=kept.labels[::-1]))
+
+
 DAMAGE = {
     "another record": lambda folder: (folder / "record.json").write_text('{"format": 1}'),
     "a link to nothing": lose_record,
     "other predictions": lambda folder: (folder / "predictions" / "synthetic10.npz").write_bytes(b"PK"),
     "no predictions": lambda folder: shutil.rmtree(folder / "predictions"),
     "an eleventh class": answer_another_class,
+    "other labels": lambda folder: swap_labels(folder / "predictions" / "synthetic10.npz"),
     "another history": lambda folder: (folder / "history.csv").write_text("x,y\n1,2\n"),
 }
 
