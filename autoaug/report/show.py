@@ -42,7 +42,7 @@ def table(
     titles: Mapping[str, str] | None = None,
     formats: Mapping[str, str] | None = None,
 ) -> Styler | None:
-    """Show a frame, and save it as `results_dir/report/tables/<name>.csv`; None unless it has two rows or more.
+    """Show a frame, and save it as `results_dir/report/tables/<name>.csv`; None if it has no rows.
 
     Args:
         frame: floats are fractions or differences of them, integers are counts; a named index is shown. The values of
@@ -59,8 +59,6 @@ def table(
     plain = plain.rename(columns={"low": "value_low", "high": "value_high"}) if "value" in plain else plain
     csv = plain.map(_harmless).rename(columns=_harmless).to_csv(index=False)
     write_atomically(pathlib.Path(results_dir) / "report" / "tables" / f"{name}.csv", csv.encode())
-    if len(plain) < 2:  # the first lines of the page say it
-        return None
     texts, known = _texts(plain.reset_index(drop=True), formats or {}), _TITLES | dict(titles or {})
     is_wide = len(texts.columns) > 8
     if is_wide:

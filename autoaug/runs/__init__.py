@@ -46,7 +46,7 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
     that does not exist is a RecordError.
     """
     rows: dict[str, list[dict[str, Any]]] = {}
-    labels: dict[str, bytes] = {}
+    labels: dict[tuple[str, str], bytes] = {}
     unreadable = []
     for results in map(pathlib.Path, (results_dir, *others)):
         if not results.is_dir():
@@ -74,10 +74,10 @@ def accuracies(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
     return _table(_rows(pathlib.Path(run_dir), read(run_dir), {}))
 
 
-def _rows(folder: pathlib.Path, record: Record, labels: dict[str, bytes]) -> list[dict[str, Any]]:
+def _rows(folder: pathlib.Path, record: Record, labels: dict[tuple[str, str], bytes]) -> list[dict[str, Any]]:
     """The run's rows of `collect`'s table; RecordError if its predictions are unreadable, or other than `labels` say.
 
-    `labels` are those that earlier runs have for a test set, by its hash; it grows.
+    `labels` are those that earlier runs have for a test set, by its name and hash; it grows.
     """
     data, recipe, rows = record.train_data, record.recipe, []
     run = {name: getattr(record, name) for name in ("run_id", "started", "kind", "seed")} | {
@@ -98,7 +98,7 @@ def _rows(folder: pathlib.Path, record: Record, labels: dict[str, bytes]) -> lis
         found = predictions.read(path)
         if max(found.answers.max(), found.labels.max()) >= data.num_classes:
             raise RecordError(f"{path}: Expected answers and labels of {data.num_classes} classes. Received: others")
-        if labels.setdefault(test.sha256, found.labels.tobytes()) != found.labels.tobytes():
+        if labels.setdefault((test_set, test.sha256), found.labels.tobytes()) != found.labels.tobytes():
             raise RecordError(f"{path}: Expected the labels that other runs have for this test set. Received: others")
         counts = {"correct": (found.right & ~found.overlap).sum(), "overlap": found.overlap.sum()}
         row = run | {"test_set": test_set, "test_source": test.source, "test_sha256": test.sha256}

@@ -4,19 +4,11 @@ import re
 import subprocess
 import sys
 
-import nbformat
 import pytest
 import yaml
+from notebook_files import write_notebook
 
 from autoaug.report import build as report
-
-
-def write_notebook(path, *sources):
-    """A notebook whose first code cell is the parameters'."""
-    cells = [nbformat.v4.new_markdown_cell("# Title"), *(nbformat.v4.new_code_cell(source) for source in sources)]
-    cells[1].metadata["tags"] = ["parameters"]
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
 
 
 @pytest.fixture
