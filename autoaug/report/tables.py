@@ -149,7 +149,7 @@ def _with_losses(counts: dict[str, tuple[int, int]], confidence: float) -> dict[
 def data(runs: pd.DataFrame) -> pd.DataFrame:
     """The data behind the runs: a row for each training or test set, its source, and the hash of its images.
 
-    Test sets of known truth are left out where no run was trained on them, and those of earlier versions.
+    Left out are test sets of known truth that no run was trained on, and test sets that are not known here.
     """
     trained = runs.drop_duplicates("train_data").set_index("train_data")
     tested = runs.sort_values("started").drop_duplicates("test_set", keep="last").set_index("test_set")
