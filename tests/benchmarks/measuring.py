@@ -9,13 +9,12 @@ import numpy as np
 from autoaug.runs import record
 
 
-def processor() -> str:
+def processor() -> tuple[str, list[str]]:
     """The processor's name and its units for products of bfloat16 numbers, as Linux tells them."""
     lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     name, flags = (next((line for line in lines if line.startswith(key)), "") for key in ("model name", "flags"))
     units = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16"}
-    found = " and ".join(name for flag, name in units.items() if flag in flags.split())
-    return f"{name.partition(': ')[2]}; units for bfloat16: {found or 'none'}"
+    return name.partition(": ")[2], [unit for flag, unit in units.items() if flag in flags.split()]
 
 
 def turns(steps: Sequence[Callable[[], object]], rounds: int, seconds: float) -> np.ndarray:
@@ -40,7 +39,8 @@ def show_machine() -> None:
     """Print what the figures were measured on, and by which code."""
     code = record.code_version()
     state = f"{code.commit}{', with changes' if code.dirty else ''}"
-    print(f"{processor()}; {state}", flush=True)
+    name, units = processor()
+    print(f"{name}; units for bfloat16: {' and '.join(units) or 'none'}; {state}", flush=True)
 
 
 def show(name: str, **figures: Sequence[float] | float) -> None:

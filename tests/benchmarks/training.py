@@ -102,7 +102,7 @@ def in_both(title, recipe, *arguments, **options):
     """The comparison in float32, and in bfloat16 where the processor has units for it."""
     of_torch = ["PyTorch"] if importlib.util.find_spec("torch") else []
     compare(title, recipe, ["ours", "original", *of_torch], *arguments, **options)
-    if measuring.bfloat16_units():
+    if measuring.processor()[1]:
         half = dataclasses.replace(recipe, precision="mixed_bfloat16")
         compare(f"{title}, bfloat16", half, ["ours", *of_torch], *arguments, **options)
 
