@@ -118,7 +118,7 @@ def read(path: pathlib.Path) -> list[Stage]:
         listed = msgspec.convert(yaml.safe_load(text), list[_Listed])
         judges = list(dict.fromkeys(judge for stage in listed for entry in stage.runs for judge in entry.judges))
         for stage in listed:
-            runs = [run for entry in stage.runs for run in _runs(entry, path.parent, judges)]
+            runs = [run for entry in stage.runs for run in _runs(entry, path.parent.resolve(), judges)]
             new = tuple(run for run in runs if seen.setdefault(run.identity, run) is run)
             stages.append(Stage(new, stage.side_by_side))
     except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:  # YAML's dates too
