@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -114,3 +115,15 @@ def test_all_kept_runs_are_of_committed_code_and_have_an_answer_for_each_image(k
     for folder in kept["folder"].unique():
         record = runs.read(folder)
         assert record.code.commit and record.code.dirty is False
+
+
+def test_the_table_of_kept_runs_is_what_they_are(kept):
+    kept = kept[kept["test_set"] == "cifar10"]
+    expected = []
+    for (family, data), part in kept.groupby(["family", "train_data"]):
+        mean, low, high = (f"{100 * of(part['accuracy']):.1f}" for of in (np.mean, np.min, np.max))
+        percent = mean if len(part) == 1 else f"{mean} ({low} to {high})"
+        expected.append([family, f"`{data}`", ", ".join(map(str, sorted(part["seed"]))), percent])
+    lines = (ROOT / "results" / "measured" / "README.md").read_text().replace(" (judges)", "").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    assert sorted(rows[2:]) == sorted(expected)
