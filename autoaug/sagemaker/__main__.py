@@ -47,7 +47,8 @@ def _training_type() -> type:
 
 @dataclasses.dataclass
 class Launch:
-    """Submit a training as a job. train.ipynb explains its parameters; options come from AUTOAUG_<NAME> too."""
+    """Submit a training as a job. train.ipynb explains its parameters; options come from AUTOAUG_<NAME> too. Names may
+    be written with - or _: --train-data or --train_data."""
 
     training: OmitArgPrefixes[Annotated[Any, tyro.conf.arg(constructor_factory=_training_type)]]
     options: OmitArgPrefixes[Options] = dataclasses.field(default_factory=functools.partial(from_given, {}))

@@ -50,7 +50,8 @@ def effects(request: dict[str, Any]) -> str:
     compute, hours = request["compute"], request["stopping_condition"]["max_runtime_in_seconds"] / 3600
     return (
         f"It starts {compute['instance_count']} × {compute['instance_type']}, which costs money, for at most {hours:g} "
-        "hours, and installs there what the image lacks of requirements-container.txt."
+        "hours, and installs there what the image lacks of requirements-container.txt. "
+        f"Image: {request['training_image'] or 'that of SageMaker for TensorFlow 2.21, looked up at submission'}."
     )
 
 

@@ -4,7 +4,7 @@ notebooks."""
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -15,14 +15,14 @@ from autoaug.recipes import require_known
 LIMIT_HOURS = 28 * 24  # SageMaker ends a training job after 28 days
 _WORDS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
-_Bucket = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")]
-_Arn = Annotated[str, Meta(pattern=r"^arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+\Z")]
-_Instance = Annotated[str, Meta(pattern=r"^ml\.[\w-]+\.\w+\Z")]
 _Gigabytes = Annotated[int, Meta(ge=1, le=16_384)]
 _Hours = Annotated[float, Meta(ge=0, le=LIMIT_HOURS)]
-_Path = Annotated[str, Meta(pattern=r"^s3://[^/]+/.+\Z")]
-_Subnets = tuple[Annotated[str, Meta(pattern=r"^subnet-\w+\Z")], ...]
-_Groups = tuple[Annotated[str, Meta(pattern=r"^sg-\w+\Z")], ...]
+_Bucket = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z", title="a name such as my-bucket")]
+_Arn = Annotated[str, Meta(pattern=r"^arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+\Z", title="arn:aws:iam::…:role/…")]
+_Instance = Annotated[str, Meta(pattern=r"^ml\.[\w-]+\.\w+\Z", title="a type such as ml.g5.2xlarge")]
+_Path = Annotated[str, Meta(pattern=r"^s3://[^/]+/.+\Z", title="s3://my-bucket/folder")]
+_Subnets = tuple[Annotated[str, Meta(pattern=r"^subnet-\w+\Z", title="subnet-…")], ...]
+_Groups = tuple[Annotated[str, Meta(pattern=r"^sg-\w+\Z", title="sg-…")], ...]
 
 
 class LaunchError(ValueError):
@@ -83,6 +83,8 @@ def convert(kind: Any, value: Any, name: str = "") -> Any:
         return msgspec.convert(read, kind, strict=False)
     except ValueError as error:
         said = str(error) if isinstance(error, msgspec.ValidationError) else "Expected values such as a,b or k=v"
+        if "matching regex" in said:  # the form's title says it in words
+            said = f"Expected {(get_args(kind)[0] if base is tuple else kind).__metadata__[0].title}"
         raise LaunchError(f"{name}: {said}. Received: {value!r}") from error
 
 

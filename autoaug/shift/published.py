@@ -202,14 +202,14 @@ def statements(folder: str | pathlib.Path, confidence: float) -> pd.DataFrame:
     """What public numbers say of CIFAR-10.2: `statement`, `value`, `low`, `high`, what the ends are, and the limit."""
     bed = testbed(folder)
     losses, own = lost(bed, confidence), both_sides(bed, confidence)
-    heights, small = above_line(bed, confidence), random_features(bed, confidence).loc[:SMALL_FILTERS]
+    heights, small = above_line(bed, confidence), _small(bed, confidence)
     of_reproduction = bed[bed["group"] == REPRODUCTION]
     gains = int((of_reproduction["cifar10.2"] > of_reproduction["cifar10"]).sum())
     counts = pd.read_csv(pathlib.Path(folder) / "cifar10.1-counts.csv")
     shares = (counts["correct"] / counts["total"]).groupby([counts["model"], counts["test_set"]]).first().unstack()
     older = shares["cifar10"] - shares["cifar10.1-v6"]
     sizes = "training sizes differ: 50,000 images, and about 10,000"
-    interval, models = f"{confidence:.0%} interval", "least and most of the models"
+    interval, models = f"{100 * confidence:g} % interval", "least and most of the models"
     rows: list[Sequence[object]] = [
         (f"{len(losses)} models trained on CIFAR-10, above 93 %: lost on CIFAR-10.2", *_spread(losses["lost"]), models,
          "one testbed; the 2,000 images are shared"),
@@ -223,8 +223,9 @@ def statements(folder: str | pathlib.Path, confidence: float) -> pd.DataFrame:
         ("myrtlenet: better at home on CIFAR-10.2", *own.loc["BB − AB"], interval, sizes),
     ]  # fmt: skip
     rows += [
-        (f"random features, {filters} filters: mean home advantage", row["θ"], row["θ_low"], row["θ_high"], interval,
-         f"accuracies of {row['BB']:.0%} to {row['AA']:.0%}; difficulty not taken off")
+        (f"random features, {filters} filter{'s' * (filters > 1)}: better at home, at equal training sizes",
+         *row[["equal_size", "equal_size_low", "equal_size_high"]], interval,
+         f"an estimate; accuracies of {100 * row['BB']:.0f} to {100 * row['AA']:.0f} %; difficulty not taken off")
         for filters, row in small.iterrows()
     ]  # fmt: skip
     rows.append(
@@ -237,15 +238,20 @@ def statements(folder: str | pathlib.Path, confidence: float) -> pd.DataFrame:
 def said(folder: str | pathlib.Path, confidence: float) -> str:
     """The answer for CIFAR-10.2 from public numbers, in a few words."""
     bed = testbed(folder)
-    own, line = both_sides(bed, confidence), lines(bed, confidence)["cifar10.2"]
-    small = size_matched(random_features(bed, confidence), line, confidence).loc[:SMALL_FILTERS]
+    own, small = both_sides(bed, confidence), _small(bed, confidence)
     harder = own.loc[["AA − AB", "BA − BB"], "low"].min() > 0
     shown = int((small["equal_size_low"] > 0).sum())
     return (
-        f"harder is {'shown' if harder else 'not shown'}; a home advantage is shown in {shown} of {len(small)} small "
-        "models, as if trained on sets of one size, and likely in large ones; whether it is difference or difficulty "
-        "cannot be said without the images"
+        f"harder is {'shown' if harder else 'not shown'}. Different is open: {shown} of {len(small)} small models are "
+        "better at home, when the training sets' sizes are allowed for, and large ones probably are too. Without the "
+        "images, nobody can say whether that is difference or difficulty"
     )
+
+
+def _small(bed: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """`size_matched` of the small random-feature models."""
+    features, line = random_features(bed, confidence), lines(bed, confidence)["cifar10.2"]
+    return size_matched(features, line, confidence).loc[:SMALL_FILTERS]
 
 
 def _count(accuracy: float | pd.Series, test_set: str) -> np.ndarray | np.integer:
