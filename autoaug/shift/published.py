@@ -141,25 +141,6 @@ def size_matched(features: pd.DataFrame, line: Line, confidence: float) -> pd.Da
     return frame.assign(equal_size=middle, equal_size_low=middle - half, equal_size_high=middle + half)
 
 
-def dips(bed: pd.DataFrame) -> pd.DataFrame:
-    """Where random-feature models fail since they have as many numbers as training images: this gives the size away.
-
-    Returns:
-        A row for each training set: the number of filters and of numbers at which accuracy on CIFAR-10 is lowest after
-        its first peak, and the numbers of the next smaller and larger model.
-    """
-    rows = {}
-    features = bed[bed["filters"].notna()]
-    for group, part in features.groupby("group"):
-        small = part[(part["regularizer"] <= _SMALL_REGULARIZER) | part["regularizer"].isna()]
-        means = small.groupby("filters")["cifar10"].mean().sort_index()
-        peak = int(np.argmax(np.diff(means.to_numpy()) < 0))
-        lowest = peak + int(means.iloc[peak : peak + 4].to_numpy().argmin())
-        before, at, after = (int(_NUMBERS_PER_FILTER * means.index[lowest + step]) for step in (-1, 0, 1))
-        rows[group] = {"filters": int(means.index[lowest]), "numbers": at, "smaller": before, "larger": after}
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
 def above_line(bed: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """How far the models trained on CIFAR-10.2 lie above the line of the others, at equal accuracy on CIFAR-10.
 
