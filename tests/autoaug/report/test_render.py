@@ -64,7 +64,7 @@ def test_it_says_what_the_runs_say_and_names_drawn_shapes_and_names_from_files_a
     assert "myrtlenet" in text and "CINIC-10 by class" not in text  # no run, no section
     assert "confusion" not in text and "def " not in text  # cells for Jupyter, and code
     tables = {path.name: path.read_text() for path in (page.parent / "tables").iterdir()}
-    names = ("accuracies", "statements", "public-statements", "data", "runs")
+    names = ("accuracies", "statements", "public-statements", "random-features", "data", "runs")
     assert tables.keys() == {f"{name}.csv" for name in names}
     assert str(page.parents[1]) not in tables["runs.csv"]
 

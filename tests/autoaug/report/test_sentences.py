@@ -69,7 +69,7 @@ def test_the_first_lines_link_to_their_sections_and_end_with_what_is_missing():
     html = sentences.answer(sentences.statements(VERDICTS), "harder is shown", RUNS).data
     lines = html.split("<dt>")[1:]
     assert len(lines) == 3 and "Harder is shown." in lines[0] and "measured here" in lines[1]
-    assert "lose 10.0 [5.0, 15.0] points, and its own models 10.0 [5.0, 15.0] (one-sided bound 0.5)" in lines[1]
+    assert "and its own models 10.0 [5.0, 15.0] (at most 0.5, by the one-sided bound)" in lines[1]
     for text in ("Drawn shapes, not CIFAR-10: right on 1 of 1.", "right on 0 of 2, wrong on 1, open on 1"):
         assert text in lines[2]
     assert "different is true" in lines[2]
