@@ -2,7 +2,7 @@
 
 - A GPU's memory is taken only as needed (`autoaug/__init__.py`), so that other processes can use the rest.
 - TensorFloat-32 is off (`models.build_model`). It would round the factors in float32 convolutions to 10 bits of
-  mantissa, and the published recipes say float32. `mixed_bfloat16` and `mixed_float16` use the tensor cores.
+  mantissa, and the published recipes say float32. `mixed_bfloat16` uses the tensor cores.
 - XLA compiles the step only if the recipe says so (`xla`).
 """
 

@@ -34,7 +34,7 @@ SHORT_NAMES = {
 
 PRESETS = ("quick", "small", "paper")
 AUGMENTATIONS = ("autoaugment", "crop_flip_cutout")
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+PRECISIONS = ("float32", "mixed_bfloat16")
 
 DEVICES = ("auto", "cpu")
 """What a run is trained on: a GPU where TensorFlow sees one, else the CPU; or the CPU (said for paper recipes)."""
@@ -91,8 +91,8 @@ class Recipe:
         momentum: of Nesterov's method, in [0, 1).
         clip_norm: largest global norm of the gradient, decay included; above 0.
         validation_size: images held out of the training set, by the run's seed, and evaluated after each epoch.
-        precision: of activations and gradients inside the model: "float32" (as published), "mixed_float16" or
-            "mixed_bfloat16"; weights, cost and update stay float32.
+        precision: of activations and gradients inside the model: "float32" (as published) or "mixed_bfloat16";
+            weights, cost and update stay float32.
         xla: whether XLA compiles the step.
     """
 
@@ -190,7 +190,6 @@ def title(recipe: Recipe) -> str:
 _WORDS = {
     "augmentation autoaugment": "AutoAugment",
     "augmentation crop_flip_cutout": "without AutoAugment",
-    "precision mixed_float16": "float16",
     "precision mixed_bfloat16": "bfloat16",
     "xla True": "XLA",
 }

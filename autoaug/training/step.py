@@ -17,8 +17,6 @@ from jaxtyping import Float32, Int32, Int64
 from autoaug.recipes import Recipe
 
 MEASURES = ("loss", "cost", "accuracy", "gradient_norm", "clipped_share")
-_FIRST_LOSS_SCALE = 2.0**15
-_DOUBLE_AFTER = 2000  # steps in a row with a finite gradient
 
 
 def add_in_pairs() -> None:
@@ -55,11 +53,6 @@ def precision_scope(recipe: Recipe) -> Iterator[None]:
 class TrainingStep(tf.Module):
     """The compiled step of one model: updates its weights, its momentum and the sums of the measurements.
 
-    With mixed_float16, the loss is multiplied by a factor before the backward pass, so that small gradients do not
-    vanish; the gradients are then divided by it. If a gradient overflows, the update is skipped and the factor is
-    halved. After 2,000 steps without an overflow it is doubled (Micikevicius et al., 2018, arXiv:1710.03740, section
-    3.2).
-
     Args:
         model: from normalised images to logits.
         recipe: for weight_decay, momentum, clip_norm, precision and xla.
@@ -78,11 +71,6 @@ class TrainingStep(tf.Module):
         self.sums = tf.Variable(tf.zeros(len(MEASURES) + 1), trainable=False)  # and the number of steps
         self.failed_step = tf.Variable(-1, dtype=tf.int64, trainable=False)
         self.state = {"momenta": self.momenta, "sums": self.sums}
-        self.loss_scale = self.good_steps = None
-        if recipe.precision == "mixed_float16":
-            self.loss_scale = tf.Variable(_FIRST_LOSS_SCALE, trainable=False)
-            self.good_steps = tf.Variable(0.0, trainable=False)  # float32 like all state, so that workers can add it up
-            self.state |= {"loss_scale": self.loss_scale, "good_steps": self.good_steps}
         # AutoGraph would take as long as the rest of the first step.
         self._compiled = tf.function(self._step, jit_compile=recipe.xla, autograph=False)
 
@@ -107,14 +95,10 @@ class TrainingStep(tf.Module):
     def _step(self, images, labels, learning_rate, key, step):
         # Every variable is read once, since other workers may change it meanwhile.
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
-        scale = None if self.loss_scale is None else tf.convert_to_tensor(self.loss_scale)
         logits, moving = self._forward(weights, images, key)
         loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-        scaled_loss = loss if scale is None else loss * scale
         # The tree adds gradients in pairs, see `add_in_pairs`.
-        gradients = tf.gradients(scaled_loss, weights, aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE)
-        if scale is not None:
-            gradients = [gradient / scale for gradient in gradients]
+        gradients = tf.gradients(loss, weights, aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE)
         accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.float32))
         gradients, loss, accuracy, moving = self._average(gradients, loss, accuracy, moving)
         for variable, value in zip(self.model.non_trainable_variables, moving, strict=True):
@@ -123,14 +107,11 @@ class TrainingStep(tf.Module):
         cost = loss + decay * tf.add_n([tf.nn.l2_loss(weight) for weight in weights])
         gradients = [gradient + decay * weight for gradient, weight in zip(gradients, weights, strict=True)]
         norm = tf.linalg.global_norm(gradients)
-        if scale is None:
-            self._update(gradients, norm, learning_rate)
-        else:
-            self._update_if_finite(gradients, norm, learning_rate, scale)
+        self._update(gradients, norm, learning_rate)
         measured = tf.stack([loss, cost, accuracy, norm, tf.cast(norm > self.recipe.clip_norm, tf.float32)])
         self.sums.assign_add(tf.concat([measured, [1.0]], axis=0))
         is_first_failure = (self.failed_step < 0) & ~tf.math.is_finite(cost)
-        tf.cond(is_first_failure, lambda: _nothing(self.failed_step.assign(step)), _nothing)
+        tf.cond(is_first_failure, lambda: tf.group(self.failed_step.assign(step)), tf.no_op)
         return measured
 
     def _forward(self, weights, images, key):
@@ -152,19 +133,6 @@ class TrainingStep(tf.Module):
                 var=weight.handle, accum=momentum.handle, lr=learning_rate, grad=scale * gradient,
                 momentum=self.recipe.momentum, use_nesterov=True, use_locking=True,
             )  # fmt: skip
-
-    def _update_if_finite(self, gradients, norm, learning_rate, scale):
-        """Update, unless the gradient has overflowed, and change the loss scale if that is due."""
-
-        def update():
-            self._update(gradients, norm, learning_rate)
-            is_due = self.good_steps.assign_add(1.0) >= _DOUBLE_AFTER
-            return tf.cond(is_due, lambda: self._set_loss_scale(scale * 2), _nothing)
-
-        tf.cond(tf.math.is_finite(norm), update, lambda: self._set_loss_scale(scale / 2))
-
-    def _set_loss_scale(self, scale):
-        return _nothing(self.loss_scale.assign(scale), self.good_steps.assign(0.0))
 
     def wait(self) -> None:
         """Return when all steps called so far are done; here, at once."""
@@ -203,8 +171,3 @@ def _zeros_beside(weight):
     """A variable of zeros on the weight's parameter server; the update needs both on the same server."""
     with tf.distribute.get_strategy().extended.colocate_vars_with(weight):
         return tf.Variable(tf.zeros_like(weight), trainable=False)
-
-
-def _nothing(*_):
-    """What the branches of `tf.cond` return, whatever they assign: both have to return the same."""
-    return tf.constant(0)

@@ -31,4 +31,4 @@ def recipe():
 
 def recipe_of_half_precision():
     """Eight steps of eight images each, for `dataset(32)`: half precision is slow on a CPU."""
-    return dataclasses.replace(recipe(), precision="mixed_float16", epochs=2, batch_size=8)
+    return dataclasses.replace(recipe(), precision="mixed_bfloat16", epochs=2, batch_size=8)

@@ -56,7 +56,6 @@ def test_a_killed_run_of_half_precision_on_four_devices_goes_on_to_the_same_bits
     runs = [restored(recipe, dataset, tmp_path / name, seed=3, workers=4) for name in ("killed", "whole")]
     for a, b in zip(runs[0].model.variables, runs[1].model.variables, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert (runs[0].step.loss_scale.numpy(), runs[0].step.good_steps.numpy()) == (2.0**15, 8)
     assert runs[0].history[-1]["loss"] < runs[0].history[0]["loss"] - 0.2
 
 

@@ -16,7 +16,7 @@ from autoaug.files import ROOT
 from autoaug.runs import evaluation
 from autoaug.runs import record as records
 from autoaug.training import batches
-from autoaug.training.step import TrainingStep, noise_key, precision_scope
+from autoaug.training.step import TrainingStep, noise_key
 
 REFERENCE = ROOT.parent / "shared" / "reference"
 
@@ -79,9 +79,9 @@ def float32_history(tmp_path_factory):
     return pd.read_csv(run_dir / "history.csv")
 
 
-@pytest.mark.parametrize("variant", [{"precision": "mixed_float16"}, {"precision": "mixed_bfloat16"}, {"xla": True}])
+@pytest.mark.parametrize("variant", [{"precision": "mixed_bfloat16"}, {"xla": True}])
 def test_precisions_and_xla_agree_with_float32(variant, float32_history, tmp_path):
-    tolerance = {"mixed_float16": 2e-2, "mixed_bfloat16": 5e-2}.get(variant.get("precision"), 1e-2)
+    tolerance = 1e-2 if "xla" in variant else 5e-2
     model = training.train(dataclasses.replace(FOUR_STEPS, **variant), tiny.dataset(32), tmp_path)
     history = pd.read_csv(tmp_path / "history.csv")
     assert model.compute_dtype == ("float32" if "xla" in variant else variant["precision"].removeprefix("mixed_"))
@@ -91,40 +91,14 @@ def test_precisions_and_xla_agree_with_float32(variant, float32_history, tmp_pat
         assert (history[column] != float32_history[column]).any()  # it did compute otherwise
 
 
-@pytest.fixture
-def half_precision():
-    """A step of mixed_float16, and arguments for it."""
-    recipe = dataclasses.replace(recipes.get("wrn"), precision="mixed_float16")
-    with precision_scope(recipe):
-        model = models.build_model("wrn", **recipe.size)
-    images, labels = np.random.default_rng(0).standard_normal((8, 32, 32, 3), np.float32), np.arange(8)
-    return TrainingStep(model, recipe), (images, labels, 0.1, 0)
-
-
-def test_a_step_reads_every_variable_once(half_precision):
-    """Else a loss could be multiplied by one scale and its gradient divided by what another worker has made of it."""
-    step, arguments = half_precision
-    images, labels, *_ = arguments
-    compiled = step._compiled.get_concrete_function(images, labels, np.float32(0.1), noise_key(0, 0), np.int64(0))
+def test_a_step_reads_every_variable_once():
+    """Else a gradient could be of other weights than the cost, since another worker may change them meanwhile."""
+    recipe, images = recipes.get("wrn"), np.zeros((8, 32, 32, 3), np.float32)
+    step = TrainingStep(models.build_model("wrn", **recipe.size), recipe)
+    compiled = step._compiled.get_concrete_function(images, np.arange(8), np.float32(0.1), noise_key(0, 0), np.int64(0))
     operations = compiled.graph.get_operations()
     read = [operation.inputs[0].name for operation in operations if operation.type == "ReadVariableOp"]
     assert len(read) == len(set(read)) > len(step.weights)
-
-
-def test_a_gradient_that_overflows_in_float16_is_left_out(half_precision):
-    step, arguments = half_precision
-    before = [weight.numpy() for weight in step.weights]
-    step.loss_scale.assign(2.0**30)
-    step.good_steps.assign(7)
-    step(*arguments)
-    assert (step.loss_scale.numpy(), step.good_steps.numpy(), step.failed_step.numpy()) == (2.0**29, 0, -1)
-    for old, new in zip(before, step.weights, strict=True):
-        np.testing.assert_array_equal(old, new)
-    step.loss_scale.assign(2.0**10)
-    step.good_steps.assign(1999)
-    step(*arguments)
-    assert (step.loss_scale.numpy(), step.good_steps.numpy()) == (2.0**11, 0)
-    assert any((old != new.numpy()).any() for old, new in zip(before, step.weights, strict=True))
 
 
 DEEP = [("wrn", {"depth": 28, "widen_factor": 2}, 64), ("shake_shake_32", {"depth": 14, "widen_factor": 1}, 128)]
