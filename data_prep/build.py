@@ -153,7 +153,7 @@ def _write(name: str, choices: Choices, folder: pathlib.Path) -> dict[str, Any]:
         drawn = drawing.of_judges(name, load, choices.seed)
     else:
         drawn = drawing.subset(name, load, choices.seed, choices.new_fraction)
-    return folders.write_parts(DATASETS[name], folder, *drawn)
+    return folders.write_parts(DATASETS[name], folder, drawn)
 
 
 def _leave(name: str, folder: pathlib.Path, choices: Choices) -> None:

@@ -16,14 +16,12 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Bool, Int
 
 from autoaug import datasets
 from autoaug.datasets import Dataset, DatasetError
-from data_prep.folders import Drawn, Part
+from data_prep.folders import Part
 
-POOLS = ("cifar10 training", "cifar105 training", "cifar105 test", "cifar10 test")  # CIFAR-10.2 is the set cifar105
-ORIGIN = np.dtype([("pool", "u1"), ("index", "<i4")])  # of one image: index in POOLS, index in that part
 MIXED = ("cifar102", "cifar102_30k")
 NEAR_COPIES = pathlib.Path(__file__).with_name("cinic10_near_copies.csv")
 
@@ -31,13 +29,6 @@ NEAR_COPIES = pathlib.Path(__file__).with_name("cinic10_near_copies.csv")
 def generator(seed: int, key: str) -> np.random.Generator:
     """A separate random stream for each key."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *key.encode()])))
-
-
-def origins(pool: int, indices: Int[np.ndarray, " n"]) -> Shaped[np.ndarray, " n"]:
-    """ORIGIN of images of one pool, given by its place in POOLS."""
-    places = np.empty(len(indices), ORIGIN)
-    places["pool"], places["index"] = pool, indices
-    return places
 
 
 def per_class(
@@ -70,15 +61,16 @@ def mixture(
     new_fraction: float,
     num_classes: int,
     rng: np.random.Generator,
-) -> dict[str, Shaped[np.ndarray, " _"]]:
-    """Draws the images of a subset: part → ORIGIN of each image, in random order.
+) -> dict[str, Int[np.ndarray, " _"]]:
+    """Draws the images of a subset: part → places in all pools, one after another, in random order.
 
     In each class of both parts, the share `new_fraction` comes from CIFAR-10.2 and the rest from CIFAR-10. New test
     images come from CIFAR-10.2's test part until it is exhausted. New training images never come from it, so that it
     remains a test set.
 
     Args:
-        labels: of the images of each of the first three of POOLS; images labelled -1 are not drawn.
+        labels: of the images of CIFAR-10's training part, and CIFAR-10.2's training and test part (the set cifar105);
+            images labelled -1 are not drawn.
         sizes: "training" and "test" → number of images, multiples of num_classes.
         new_fraction: 0…1.
         num_classes: how many classes.
@@ -88,9 +80,10 @@ def mixture(
         DatasetError: a pool has too few images of a class.
     """
     drawn: dict[str, list[np.ndarray]] = {part: [] for part in sizes}
+    first = np.cumsum([0, *map(len, labels)])
     for label in range(num_classes):
         old, new, new_test = (
-            origins(pool, rng.permutation(np.flatnonzero(labels[pool] == label))) for pool in range(3)
+            start + rng.permutation(np.flatnonzero(pool == label)) for start, pool in zip(first, labels, strict=False)
         )
         for part in ("training", "test"):
             candidates = new if part == "training" else np.concatenate([new_test, new])
@@ -105,7 +98,7 @@ def mixture(
     return {part: rng.permutation(np.concatenate(pieces)) for part, pieces in drawn.items()}
 
 
-def subset(name: str, load: Callable[[str], Dataset], seed: int, new_fraction: float) -> Drawn:
+def subset(name: str, load: Callable[[str], Dataset], seed: int, new_fraction: float) -> dict[str, Part]:
     """A subsample of CIFAR-10, or a mixture with CIFAR-10.2, without repeated images.
 
     Args:
@@ -123,32 +116,29 @@ def subset(name: str, load: Callable[[str], Dataset], seed: int, new_fraction: f
         new = load("cifar105")
         pools += [(new.train_images, new.train_labels), (new.test_images, new.test_labels)]
         drawable[datasets.overlap(old.train_images, np.concatenate([new.train_images, new.test_images]))] = -1
-    labels = [drawable, *(labels for _, labels in pools[1:]), np.empty(0, int), np.empty(0, int)]
+    labels = [drawable, *(labels for _, labels in pools[1:]), np.empty(0, int), np.empty(0, int)][:3]
     drawn = mixture(labels, spec.sizes, new_fraction * (name in MIXED), spec.num_classes, generator(seed, name))
     images, all_labels = (np.concatenate(arrays) for arrays in zip(*pools, strict=True))
-    first = np.cumsum([0, *(len(labels) for _, labels in pools)])
-    rows = {part: first[chosen["pool"]] + chosen["index"] for part, chosen in drawn.items()}
-    parts = {part: (images[chosen], all_labels[chosen]) for part, chosen in rows.items()}
-    return parts, {part: {"origins": chosen} for part, chosen in drawn.items()}
+    return {part: (images[rows], all_labels[rows]) for part, rows in drawn.items()}
 
 
-def of_judges(name: str, load: Callable[[str], Dataset], seed: int) -> Drawn:
+def of_judges(name: str, load: Callable[[str], Dataset], seed: int) -> dict[str, Part]:
     """The images of one of the JUDGES: CIFAR-10's training images outside of `cifar10_12k`."""
     spec, old = datasets.DATASETS[name], load("cifar10")
     size = spec.train_size // spec.num_classes
     drawable = np.where(_in_12k(old, load), -1, old.train_labels)
     both = per_class(drawable, [size, size], spec.num_classes, generator(seed, "cifar10_rest"))
     rows = both[datasets.JUDGES.index(name)]
-    return {"training": (old.train_images[rows], old.train_labels[rows])}, {"training": {"origins": origins(0, rows)}}
+    return {"training": (old.train_images[rows], old.train_labels[rows])}
 
 
-def _in_12k(old: Dataset, load: Callable[[str], Dataset]) -> Shaped[np.ndarray, " n"]:
+def _in_12k(old: Dataset, load: Callable[[str], Dataset]) -> Bool[np.ndarray, " n"]:
     """Whether each training image of CIFAR-10 is in `cifar10_12k`."""
     original = load("cifar10_12k")
     return datasets.overlap(old.train_images, np.concatenate([original.train_images, original.test_images]))
 
 
-def of_cinic10(tiles: Part, old: Dataset, seed: int) -> Drawn:
+def of_cinic10(tiles: Part, old: Dataset, seed: int) -> dict[str, Part]:
     """`cinic10_5k`: tiles of CINIC-10's sheets, none of them in CIFAR-10 (`old`) or a near-copy of an image there."""
     images, labels = tiles
     spec = datasets.DATASETS["cinic10_5k"]
@@ -157,4 +147,4 @@ def of_cinic10(tiles: Part, old: Dataset, seed: int) -> Drawn:
         known[[int(row["tile"]) for row in csv.DictReader(file)]] = True
     sizes = [size // spec.num_classes for size in spec.sizes.values()]
     drawn = per_class(np.where(known, -1, labels), sizes, spec.num_classes, generator(seed, "cinic10_5k"))
-    return {part: (images[rows], labels[rows]) for part, rows in zip(spec.sizes, drawn, strict=True)}, {}
+    return {part: (images[rows], labels[rows]) for part, rows in zip(spec.sizes, drawn, strict=True)}

@@ -20,28 +20,14 @@ from autoaug.files import read_json, write_atomically
 Part = tuple[UInt8[np.ndarray, "_ 32 32 3"], Int[np.ndarray, " _"]]
 """Images and labels."""
 
-Drawn = tuple[dict[str, Part], dict[str, dict[str, np.ndarray]]]
-"""The parts of a drawn set; and for each part, what is known of its images: the name of an array → a value an image."""
 
-
-def write_parts(
-    spec: Spec,
-    folder: pathlib.Path,
-    parts: Mapping[str, Part],
-    known: Mapping[str, Mapping[str, np.ndarray]] | None = None,
-) -> dict[str, Any]:
-    """Writes the batch files of a set, and `<file>_<name>.npy` beside them for what is known of its images.
-
-    Returns:
-        The entry `parts` of its manifest.
-    """
+def write_parts(spec: Spec, folder: pathlib.Path, parts: Mapping[str, Part]) -> dict[str, Any]:
+    """Writes the batch files of a set; returns the entry `parts` of its manifest."""
     for part, (images, labels) in parts.items():
         files = spec.files(part)
         pieces = zip(np.split(images, len(files)), np.split(labels, len(files)), strict=True)
         for file, piece in zip(files, pieces, strict=True):
             write_batch(folder / file, *piece, label_key=spec.label_key)
-        for name, values in (known or {}).get(part, {}).items():
-            np.save(folder / f"{files[0]}_{name}.npy", values)
     return {"parts": {part: describe(*arrays, spec.num_classes) for part, arrays in parts.items()}}
 
 

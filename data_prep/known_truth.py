@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from autoaug import datasets
 from data_prep import drawing
-from data_prep.folders import Drawn
+from data_prep.folders import Part
 
 DIFFICULTY = pathlib.Path(__file__).with_name("difficulty.npz")
 ORIGINAL_TEST = "photo_original"
@@ -84,7 +84,7 @@ def choose(
     size: int,
     num_classes: int,
     rng: np.random.Generator,
-) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"], Bool[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"], Int[np.ndarray, " n"]]:
     """Chooses images of one part, equally many of each class.
 
     Args:
@@ -96,7 +96,7 @@ def choose(
         rng: of the choice, the labels and the order.
 
     Returns:
-        Places in the pool; whether each has the new look; whether its label is wrong; and the labels.
+        Places in the pool; whether each has the new look; and the labels, some of them wrong if the design says so.
     """
     per_class = size // num_classes
     preference = rng.gumbel(size=len(labels))  # the largest sums are a weighted draw without replacement
@@ -116,7 +116,7 @@ def choose(
     turn = rng.integers(1, num_classes, size)
     new_labels = np.where(wrong, (labels[chosen] + turn) % num_classes, labels[chosen])
     order = rng.permutation(size)
-    return chosen[order], new_look[order], wrong[order], new_labels[order]
+    return chosen[order], new_look[order], new_labels[order]
 
 
 def in_new_look(images: UInt8[np.ndarray, "n 32 32 3"]) -> UInt8[np.ndarray, "n 32 32 3"]:
@@ -124,8 +124,8 @@ def in_new_look(images: UInt8[np.ndarray, "n 32 32 3"]) -> UInt8[np.ndarray, "n 
     return 255 - images[..., [1, 2, 0]]
 
 
-def draw(name: str, old: datasets.Dataset, original: datasets.Dataset, seed: int) -> Drawn:
-    """The images of a design, or of `photo_original`; where they come from, and what was done to them.
+def draw(name: str, old: datasets.Dataset, original: datasets.Dataset, seed: int) -> dict[str, Part]:
+    """The images of a design, or of `photo_original`.
 
     Args:
         name: of DESIGNS, or ORIGINAL_TEST.
@@ -133,25 +133,19 @@ def draw(name: str, old: datasets.Dataset, original: datasets.Dataset, seed: int
         original: `cifar10_12k`, whose images are left out.
         seed: of the random choices.
     """
-    places, parts, known = pools(old, original, seed), {}, {}
+    places, parts = pools(old, original, seed), {}
     images = {"training": (old.train_images, old.train_labels), "test": (old.test_images, old.test_labels)}
     for part, size in datasets.DATASETS[name].sizes.items():
         pool = places["original test" if name == ORIGINAL_TEST else part]
         pixels, labels = (values[pool] for values in images[part])
-        marks: dict[str, np.ndarray] = {}
         if design := DESIGNS.get(name):
             scores = None
             if design.score:  # of models that were not trained on these images
                 with np.load(DIFFICULTY, allow_pickle=False) as file:
                     scores = file[f"{design.score} {part}"].astype(float)[pool]
             rng = drawing.generator(seed, f"{name} {part}")
-            rows, new_look, wrong, labels = choose(design, labels, scores, size, old.num_classes, rng)
-            pool, pixels = pool[rows], pixels[rows]
+            rows, new_look, labels = choose(design, labels, scores, size, old.num_classes, rng)
+            pixels = pixels[rows]
             pixels[new_look] = in_new_look(pixels[new_look])
-            marks = {"new_look": new_look, "wrong_labels": wrong}
         parts[part] = pixels, labels
-        number = drawing.POOLS.index(f"cifar10 {part}")
-        known[part] = {"origins": drawing.origins(number, pool)} | {
-            what: values for what, values in marks.items() if values.any()
-        }
-    return parts, known
+    return parts

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from jaxtyping import Float, Int64, Shaped, UInt8
+from jaxtyping import Int64, Shaped, UInt8
 
 from autoaug.datasets import DATASETS, training_folder
 from data_prep import folders
@@ -76,10 +76,9 @@ def generate(
     return np.concatenate(images), labels, latents
 
 
-def difficulties(name: str, part: str, seed: int = 0) -> tuple[Int64[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Labels and latent difficulties of a part of an embedded set, drawn again, without its images."""
-    labels, latents = _drawn(SETS[name], DATASETS[name].sizes[part], _stream(name, part, seed))
-    return labels, latents["difficulty"]
+def latents(name: str, part: str, seed: int = 0) -> tuple[Int64[np.ndarray, " n"], Shaped[np.ndarray, " n"]]:
+    """Labels and LATENTS of a part of an embedded set, drawn again, without its images."""
+    return _drawn(SETS[name], DATASETS[name].sizes[part], _stream(name, part, seed))
 
 
 def _stream(name: str, part: str, seed: int) -> np.random.Generator:
@@ -95,18 +94,16 @@ def _drawn(
 def build(
     data_dir: str | os.PathLike[str], names: Iterable[str] = tuple(SETS), seed: int = 0, rebuild: bool = False
 ) -> dict[str, str]:
-    """Writes `data_dir/<name>/training/` for each name: training and test batch, their latents, manifest.json.
+    """Writes `data_dir/<name>/training/` for each name: training and test batch, manifest.json.
 
     Returns:
         Name → "written" or "there already"; raises what `folders.update` does.
     """
 
     def write_files(name: str, folder: pathlib.Path) -> dict[str, Any]:
-        parts, known = {}, {}
-        for part, size in DATASETS[name].sizes.items():
-            images, labels, latents = generate(SETS[name], size, _stream(name, part, seed))
-            parts[part], known[part] = (images, labels), {"latents": latents}
-        return folders.write_parts(DATASETS[name], folder, parts, known)
+        sizes = DATASETS[name].sizes.items()
+        parts = {part: generate(SETS[name], size, _stream(name, part, seed))[:2] for part, size in sizes}
+        return folders.write_parts(DATASETS[name], folder, parts)
 
     done = {}
     for name in names:

@@ -202,8 +202,8 @@ def _drawn(tests: Sides, labels: Sides, clean: Sides) -> Sides | None:
     for name, of_test, kept in zip(tests, labels, clean, strict=True):
         if name not in synthetic.SETS:
             return None
-        drawn, difficulty = synthetic.difficulties(name, "test")
+        drawn, latents = synthetic.latents(name, "test")
         if not np.array_equal(drawn, of_test):
             return None
-        found.append(difficulty[kept])
+        found.append(latents["difficulty"][kept])
     return Sides(*found)

@@ -46,12 +46,6 @@ def parts_of(data_dir, name):
     return parts | ({"test": (test.images, test.labels)} if len(test.labels) else {})
 
 
-def known(data_dir, name, part, what):
-    """What the file beside a batch says of its images; none of them was changed if there is no such file."""
-    path = data_dir / name / "training" / f"{datasets.DATASETS[name].files(part)[0]}_{what}.npy"
-    return np.load(path) if path.exists() else np.zeros(datasets.DATASETS[name].sizes[part], bool)
-
-
 def test_every_set_is_built_loads_and_is_described(published, data_dir):
     assert made(data_dir, BUILT, published) == dict.fromkeys(BUILT, "written")
     assert set(datasets.available(data_dir)) == set(BUILT)
@@ -78,7 +72,7 @@ def test_every_set_is_built_loads_and_is_described(published, data_dir):
     assert (np.diff(cinic10.train_labels) >= 0).all()
 
 
-def test_drawn_images_are_where_their_origins_say_and_compared_sets_and_judges_share_none(published, data_dir):
+def test_drawn_images_are_of_the_sets_they_are_drawn_from_and_compared_sets_and_judges_share_none(published, data_dir):
     build.build(data_dir, [*DRAWN, "cifar10.2"], published)
     overlaps, repeats = inventory.overlaps(data_dir)
     assert overlaps.loc["cifar10", ["cifar10", "cifar10_12k", "cifar10.2"]].tolist() == [0, 20, 1]
@@ -92,18 +86,18 @@ def test_drawn_images_are_where_their_origins_say_and_compared_sets_and_judges_s
         assert not datasets.overlap(pixels[name], np.concatenate([first, second])).any()
     for name in ("cifar10_12k", "photo_original"):
         assert not datasets.overlap(pixels["photo_same"], pixels[name]).any()
-    pools = {f"{name} {part}": arrays for name in ("cifar10", "cifar105") for part, arrays in sets[name].items()}
+    classes = {}
+    for images, labels in (*sets["cifar10"].values(), *sets["cifar105"].values()):
+        for image, label in zip(datasets.image_hashes(images), labels, strict=True):
+            classes.setdefault(image, set()).add(label)  # the stand-in has an image in two classes
     for name in DRAWN:
-        parts, seen = sets[name], []
-        for part, (images, labels) in parts.items():
-            origins = known(data_dir, name, part, "origins")
-            places = [pools[drawing.POOLS[pool]] for pool in origins["pool"]]
-            same = [(of[0][i] == image).all() for of, i, image in zip(places, origins["index"], images, strict=True)]
-            right = [of[1][i] == label for of, i, label in zip(places, origins["index"], labels, strict=True)]
-            np.testing.assert_array_equal(same, ~known(data_dir, name, part, "new_look"))
-            np.testing.assert_array_equal(right, ~known(data_dir, name, part, "wrong_labels"))
-            seen.append(images)
-        assert not datasets.repeated(np.concatenate(seen)).any()
+        design = known_truth.DESIGNS.get(name, known_truth.Design())
+        assert not datasets.repeated(pixels[name]).any()
+        for images, labels in sets[name].values():
+            found = [classes.get(image) for image in datasets.image_hashes(images)]
+            wrong = [of is not None and label not in of for of, label in zip(found, labels, strict=True)]
+            shares = [10 * round(share * len(found) / 10) for share in (design.new_look, design.wrong_labels)]
+            assert [found.count(None), sum(wrong)] == shares
 
 
 @pytest.mark.parametrize(
@@ -114,9 +108,10 @@ def test_the_share_of_new_images(published, data_dir, new_fraction, counts):
     """New test images come from CIFAR-10.2's test part, new training images never."""
     build.build(data_dir, ["cifar102"], published, new_fraction=new_fraction)
     described = manifest(data_dir, "cifar102")
+    parts, pools = (parts_of(data_dir, name) for name in ("cifar102", "cifar105"))
     for part, expected in zip(("training", "test"), counts, strict=True):
-        pools = known(data_dir, "cifar102", part, "origins")["pool"]
-        assert np.bincount(pools, minlength=3).tolist() == expected
+        new = [datasets.overlap(parts[part][0], images).sum() for images, _ in pools.values()]
+        assert [len(parts[part][0]) - sum(new), *new] == expected
     assert (described["new_fraction"], described["source"]) == (new_fraction, "CIFAR-10 and CIFAR-10.2")
 
 

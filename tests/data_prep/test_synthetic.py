@@ -33,7 +33,7 @@ def test_the_hardest_images_tell_nothing_of_their_class(difficulty, same):
     assert np.array_equal(discs, rings) == same
 
 
-def test_the_sets_stay_as_they_were_to_the_pixel_and_load_and_their_difficulties_are_drawn_again(tmp_path):
+def test_the_sets_stay_as_they_were_to_the_pixel_and_load_and_their_latents_are_drawn_again(tmp_path):
     hashes = dict(zip(synthetic.SETS, ("a79dd9457fa0", "dbf054b1d75f", "52e92435c5bf"), strict=True))
     (tmp_path / "synthetic10" / "training.partial").mkdir(parents=True)  # of a builder that was killed
     for done in ("written", "there already"):  # in whatever order
@@ -43,12 +43,8 @@ def test_the_sets_stay_as_they_were_to_the_pixel_and_load_and_their_difficulties
         assert dataset.sha256.startswith(hashes[name])
         assert dataset.class_names == tuple(rendering.SHAPES)
         assert np.bincount(dataset.train_labels).tolist() == [512] * 10
-        latents = np.load(tmp_path / name / "training" / "test_batch_latents.npy")
-        assert (latents.dtype, latents.shape) == (rendering.LATENTS, (2_000,))
-        labels, difficulties = synthetic.difficulties(name, "test")
-        np.testing.assert_array_equal(labels, dataset.test_labels)
-        np.testing.assert_array_equal(difficulties, latents["difficulty"])
+        np.testing.assert_array_equal(synthetic.latents(name, "test")[0], dataset.test_labels)
         assert not datasets.overlap(dataset.test_images, dataset.train_images).any()
     assert synthetic.build(tmp_path, ["synthetic10"], seed=1) == {"synthetic10": "written"}
-    labels, _ = synthetic.difficulties("synthetic10", "training", seed=1)
+    labels, _ = synthetic.latents("synthetic10", "training", seed=1)
     np.testing.assert_array_equal(datasets.load("synthetic10", tmp_path).train_labels, labels)
