@@ -5,26 +5,23 @@ follow from the layers' names (see `models.layers`). Variables that the original
 ignored: the optimizer's slots (`…/Momentum`), `global_step` and the `lrn_rate` variables.
 """
 
-import contextlib
 import glob
 import os
 import pathlib
 import re
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from autoaug.files import read_text, require_regular, unpack
+from autoaug.files import read_text, require_regular
 
 _LEAVES = {"kernel": "weights", "bias": "biases"}
 _TRAINING_ONLY = re.compile(r"(^|.*/)(Momentum|global_step|lrn_rate\w*)$")
-_CHECKPOINT_FILE = re.compile(r"checkpoint|[\w.-]+\.(index|data-\d{5}-of-\d{5})")
 _NAMED = re.compile(r'^\s*model_checkpoint_path:\s*"(?:[^"\n]*/)?([^"/\\\n\0]{1,200})"', re.MULTILINE)
 _LARGEST_STATE = 2**20  # bytes of the file `checkpoint`
-_LARGEST_ARCHIVE = 4 * 2**30  # bytes unpacked; the largest of the five checkpoints has 0.3·2³⁰, slots included
+_LARGEST = 4 * 2**30  # bytes of any other file; the largest of the five checkpoints has 0.3·2³⁰, slots included
 _MOST_LISTED = 20
 
 
@@ -49,8 +46,7 @@ def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
 
     Args:
         model: one of `build_model`, with the checkpoint's size and number of classes.
-        path: the checkpoint's prefix (`…/model.ckpt-199`), a folder with the file `checkpoint`, or a `.tar.gz` of
-            either, such as SageMaker's `model.tar.gz`.
+        path: the checkpoint's prefix (`…/model.ckpt-199`), or a folder with the file `checkpoint`.
 
     Raises:
         CheckpointError: there is no such checkpoint, it is damaged, holds NaN or infinite numbers, or the names, shapes
@@ -59,23 +55,19 @@ def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
     variables = tf1_names(model)
     wanted = {name: (tuple(variable.shape), variable.dtype) for name, variable in variables.items()}
     try:
-        with _open(pathlib.Path(path)) as prefix:
-            for file in prefix.parent.glob(f"{glob.escape(prefix.name)}.*"):
-                require_regular(file, _LARGEST_ARCHIVE)
-            reader = tf.train.load_checkpoint(str(prefix))
-            types, shapes = reader.get_variable_to_dtype_map(), reader.get_variable_to_shape_map()
-            stored = {
-                name: (tuple(shapes[name]), types[name].name) for name in shapes if not _TRAINING_ONLY.match(name)
-            }
-            _require_none(
-                f"{name} {stored.get(name, 'is missing')}, in the model {wanted.get(name, 'there is none')}"
-                for name in stored.keys() | wanted.keys()
-                if stored.get(name) != wanted.get(name)
-            )
-            values = {name: reader.get_tensor(name) for name in variables}
-            _require_none(
-                f"{name} is NaN or infinite" for name, value in values.items() if not np.isfinite(value).all()
-            )
+        prefix = _newest(pathlib.Path(path))
+        for file in prefix.parent.glob(f"{glob.escape(prefix.name)}.*"):
+            require_regular(file, _LARGEST)
+        reader = tf.train.load_checkpoint(str(prefix))
+        types, shapes = reader.get_variable_to_dtype_map(), reader.get_variable_to_shape_map()
+        stored = {name: (tuple(shapes[name]), types[name].name) for name in shapes if not _TRAINING_ONLY.match(name)}
+        _require_none(
+            f"{name} {stored.get(name, 'is missing')}, in the model {wanted.get(name, 'there is none')}"
+            for name in stored.keys() | wanted.keys()
+            if stored.get(name) != wanted.get(name)
+        )
+        values = {name: reader.get_tensor(name) for name in variables}
+        _require_none(f"{name} is NaN or infinite" for name, value in values.items() if not np.isfinite(value).all())
     except (tf.errors.OpError, RuntimeError, LookupError, OSError, ValueError, TypeError) as error:
         raise CheckpointError(f"{path}: Expected an undamaged checkpoint of the model. Received: {error}") from error
     for name, variable in variables.items():
@@ -89,23 +81,13 @@ def _require_none(wrong: Iterable[str]) -> None:
         raise ValueError("\n  ".join([f"{len(listed)} other variables:", *listed[:_MOST_LISTED], *more]))
 
 
-@contextlib.contextmanager
-def _open(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """The prefix of the checkpoint at a path; an archive stays unpacked while the context lasts."""
-    if path.is_file() and path.name.endswith((".tar.gz", ".tgz")):
-        with tempfile.TemporaryDirectory() as folder:
-            unpack(path, folder, lambda member: bool(_CHECKPOINT_FILE.fullmatch(member.name)), _LARGEST_ARCHIVE)
-            inner = [index.parent for index in pathlib.Path(folder).rglob("*.index")]
-            yield _newest(inner[0] if inner else pathlib.Path(folder))
-    else:
-        yield _newest(path) if path.is_dir() else path
-
-
 def _newest(folder: pathlib.Path) -> pathlib.Path:
-    """The prefix that the folder's file `checkpoint` names, or the folder's only prefix.
+    """A folder's prefix: the one that its file `checkpoint` names, or the only one; any other path is a prefix itself.
 
     Only the last part of the path in that file counts, since it is a path on the machine that wrote it.
     """
+    if not folder.is_dir():
+        return folder
     state = folder / "checkpoint"
     named = _NAMED.search(read_text(state, _LARGEST_STATE)) if state.exists() else None
     if named and (folder / f"{named[1]}.index").is_file():

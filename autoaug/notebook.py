@@ -59,13 +59,6 @@ def check_parameters(namespace: MutableMapping[str, Any]) -> None:
             raise ParameterError(f"Expected {name}, {kind.__name__}. Received: {received}")
         if name.endswith(_PATHS) and isinstance(value, str) and value and "://" not in value:
             namespace[name] = str(absolute(value))
-    if "results_dir" in annotations:
-        folder = pathlib.Path(namespace["results_dir"])
-        existing = next(path for path in (folder, *folder.parents) if path.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            raise ParameterError(
-                f"Expected results_dir, a folder that you may write to. Received: {folder} ({existing})"
-            )
 
 
 def _show_error(

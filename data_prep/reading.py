@@ -16,6 +16,7 @@ from autoaug import datasets
 from autoaug.datasets import DatasetError
 from autoaug.datasets.batch_file import checked_labels
 from autoaug.files import require_regular, unpack
+from autoaug.runs import predictions
 from data_prep.folders import Part
 
 LARGEST = 2**31  # bytes, of an archive and of an array file, and of all that is unpacked
@@ -49,9 +50,9 @@ def read_published(name: str, paths: Sequence[pathlib.Path]) -> dict[str, Part]:
                 raise DatasetError(f"{expected}. Received: {', '.join(path.name for path in files)[:200] or 'none'}")
             return read_published(name, [files[0].parent])
     if paths[0].suffix == ".npy":
-        labels = load_arrays(paths[1], lambda array: array[...])
+        labels = load_arrays(paths[1], lambda found: found[""])
         check = functools.partial(_checked, labels=labels, num_classes=spec.num_classes, size=spec.test_size)
-        return {"test": load_arrays(paths[0], lambda array: check(array[...]))}
+        return {"test": load_arrays(paths[0], lambda found: check(found[""]))}
     return {
         part: read_npz(path, spec.num_classes, size)
         for (part, size), path in zip(spec.sizes.items(), paths, strict=True)
@@ -65,28 +66,21 @@ def _unpacked(archive: pathlib.Path, take: Callable[[pathlib.PurePosixPath], boo
         yield [pathlib.Path(folder, file) for file in sorted(unpack(archive, folder, take, LARGEST))]
 
 
-def load_arrays(path: pathlib.Path, choose: Callable[[Any], Any]) -> Any:
-    """The value of `choose` for the array of an .npy file, or for the arrays of an .npz file.
+def load_arrays(path: pathlib.Path, choose: Callable[[dict[str, Any]], Any]) -> Any:
+    """The value of `choose` for `images` and `labels` of an .npz file, or for the array of an .npy file.
 
     Raises:
         DatasetError: the file is missing or damaged, or holds an array of objects, which is a pickle.
     """
     try:
-        require_regular(path, LARGEST)
-        with path.open("rb") as file:
-            arrays: Any = np.load(file, allow_pickle=False)
-            if isinstance(arrays, np.lib.npyio.NpzFile):
-                unpacked = sum(member.file_size for member in getattr(arrays.zip, "filelist", ()))
-                if unpacked > LARGEST:
-                    raise ValueError(f"{unpacked:,} bytes unpacked, more than {LARGEST:,}")
-            return choose(arrays)
+        return choose(predictions.arrays(path, LARGEST, ("images", "labels")))
     except Exception as error:  # NumPy and zipfile raise a dozen kinds of errors for damaged files
         raise DatasetError(f"{path}: Expected NumPy arrays. Received: {error}") from error
 
 
 def read_npz(path: pathlib.Path, num_classes: int, size: int | None = None) -> Part:
     """The arrays `images` and `labels` of an .npz file; raises what `load_arrays` does if they are not as expected."""
-    return load_arrays(path, lambda arrays: _checked(arrays["images"], arrays["labels"], num_classes, size))
+    return load_arrays(path, lambda found: _checked(**found, num_classes=num_classes, size=size))
 
 
 def _checked(images: Any, labels: Any, num_classes: int, size: int | None) -> Part:

@@ -9,6 +9,7 @@ import dataclasses
 import io
 import os
 import zipfile
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float16, Real, Shaped, UInt8
@@ -66,8 +67,13 @@ def read(path: str | os.PathLike[str]) -> Predictions:
         return Predictions(**found)
 
 
-def arrays(path: str | os.PathLike[str], most_bytes: int) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """The arrays of an .npz or .npy file; nothing is unpacked that has more bytes, and no code is run."""
+def arrays(
+    path: str | os.PathLike[str], most_bytes: int, names: Sequence[str] = ()
+) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """The arrays of an .npz file, all or some, or the one of an .npy file, whose name is empty.
+
+    Nothing is unpacked that has more bytes, and no code is run.
+    """
     require_regular(path, most_bytes)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -77,4 +83,4 @@ def arrays(path: str | os.PathLike[str], most_bytes: int) -> dict[str, Shaped[np
     if isinstance(found, np.ndarray):
         return {"": found}
     with found:
-        return dict(found)
+        return {name: found[name] for name in names or found}

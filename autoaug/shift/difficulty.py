@@ -137,15 +137,10 @@ def _overlap(strata: Sides, images: Sides) -> Weights:
 
 def _labels(labels: Sequence[Any], images: Sides) -> list[Int[np.ndarray, " images"]]:
     sides = [np.asarray(side) for side in labels]
-    fit = len(sides) == 2 and all(
-        side.shape == (size,) and side.dtype.kind in "iu" and side.min() >= 0
-        for side, size in zip(sides, images, strict=True)
-    )
-    if not fit:
+    of_classes = all(side.dtype.kind in "iu" and side.size and side.min() >= 0 for side in sides)
+    if not of_classes or [side.shape for side in sides] != [(size,) for size in images]:
         received = ", ".join(f"{side.dtype} {side.shape}" for side in sides)
-        raise ValueError(
-            f"Expected labels of both test sets, classes from 0, int {tuple(images)}. Received: {received}"
-        )
+        raise ValueError(f"Expected labels of both test sets, classes from 0, int {images}. Received: {received}")
     return [side.astype(int) for side in sides]
 
 
@@ -153,9 +148,8 @@ def _margins(judges: Sequence[Any], images: Sides) -> list[Sides]:
     sources = [[np.asarray(side) for side in source] for source in judges]
     fit = len(sources) == 2 and all(
         len(source) == 2
-        and source[0].ndim == source[1].ndim == 2
-        and len(source[0]) == len(source[1]) > 0
-        and all(_is_of(side, (len(side), size)) for side, size in zip(source, images, strict=True))
+        and source[0].size
+        and all(_is_of(side, (*source[0].shape[:1], size)) for side, size in zip(source, images, strict=True))
         for source in sources
     )
     if not fit:

@@ -24,16 +24,6 @@ class Estimate(NamedTuple):
     high: float
 
 
-def stream(seed: int, *names: str) -> np.random.Generator:
-    """A statement's own stream of random numbers, keyed by its names, so that new statements do not change old numbers.
-
-    Args:
-        seed: of the report, an integer of at least 0.
-        names: names that identify the statement, as in `stream(0, "verdict", "cifar102")`.
-    """
-    return np.random.default_rng([seed, *(byte for name in names for byte in (*name.encode(), 256))])
-
-
 def require_confidence(confidence: float) -> None:
     """Raise ValueError unless the confidence lies between 0 and 1."""
     if not 0 < confidence < 1:

@@ -70,18 +70,8 @@ def fit(old: ArrayLike, new: ArrayLike, confidence: float = 0.95) -> Line:
     x, y = scipy.special.ndtri(old), scipy.special.ndtri(new)
     if not np.isfinite([x, y]).all():
         raise ValueError(f"Expected accuracies above 0 and below 1. Received: {old=}, {new=}")
-    middle, spread = x.mean(), ((x - x.mean()) ** 2).sum()
-    slope = ((x - middle) * (y - y.mean())).sum() / spread
-    intercept = y.mean() - slope * middle
-    residuals, degrees = y - intercept - slope * x, len(x) - 2
-    error = np.sqrt((residuals**2).sum() / degrees)
-    half = error * scipy.special.stdtrit(degrees, (1 + confidence) / 2)
-    of_slope, of_intercept = half / np.sqrt(spread), half * np.sqrt(1 / len(x) + middle**2 / spread)
-    return Line(
-        slope=Estimate(*map(float, (slope, slope - of_slope, slope + of_slope))),
-        intercept=Estimate(*map(float, (intercept, intercept - of_intercept, intercept + of_intercept))),
-        r_squared=float(np.corrcoef(x, y)[0, 1] ** 2),
-        confidence=confidence,
-        at=x,
-        residuals=residuals,
-    )
+    values, covariance = np.polyfit(x, y, 1, cov=True)
+    half = np.sqrt(np.diag(covariance)) * scipy.special.stdtrit(len(x) - 2, (1 + confidence) / 2)
+    slope, intercept = (Estimate(*ends) for ends in np.transpose([values, values - half, values + half]).tolist())
+    residuals, r_squared = y - np.polyval(values, x), float(np.corrcoef(x, y)[0, 1] ** 2)
+    return Line(slope, intercept, r_squared, confidence, at=x, residuals=residuals)

@@ -12,7 +12,7 @@ from autoaug import datasets
 from autoaug.runs import predictions
 from autoaug.shift.contrasts import Cells, Sides, accuracies
 from autoaug.shift.difficulty import FEWEST_JUDGES, WEAKER_JUDGES
-from autoaug.shift.intervals import Estimate, stream
+from autoaug.shift.intervals import Estimate
 from autoaug.shift.verdict import compare, said
 from data_prep import synthetic
 
@@ -96,7 +96,7 @@ def verdicts(of_pairs: Iterable[Pair], confidence: float, seed: int = 0) -> pd.D
 
 
 def _row(pair: Pair, confidence: float, seed: int) -> dict[str, Any]:
-    rng = stream(seed, "verdict", pair.original, pair.reproduction, pair.preset)
+    rng = np.random.default_rng([seed, *f"{pair.original} {pair.reproduction} {pair.preset}".encode()])  # its own
     verdict = compare(pair.families, confidence, rng, pair.judges, pair.labels)
     counted = [name for name in pair.families if name not in verdict.left_out]
     cells = accuracies([pair.families[name] for name in counted], confidence)

@@ -41,10 +41,8 @@ class Verdict:
         gap_at_most: the smaller one-sided upper bound of the two gaps.
         home_at_most, home_within_at_most: the one-sided upper bounds of θ.
         comparable: whether enough images of A and B are alike; None: nobody judged their difficulty.
-        accuracies: means over the families that count.
         images: numbers of test images.
         runs: numbers of models trained on A and on B.
-        families: how many families count.
         few_seeds: no family has three seeds on each side. The intervals then leave out the chance in training, and
             nothing is stated. Otherwise, families with fewer seeds do not count.
         left_out: names of the families with fewer seeds.
@@ -63,10 +61,8 @@ class Verdict:
     home_at_most: float
     home_within_at_most: float | None
     comparable: bool | None
-    accuracies: Cells
     images: Sides
     runs: Sides
-    families: int
     few_seeds: bool
     left_out: tuple[str, ...]
     exceptions: tuple[str, ...]
@@ -118,10 +114,8 @@ def compare(
         home_at_most=home.at_most(confidence),
         home_within_at_most=within.at_most(confidence) if within else None,
         comparable=weights.comparable if weights else None,
-        accuracies=Cells(*(float(np.mean([one[cell].mean() for one in counted])) for cell in range(4))),
         images=sizes(counted),
         runs=Sides(sum(len(one.aa) for one in counted), sum(len(one.ba) for one in counted)),
-        families=len(counted),
         few_seeds=not enough,
         left_out=tuple(name for name in cells if enough and name not in enough),
         exceptions=tuple(

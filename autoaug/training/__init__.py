@@ -5,10 +5,9 @@ Several workers train on the devices of this machine, in this process (`mirrored
 
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
-import pandas as pd
 
 from autoaug import devices, recipes
 from autoaug.datasets import Dataset, LabelledImages
@@ -28,7 +27,6 @@ def train(
     test_sets: Sequence[LabelledImages] | None = None,
     checkpoint_epochs: int = 1,
     checkpoint_minutes: float = 10.0,
-    on_epoch: Callable[[pd.DataFrame], object] | None = None,
     device: str = "auto",
 ) -> keras.Model:
     """Train a model, or continue the same run from its newest good checkpoint; then evaluate it and finish the run.
@@ -45,7 +43,6 @@ def train(
         test_sets: evaluated at the end. None: the test part of the data set.
         checkpoint_epochs: epochs from one checkpoint to the next, at least 1; the last epoch always has one.
         checkpoint_minutes: a checkpoint is also written when the last one is so many minutes old; above 0.
-        on_epoch: called with the history after every epoch.
         device: as for `devices.select`.
 
     Returns:
@@ -76,7 +73,7 @@ def train(
             run = loop.Run(recipe, dataset, run_dir, seed, workers, engine)
             saver = loop.Saver(run, checkpoint_epochs, checkpoint_minutes, signals)
             if run.done < run.total:
-                loop.train_model(run, saver, on_epoch)
+                loop.train_model(run, saver)
             else:
                 print(f"Nothing left to train: all {run.total:,} steps are done.", flush=True)
         if signals:

@@ -11,7 +11,7 @@ import pathlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NoReturn
 
 import keras
@@ -108,7 +108,7 @@ class Run:
         return model
 
 
-def train_model(run: Run, saver: "Saver", on_epoch: Callable[[pd.DataFrame], object] | None) -> None:
+def train_model(run: Run, saver: "Saver") -> None:
     """Train the steps that are left, or until a signal is noted."""
     if run.done:
         print(f"{run.run_dir}: going on after step {run.done:,} of {run.total:,}.")
@@ -124,8 +124,6 @@ def train_model(run: Run, saver: "Saver", on_epoch: Callable[[pd.DataFrame], obj
             with events.as_default(step=len(run.history)):
                 for name in run.history[-1].keys() - {"epoch"}:
                     tf.summary.scalar(name, run.history[-1][name])
-            if on_epoch:
-                on_epoch(pd.DataFrame(run.history))
             saver.save_if_due(epoch_has_ended=True)
     with contextlib.suppress(OSError):
         progress.close()

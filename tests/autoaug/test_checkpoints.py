@@ -1,7 +1,6 @@
-"""TF1 checkpoints written by a Saver: a prefix, a folder, an archive; damaged ones, and those of another model."""
+"""TF1 checkpoints written by a Saver: a prefix, a folder; damaged ones, and those of another model."""
 
 import os
-import tarfile
 
 import numpy as np
 import papermill
@@ -60,18 +59,6 @@ def assert_refused(path, message, model):
     return str(error.value)
 
 
-def archive(path, files):
-    """A .tar.gz of name → file."""
-    with tarfile.open(path, "w:gz") as tar:
-        for name, file in files.items():
-            tar.add(file, name)
-    return path
-
-
-def checkpoint_files(folder, under=""):
-    return {f"{under}{file.name}": file for file in folder.iterdir()}
-
-
 def test_a_prefix_and_a_moved_folders_newest_checkpoint_restore_every_variable_exactly(stored, tmp_path):
     folder, prefix, values = stored
     for file in folder.iterdir():
@@ -84,20 +71,7 @@ def test_a_prefix_and_a_moved_folders_newest_checkpoint_restore_every_variable_e
         assert_loaded(model, values)
 
 
-@pytest.mark.parametrize("under", ["", "./", "output/run/"])
-def test_an_archive_as_sagemaker_stores_it(under, stored, tmp_path):
-    files = checkpoint_files(stored[0], under) | {"code/train.py": __file__}
-    model = models.build_model("wrn", **SIZE)
-    checkpoints.load_tf1(model, archive(tmp_path / "model.tar.gz", files))
-    assert_loaded(model, stored[2])
-
-
 INDEX, DATA = "model.ckpt-3.index", "model.ckpt-3.data-00000-of-00001"
-
-
-def test_an_archive_too_large_is_refused_before_it_is_unpacked(model, stored, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "_LARGEST_ARCHIVE", 1000)
-    assert_refused(archive(tmp_path / "model.tar.gz", checkpoint_files(stored[0])), "more than 1,000", model)
 
 
 def flipped(path):
@@ -160,8 +134,7 @@ def test_what_differs_is_listed_with_its_shape_up_to_twenty_variables(model, sto
 
 def test_the_notebook_puts_an_old_model_among_the_runs(stored, tmp_path):
     synthetic.build(tmp_path / "data", names=["synthetic10"])
-    path = archive(tmp_path / "model.tar.gz", checkpoint_files(stored[0]))
-    parameters = {"name": "old", "model_file": str(path), "train_data": "synthetic10", "size": SIZE}
+    parameters = {"name": "old", "model_file": stored[1], "train_data": "synthetic10", "size": SIZE}
     options = {"cwd": tmp_path, "kernel_name": "python3", "progress_bar": False}
     papermill.execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters, **options)
     (run,) = runs.collect(tmp_path / "results").itertuples()

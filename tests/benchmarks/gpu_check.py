@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+from unittest import mock
 
 import keras
 import numpy as np
@@ -19,6 +20,7 @@ import tensorflow as tf
 import tiny
 
 from autoaug import devices, models, recipes, training
+from autoaug.training import loop
 from autoaug.training.step import TrainingStep
 
 MODELS = ("wrn", "shake_shake_32", "pyramid_net")
@@ -83,9 +85,10 @@ def resumed():
     recipe, dataset = tiny.recipe(), tiny.dataset()
     with tempfile.TemporaryDirectory() as folder:
         whole = training.train(recipe, dataset, f"{folder}/whole", test_sets=[])
+        end = loop.end_epoch
         try:
-            stop = {"on_epoch": lambda *_: os.kill(os.getpid(), signal.SIGINT)}
-            training.train(recipe, dataset, f"{folder}/cut", test_sets=[], **stop)
+            with mock.patch.object(loop, "end_epoch", lambda run: end(run) or os.kill(os.getpid(), signal.SIGINT)):
+                training.train(recipe, dataset, f"{folder}/cut", test_sets=[])
         except KeyboardInterrupt:
             print("interrupted, as it should be")
         cut = training.train(recipe, dataset, f"{folder}/cut", test_sets=[])

@@ -17,7 +17,7 @@ from shift_worlds import WORLDS  # noqa: E402
 from autoaug.shift import compare  # noqa: E402
 from autoaug.shift.verdict import NEGLIGIBLE  # noqa: E402
 
-NAMES = ("world", "AA AB BA BB", "harder", "θ > 0", "different", "not harder", "not different", "difficulty off")
+NAMES = ("world", "harder", "θ > 0", "different", "not harder", "not different", "difficulty off")
 HEAD = f"| {' | '.join((*NAMES, 'θ', 'holds', 'within', 'holds'))} |"
 
 
@@ -41,10 +41,8 @@ def row(name, studies):
     def rate(holds):
         return f"{100 * np.mean([bool(holds(verdict)) for verdict in verdicts]):.1f}"
 
-    cells = " ".join(f"{100 * value:.1f}" for value in np.mean([verdict.accuracies for verdict in verdicts], axis=0))
     home, within = truths(WORLDS[name])
     columns = [
-        cells,
         rate(lambda verdict: verdict.harder),
         rate(lambda verdict: verdict.home.low > 0),
         rate(lambda verdict: verdict.different),

@@ -60,13 +60,15 @@ def host(number, epochs, *kills):
         sys.exit(servers.main())
     due = dict(each.split(":") for each in kills)
 
-    def on_epoch(history):
-        print(f"epoch {len(history)}", flush=True)
-        if role := due.pop(str(len(history)), None):
+    def end_and_obey(run, end_epoch=loop.end_epoch):
+        end_epoch(run)
+        print(f"epoch {len(run.history)}", flush=True)
+        if role := due.pop(str(len(run.history)), None):
             kill(role)
 
+    loop.end_epoch = end_and_obey
     recipe = dataclasses.replace(tiny.recipe(), epochs=int(epochs))
-    training.train(recipe, tiny.dataset(), run_dir, seed=3, workers=2, on_epoch=on_epoch)
+    training.train(recipe, tiny.dataset(), run_dir, seed=3, workers=2)
 
 
 def kill_while_saving(number, step):

@@ -5,7 +5,6 @@ import pytest
 import scipy.stats
 
 from autoaug import shift
-from autoaug.shift.intervals import stream
 
 
 @pytest.mark.parametrize(("correct", "total"), [(0, 7), (7, 7), (1, 10), (931, 1000), (9_999, 10_000), (0, 1)])
@@ -70,10 +69,3 @@ def test_impossible_counts_other_types_and_confidences_are_refused(arguments, me
             function(*arguments[:2], *given, *confidence)
     with pytest.raises(ValueError, match=message):
         shift.gap(1, 5, *arguments)
-
-
-def test_a_stream_is_fixed_by_the_seed_and_all_names():
-    names = [("verdict", "cifar102"), ("verdict", "cifar105"), ("verdictcifar", "102"), ("verdict",)]
-    first = {stream(0, *name).integers(2**60) for name in names} | {stream(1, *names[0]).integers(2**60)}
-    assert len(first) == 5
-    np.testing.assert_array_equal(stream(3, "a", "b").random(4), stream(3, "a", "b").random(4))

@@ -152,21 +152,22 @@ def test_no_flipped_bit_is_trained_on(tmp_path):
     assert passed_over > 90
 
 
-def test_a_full_disk_loses_nothing(whole, tiny_dataset, tiny_recipe, tmp_path):
+def test_a_full_disk_loses_nothing(whole, tiny_dataset, tiny_recipe, tmp_path, monkeypatch):
     """The limit on a file's size stands for the full disk: the same write fails, half-way, in the same place."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    epochs = []
 
-    def fill_the_disk(history):
-        epochs.append(len(history))
-        if epochs == [1, 2]:
+    def fill_the_disk(run, end_epoch=loop.end_epoch):
+        end_epoch(run)
+        if len(run.history) == 2:
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
 
+    monkeypatch.setattr(loop, "end_epoch", fill_the_disk)
     try:
         with pytest.raises(OSError, match=r"step-000000008: the checkpoint could not be written.*MB are free"):
-            training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3, on_epoch=fill_the_disk)
+            training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    monkeypatch.undo()
     assert {path.name.split(".")[0] for path in (tmp_path / "checkpoints").iterdir()} == {"step-000000004"}
     assert len(history(tmp_path)) == 1
     model = training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)
