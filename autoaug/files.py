@@ -77,11 +77,6 @@ def read_text(path: str | os.PathLike[str], most_bytes: int = 2**24) -> str:
     return pathlib.Path(path).read_text(encoding="utf-8")
 
 
-def read_json(path: str | os.PathLike[str], most_bytes: int = 2**24) -> Any:
-    """`parse_json` of a regular file of at most 16 MiB; ValueError if it is something else."""
-    return parse_json(read_text(path, most_bytes))
-
-
 def parse_json(text: str) -> Any:
     """The value of a text in strict JSON, with finite numbers only; ValueError if it is something else."""
     try:

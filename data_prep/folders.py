@@ -15,7 +15,7 @@ from jaxtyping import Int, UInt8
 from autoaug.datasets import DatasetError, Spec, channel_statistics, content_hash
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import write_batch
-from autoaug.files import read_json, write_atomically
+from autoaug.files import parse_json, read_text, write_atomically
 
 Part = tuple[UInt8[np.ndarray, "_ 32 32 3"], Int[np.ndarray, " _"]]
 """Images and labels."""
@@ -74,7 +74,7 @@ def condition(folder: pathlib.Path, recipe: Mapping[str, Any]) -> str:
     if not path.exists():
         return "foreign"
     try:
-        manifest = read_json(path)
+        manifest = parse_json(read_text(path))
         name, left = manifest["name"], manifest.get("left", False)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return "damaged"

@@ -14,7 +14,7 @@ import pathlib
 
 import numpy as np
 import scipy.stats
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int
 
 from autoaug import datasets
 from data_prep import drawing
@@ -119,11 +119,6 @@ def choose(
     return chosen[order], new_look[order], new_labels[order]
 
 
-def in_new_look(images: UInt8[np.ndarray, "n 32 32 3"]) -> UInt8[np.ndarray, "n 32 32 3"]:
-    """Colour negatives with exchanged channels: red, green, blue become 255 - green, 255 - blue, 255 - red."""
-    return 255 - images[..., [1, 2, 0]]
-
-
 def draw(name: str, old: datasets.Dataset, original: datasets.Dataset, seed: int) -> dict[str, Part]:
     """The images of a design, or of `photo_original`.
 
@@ -146,6 +141,6 @@ def draw(name: str, old: datasets.Dataset, original: datasets.Dataset, seed: int
             rng = drawing.generator(seed, f"{name} {part}")
             rows, new_look, labels = choose(design, labels, scores, size, old.num_classes, rng)
             pixels = pixels[rows]
-            pixels[new_look] = in_new_look(pixels[new_look])
+            pixels[new_look] = 255 - pixels[new_look][..., [1, 2, 0]]  # 255 - green, 255 - blue, 255 - red
         parts[part] = pixels, labels
     return parts

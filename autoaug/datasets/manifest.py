@@ -15,7 +15,7 @@ import msgspec
 
 from autoaug.datasets.batch_file import DatasetError
 from autoaug.datasets.catalogue import DATASETS, Label, Spec
-from autoaug.files import read_json
+from autoaug.files import parse_json, read_text
 
 UNVERIFIED = "unverified files"  # the source of a set without a manifest
 _NAME = r"[a-z][a-z0-9_.-]{0,39}"
@@ -58,7 +58,7 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     """
     path = pathlib.Path(folder) / "manifest.json"
     try:
-        manifest = read_json(path)
+        manifest = parse_json(read_text(path))
         msgspec.convert(manifest, _Manifest)
     except FileNotFoundError:
         return None

@@ -132,14 +132,12 @@ def checked_families(families: Sequence[Any]) -> list[Cells]:
         for family in checked
     )
     cells = [cell for family in checked for cell in family]
-    if any(cell.dtype != bool or cell.ndim != 2 or not cell.size for cell in cells):
-        raise ValueError(f"Expected families of bool [runs, images], at least one run and image. Received: {shapes}")
-    runs_fit = all(len(aa) == len(ab) and len(ba) == len(bb) for aa, ab, ba, bb in checked)
-    images = {tuple(cell.shape[1] for cell in family) for family in checked}
-    of_aa, of_ab, of_ba, of_bb = min(images)
-    if len(images) > 1 or (of_aa, of_ab) != (of_ba, of_bb) or not runs_fit:
+    fit = all(cell.dtype == bool and cell.ndim == 2 and cell.size for cell in cells)
+    images = [cell.shape[-1:] for cell in cells]
+    runs_fit = fit and all(len(aa) == len(ab) and len(ba) == len(bb) for aa, ab, ba, bb in checked)
+    if not runs_fit or images != len(checked) * 2 * images[:2]:
         raise ValueError(
-            "Expected as many runs in aa as in ab and in ba as in bb, and as many images in aa as in ba and in ab as "
-            f"in bb, in every family. Received: {shapes}"
+            "Expected families of bool [runs, images], at least one run and image; as many runs in aa as in ab and in "
+            f"ba as in bb, as many images in aa as in ba and in ab as in bb, in every family. Received: {shapes}"
         )
     return checked

@@ -96,7 +96,9 @@ def compare(
     cells = dict(zip(named, checked_families(list(named.values())), strict=True))
     enough = {name: one for name, one in cells.items() if min(len(one.aa), len(one.ba)) >= FEWEST_SEEDS}
     counted = list((enough or cells).values())
-    weights = _weights(judges, labels, sizes(counted))
+    if judges is not None and labels is None:
+        raise ValueError("Expected labels of both test sets, since judges are given. Received: None")
+    weights = None if judges is None else difficulty.weights(judges, labels or (), sizes(counted))
     gap_a, gap_b = (contrast(counted, of_cells) for of_cells in GAPS)
     home = contrast(counted, HOME)
     within = contrast(counted, HOME, weights.images) if weights and weights.images else None
@@ -124,14 +126,6 @@ def compare(
             if harder and not _is_harder([contrast([one], of_cells) for of_cells in GAPS], confidence)
         ),
     )
-
-
-def _weights(judges: Sequence[Any] | None, labels: Sequence[Any] | None, images: Sides) -> difficulty.Weights | None:
-    if judges is None:
-        return None
-    if labels is None:
-        raise ValueError("Expected labels of both test sets, since judges are given. Received: None")
-    return difficulty.weights(judges, labels, images)
 
 
 def _is_harder(gaps: Sequence[Contrast], confidence: float) -> bool:

@@ -1,7 +1,6 @@
-"""Progress of a training run, readable in a terminal, in a notebook and in a log file."""
+"""Progress of a training run: a bar in a terminal, a few lines in a notebook and in a log file."""
 
 import datetime
-import sys
 import time
 from collections.abc import Mapping
 
@@ -13,7 +12,7 @@ _ESTIMATE_AFTER = 10  # steps a line is due too, to see how long the run will ta
 
 
 class Progress:
-    """A bar in a terminal and in Jupyter, and at most 21 lines elsewhere.
+    """A bar in a terminal, and at most 21 lines elsewhere.
 
     Call `advance` after every step, and `show` whenever it returns True.
 
@@ -27,8 +26,8 @@ class Progress:
         self._total, self._done, self._begun, self._batch_size = total, done, done, batch_size
         self._clock = self._drawn = time.perf_counter()
         self._line_due = False
-        shown = sys.stderr.isatty() or _is_watched()
-        self._bar = tqdm.tqdm(total=total, initial=done, unit="step", dynamic_ncols=True) if shown else None
+        bar = tqdm.tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, disable=None)
+        self._bar = None if bar.disable else bar
 
     def advance(self) -> bool:
         """Count a step. Returns whether it is time to `show`."""
@@ -63,10 +62,3 @@ class Progress:
         """End the display."""
         if self._bar is not None:
             self._bar.close()
-
-
-def _is_watched() -> bool:
-    """Whether this runs in a notebook with a person in front of it: in Jupyter, but not with papermill."""
-    ipython = sys.modules.get("IPython")
-    kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython else None
-    return kernel is not None and kernel.get_parent("shell")["content"].get("allow_stdin", False)

@@ -19,15 +19,6 @@ from autoaug.recipes import Recipe
 MEASURES = ("loss", "cost", "accuracy", "gradient_norm", "clipped_share")
 
 
-def add_in_pairs() -> None:
-    """Keep TensorFlow, in this process, from merging several additions of two tensors into one addition of many.
-
-    The order of additions in the merged operation depends on the timing of threads, so a step would not repeat to the
-    bit.
-    """
-    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
-
-
 def noise_key(seed: int, step: int, worker: int = 0) -> Int32[np.ndarray, "2"]:
     """The key of the noise inside the model: (seed, step) for the first worker, a hash of (seed, step, worker) for
     others.
@@ -64,7 +55,8 @@ class TrainingStep(tf.Module):
 
     def __init__(self, model: keras.Model, recipe: Recipe, seed: int = 0) -> None:
         super().__init__()
-        add_in_pairs()
+        # Else TensorFlow merges additions of two tensors into one of many, whose order depends on its threads' timing.
+        tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
         self.model, self.recipe, self.seed = model, recipe, seed
         self.weights = [variable.value for variable in model.trainable_variables]
         self.momenta = [_zeros_beside(weight) for weight in self.weights]
@@ -97,7 +89,7 @@ class TrainingStep(tf.Module):
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
         logits, moving = self._forward(weights, images, key)
         loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-        # The tree adds gradients in pairs, see `add_in_pairs`.
+        # The tree adds gradients in pairs, in a fixed order.
         gradients = tf.gradients(loss, weights, aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE)
         accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.float32))
         gradients, loss, accuracy, moving = self._average(gradients, loss, accuracy, moving)

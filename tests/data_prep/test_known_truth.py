@@ -33,8 +33,3 @@ def test_sharpness_prefers_images_with_high_scores_in_each_class():
     assert means[0] + 0.3 < means[1] < means[2]
     hardest = [np.sort((scores - 10 * LABELS)[label == LABELS])[-20:].mean() for label in range(10)]
     assert means[2] == pytest.approx(np.mean(hardest))
-
-
-def test_the_new_look_is_a_negative_with_exchanged_channels():
-    image = np.array([[[[10, 20, 30]]]], np.uint8).repeat(32, 1).repeat(32, 2)
-    assert known_truth.in_new_look(image)[0, 0, 0].tolist() == [235, 225, 245]

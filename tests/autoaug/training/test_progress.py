@@ -1,11 +1,10 @@
-"""Progress in a file, in a terminal and in a notebook: where, how fast, how long still, and no spam."""
+"""Progress in a file and in a terminal: where, how fast, how long still, and no spam."""
 
 import io
 import re
 import sys
 import types
 
-import IPython
 import pytest
 
 from autoaug.training import progress
@@ -46,16 +45,3 @@ def test_a_terminal_gets_a_bar(clock, monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal)
     run(progress.Progress(total=40, done=0, batch_size=128), clock, 40)
     assert re.search(r"40/40 .*loss 1.500  accuracy 43.2 %  1280 images/s", terminal.getvalue())
-
-
-@pytest.mark.parametrize(("allow_stdin", "lines"), [(True, 0), (False, 20)])
-def test_jupyter_has_a_bar_and_a_notebook_that_papermill_executes_the_lines_of_a_log(
-    clock, monkeypatch, capsys, allow_stdin, lines
-):
-    """The kernel's front end says whether it can ask a person."""
-    kernel = types.SimpleNamespace(get_parent=lambda channel: {"content": {"allow_stdin": allow_stdin}})
-    monkeypatch.setattr(IPython, "get_ipython", lambda: types.SimpleNamespace(kernel=kernel))
-    run(progress.Progress(total=40, done=0, batch_size=128), clock, 40)
-    said = capsys.readouterr()
-    assert len(said.out.splitlines()) == lines
-    assert ("40/40 " in said.err) == allow_stdin
