@@ -38,13 +38,7 @@ def build_model(name: str, num_classes: int = 10, seed: int = 0, **size: int) ->
         as `model(images, training=True, noise_key=key)` with a key int32 [2], such as seed and step.
     Raises:
         ValueError: unknown name or size argument, a depth that the family does not have, fewer than two classes.
-        RuntimeError: Keras has been loaded with another backend than TensorFlow.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(
-            "Expected Keras with its TensorFlow backend, the only one that the models support. "
-            f"Received: {keras.backend.backend()}. Set KERAS_BACKEND=tensorflow before Python starts."
-        )
     tf.config.experimental.enable_tensor_float_32_execution(False)  # see `autoaug.devices`
     name = long_name(name)
     builder = MODELS[name]

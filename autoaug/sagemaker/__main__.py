@@ -93,7 +93,7 @@ class Collect:
     results_dir: pathlib.Path = ROOT / "results"  # the runs go to its folder runs/
 
     def __call__(self) -> int:
-        said = launch.collect(self.url or from_given({}).output_path, self.results_dir)
+        said = launch.collect(self.url or f"s3://{from_given({}).bucket}/jobs", self.results_dir)
         print(*(f"{name}: {words}" for name, words in said.items()), f"{len(said)} found", sep="\n")
         return 1 if any(words.startswith("damaged") for words in said.values()) else 0
 

@@ -147,7 +147,7 @@ def checkpoint_path(training: Training, options: Options) -> str:
     """S3 path of the run while it trains; its last eight letters are a hash of all that defines the run."""
     run_id = record.name(training.recipe, training.train_data, training.seed, training.workers)
     folder = f"{training.name}-{training.recipe.preset}-{run_id[-8:]}"
-    return options.checkpoints or f"s3://{options.bucket}/checkpoints/{folder}"
+    return f"s3://{options.bucket}/checkpoints/{folder}"
 
 
 def describe(training: Training, options: Options) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def describe(training: Training, options: Options) -> dict[str, Any]:
             {"channel_name": channel_name(name), "data_source": f"s3://{options.bucket}/data/{name}/training"}
             for name in channels
         ],
-        "output_data_config": {"s3_output_path": options.output_path, "kms_key_id": options.kms_key or None},
+        "output_data_config": {"s3_output_path": f"s3://{options.bucket}/jobs", "kms_key_id": options.kms_key or None},
         "checkpoint_config": {"s3_uri": checkpoint_path(training, options), "local_path": CHECKPOINTS},
         "hyperparameters": training.hyperparameters(),
         "metric_definitions": [{"name": name, "regex": regex} for name, regex in metrics.items()],

@@ -20,7 +20,7 @@ import botocore.exceptions
 import msgspec
 
 from autoaug import study as studies
-from autoaug.files import ROOT, parse_json, read_text, unpack
+from autoaug.files import ROOT, read_text, unpack
 from autoaug.runs.record import code_version
 from autoaug.sagemaker import job
 from autoaug.sagemaker.options import LaunchError, Options, expect
@@ -201,21 +201,14 @@ class _Seen(msgspec.Struct):
     """What a run's record says of its state."""
 
     status: str
-    tests: dict[str, Any]
 
 
 def _move(run: pathlib.Path, target: pathlib.Path) -> str:
-    """Move a run to its place, unless that takes something away; returns what became of it."""
-    seen = [
-        msgspec.convert(parse_json(read_text(path)), _Seen)
-        for path in (run / "record.json", *target.glob("record.json"))
-    ]
-    if seen[0].status != "finished":
+    """Move a run to its place, instead of what an earlier job left there; returns what became of it."""
+    if msgspec.json.decode(read_text(run / "record.json"), type=_Seen).status != "finished":
         return "not finished: its job, given again, goes on"
     if (target / "checkpoints").exists():
         return "left alone: it was trained in this folder"
-    if not seen[-1].tests.keys() <= seen[0].tests.keys():
-        return "left alone: the run that is here was tested on more"
     shutil.rmtree(target, ignore_errors=True)
     run.rename(target)
     return "collected"

@@ -20,7 +20,6 @@ _Hours = Annotated[float, Meta(ge=0, le=LIMIT_HOURS)]
 _Bucket = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z", title="a name such as my-bucket")]
 _Arn = Annotated[str, Meta(pattern=r"^arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+\Z", title="arn:aws:iam::…:role/…")]
 _Instance = Annotated[str, Meta(pattern=r"^ml\.[\w-]+\.\w+\Z", title="a type such as ml.g5.2xlarge")]
-_Path = Annotated[str, Meta(pattern=r"^s3://[^/]+/.+\Z", title="s3://my-bucket/folder")]
 _Subnets = tuple[Annotated[str, Meta(pattern=r"^subnet-\w+\Z", title="subnet-…")], ...]
 _Groups = tuple[Annotated[str, Meta(pattern=r"^sg-\w+\Z", title="sg-…")], ...]
 
@@ -48,8 +47,6 @@ class Options:
     # preset, 2 with the others
     max_run_hours: _Hours = 0
     spot: Literal["auto", "yes", "no"] = "auto"  # whether on spot instances; auto: with the paper preset
-    checkpoints: _Path = ""  # S3 path of the run while it trains; empty: a path for this run alone
-    output: _Path = ""  # S3 path of the results; empty: s3://BUCKET/jobs
     test_sets: tuple[str, ...] = ()  # test sets besides that of the training data; empty: those it is compared on
     kms_key: str = ""  # key that encrypts results and source in S3
     volume_kms_key: str = ""  # key that encrypts the disks
@@ -59,11 +56,6 @@ class Options:
     network_isolation: bool = False  # whether the container reaches the job's hosts only; needs an image of your own
     tags: dict[str, str] = dataclasses.field(default_factory=dict)  # names with texts
     wait: bool = False  # whether to wait until the job ends, showing its log
-
-    @property
-    def output_path(self) -> str:
-        """S3 path of the results."""
-        return self.output or f"s3://{self.bucket}/jobs"
 
 
 def convert(kind: Any, value: Any, name: str = "") -> Any:

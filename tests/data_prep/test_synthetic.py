@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autoaug import datasets
-from data_prep import rendering, synthetic
+from data_prep import synthetic
 
 
 def sample(name, size, seed=0):
@@ -13,7 +13,7 @@ def sample(name, size, seed=0):
 
 def test_shifts_are_those_stated():
     base, harder, different = (sample(name, 2_000)[2] for name in synthetic.SETS)
-    appearance = [field for field in rendering.LATENTS.names if field != "difficulty"]
+    appearance = [field for field in synthetic.LATENTS.names if field != "difficulty"]
     for field in appearance:
         shift, spread = abs(different[field].mean() - base[field].mean()), base[field].std()
         assert abs(harder[field].mean() - base[field].mean()) < 0.1 * spread < 0.5 * spread < shift
@@ -27,9 +27,9 @@ def test_shifts_are_those_stated():
 
 @pytest.mark.parametrize("difficulty, same", [(0.8, False), (0.85, True), (1, True)])
 def test_the_hardest_images_tell_nothing_of_their_class(difficulty, same):
-    latents = np.zeros(50, rendering.LATENTS)
+    latents = np.zeros(50, synthetic.LATENTS)
     latents["polarity"], latents["difficulty"] = 1, difficulty
-    discs, rings = (rendering.render(np.full(50, label), latents, np.random.default_rng(0)) for label in (0, 1))
+    discs, rings = (synthetic.render(np.full(50, label), latents, np.random.default_rng(0)) for label in (0, 1))
     assert np.array_equal(discs, rings) == same
 
 
@@ -41,7 +41,7 @@ def test_the_sets_stay_as_they_were_to_the_pixel_and_load_and_their_latents_are_
     for name in synthetic.SETS:
         dataset = datasets.load(name, tmp_path)
         assert dataset.sha256.startswith(hashes[name])
-        assert dataset.class_names == tuple(rendering.SHAPES)
+        assert dataset.class_names == tuple(synthetic.SHAPES)
         assert np.bincount(dataset.train_labels).tolist() == [512] * 10
         np.testing.assert_array_equal(synthetic.latents(name, "test")[0], dataset.test_labels)
         assert not datasets.overlap(dataset.test_images, dataset.train_images).any()

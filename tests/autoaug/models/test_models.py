@@ -120,9 +120,3 @@ def test_errors_name_the_argument(name, arguments, message):
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_the_published_models_have_their_published_number_of_parameters(name):
     assert sum(np.prod(variable.shape) for variable in published(name).trainable_variables) == PARAMETERS[name]
-
-
-def test_another_backend_of_keras_is_refused(monkeypatch):
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(RuntimeError, match=r"Expected Keras with its TensorFlow backend.* Received: jax\."):
-        models.build_model("wrn", depth=10, widen_factor=1)

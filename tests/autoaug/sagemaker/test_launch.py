@@ -75,7 +75,7 @@ def test_the_recorded_request(study, job_requests, tmp_path):
 def test_every_option_reaches_the_request_and_the_command_waits(study, job_requests, tmp_path, monkeypatch):
     given_options = {
         "instance_type": "ml.g4dn.xlarge", "image": "image", "volume_gb": "99", "max_run_hours": "3", "spot": "yes",
-        "checkpoints": "s3://study/some/path", "output": "s3://study/results", "test_sets": "cifar102_30k",
+        "test_sets": "cifar102_30k",
         "kms_key": "alias/study", "volume_kms_key": "alias/disk", "subnets": "subnet-1,subnet-2",
         "security_groups": "sg-1", "tags": "project=shift,team=7",
     }  # fmt: skip
@@ -93,14 +93,12 @@ def test_every_option_reaches_the_request_and_the_command_waits(study, job_reque
     assert request["EnableManagedSpotTraining"] and request["EnableInterContainerTrafficEncryption"]
     assert request["EnableNetworkIsolation"]
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 10_800, "MaxWaitTimeInSeconds": 21_600}
-    assert request["CheckpointConfig"]["S3Uri"] == "s3://study/some/path"
-    assert request["OutputDataConfig"]["S3OutputPath"] == "s3://study/results"
     assert request["OutputDataConfig"]["KmsKeyId"] == "alias/study"
     assert request["VpcConfig"] == {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]}
     tags = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
     assert tags.items() >= {"project": "shift", "team": "7"}.items()
     assert request["HyperParameters"]["workers"] == "2"
-    code = f"results/{request['TrainingJobName']}/input/code/autoaug/sagemaker/container.py"
+    code = f"jobs/{request['TrainingJobName']}/input/code/autoaug/sagemaker/container.py"
     assert study.head_object(Bucket="study", Key=code)["SSEKMSKeyId"] == "alias/study"
     assert "Logs_20140328.DescribeLogStreams" in (tmp_path / "recording").read_text()  # to show the log while it waits
 

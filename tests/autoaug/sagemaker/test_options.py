@@ -75,7 +75,6 @@ def test_a_switch_is_given_by_its_name_alone_and_overrules_the_environment(asked
         ("bucket", "s3://b/folder", "bucket: Expected"), ("bucket", 2026, "bucket: Expected `str`"),
         ("role", "training", "role: Expected arn:aws:iam::.*Received: 'training'"),
         ("instance_type", "p3", "instance_type: Expected"), ("spot", "perhaps", "spot: Invalid enum value"),
-        ("checkpoints", "/tmp", "checkpoints: Expected"), ("output", "s3://b", "output: Expected"),
         ("buket", "x", "Expected option, one of bucket, role.*'buket'. Did you mean bucket"),
     ],
 )  # fmt: skip
