@@ -83,14 +83,12 @@ SETS = {
 }
 
 
-def generate(
-    distribution: Distribution, size: int, rng: np.random.Generator
-) -> tuple[UInt8[np.ndarray, "n 32 32 3"], Int64[np.ndarray, " n"], Shaped[np.ndarray, " n"]]:
-    """Returns `size` images, their labels (balanced, in random order), and their latents, of type LATENTS."""
+def generate(distribution: Distribution, size: int, rng: np.random.Generator) -> folders.Part:
+    """Returns `size` images, and their labels (balanced, in random order)."""
     labels, latents = _drawn(distribution, size, rng)
     blocks = [slice(start, start + 128) for start in range(0, size, 128)]  # small enough for the processor's cache
     images = [render(labels[block], latents[block], rng) for block in blocks]
-    return np.concatenate(images), labels, latents
+    return np.concatenate(images), labels
 
 
 def latents(name: str, part: str, seed: int = 0) -> tuple[Int64[np.ndarray, " n"], Shaped[np.ndarray, " n"]]:
@@ -119,7 +117,7 @@ def build(
 
     def write_files(name: str, folder: pathlib.Path) -> dict[str, Any]:
         sizes = DATASETS[name].sizes.items()
-        parts = {part: generate(SETS[name], size, _stream(name, part, seed))[:2] for part, size in sizes}
+        parts = {part: generate(SETS[name], size, _stream(name, part, seed)) for part, size in sizes}
         return folders.write_parts(DATASETS[name], folder, parts)
 
     done = {}

@@ -4,7 +4,6 @@ For each image, in this order: one sub-policy of two operations, zero padding by
 16×16 cutout. Padding, cutout and transparent pixels are zero after normalisation, which is the channel mean.
 """
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,8 +16,6 @@ from autoaug.augment.kernel import AREA, SIDE
 from autoaug.augment.plan import PLAN, STEP, checked_integer, epoch_generator, operation_number, sample_plan
 
 __all__ = ["PLAN", "STEP", "apply_operations", "augment_batch", "epoch_generator", "sample_plan"]
-
-_geometric_sources = functools.cache(geometric_sources)
 
 
 def augment_batch(
@@ -41,7 +38,7 @@ def augment_batch(
     normalization = np.ascontiguousarray(_normalization(mean, std).T)
     pixels = np.require(images, requirements=["C", "W"]).reshape(len(images), AREA, 3)
     plan = np.require(plan, requirements=["C", "W"])  # one memory layout for all calls: the kernel is compiled once
-    kernel.augment_images(pixels, steps, plan, normalization, _geometric_sources(), out)
+    kernel.augment_images(pixels, steps, plan, normalization, geometric_sources(), out)
     return out
 
 
@@ -65,7 +62,7 @@ def apply_operations(
     pixels = np.empty(AREA, np.uint32)
     table = np.empty((3, 256), np.uint8)
     kernel.pack(np.require(image, requirements=["C", "W"]).reshape(AREA, 3), pixels)
-    if kernel.apply_steps(pixels, table, steps, _geometric_sources()):
+    if kernel.apply_steps(pixels, table, steps, geometric_sources()):
         kernel.apply_table(pixels, table)
     red_green_blue_alpha = pixels.astype("<u4").view(np.uint8).reshape(SIDE, SIDE, 4)
     return red_green_blue_alpha[..., :3].copy(), red_green_blue_alpha[..., 3] == 255

@@ -1,5 +1,6 @@
 """The source of each pixel in geometric operations: Pillow 13.0.0's affine transform, in its 16-bit fixed point."""
 
+import functools
 import math
 
 import numpy as np
@@ -33,6 +34,7 @@ def _rotation(degrees: float) -> tuple[float, float, float, float, float, float]
     return cos, sin, (cos * -half + sin * -half) + half, -sin, cos, (-sin * -half + cos * -half) + half
 
 
+@functools.cache
 def geometric_sources() -> Int16[np.ndarray, "5 10 2 1024"]:
     """Source indices by operation, in the order of `policies.Operation`, level, and whether negated."""
     sources = np.empty((5, LEVELS, 2, AREA), np.int16)

@@ -19,7 +19,6 @@ from autoaug.files import require_regular
 
 PIXELS = 3 * 32 * 32
 _BYTES_PER_IMAGE = 10_000  # pixels as UTF-8 (Python 3 writing protocol 2) take up to 6,144, a file name a few dozen
-_MOST_IMAGES = 400_000  # where the number is not known
 _NAMES = ("_reconstruct", "_frombuffer", "scalar", "ndarray", "dtype", "encode")  # of numpy, and of _codecs the last
 _TYPES = ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8")
 
@@ -44,7 +43,7 @@ def read_batch(
     """
     path = pathlib.Path(path)
     try:
-        require_regular(path, most_bytes=(count or _MOST_IMAGES) * _BYTES_PER_IMAGE + 2**16)
+        require_regular(path, most_bytes=(count or 400_000) * _BYTES_PER_IMAGE + 2**16)
         content = path.read_bytes()
         steps = sum(1 for _ in pickletools.genops(content))  # of which none declares more than there is
         if steps > len(content) // PIXELS * 20 + 1000:  # a label of NumPy's takes 14

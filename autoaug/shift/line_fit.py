@@ -25,7 +25,6 @@ class Line:
 
     slope: Estimate
     intercept: Estimate
-    r_squared: float
     confidence: float
     at: Float[np.ndarray, " models"]
     residuals: Float[np.ndarray, " models"]
@@ -73,5 +72,4 @@ def fit(old: ArrayLike, new: ArrayLike, confidence: float = 0.95) -> Line:
     values, covariance = np.polyfit(x, y, 1, cov=True)
     half = np.sqrt(np.diag(covariance)) * scipy.special.stdtrit(len(x) - 2, (1 + confidence) / 2)
     slope, intercept = (Estimate(*ends) for ends in np.transpose([values, values - half, values + half]).tolist())
-    residuals, r_squared = y - np.polyval(values, x), float(np.corrcoef(x, y)[0, 1] ** 2)
-    return Line(slope, intercept, r_squared, confidence, at=x, residuals=residuals)
+    return Line(slope, intercept, confidence, at=x, residuals=y - np.polyval(values, x))

@@ -5,6 +5,7 @@ Several workers train on the devices of this machine, in this process (`mirrored
 
 import os
 import pathlib
+import signal
 from collections.abc import Sequence
 
 import keras
@@ -51,8 +52,7 @@ def train(
     Raises:
         ValueError: an argument is out of range, or asks for more images, devices or hosts than there are.
         servers.ServersError: a host did not come up, or a process ended that the others need.
-        runs.RecordError: the folder belongs to another run, or another process is training it.
-        checkpoints.DamagedCheckpointError: all checkpoints are damaged.
+        runs.RecordError: the folder belongs to another run, another process is training it, or no checkpoint is good.
         FloatingPointError: a cost was not finite; the last good checkpoint remains.
         OSError: a file cannot be written, for example because the disk is full; the run can be continued later.
     """
@@ -76,8 +76,8 @@ def train(
                 loop.train_model(run, saver)
             else:
                 print(f"Nothing left to train: all {run.total:,} steps are done.", flush=True)
-        if signals:
-            loop.act_on(signals[0])
+        if signals:  # Python exits with 130, 143 or 129
+            raise KeyboardInterrupt if signals[0] == signal.SIGINT else SystemExit(128 + signals[0])
         model = run.model_of_its_own()
         evaluation.evaluate_run(model, dataset, run_dir, test_sets)
     return model

@@ -21,10 +21,6 @@ _KEPT = 2
 _LOST_TASK = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
 
 
-class DamagedCheckpointError(ValueError):
-    """A run has checkpoints, and none of them can be read."""
-
-
 class Checkpoints:
     """Saves and restores one run's state; the two newest checkpoints are kept.
 
@@ -64,7 +60,7 @@ class Checkpoints:
     def restore(self) -> int:
         """Restore the newest good checkpoint. Returns its step, or 0 if the folder has no checkpoints.
 
-        A warning names each damaged checkpoint that is skipped; a DamagedCheckpointError says that all are damaged.
+        A warning names each damaged checkpoint that is skipped; a RecordError says that all are damaged.
         """
         steps = self.steps()
         for step in reversed(steps):
@@ -75,7 +71,7 @@ class Checkpoints:
                 reason = str(error).splitlines()[0]
                 warnings.warn(f"{self._prefix(step)}: this checkpoint is damaged: {reason}", stacklevel=2)
         if steps:
-            raise DamagedCheckpointError(
+            raise RecordError(
                 f"{self._folder}: all {len(steps)} checkpoints are damaged. Restore them from a copy; or remove the "
                 "run's folder to train from the beginning."
             )

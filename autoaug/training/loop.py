@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ from autoaug.files import write_atomically
 from autoaug.recipes import Recipe
 from autoaug.runs import evaluation, record
 from autoaug.training import batches
-from autoaug.training.checkpoints import Checkpoints, DamagedCheckpointError
+from autoaug.training.checkpoints import Checkpoints
 from autoaug.training.progress import Progress
 from autoaug.training.step import Engine, precision_scope
 
@@ -36,8 +36,8 @@ class Run:
     """A run's model and state: `done` steps of `total`, and the history with one row per epoch.
 
     A new object has the state of the newest good checkpoint; it raises a RecordError if the folder belongs to another
-    run, and a DamagedCheckpointError if epochs were trained, but there is no good checkpoint. Steps and epochs are
-    counted from 0. Where workers take turns, so many successive steps are one step of the learning rate's schedule.
+    run, or if epochs were trained, but there is no good checkpoint. Steps and epochs are counted from 0. Where workers
+    take turns, so many successive steps are one step of the learning rate's schedule.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Run:
                 expected = f"Expected a run of {turns} hosts, as it was begun"
                 raise record.RecordError(f"{run_dir}: {expected}. Received: {self.engine.turns}")
         elif (run_dir / record.HISTORY).exists():
-            raise DamagedCheckpointError(
+            raise record.RecordError(
                 f"{run_dir}: Expected a checkpoint, since history.csv lists trained epochs. Received: no checkpoint in "
                 "checkpoints/. Restore it from a copy; or remove the folder to train from the beginning."
             )
@@ -232,8 +232,3 @@ def signals_held_back() -> Iterator[list[signal.Signals]]:
     finally:
         for other, handler in earlier.items():
             signal.signal(other, handler)
-
-
-def act_on(number: int) -> NoReturn:
-    """Act on the signal: raise KeyboardInterrupt, after which Python exits with 130, or exit with 143 or 129."""
-    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)

@@ -26,8 +26,7 @@ class Progress:
         self._total, self._done, self._begun, self._batch_size = total, done, done, batch_size
         self._clock = self._drawn = time.perf_counter()
         self._line_due = False
-        bar = tqdm.tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, disable=None)
-        self._bar = None if bar.disable else bar
+        self._bar = tqdm.tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, disable=None)
 
     def advance(self) -> bool:
         """Count a step. Returns whether it is time to `show`."""
@@ -51,7 +50,7 @@ class Progress:
         shown += f"  {self._batch_size / seconds:.0f} images/s"
         left = datetime.timedelta(seconds=round((self._total - self._done) * seconds))
         line = f"step {self._done}/{self._total}  {shown}  {left} left"
-        if self._bar is not None:
+        if not self._bar.disable:
             self._bar.set_postfix_str(shown, refresh=False)
             self._bar.update(self._done - self._bar.n)
         elif self._line_due:
@@ -60,5 +59,4 @@ class Progress:
 
     def close(self) -> None:
         """End the display."""
-        if self._bar is not None:
-            self._bar.close()
+        self._bar.close()

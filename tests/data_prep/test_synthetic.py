@@ -7,12 +7,8 @@ from autoaug import datasets
 from data_prep import synthetic
 
 
-def sample(name, size, seed=0):
-    return synthetic.generate(synthetic.SETS[name], size, np.random.default_rng(seed))
-
-
 def test_shifts_are_those_stated():
-    base, harder, different = (sample(name, 2_000)[2] for name in synthetic.SETS)
+    base, harder, different = (of.sample(2_000, np.random.default_rng(0)) for of in synthetic.SETS.values())
     appearance = [field for field in synthetic.LATENTS.names if field != "difficulty"]
     for field in appearance:
         shift, spread = abs(different[field].mean() - base[field].mean()), base[field].std()

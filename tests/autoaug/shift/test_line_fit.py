@@ -17,7 +17,6 @@ def test_the_line_is_that_of_least_squares_and_90_percent_of_the_models_lie_in_t
     line = line_fit.fit(old, new)
     expected = scipy.stats.linregress(scipy.special.ndtri(old), scipy.special.ndtri(new))
     half = scipy.stats.t.ppf(0.975, len(old) - 2)
-    assert line.r_squared == pytest.approx(expected.rvalue**2)
     for found, value, error in (
         (line.slope, expected.slope, expected.stderr),
         (line.intercept, expected.intercept, expected.intercept_stderr),

@@ -117,11 +117,11 @@ def test_damaged_checkpoints_are_passed_over(whole, tiny_dataset, tiny_recipe, t
         path.write_bytes(b"nothing")
     with (
         pytest.warns(UserWarning, match="is damaged"),
-        pytest.raises(checkpoints.DamagedCheckpointError, match="all 2 checkpoints are damaged"),
+        pytest.raises(records.RecordError, match="all 2 checkpoints are damaged"),
     ):
         training.train(tiny_recipe, tiny_dataset, run_dir, seed=3)
     shutil.rmtree(run_dir / "checkpoints")
-    with pytest.raises(checkpoints.DamagedCheckpointError, match=r"history\.csv lists trained epochs"):
+    with pytest.raises(records.RecordError, match=r"history\.csv lists trained epochs"):
         training.train(tiny_recipe, tiny_dataset, run_dir, seed=3)
     assert len(history(run_dir)) == 3
 
