@@ -8,6 +8,7 @@ A margin is the logit of the image's label minus the largest other logit.
 import dataclasses
 import io
 import os
+import pathlib
 import zipfile
 from collections.abc import Sequence
 
@@ -79,8 +80,6 @@ def arrays(
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > most_bytes:
                 raise ValueError(f"more than {most_bytes:,} bytes")
-    found = np.load(path, allow_pickle=False)
-    if isinstance(found, np.ndarray):
-        return {"": found}
-    with found:
-        return {name: found[name] for name in names or found}
+    with pathlib.Path(path).open("rb") as file:  # NumPy leaves a damaged archive open
+        found = np.load(file, allow_pickle=False)
+        return {"": found} if isinstance(found, np.ndarray) else {name: found[name] for name in names or found}
