@@ -48,9 +48,12 @@ study: $(READY)
 test: .venv/sagemaker
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 20
 
-# In a checkout, `git add` takes notebooks without their outputs (.gitattributes). Jupyter refuses root unless told.
+# In a checkout, `git add` takes notebooks without their outputs (.gitattributes), and without what Jupyter writes into each
+# notebook that is opened. Jupyter refuses root unless told.
+WRITTEN := codemirror_mode file_extension mimetype nbconvert_exporter pygments_lexer version
 lab: $(READY)
 	test ! -e .git || $(BIN)/nbstripout --install --attributes .gitattributes
+	test ! -e .git || git config filter.nbstripout.extrakeys '$(addprefix metadata.language_info.,$(WRITTEN))'
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 lint: $(READY)
