@@ -94,14 +94,14 @@ def test_too_few_and_too_weak_judges_do_not_judge(tmp_path, seeds, accuracy, sai
 
 
 def test_the_difficulty_of_drawn_shapes_is_known(tmp_path):
-    drawn = {name: synthetic.difficulties(name, "test") for name in SHAPES}
+    drawn = {name: synthetic.latents(name, "test") for name in SHAPES}
     labels = {name: of_set[0] for name, of_set in drawn.items()}
     for train_data in SHAPES:
         write(tmp_path, train_data, SHAPES, overlap=[3], labels=labels)
     (pair,) = study.pairs(runs.collect(tmp_path))
     assert pair.left_out == (1, 1) and pair.judged_by == "known: each image was drawn with it"
     for side, name in zip(pair.judges, SHAPES, strict=True):
-        np.testing.assert_array_equal(side, np.delete(drawn[name][1], 3))
+        np.testing.assert_array_equal(side, np.delete(drawn[name][1]["difficulty"], 3))
 
 
 def test_runs_are_compared_on_the_newest_version_of_every_data_set(tmp_path):
