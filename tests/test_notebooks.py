@@ -26,7 +26,7 @@ def test_a_notebook_is_short_without_outputs_and_definitions_and_checks_its_anno
     notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
     nbformat.validate(notebook)
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
-    assert len(notebook.cells) <= 30
+    assert len(notebook.cells) <= 25
     assert [cell["id"] for cell in notebook.cells] == list(map(str, range(len(notebook.cells))))  # as git takes it
     assert notebook.metadata.kernelspec == {"display_name": "autoaug", "language": "python", "name": "autoaug"}
     assert notebook.cells[0].cell_type == "markdown" and notebook.cells[0].source.startswith("# ")
@@ -38,7 +38,7 @@ def test_a_notebook_is_short_without_outputs_and_definitions_and_checks_its_anno
     assert [cell for cell in code if "parameters" in cell.metadata.get("tags", [])] == code[:1]
     for line in code[0].source.splitlines():
         assert re.fullmatch(r"[a-z0-9_]+: [a-z]+ = .+  # .+", line), line
-    assert code[1].source == "from autoaug.notebook import start\n\nstart()"
+    assert "from autoaug.notebook import start\n" in code[1].source and "\n\nstart()" in code[1].source
 
 
 @pytest.fixture(scope="module")
