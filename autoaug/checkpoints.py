@@ -62,7 +62,7 @@ def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
         types, shapes = reader.get_variable_to_dtype_map(), reader.get_variable_to_shape_map()
         stored = {name: (tuple(shapes[name]), types[name].name) for name in shapes if not _TRAINING_ONLY.match(name)}
         _require_none(
-            f"{name} {stored.get(name, 'is missing')}, in the model {wanted.get(name, 'there is none')}"
+            f"{name!r:.200} {stored.get(name, 'is missing')}, in the model {wanted.get(name, 'there is none')}"
             for name in stored.keys() | wanted.keys()
             if stored.get(name) != wanted.get(name)
         )

@@ -18,6 +18,7 @@ import psutil
 import yaml
 
 _MOST_VALUES = 100_000  # in YAML
+_LONGEST_HEADER = 1024  # bytes, of a member's long name and the like in a tar; some Pythons search it for hours
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 """The checkout, or the folder that holds the installed packages."""
 
@@ -117,6 +118,15 @@ class ArchiveError(ValueError):
     """An archive is damaged, too large, or holds what it must not; the message names it."""
 
 
+class _Member(tarfile.TarInfo):
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Member":
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in b"xgXLK" and member.size > _LONGEST_HEADER:
+            raise ValueError(f"a header of {member.size:,} bytes")
+        return member
+
+
 def unpack(
     archive: str | os.PathLike[str],
     folder: str | os.PathLike[str],
@@ -143,7 +153,7 @@ def unpack(
             if plain.read().strip(b"\0"):
                 raise ValueError("one without its end")
             plain.seek(0)
-            with tarfile.open(fileobj=plain, mode="r:") as tar:
+            with tarfile.open(fileobj=plain, mode="r:", tarinfo=_Member) as tar:
                 members = [member for member in tar.getmembers() if _is_plain_file(member)]
                 names = [member.name for member in members]
                 if len(set(names)) < len(names):

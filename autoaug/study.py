@@ -37,9 +37,10 @@ import msgspec
 import tqdm
 import yaml
 
-from autoaug import recipes
+from autoaug import datasets, recipes
 from autoaug.files import ROOT, absolute, check_yaml, read_text
 from autoaug.recipes import require_known
+from autoaug.runs import record
 
 _TRAIN, _DATA = ROOT / "notebooks" / "train.ipynb", ROOT / "data"
 _FOLDERS = ("data_dir", "results_dir")
@@ -99,7 +100,8 @@ class StudyRun:
     def identity(self) -> str:
         """The same for two runs that leave the same results, whichever of its names the model has."""
         recipe, given = self.recipe, self.given
-        return f"{self.notebook} {[recipe, given['train_data'], given['seed'], given['workers']] if recipe else given}"
+        named = recipe and record.name(recipe, given["train_data"], given["seed"], given["workers"])
+        return named or f"{self.notebook} {given}"
 
 
 class Stage(NamedTuple):
@@ -135,9 +137,11 @@ def _runs(entry: _Entry, folder: pathlib.Path, judges: list[str]) -> Iterator[St
         require_known("parameter", name, sorted(defaults.keys() - set(_FOLDERS)))
     if math.prod(map(len, entry.each.values())) > _MOST_RUNS:
         raise ValueError(f"Expected at most {_MOST_RUNS:,} runs of an entry. Received: more combinations in each")
+    kinds = msgspec.defstruct("Parameters", [(name, type(default)) for name, default in defaults.items()])
     handed = {"judges": judges} if judges and entry.render and "judges" in defaults else {}
     for values in itertools.product(*entry.each.values()):
         parameters = handed | entry.parameters | dict(zip(entry.each, values, strict=True))
+        msgspec.convert(defaults | parameters, kinds)
         yield StudyRun(notebooks[entry.notebook], parameters, defaults | parameters, entry.render)
 
 
@@ -186,12 +190,8 @@ def is_finished(run: StudyRun, data_dir: pathlib.Path, results_dir: pathlib.Path
     """Whether it is a training whose run is finished, with every test set that is there."""
     if not run.recipe:
         return False
-    from autoaug import datasets
-    from autoaug.runs import record
-
     try:
-        name = record.name(run.recipe, run.given["train_data"], run.given["seed"], run.given["workers"])
-        found = record.read(results_dir / "runs" / name)
+        found = record.read(results_dir / "runs" / run.identity)
         tests = datasets.available(data_dir, datasets.spec(run.given["train_data"], data_dir).family, part="test")
     except (KeyError, ValueError, TypeError, AttributeError):
         return False  # the notebook says what is wrong

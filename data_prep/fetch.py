@@ -73,7 +73,7 @@ def _find(source: Source, folder: pathlib.Path, unverified: str | None) -> Obtai
                 return found
             others += [found] if place == folder else []
     if others and not unverified:
-        raise DatasetError(f"{others[0].difference} {_REMEDY}")
+        raise DatasetError(f"{others[0].difference}{_lacking(source, folder)} {_REMEDY}")
     return others[0] if others else None
 
 
@@ -89,6 +89,13 @@ def _copies(source: Source, place: pathlib.Path) -> Iterator[pathlib.Path]:
         for path in sorted(place.iterdir()):
             if path.name != source.file and path.is_file() and path.stat().st_size == source.size:
                 yield path
+
+
+def _lacking(source: Source, folder: pathlib.Path) -> str:
+    """A sentence on the folder of an archive's files, if some are missing there."""
+    place = (folder / source.folder).absolute()
+    missing = [member for member in source.members if not (place / member).is_file()]
+    return f" {place} lacks {', '.join(missing)}." if missing and place.is_dir() else ""
 
 
 def _judge(source: Source, path: pathlib.Path) -> Obtained:
@@ -113,17 +120,14 @@ def _difference(path: pathlib.Path, expected: dict[str, str]) -> str:
 
 
 def _download_all(sources: Sequence[Source], folder: pathlib.Path) -> None:
-    """Downloads files; one error lists all that could not be downloaded. A host that is silent is not tried again."""
-    failures, silent = [], False
+    """Downloads files; one error lists all that could not be downloaded."""
+    failures = []
     for source in sources:
         try:
-            if silent:
-                raise requests.ConnectionError
             _download(source, folder / source.file)
         except (requests.RequestException, DatasetError) as error:
-            silent = isinstance(error, requests.ConnectionError)
             reason = str(error) if isinstance(error, requests.HTTPError | DatasetError) else type(error).__name__
-            failures.append(f"  {source.file}  {source.url}  ({reason})")
+            failures.append(f"  {source.file}  {source.url}  ({reason}){_lacking(source, folder)}")
     if failures:
         remedy = f"Put copies into {folder.absolute()} (they are verified in the same way), or try again."
         raise DatasetError("\n".join(["These files could not be downloaded:", *failures, remedy]))

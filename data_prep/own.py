@@ -14,6 +14,7 @@ from autoaug import datasets
 from autoaug.datasets import DatasetError
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import read_batch
+from autoaug.files import absolute
 from data_prep import folders
 from data_prep.folders import Part
 from data_prep.reading import read_npz, read_pictures
@@ -61,7 +62,9 @@ def check(own: Any, data_dir: pathlib.Path) -> dict[str, Described]:
         except msgspec.ValidationError as error:
             expected = f"values for {', '.join(Described.__struct_fields__)}"
             raise DatasetError(f"own, {name}: Expected {expected}. Received: {error}") from error
-        if (original := checked[name].original) and original not in own:
+        if (original := checked[name].original) == name:
+            raise DatasetError(f"own, {name}: Expected original, the set that it reproduces. Received: itself")
+        if original and original not in own:
             datasets.spec(original, data_dir)  # raises unless there is such a set
     return checked
 
@@ -73,7 +76,7 @@ def build(name: str, said: Described, data_dir: pathlib.Path, rebuild: bool = Fa
         original = datasets.spec(said.original, data_dir)
         family, class_names = original.family, original.class_names
     parts = {
-        part: _read(paths, class_names, said, f"own, {name}")
+        part: _read(paths, class_names, said)
         for part, paths in (("training", said.train), ("test", said.test))
         if paths
     }
@@ -93,13 +96,10 @@ def build(name: str, said: Described, data_dir: pathlib.Path, rebuild: bool = Fa
     return folders.update(folder, recipe, lambda partial: folders.write_parts(spec, partial, parts), rebuild)
 
 
-def _read(paths: str | list[str], class_names: Sequence[str], said: Described, where: str) -> Part:
+def _read(paths: str | list[str], class_names: Sequence[str], said: Described) -> Part:
     """The images and labels of folders of pictures, .npz files and batch files."""
     read = []
-    for path in map(pathlib.Path, [paths] if isinstance(paths, str) else paths):
-        path = path.expanduser().absolute()
-        if not path.exists():
-            raise DatasetError(f"{where}: Expected a folder or file. Received: {path}, which is not there")
+    for path in map(absolute, [paths] if isinstance(paths, str) else paths):
         if path.is_dir():
             read.append(read_pictures(path, class_names, said.resize))
         elif path.suffix == ".npz":

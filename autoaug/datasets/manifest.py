@@ -78,7 +78,7 @@ def own(data_dir: str | os.PathLike[str]) -> dict[str, Spec]:
             said = msgspec.convert(read(path.parent), _Manifest).own
         except (DatasetError, msgspec.ValidationError):
             continue
-        if said:
+        if said and said.original != name:
             training = (f"{name}_train",) if said.train_size else ()
             found[name] = Spec(training, f"{name}_test", **msgspec.structs.asdict(said))
     return found

@@ -11,6 +11,7 @@ import os
 import pathlib
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 
 import keras
@@ -30,7 +31,7 @@ from autoaug.runs.record import MODEL, PREDICTIONS, RecordError, Test, reading
 
 INPUTS = ("uint8", "0-1", "normalised")
 _BATCH_SIZE = 250
-_LONGEST_LINE = 2**16
+_LONGEST_LINE, _LONGEST_CONFIG = 2**16, 2**24
 _MOST_BYTES = 2**32
 
 _Said = Iterator[tuple[LabelledImages, Shaped[np.ndarray, "..."], pathlib.Path]]
@@ -66,6 +67,15 @@ def read_model(path: str | os.PathLike[str]) -> keras.Model:
     """The model in a .keras file; RecordError for any other file, and for code in it: a Lambda, an unknown class."""
     with reading(path, "a Keras model without code of its own"):
         require_regular(path, _MOST_BYTES)
+        with zipfile.ZipFile(path) as archive:
+            stored = archive.getinfo("model.weights.h5").file_size
+            config = archive.open("config.json").read(_LONGEST_CONFIG)
+        with keras.StatelessScope(initialize_variables=False):  # weights without memory: any number may be declared
+            weights = keras.models.model_from_json(config).weights
+        needed = sum(math.prod(weight.shape) * tf.as_dtype(weight.dtype).size for weight in weights)
+        if needed > stored:
+            keras.utils.clear_session()  # else Keras makes the weights later
+            raise ValueError(f"weights of {needed:,} bytes, of which the file has {stored:,}")
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
@@ -179,13 +189,14 @@ def evaluate_given(
     trained_on = dataset or record.TrainData(train_data, classes)
     kind: record.Kind = "checkpoint" if recipe else "predictions"
     parameters = model.count_params() if model else None
-    begun = record.start(run_dir, recipe, trained_on, seed, parameters, kind, family=family)
-    record.write(run_dir, msgspec.structs.replace(begun, status="unfinished"))  # earlier answers are replaced
-    for test_set, answered in kept.items():
-        predictions.write(run_dir / PREDICTIONS / f"{test_set}.npz", answered)
-    if model:
-        write_model(model, run_dir)
-    record.write(run_dir, msgspec.structs.replace(begun, status="finished", tests=tests))
+    with record.lock(run_dir):
+        begun = record.start(run_dir, recipe, trained_on, seed, parameters, kind, family=family)
+        record.write(run_dir, msgspec.structs.replace(begun, status="unfinished"))  # earlier answers are replaced
+        for test_set, answered in kept.items():
+            predictions.write(run_dir / PREDICTIONS / f"{test_set}.npz", answered)
+        if model:
+            write_model(model, run_dir)
+        record.write(run_dir, msgspec.structs.replace(begun, status="finished", tests=tests))
     return run_dir
 
 

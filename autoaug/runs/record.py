@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
+import filelock
 import msgspec
 
 from autoaug import recipes
@@ -111,6 +112,18 @@ def write(folder: str | os.PathLike[str], record: Record) -> None:
     """Write the record to `folder/record.json`, whole or not at all."""
     content = msgspec.json.format(msgspec.json.encode(record), indent=2)
     write_atomically(pathlib.Path(folder) / "record.json", content + b"\n")
+
+
+@contextlib.contextmanager
+def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Lock a run's folder, which is made; a crash releases the lock. A RecordError says that another process has it."""
+    path = pathlib.Path(folder) / ".lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(path, timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise RecordError(f"{folder}: another process is at work on this run. Wait for it or stop it.") from error
 
 
 def name(recipe: recipes.Recipe | str, train_data: str, seed: int, workers: int = 1) -> str:

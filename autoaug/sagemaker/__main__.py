@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_origin
 
 import tyro
 import yaml
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import FlagConversionOff, OmitArgPrefixes, Positional
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from autoaug.files import ROOT
@@ -17,7 +17,7 @@ from autoaug.sagemaker import job, launch
 from autoaug.sagemaker.options import Options, convert, from_given
 
 _REGISTRY = ConstructorRegistry()
-_METAVARS = {int: "N", float: "N", tuple: "A,B", dict: "NAME=TEXT,…"}
+_METAVARS = {bool: "[YES|NO]", int: "N", float: "N", tuple: "A,B", dict: "NAME=TEXT,…"}
 
 
 @_REGISTRY.primitive_rule
@@ -27,9 +27,9 @@ def _converted(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     if not (metavar := _METAVARS.get(get_origin(kind) or kind)):
         return None
     return PrimitiveConstructorSpec(
-        nargs=1,
+        nargs=(0, 1) if kind is bool else 1,  # --wait is --wait yes
         metavar=metavar,
-        instance_from_str=lambda words: convert(kind, words[0]),
+        instance_from_str=lambda words: convert(kind, *words) if words else True,
         is_instance=lambda value: True,
         str_from_instance=lambda value: [str(value) if value else ""],
     )
@@ -103,8 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands: Any = {"launch": Launch, "study": Study, "collect": Collect}
     try:
         command = tyro.extras.subcommand_cli_from_dict(
-            commands, prog="python -m autoaug.sagemaker", description=__doc__, args=arguments, registry=_REGISTRY
-        )
+            commands, prog="python -m autoaug.sagemaker", description=__doc__, args=arguments, registry=_REGISTRY,
+            config=[FlagConversionOff],
+        )  # fmt: skip
         return command() or 0
     except (ValueError, *launch.ERRORS) as error:
         print(error, file=sys.stderr)

@@ -13,9 +13,8 @@ import keras
 from autoaug import devices, recipes
 from autoaug.datasets import Dataset, LabelledImages
 from autoaug.recipes import Recipe
-from autoaug.runs import evaluation
+from autoaug.runs import evaluation, record
 from autoaug.training import loop
-from autoaug.training.checkpoints import lock
 from autoaug.training.step import Engine
 
 
@@ -68,7 +67,7 @@ def train(
     if test_sets is None:
         test = LabelledImages(dataset.name, dataset.test_images, dataset.test_labels, dataset.source)
         test_sets = [test] if len(test.labels) else []
-    with lock(run_dir), servers.losses_named(run_dir):
+    with record.lock(run_dir), servers.losses_named(run_dir):
         with loop.signals_held_back() as signals:
             run = loop.Run(recipe, dataset, run_dir, seed, workers, engine)
             saver = loop.Saver(run, checkpoint_epochs, checkpoint_minutes, signals)

@@ -1,18 +1,16 @@
 """The checkpoints of a run: written while it trains, found after an interruption; damaged ones are skipped.
 
 Format and checksums are TensorFlow's, names `step-000000390`. The index file is renamed into place last, so an
-incomplete checkpoint has none. Only one process at a time trains a run (`lock`).
+incomplete checkpoint has none.
 """
 
-import contextlib
 import os
 import pathlib
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-import filelock
 import tensorflow as tf
 
 from autoaug.runs import RecordError
@@ -87,15 +85,3 @@ class Checkpoints:
         for path in sorted(self._folder.iterdir(), key=lambda path: path.suffix != ".index"):
             if path.name.split(".")[0] not in names or "temp" in path.name:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-@contextlib.contextmanager
-def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Lock a run's folder, which is made; a crash releases the lock. A RecordError says that another process has it."""
-    path = pathlib.Path(folder) / ".lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with filelock.FileLock(path, timeout=0):
-            yield
-    except filelock.Timeout as error:
-        raise RecordError(f"{folder}: another process is training this run. Wait for it or stop it.") from error

@@ -123,10 +123,10 @@ def test_what_differs_is_listed_with_its_shape_up_to_twenty_variables(model, sto
     values["model/unit_last/final_bn/gamma"] = values["model/unit_last/final_bn/gamma"].astype(np.float64)
     message = assert_refused(write(tmp_path, values), "Received: 4 other variables:\n", model)
     assert message.split("\n  ")[1:] == [
-        "model/extra/weights ((3, 3, 16, 32), 'float32'), in the model there is none",
-        "model/unit_2_0/sub1/conv1/weights is missing, in the model ((3, 3, 16, 32), 'float32')",
-        "model/unit_last/final_bn/beta ((3,), 'float32'), in the model ((64,), 'float32')",
-        "model/unit_last/final_bn/gamma ((64,), 'float64'), in the model ((64,), 'float32')",
+        "'model/extra/weights' ((3, 3, 16, 32), 'float32'), in the model there is none",
+        "'model/unit_2_0/sub1/conv1/weights' is missing, in the model ((3, 3, 16, 32), 'float32')",
+        "'model/unit_last/final_bn/beta' ((3,), 'float32'), in the model ((64,), 'float32')",
+        "'model/unit_last/final_bn/gamma' ((64,), 'float64'), in the model ((64,), 'float32')",
     ]
     message = assert_refused(write(tmp_path, {"model/FC/biases": np.zeros(100, np.float32)}), "other variables", model)
     assert f"{len(weights_of(model)) + 1} other" in message and message.endswith("more") and message.count("\n") == 21

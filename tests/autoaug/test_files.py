@@ -65,6 +65,7 @@ HOSTILE = {
     "twice": member("good"),
     "sparse": member("a", pax_headers={"GNU.sparse.size": str(10**12), "GNU.sparse.map": "0,0"}),
     "large": member("a", size=2**21),
+    "digits": member("9" * 10**6),  # which Python 3.11.7 searches for hours
 }
 
 

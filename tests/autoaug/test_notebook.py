@@ -25,10 +25,6 @@ def test_known_parameters_of_their_types_pass(passed):
     check_parameters(namespace(**passed))
 
 
-def test_by_hand_there_is_no_cell_of_papermill():
-    check_parameters({"__annotations__": ANNOTATIONS, "In": ["", "unrelated = 3"], "unrelated": 3, **DEFAULTS})
-
-
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

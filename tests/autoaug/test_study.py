@@ -80,6 +80,8 @@ def test_a_run_that_is_named_twice_is_one_run(folder):
         ([[{"notebook": "first", "each": {"count": []}}]], "of length >= 1"),
         ([[{"notebook": "first", "each": {"count": list(range(1001))}}]], "Expected at most 1,000 runs of an entry"),
         ([[{"notebook": "first", "judges": "a"}]], r"runs\[0\].judges"),
+        ([[{"notebook": "first", "each": {"count": [1, "abc"]}}]], r"Expected `int`. Received: `str` - at `\$.count`"),
+        ([[{"notebook": "train", "parameters": {"seed": -1}}]], "Expected seed: "),
         ([[{"notebook": "train", "parameters": {"model": "vgg"}}]], "Expected model, one of wrn"),
         ("- stage: a\n  runs:\n  - {notebook: first, each: {},\n     each: {}}", "line 3: .*twice: each"),
         ("- stage: a\n  runs:\n  - {notebook: first, parameters: {count: 1, count: 2}}", "line 3: .*twice: count"),

@@ -1,6 +1,5 @@
 """CIFAR-10.1's and 10.2's files, and contact sheets: what differs is named, nothing is run (read: `test_build`)."""
 
-import csv
 import os
 
 import numpy as np
@@ -9,7 +8,7 @@ from PIL import Image
 
 from autoaug import datasets
 from autoaug.datasets.batch_file import DatasetError
-from data_prep import drawing, reading
+from data_prep import reading
 from data_prep.reading import read_published
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2_021, 32, 32, 3), dtype=np.uint8)
@@ -115,9 +114,3 @@ def test_a_sheet_of_another_form_is_named(tmp_path, damage):
         path.write_bytes(path.read_bytes()[:800] if damage == "truncated" else b"no picture")
     with pytest.raises(DatasetError, match=r"cinic-bird-1234567\.png: Expected.*Received"):
         reading.read_sheets([path], datasets.CLASS_NAMES["cifar10"])
-
-
-def test_the_committed_list_names_each_tile_once():
-    with drawing.NEAR_COPIES.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == len({row["tile"] for row in rows}) == 234

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -45,6 +46,7 @@ def test_a_file_has_the_models_logits(name, precision, tiny_dataset, tmp_path):
 
 OPEN = """
 import sys
+import zipfile
 {imports}
 import numpy as np
 model = keras.saving.load_model(sys.argv[1])
@@ -67,7 +69,16 @@ def with_code(path):
     keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Lambda(lambda x: x), keras.layers.Flatten()]).save(path)
 
 
+def declaring(path):
+    """A model that declares far more weights than its file holds."""
+    config = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Dense(7)]).to_json()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", config.replace('"units": 7', '"units": 300000000'))
+        archive.writestr("model.weights.h5", "")
+
+
 MAKE = {
+    "weights of 4,800,000,000 bytes": declaring,
     "[Ll]ambda": with_code,
     "": lambda path: path.write_bytes(b"PK\x03\x04" + bytes(200)),
     "no regular file": lambda path: path.mkdir(),

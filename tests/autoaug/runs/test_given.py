@@ -51,7 +51,7 @@ def save(folder, name, suffix, answers):
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv"])
-def test_predictions_become_a_run_with_their_counts(suffix, evaluate, data_dir, labels, tmp_path):
+def test_predictions_become_a_run_with_their_counts(suffix, evaluate, data_dir, labels, tmp_path, monkeypatch):
     answers = {name: np.where(np.arange(2_000) < 400, (truth + 1) % 10, truth) for name, truth in labels.items()}
     for name in SETS:
         save(tmp_path / "own", name, suffix, answers[name])
@@ -64,6 +64,10 @@ def test_predictions_become_a_run_with_their_counts(suffix, evaluate, data_dir, 
     save(tmp_path / "own", SETS[0], suffix, labels[SETS[0]])  # better ones of the same run
     assert evaluate(seed=3) == run
     assert runs.collect(tmp_path / "results")["correct"].tolist() == [2_000, 1_600]
+    monkeypatch.setattr(evaluation.predictions, "write", unittest.mock.Mock(side_effect=[None, OSError("full")]))
+    with pytest.raises(OSError, match="full"):  # in the middle: some answers are new, some old
+        evaluate(seed=3)
+    assert runs.collect(tmp_path / "results").empty
 
 
 def test_three_seeds_on_both_sets_are_compared_like_any_other_runs(evaluate, labels, tmp_path):

@@ -131,7 +131,7 @@ def test_requests_are_shown_without_account_sdk_and_network(monkeypatch, tmp_pat
     assert shown.count("wrn-cifar105-1 seed") == 3 and shown.count("It starts 1 × ml.g5.2xlarge, which costs") == 6
     file.write_text(STUDY.replace("SEEDS", "many"))
     assert command.main(["study", str(file), "--show"]) == 2
-    assert "study.yml: seed: Expected `int`" in capsys.readouterr().err
+    assert "study.yml: Expected `int`. Received: `str` - at `$.seed`" in capsys.readouterr().err
 
 
 @pytest.fixture

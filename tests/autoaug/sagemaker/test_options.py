@@ -45,9 +45,8 @@ def test_an_option_is_the_same_from_everywhere(name, text, in_notebook, value, a
     assert getattr(from_notebook, name) == value
     for key, other in others.items():
         monkeypatch.setenv(f"AUTOAUG_{key.upper()}", other)
-    if not isinstance(value, bool):
-        assert asked(f"--{name}", text) == from_notebook
-        assert asked(f"--{name.replace('_', '-')}={text}") == from_notebook
+    assert asked(f"--{name}", text) == from_notebook
+    assert asked(f"--{name.replace('_', '-')}={text}") == from_notebook
     monkeypatch.setenv(f"AUTOAUG_{name.upper()}", text)
     assert options.from_given({}) == asked() == from_notebook
 
@@ -55,7 +54,7 @@ def test_an_option_is_the_same_from_everywhere(name, text, in_notebook, value, a
 def test_a_switch_is_given_by_its_name_alone_and_overrules_the_environment(asked, monkeypatch):
     assert asked("--wait").wait and not asked().wait
     monkeypatch.setenv("AUTOAUG_WAIT", "True")
-    assert asked().wait and not asked("--no-wait").wait
+    assert asked().wait and not asked("--wait", "no").wait
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_a_signal_after_the_last_step_is_not_lost(tiny_dataset, tiny_recipe, tmp
 
 
 def test_a_run_folder_has_one_process(whole, tiny_dataset, tiny_recipe):
-    with checkpoints.lock(whole[0]), pytest.raises(records.RecordError, match="another process is training this run"):
+    with records.lock(whole[0]), pytest.raises(records.RecordError, match="another process is at work on this run"):
         training.train(tiny_recipe, tiny_dataset, whole[0], seed=3)
 
 
