@@ -119,28 +119,16 @@ def read_pictures(folder: pathlib.Path, class_names: Sequence[str], resize: str 
     return np.stack(images), np.array(labels, np.int64)
 
 
-def _open(path: pathlib.Path, *formats: str) -> PIL.Image.Image:
-    """The picture in a file. Pillow leaves rows that a PNG lacks as they were, so they differ on two grounds."""
-    require_regular(path, _LARGEST_PICTURE)
-    pixels = set()
-    for ground in (0, 1):
-        with PIL.Image.open(path, formats=formats) as picture:  # it refuses 180 million pixels
-            if picture.mode not in _MODES:
-                raise ValueError(f"one in mode {picture.mode}")
-            picture.im = PIL.Image.new(picture.mode, picture.size, ground).im
-            pixels.add(picture.tobytes())
-    if len(pixels) > 1:
-        raise ValueError("one without all of its rows")
-    return picture
-
-
 def _read_picture(path: pathlib.Path, resize: str) -> UInt8[np.ndarray, "32 32 3"]:
     try:
-        picture = _open(path, "PNG", "JPEG")
-        if picture.size != (32, 32) and not resize:
-            raise ValueError(f"{picture.width}×{picture.height} pixels. To scale pictures, say resize: box")
-        upright = PIL.ImageOps.exif_transpose(picture).convert("RGB")
-        return np.asarray(upright.resize((32, 32), PIL.Image.Resampling.BOX))  # 32×32 pixels stay as they are
+        require_regular(path, _LARGEST_PICTURE)
+        with PIL.Image.open(path, formats=["PNG", "JPEG"]) as picture:  # it refuses 180 million pixels
+            if picture.mode not in _MODES:
+                raise ValueError(f"one in mode {picture.mode}")
+            if picture.size != (32, 32) and not resize:
+                raise ValueError(f"{picture.width}×{picture.height} pixels. To scale pictures, say resize: box")
+            upright = PIL.ImageOps.exif_transpose(picture).convert("RGB")
+            return np.asarray(upright.resize((32, 32), PIL.Image.Resampling.BOX))  # 32×32 pixels stay as they are
     except Exception as error:  # Pillow raises a dozen kinds of errors for damaged files
         expected = "a PNG or JPEG picture" if resize else "a PNG or JPEG picture of 32×32 pixels"
         raise DatasetError(f"{path.absolute()}: Expected {expected}. Received: {error}") from error
@@ -177,7 +165,8 @@ def read_sheets(paths: Sequence[pathlib.Path], class_names: Sequence[str]) -> Pa
     found: dict[bytes, int] = {}
     for path in paths:
         try:
-            sheet = np.asarray(_open(path, "PNG"))
+            with PIL.Image.open(path, formats=["PNG"]) as picture:
+                sheet = np.asarray(picture)
             rows, columns = (size // 33 for size in sheet.shape[:2])
             if sheet.dtype != np.uint8 or sheet.shape != (1 + 33 * rows, 1 + 33 * columns, 3):
                 raise ValueError(f"{sheet.dtype} {sheet.shape}")
