@@ -37,10 +37,9 @@ import msgspec
 import tqdm
 import yaml
 
-from autoaug import datasets, recipes
+from autoaug import recipes
 from autoaug.files import ROOT, absolute, check_yaml, read_text
 from autoaug.recipes import require_known
-from autoaug.runs import record
 
 _TRAIN, _DATA = ROOT / "notebooks" / "train.ipynb", ROOT / "data"
 _FOLDERS = ("data_dir", "results_dir")
@@ -99,9 +98,11 @@ class StudyRun:
     @property
     def identity(self) -> str:
         """The same for two runs that leave the same results, whichever of its names the model has."""
-        recipe, given = self.recipe, self.given
-        named = recipe and record.name(recipe, given["train_data"], given["seed"], given["workers"])
-        return named or f"{self.notebook} {given}"
+        if not self.recipe:
+            return f"{self.notebook} {self.given}"
+        from autoaug.runs import record  # pandas comes with it, which a report alone need not wait for
+
+        return record.name(self.recipe, *(self.given[name] for name in ("train_data", "seed", "workers")))
 
 
 class Stage(NamedTuple):
@@ -190,6 +191,9 @@ def is_finished(run: StudyRun, data_dir: pathlib.Path, results_dir: pathlib.Path
     """Whether it is a training whose run is finished, with every test set that is there."""
     if not run.recipe:
         return False
+    from autoaug import datasets
+    from autoaug.runs import record
+
     try:
         found = record.read(results_dir / "runs" / run.identity)
         tests = datasets.available(data_dir, datasets.spec(run.given["train_data"], data_dir).family, part="test")

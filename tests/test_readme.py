@@ -8,10 +8,11 @@ import pytest
 
 from autoaug import datasets, runs
 from autoaug.files import ROOT
-from autoaug.report import answers, show
+from autoaug.report import answers, sentences, show
 from autoaug.shift import published, study
 
 TEXT = (ROOT / "README.md").read_text()
+ENDS = ("", "_low", "_high")  # of an interval's columns
 TABLE = [[cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.splitlines() if line.startswith("|")]
 
 
@@ -78,13 +79,27 @@ def test_measured_rows_are_those_of_the_runs(train_data, family, beginning, kept
     assert [value for value in numbers(*beginning) if value is not None] == pytest.approx(expected, abs=0.051)
 
 
-def test_what_is_said_of_cinic10_is_what_the_runs_say(kept):
-    (row,) = study.verdicts(study.pairs(kept, list(datasets.JUDGES)), 0.95, 0).to_dict("records")
-    assert (row["reproduction"], row["harder"], row["different"]) == ("cinic10_5k", False, True)
+@pytest.fixture(scope="module")
+def verdicts(kept):
+    return study.verdicts(study.pairs(kept, list(datasets.JUDGES)), 0.95, 0).set_index("reproduction", drop=False)
+
+
+def test_what_is_said_of_known_truth_is_what_the_runs_say(verdicts):
+    text, points = (ROOT / "docs" / "method.md").read_text(), verdicts.loc[[*datasets.DESIGNS]]
+    for row in points.to_dict("records"):
+        truth, said = datasets.KNOWN_TRUTH[row["reproduction"]], (row["harder"], row["different"])
+        assert sentences.judged(truth, *said) == "right"
+        gaps = " and ".join(show.percent(*(row[f"{gap}{end}"] for end in ENDS)) for gap in ("gap_a", "gap_b"))
+        line = f"| `{row['reproduction']}` | {sentences.expected(truth)} | {sentences.in_short(*said)} | {gaps} | "
+        assert line in text and f"{show.percent(*(row[f'home_within{end}'] for end in ENDS))} |\n" in text
+    assert "right on eight new ones" in " ".join(TEXT.split())
+
+
+def test_what_is_said_of_cinic10_is_what_the_runs_say(kept, verdicts):
+    row = verdicts.loc["cinic10_5k"].to_dict()
+    assert {*verdicts.index} == {"cinic10_5k", *datasets.DESIGNS} and (row["harder"], row["different"]) == (False, True)
     assert row["gap_at_most"] < 0.01
-    said = {
-        name: show.percent(*(row[f"{name}{end}"] for end in ("", "_low", "_high"))) for name in ("home_within", "gap_b")
-    }
+    said = {name: show.percent(*(row[f"{name}{end}"] for end in ENDS)) for name in ("home_within", "gap_b")}
     text = " ".join(TEXT.split())
     assert said["home_within"].replace(" [", " points [") in text and f"none on average ({said['gap_b']})" in text
     lost = answers.class_losses(kept, ["cinic10_5k"], "cifar10", "cinic10_5k", 0.95)["lost"]
