@@ -30,6 +30,7 @@ class Unchecked(importlib.abc.MetaPathFinder):
 
 jaxtyping.install_import_hook(["autoaug", "data_prep"], "typechecker.check")
 sys.meta_path.insert(0, Unchecked())
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup make test` ignores it, and so would all that the tests start
 
 SLOWEST = (  # files, the slowest first
     *("test_notebooks", "test_container", "test_servers", "test_rehearsal", "test_training"),

@@ -91,7 +91,7 @@ def test_the_run_is_where_the_report_looks_for_it_and_goes_no_further_the_second
     assert study.is_finished(again, folder / "data", folder / "results")
     written = (run / "history.csv").stat().st_mtime_ns
     text = "".join(output.get("text", "") for output in outputs_of(execute_in(kernel, "train", folder, **given)))
-    assert "Nothing left to train: all 640 steps are done." in text and "step 640" not in text
+    assert "This run is finished: nothing is left to train or to test." in text and "step 640" not in text
     assert (run / "history.csv").stat().st_mtime_ns == written
 
 

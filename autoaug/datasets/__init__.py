@@ -109,6 +109,15 @@ def load_test(name: str, data_dir: str | os.PathLike[str]) -> LabelledImages:
     return _load(name, data_dir, "test")
 
 
+def load_test_sets(dataset: Dataset, data_dir: str | os.PathLike[str]) -> list[LabelledImages]:
+    """All test sets under `data_dir` of the same family as a training set.
+
+    Load them before the training, so that a damaged file is found before the long work.
+    """
+    family = spec(dataset.name, data_dir).family
+    return [load_test(name, data_dir) for name in available(data_dir, family, part="test")]
+
+
 def _load(name: str, data_dir: str | os.PathLike[str], part: str) -> LabelledImages:
     """A part of a data set, checked against its manifest; it is empty if the set has no such part."""
     found, folder = _find(name, data_dir)

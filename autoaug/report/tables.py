@@ -171,7 +171,7 @@ def every_run(runs: pd.DataFrame) -> pd.DataFrame:
         kept, first = record.read(folder), of_run.iloc[0]
         own = of_run[of_run["test_set"] == first["train_data"]]
         values = own.iloc[0] if len(own) else first
-        code = (kept.code.commit or "")[:10] + (" and changes" if kept.code.dirty else "")
+        code = (kept.code.commit or "not known")[:10] + (" and changes" if kept.code.dirty else "")
         rows.append(
             {name: first[name] for name in ("run_id", "family", "seed", "train_data", "train_size")}
             | {"tested on": values["test_set"], "images": values["total"], "accuracy": values["accuracy"]}

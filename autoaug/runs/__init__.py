@@ -15,16 +15,18 @@ import os
 import pathlib
 import shlex
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pandas as pd
 
+from autoaug.datasets import Dataset, LabelledImages
 from autoaug.files import read_text
 from autoaug.runs import predictions
-from autoaug.runs.record import HISTORY, PREDICTIONS, Record, RecordError, name, read, reading
+from autoaug.runs.record import HISTORY, MODEL, PREDICTIONS, Record, RecordError, Test, name, read, reading
 
-__all__ = ["COLUMNS", "Record", "RecordError", "accuracies", "collect", "history", "name"]
+__all__ = ["COLUMNS", "Record", "RecordError", "accuracies", "collect", "history", "is_finished", "name"]
 
 COLUMNS = (
     *("run_id", "folder", "started", "kind", "preset", "model", "family", "epochs", "precision", "recipe", "seed"),
@@ -72,6 +74,17 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
 def accuracies(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
     """The rows of one run, finished or not, as in `collect`'s table; RecordError if a file of it is unreadable."""
     return _table(_rows(pathlib.Path(run_dir), read(run_dir), {}))
+
+
+def is_finished(run_dir: str | os.PathLike[str], dataset: Dataset, test_sets: Sequence[LabelledImages]) -> bool:
+    """Whether nothing is left to do: the run was trained on this data, tested on these sets, and its files are there."""
+    try:
+        kept, _ = read(run_dir), accuracies(run_dir)  # all predictions are read
+    except RecordError:
+        return False
+    tests = {test.name: Test(test.source, test.sha256) for test in test_sets}
+    is_complete = kept.status == "finished" and tests.items() <= kept.tests.items()
+    return is_complete and kept.train_data.sha256 == dataset.sha256 and (pathlib.Path(run_dir) / MODEL).is_file()
 
 
 def _rows(folder: pathlib.Path, record: Record, labels: dict[tuple[str, str], bytes]) -> list[dict[str, Any]]:

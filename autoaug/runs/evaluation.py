@@ -93,15 +93,6 @@ class Predictor:
         return np.concatenate([self._predict(tf.constant(part)).numpy() for part in parts])
 
 
-def load_test_sets(dataset: Dataset, data_dir: str | os.PathLike[str]) -> list[LabelledImages]:
-    """All test sets under `data_dir` of the same family as a training set.
-
-    Load them before the training, so that a damaged file is found before the long work.
-    """
-    family = datasets.spec(dataset.name, data_dir).family
-    return [datasets.load_test(name, data_dir) for name in datasets.available(data_dir, family, part="test")]
-
-
 def evaluate_run(
     model: keras.Model, dataset: Dataset, run_dir: str | os.PathLike[str], test_sets: Sequence[LabelledImages]
 ) -> record.Record:
@@ -113,7 +104,7 @@ def evaluate_run(
         model: the trained model, from normalised images; a RecordError if it was not trained to its end.
         dataset: the data set that it was trained on; its statistics normalise every test set.
         run_dir: the run's folder, with the record that was begun by the training.
-        test_sets: from `load_test_sets`.
+        test_sets: from `datasets.load_test_sets`.
     """
     run_dir, begun = pathlib.Path(run_dir), time.perf_counter()
     started, history = record.read(run_dir), runs.history(run_dir)
@@ -177,7 +168,7 @@ def evaluate_given(
         path = _download(model_file, sha256) if "://" in model_file else absolute(model_file)
         recipe, model = _model(path, dataset, inputs, architecture, dict(size or {}))
         predict = Predictor(model)
-        found = ((test, predict(test.images), path) for test in load_test_sets(dataset, data_dir))
+        found = ((test, predict(test.images), path) for test in datasets.load_test_sets(dataset, data_dir))
     tests, kept, classes = {}, {}, 0
     for test, values, path in found:
         classes = datasets.spec(test.name, data_dir).num_classes
