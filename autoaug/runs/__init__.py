@@ -77,7 +77,7 @@ def accuracies(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def is_finished(run_dir: str | os.PathLike[str], dataset: Dataset, test_sets: Sequence[LabelledImages]) -> bool:
-    """Whether nothing is left to do: the run was trained on this data, tested on these sets, and its files are there."""
+    """Whether nothing is left to do: the run was trained on this data, tested on these sets, and no file is missing."""
     try:
         kept, _ = read(run_dir), accuracies(run_dir)  # all predictions are read
     except RecordError:
