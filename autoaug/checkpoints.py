@@ -15,13 +15,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from autoaug.files import read_text, require_regular
+from autoaug.files import require_regular
 
 _LEAVES = {"kernel": "weights", "bias": "biases"}
 _TRAINING_ONLY = re.compile(r"(^|.*/)(Momentum|global_step|lrn_rate\w*)$")
-_NAMED = re.compile(r'^\s*model_checkpoint_path:\s*"(?:[^"\n]*/)?([^"/\\\n\0]{1,200})"', re.MULTILINE)
-_LARGEST_STATE = 2**20  # bytes of the file `checkpoint`
-_LARGEST = 4 * 2**30  # bytes of any other file; the largest of the five checkpoints has 0.3·2³⁰, slots included
+_LARGEST = 4 * 2**30  # bytes of a file; the largest of the five checkpoints has 0.3·2³⁰, slots included
 _MOST_LISTED = 20
 
 
@@ -46,7 +44,7 @@ def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
 
     Args:
         model: one of `build_model`, with the checkpoint's size and number of classes.
-        path: the checkpoint's prefix (`…/model.ckpt-199`), or a folder with the file `checkpoint`.
+        path: the checkpoint's prefix (`…/model.ckpt-199`), or a folder whose file `checkpoint` names it.
 
     Raises:
         CheckpointError: there is no such checkpoint, it is damaged, holds NaN or infinite numbers, or the names, shapes
@@ -55,7 +53,11 @@ def load_tf1(model: keras.Model, path: str | os.PathLike[str]) -> None:
     variables = tf1_names(model)
     wanted = {name: (tuple(variable.shape), variable.dtype) for name, variable in variables.items()}
     try:
-        prefix = _newest(pathlib.Path(path))
+        if (state := pathlib.Path(path, "checkpoint")).exists():
+            require_regular(state, 2**20)
+        prefix = pathlib.Path(tf.train.latest_checkpoint(path) or path)
+        if prefix.is_dir():
+            raise ValueError("a folder whose file `checkpoint` names none that is there. Name its prefix")
         for file in prefix.parent.glob(f"{glob.escape(prefix.name)}.*"):
             require_regular(file, _LARGEST)
         reader = tf.train.load_checkpoint(str(prefix))
@@ -79,21 +81,3 @@ def _require_none(wrong: Iterable[str]) -> None:
     if listed := sorted(wrong):
         more = [f"… and {len(listed) - _MOST_LISTED} more"] if len(listed) > _MOST_LISTED else []
         raise ValueError("\n  ".join([f"{len(listed)} other variables:", *listed[:_MOST_LISTED], *more]))
-
-
-def _newest(folder: pathlib.Path) -> pathlib.Path:
-    """A folder's prefix: the one that its file `checkpoint` names, or the only one; any other path is a prefix itself.
-
-    Only the last part of the path in that file counts, since it is a path on the machine that wrote it.
-    """
-    if not folder.is_dir():
-        return folder
-    state = folder / "checkpoint"
-    named = _NAMED.search(read_text(state, _LARGEST_STATE)) if state.exists() else None
-    if named and (folder / f"{named[1]}.index").is_file():
-        return folder / named[1]
-    prefixes = sorted(index.with_suffix("") for index in folder.glob("*.index") if index.is_file())
-    if len(prefixes) != 1:
-        names = ", ".join(prefix.name for prefix in prefixes) or "none"
-        raise ValueError(f"a folder without the file `checkpoint` that names one of {names}")
-    return prefixes[0]
