@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import psutil
 import yaml
 
 _MOST_VALUES = 100_000  # in YAML
@@ -31,7 +30,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{temporary_suffix()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -43,19 +42,6 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def temporary_suffix() -> str:
-    """The end of the names of this process's temporary files and folders, for `remove_left_over`."""
-    return f"{os.getpid()}.tmp"
-
-
-def remove_left_over(folder: str | os.PathLike[str]) -> None:
-    """Remove temporary files and folders that killed processes have left in a folder, or one level below."""
-    for path in [*pathlib.Path(folder).glob(".*.tmp"), *pathlib.Path(folder).glob("*/.*.tmp")]:
-        process = path.name.split(".")[-2]
-        if process.isdecimal() and not psutil.pid_exists(int(process)):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def absolute(path: str | os.PathLike[str]) -> pathlib.Path:

@@ -1,22 +1,19 @@
 """Figures and their style. Each function takes data and `ax=None`, draws, and returns the Axes, or a Figure of small
 multiples. No function reads files, or saves or shows the figure.
 
+The import sets matplotlib's style (`style.mplstyle`), so that what a reader adds to a figure looks like the rest of it.
 Colours are Paul Tol's "medium contrast" scheme (SRON technical note SRON/EPS/TN/09-002), which colour-blind readers can
 tell apart, also in grey print. Series also differ in marker and line. A `$` in a text does not begin a formula.
 """
 
-import functools
-from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+import pathlib
+import warnings
+from collections.abc import Sequence
+from typing import Any
 
-import matplotlib
-import matplotlib.artist
 import matplotlib.axes
-import matplotlib.axis
 import matplotlib.figure
-import matplotlib.font_manager
 import matplotlib.pyplot as plt
-import matplotlib.text
 import numpy as np
 from jaxtyping import Int, UInt8
 
@@ -32,68 +29,8 @@ LOOKS: tuple[dict[str, Any], ...] = tuple(
 INK = "#222222"
 GREY = "#8a8a8a"
 
-_Parameters = ParamSpec("_Parameters")
-_Result = TypeVar("_Result")
-
-STYLE: dict[Any, Any] = {
-    "figure.dpi": 100,
-    "figure.facecolor": "white",
-    "font.size": 9,
-    "text.color": INK,
-    "text.parse_math": False,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.linewidth": 0.8,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.8,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 5,
-    "legend.frameon": False,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
-
-
-@functools.cache
-def choose_backend() -> None:
-    """Load matplotlib's backend, once: if a styled function did, a notebook would show the first figure only."""
-    plt.switch_backend(matplotlib.get_backend())
-
-
-def styled(draw: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    """A decorator: the style holds only inside the function, and texts have no characters that the font lacks."""
-
-    @functools.wraps(draw)
-    def drawn(*arguments: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
-        choose_backend()
-        with matplotlib.rc_context(STYLE):
-            drawing = draw(*arguments, **options)
-        if isinstance(drawing, matplotlib.artist.Artist):
-            for text in drawing.findobj(matplotlib.text.Text):
-                text.set_text(printable(text.get_text()))
-            for axis in drawing.findobj(matplotlib.axis.Axis):
-                names = [label.get_text() for label in axis.get_ticklabels()]
-                if names != (kept := list(map(printable, names))):
-                    axis.set_ticklabels(kept)
-        return drawing
-
-    return drawn
-
-
-def printable(text: str) -> str:
-    """The text with "?" for characters that the font lacks: names of a user's sets and classes may hold any script."""
-    return "".join(letter if letter == "\n" or ord(letter) in _letters() else "?" for letter in text)
-
-
-@functools.cache
-def _letters() -> frozenset[int]:
-    font = matplotlib.font_manager.get_font(matplotlib.font_manager.findfont("DejaVu Sans"))
-    return frozenset(font.get_charmap())
+plt.style.use(pathlib.Path(__file__).with_name("style.mplstyle"))
+warnings.filterwarnings("ignore", "Glyph .* missing from font")  # of a user's sets and classes
 
 
 def axes(ax: matplotlib.axes.Axes | None, width: float, height: float) -> matplotlib.axes.Axes:
@@ -115,7 +52,6 @@ def small_multiples(
     return figure, list(grid.flat[:count])
 
 
-@styled
 def image_grid(
     images: UInt8[np.ndarray, "n height width 3"],
     labels: Sequence[str] | None = None,

@@ -9,7 +9,7 @@ import scipy.special
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from autoaug.plots import COLOURS, GREY, INK, axes, small_multiples, styled
+from autoaug.plots import COLOURS, GREY, INK, axes, small_multiples
 from autoaug.shift.line_fit import Line
 
 SIDES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
@@ -19,7 +19,6 @@ SIDES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 _TICKS = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.9)  # percent, of probit axes
 
 
-@styled
 def four_accuracies(frame: pd.DataFrame, columns: int = 3) -> Figure | None:
     """The four accuracies of each pair, side by side on one scale, with intervals; a line for each training set.
 
@@ -42,36 +41,24 @@ def four_accuracies(frame: pd.DataFrame, columns: int = 3) -> Figure | None:
         ax.set_title(row["heading"], fontsize=8.5)
     for ax in grid[::columns]:
         ax.set_ylabel("accuracy, %")
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
     return figure
 
 
 def _two_by_two(row: pd.Series, ax: Axes) -> None:
-    """One pair: two lines with intervals, named at their right ends."""
-    for shift, (_, on_a, on_b, look) in zip((-0.02, 0.02), SIDES, strict=True):
+    """One pair: two lines with intervals."""
+    for shift, (label, on_a, on_b, look) in zip((-0.02, 0.02), SIDES, strict=True):
         ends = ([f"{on_a}{end}", f"{on_b}{end}"] for end in ("", "_low", "_high"))
         value, low, high = (100 * row[columns].to_numpy(float) for columns in ends)
         errors = np.maximum([value - low, high - value], 0)
-        ax.errorbar([shift, 1 + shift], value, yerr=errors, elinewidth=1.1, capsize=2.5, clip_on=False, **look)
-    places = _apart(100 * row["ab"], 100 * row["bb"], 0.09 * np.ptp(ax.get_ylim()))
-    for (label, *_, look), place in zip(SIDES, places, strict=True):
-        ax.annotate(
-            label, (1, place), (9, 0), textcoords="offset points", va="center", fontsize=7.5, color=look["color"],
-            annotation_clip=False,
-        )  # fmt: skip
+        ax.errorbar(
+            [shift, 1 + shift], value, yerr=errors, elinewidth=1.1, capsize=2.5, clip_on=False, label=label, **look
+        )
     ax.set_xticks([0, 1], ["tested on A", "tested on B"])
     ax.set_xlim(-0.2, 1.2)
     ax.grid(axis="y")
 
 
-def _apart(first: float, second: float, least: float) -> tuple[float, float]:
-    """Heights for two labels: those of their marks, or `least` apart around them, the higher one above."""
-    if abs(first - second) >= least:
-        return first, second
-    middle, half = (first + second) / 2, least / 2 if first >= second else -least / 2
-    return middle + half, middle - half
-
-
-@styled
 def old_against_new(frame: pd.DataFrame, lines: Mapping[str, Line], old: str = "cifar10") -> Figure:
     """New accuracy against old on probit axes, a picture for each new test set, with y = x, a line and its band.
 
@@ -113,7 +100,6 @@ def _probit(accuracy: Any) -> Any:
     return scipy.special.ndtri(np.clip(np.asarray(accuracy, float), 1e-4, 1 - 1e-4))
 
 
-@styled
 def class_losses(frame: pd.DataFrame, ax: Axes | None = None) -> Axes | None:
     """The accuracy that each class loses, in percentage points, with its interval, the largest at the top.
 

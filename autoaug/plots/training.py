@@ -8,10 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from autoaug.plots import LOOKS, axes, small_multiples, styled
+from autoaug.plots import LOOKS, axes, small_multiples
 
 
-@styled
 def training_curves(
     histories: Mapping[str, Sequence[pd.DataFrame]], order: Sequence[str] = (), ax: Axes | None = None
 ) -> Axes:
@@ -38,7 +37,6 @@ def training_curves(
     return ax
 
 
-@styled
 def all_training_curves(panels: Mapping[str, Mapping[str, Sequence[pd.DataFrame]]]) -> Figure | None:
     """`training_curves` as small multiples, title → histories, with one legend; None without any."""
     if not panels:

@@ -5,26 +5,20 @@ become `<results>/report/tables/*.csv`. Executed notebooks lie in `<results>/rep
 """
 
 import argparse
-import contextlib
 import os
 import pathlib
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import filelock
 
 from autoaug import study
-from autoaug.files import ROOT, remove_left_over
+from autoaug.files import ROOT
 from autoaug.study import NotebookError, StudyError
 
 RUNS = ROOT / "notebooks" / "runs.yml"
-_NEXT = """\
-What to try next:
-    {bin}papermill notebooks/train.ipynb -p model ss96    # train another model
-    make report                                           # a second time: your own runs are in it
-    make lab                                              # the notebooks in Jupyter, such as explore_augmentation"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,32 +55,15 @@ def _make(options: argparse.Namespace) -> None:
     rendered = sum(run.render for stage in study.read(options.runs) for run in stage.runs)
     if rendered != 1:
         raise StudyError(f"{options.runs}: Expected one run with render: true. Received: {rendered}")
-    with _locked(page.parent):
-        executed = study.run(options.runs, options.results, options.data, options.jobs, options.yes)
-        if executed is None:
-            return
-        from autoaug.report import render  # nbconvert is slow to import
+    page.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(page.parent / ".lock", timeout=0):
+            executed = study.run(options.runs, options.results, options.data, options.jobs, options.yes)
+            if executed is None:
+                return
+            from autoaug.report import render  # nbconvert is slow to import
 
-        render.render(executed, page)
+            render.render(executed, page)
+    except filelock.Timeout as error:
+        raise StudyError(f"{page.parent}: another report is being made there. Wait for it or stop it.") from error
     print(f"Report after {time.perf_counter() - started:.0f} s: {page}\nOpen it: {page.as_uri()}")
-    if options.runs == RUNS:
-        commands = pathlib.Path(sys.executable).parent
-        on_path = str(commands) in os.environ.get("PATH", "").split(os.pathsep)
-        print(_NEXT.format(bin="" if on_path else f"{commands}/"))
-
-
-@contextlib.contextmanager
-def _locked(folder: pathlib.Path) -> Iterator[None]:
-    """One report at a time in a folder, since they have their executed notebooks in one place; a second one waits."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        print(f"Waiting for another report that is being made in {folder}", flush=True)
-        lock.acquire()
-    try:
-        remove_left_over(folder)
-        yield
-    finally:
-        lock.release()

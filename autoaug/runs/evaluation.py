@@ -24,7 +24,7 @@ from jaxtyping import Float32, Shaped, UInt8
 
 from autoaug import checkpoints, datasets, models, recipes, runs
 from autoaug.datasets import Dataset, LabelledImages
-from autoaug.files import absolute, require_regular, temporary_suffix
+from autoaug.files import absolute, require_regular
 from autoaug.models.layers import Normalize
 from autoaug.runs import predictions, record
 from autoaug.runs.record import MODEL, PREDICTIONS, RecordError, Test, reading
@@ -53,7 +53,7 @@ def whole(model: keras.Model, dataset: Dataset, inputs: str = "normalised") -> k
 
 def write_model(model: keras.Model, run_dir: str | os.PathLike[str]) -> None:
     """Write a whole model to `model.keras`; no reader sees half of it."""
-    with tempfile.TemporaryDirectory(dir=run_dir, prefix=".", suffix=f".{temporary_suffix()}") as folder:
+    with tempfile.TemporaryDirectory(dir=run_dir, prefix=".", suffix=".tmp") as folder:
         keras.saving.save_model(model, pathlib.Path(folder) / MODEL)
         (pathlib.Path(folder) / MODEL).replace(pathlib.Path(run_dir) / MODEL)
 

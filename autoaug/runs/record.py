@@ -20,7 +20,7 @@ import msgspec
 
 from autoaug import recipes
 from autoaug.datasets import Dataset, Label
-from autoaug.files import ROOT, read_text, remove_left_over, write_atomically
+from autoaug.files import ROOT, read_text, write_atomically
 
 CHECKPOINTS, HISTORY, PREDICTIONS, MODEL = "checkpoints", "history.csv", "predictions", "model.keras"
 """Names in a run's folder, beside record.json."""
@@ -152,8 +152,8 @@ def start(
 ) -> Record:
     """Write the unfinished record of a new run, or return the existing record of the same run.
 
-    Half-written files of a killed process are removed. Where the code's commit is not known, a line says so. If the
-    folder holds the record of another run, a RecordError says in what it differs.
+    Where the code's commit is not known, a line says so. If the folder holds the record of another run, a RecordError
+    says in what it differs.
 
     Args:
         folder: the run's folder; it is made if it does not exist.
@@ -163,7 +163,6 @@ def start(
         family: the models' name for readers; empty: the recipe's title.
     """
     folder = pathlib.Path(folder)
-    remove_left_over(folder)
     if isinstance(train_data, Dataset):
         data, (mean, std) = train_data, (list(map(float, each)) for each in (train_data.mean, train_data.std))
         size = len(data.train_labels)

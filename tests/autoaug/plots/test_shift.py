@@ -27,14 +27,12 @@ def test_four_accuracies_are_side_by_side_on_one_scale():
     (of_a, *_), (of_b, *_) = figure.axes[0].containers
     np.testing.assert_allclose(of_a.get_ydata(), [90, 50])
     np.testing.assert_allclose(of_b.get_ydata(), [80, 60])
-    assert {text.get_text() for text in figure.axes[0].texts} == {"trained on A", "trained on B"}
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["trained on A", "trained on B"]
 
 
-def test_small_differences_look_small_and_their_labels_stay_apart():
+def test_small_differences_look_small():
     (ax,) = shift_plots.four_accuracies(pairs((0.5, 0.5, 0.5, 0.5))).axes
     assert np.ptp(ax.get_ylim()) >= 10
-    first, second = (text.xy[1] for text in ax.texts)
-    assert abs(first - second) > 0.5
 
 
 def test_without_rows_there_is_no_figure():

@@ -1,9 +1,8 @@
 """The command that makes the report: what it refuses, how it fails."""
 
 import re
-import subprocess
-import sys
 
+import filelock
 import pytest
 import yaml
 from notebook_files import write_notebook
@@ -51,12 +50,10 @@ def test_a_failing_notebook_stops_the_report_with_its_error_and_names_the_copy(f
     assert "first: " not in out and not (folder / "results" / "report" / "index.html").exists()
 
 
-def test_of_two_reports_in_one_folder_the_second_waits(folder, capsys):
+def test_of_two_reports_in_one_folder_the_second_does_not_start(folder, capsys):
     path, results = write_study(folder, [SHOWN]), folder / "results"
-    command = [sys.executable, "-m", "autoaug.report", "--runs", str(path), "--results", str(results)]
-    with report._locked(results / "report"):
-        second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert second.stdout.readline().startswith("Waiting for another report")
-        assert not (results / "report" / "notebooks").exists()
-    assert "Open it: file://" in second.communicate()[0] and second.returncode == 0
-    assert (results / "report" / "index.html").exists()
+    (results / "report").mkdir(parents=True)
+    with filelock.FileLock(results / "report" / ".lock"):
+        assert report.main(["--runs", str(path), "--results", str(results)]) == 2
+    assert "another report is being made there" in capsys.readouterr().err
+    assert not (results / "report" / "notebooks").exists()
