@@ -1,8 +1,6 @@
 """Recipes: what a run trains. Model, size, epochs, batch, learning rate, weight decay; and names that all parts share.
 
-The paper recipes are those of the original AutoAugment code (Cubuk et al., 2019, arXiv:1805.09501; tensorflow/models,
-research/autoaugment). The small and quick recipes train smaller networks of the same architectures: small for
-photographs on two cores, quick to try things out. What they reach stands in `results/measured`.
+The recipes are in `recipes.yml`. What the small ones reach stands in `results/measured`.
 """
 
 import dataclasses
@@ -14,6 +12,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
+import yaml
 from msgspec import Meta
 
 _ADDED = sorted(
@@ -147,7 +146,7 @@ def get(model_name: str, preset: str = "quick") -> Recipe:
     if name in _ADDED:
         known = importlib.import_module(f"autoaug.models.{name}").RECIPES
     else:
-        known = {recipe.preset: recipe for recipe in reversed(RECIPES) if recipe.model == name}
+        known = {preset: RECIPES[preset][name] for preset in PRESETS}
     require_known("preset", preset, known)
     return known[preset]
 
@@ -181,7 +180,8 @@ def title(recipe: Recipe) -> str:
                  "validation_size", "xla"):  # fmt: skip
         if (value := getattr(recipe, name)) != getattr(preset, name):
             parts.append(_WORDS.get(told := f"{name.replace('_', ' ')} {value}", told))
-    alike = {(other.model, other.preset) for other in RECIPES if architecture(other) == named}
+    every = [other for of_models in RECIPES.values() for other in of_models.values()]
+    alike = {(other.model, other.preset) for other in every if architecture(other) == named}
     alike = alike or {("shake_shake_32" if recipe.model.startswith("shake_shake_") else recipe.model, "small")}
     end = "" if alike == {(recipe.model, recipe.preset)} else f" ({SHORT_NAMES[recipe.model]}, {recipe.preset})"
     return ", ".join(parts) + end
@@ -208,35 +208,9 @@ def architecture(recipe: Recipe) -> str:
     return " ".join([model, *(f"{name} {value}" for name, value in size.items())])
 
 
-PAPER = (
-    # Wide-ResNet-28-10: 36,220,634 parameters; 97.5 % reported on CIFAR-10
-    Recipe("wrn", epochs=200, batch_size=128, learning_rate=0.1, weight_decay=5e-4, preset="paper"),
-    # Shake-Shake 26: 2×32d 2,923,162 parameters, 97.3 % reported; 2×96d 26,192,922, 98.0 %; 2×112d 35,640,442, 98.1 %
-    *(
-        Recipe(name, epochs=1800, batch_size=128, learning_rate=0.01, weight_decay=1e-3, preset="paper")
-        for name in ("shake_shake_32", "shake_shake_96", "shake_shake_112")
-    ),
-    # PyramidNet-272 + ShakeDrop: 26,210,842 parameters; 98.4 % reported
-    Recipe("pyramid_net", epochs=1800, batch_size=64, learning_rate=0.05, weight_decay=5e-5, preset="paper"),
-)
-
-# Crop, flip and cutout only: with shake noise, or in few epochs, the learned policy needs more epochs. Small batches
-# give more steps.
-_SMALL: dict[str, Any] = {
-    "epochs": 12, "batch_size": 64, "learning_rate": 0.1, "augmentation": "crop_flip_cutout", "preset": "small"
-}  # fmt: skip
-_QUICK = _SMALL | {"epochs": 4, "batch_size": 32, "preset": "quick"}
-_SMALL_SIZES = (  # one block in a group or stage, or two bottlenecks
-    {"depth": 10, "widen_factor": 2},
-    *({"depth": 8, "widen_factor": factor} for factor in (2, 3, 4)),
-    {"depth": 20, "alpha": 24},
-)
-
-# The three Shake-Shakes differ only in width, and a wider one takes over a minute: quick, they are one network.
-RECIPES = (
-    *PAPER,
-    *(dataclasses.replace(paper, size=size, **_SMALL) for paper, size in zip(PAPER, _SMALL_SIZES, strict=True)),
-    dataclasses.replace(PAPER[0], size={"depth": 10, "widen_factor": 1}, epochs=10, preset="quick"),
-    *(dataclasses.replace(paper, size={"depth": 8, "widen_factor": 1}, **_QUICK) for paper in PAPER[1:4]),
-    dataclasses.replace(PAPER[4], size={"depth": 11, "alpha": 12}, **_QUICK | {"epochs": 8}),
-)
+_READ = yaml.safe_load(pathlib.Path(__file__).with_suffix(".yml").read_text("utf-8"))
+RECIPES = {
+    preset: {model: Recipe(model, preset=preset, **values) for model, values in of_models.items()}
+    for preset, of_models in _READ.items()
+}
+"""Preset → model → recipe."""

@@ -80,16 +80,14 @@ def build(name: str, said: Described, data_dir: pathlib.Path, rebuild: bool = Fa
         for part, paths in (("training", said.train), ("test", said.test))
         if paths
     }
-    title, sizes = said.title or name, {part: len(labels) for part, (_, labels) in parts.items()}
-    spec = datasets.Spec(
-        (f"{name}_train",) if "training" in parts else (), f"{name}_test", sizes.get("training", 0), sizes["test"],
-        family, title=title, classes=class_names, original=said.original,
-    )  # fmt: skip
-    said_of_it = {key: getattr(spec, key) for key in ("title", "family", "original", "train_size", "test_size")}
+    sizes = {part: len(labels) for part, (_, labels) in parts.items()}
+    said_of_it: dict[str, Any] = {"title": said.title or name, "family": family, "original": said.original}
+    said_of_it |= {"train_size": sizes.get("training", 0), "test_size": sizes["test"], "classes": list(class_names)}
+    spec = manifests.spec_of(name, said_of_it)
     recipe = {
         "name": name,
-        "source": title,
-        "own": said_of_it | {"classes": list(class_names)},
+        "source": spec.title,
+        "own": said_of_it,
         "parts": {part: folders.describe(*arrays, spec.num_classes) for part, arrays in parts.items()},
     }
     folder = datasets.training_folder(name, data_dir)

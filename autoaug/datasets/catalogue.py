@@ -1,6 +1,7 @@
-"""The data sets: their files and classes, which set reproduces which, and the known truth of some."""
+"""The data sets: their files and classes, which set reproduces which, known truths; read from `catalogue.yml`."""
 
 import dataclasses
+import pathlib
 from typing import Annotated
 
 import msgspec
@@ -25,40 +26,36 @@ class Truth:
     sentence: str
 
 
-CLASS_NAMES = {
-    "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
-    "cifar100": tuple(
-        """
-        apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
-        castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin
-        elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster
-        man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck
-        pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk
-        skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger
-        tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
-        """.split()  # noqa: SIM905
-    ),
-    "synthetic10": ("disc", "ring", "square", "triangle", "cross", "star", "crescent", "bar", "chevron", "dumbbell"),
-}
-
-
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """The files of a data set. A model is evaluated on all test sets of its `family`, which have the same classes.
+    """What is known of a data set.
 
-    A set without training files is a test set only; a set with an empty `test_file` is a training set only. `title` is
-    its name for readers, and `original` the set that it reproduces, if any. A set of the user's own has `classes`.
+    Args:
+        title: its name for readers.
+        training_files, train_size: files and images of the training part; none in a test set only.
+        test_file, test_size: of the test part; empty and 0 in a training set only.
+        family: sets of one family have the same classes; a model is evaluated on all test sets of its family.
+        label_key: of the labels in the files.
+        classes: names, if not those of the family: of a set of the user's own.
+        original: the set that it reproduces, if any.
+        original_test: the test set of its original's side, if this is not the original's own test part. CIFAR-10's
+            10,000 test images are more than a subsample's; `photo_original` has those that no design draws from.
+        part_of: the data set whose test part it is, if it is one.
+        truth: of a reproduction that was made to be harder or different.
     """
 
-    training_files: tuple[str, ...]
-    test_file: str
-    train_size: int
-    test_size: int
+    title: str
+    training_files: tuple[str, ...] = ()
+    test_file: str = ""
+    train_size: int = 0
+    test_size: int = 0
     family: str = "cifar10"
     label_key: str = "labels"
-    title: str = ""
     classes: tuple[str, ...] = ()
     original: str = ""
+    original_test: str = ""
+    part_of: str = ""
+    truth: Truth | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -80,90 +77,25 @@ class Spec:
         return self.training_files if part == "training" else (self.test_file,) if self.test_file else ()
 
 
-_DESIGNS = {
-    "photo_same": "same",
-    "photo_harder_5": "harder by 5 points",
-    "photo_harder_15": "harder by 15 points",
-    "photo_harder_margin": "harder, by margin",
-    "photo_look_10": "new look, 10 %",
-    "photo_look_20": "new look, 20 %",
-    "photo_look_100": "new look, 100 %",
-    "photo_noise_10": "wrong labels, 10 %",
-}
-DESIGNS = tuple(_DESIGNS)
-"""Reproductions of `cifar10_12k` whose truth is known, from other images of CIFAR-10 (data_prep/known_truth.py)."""
+class _Catalogue(msgspec.Struct):
+    classes: dict[str, tuple[str, ...]]
+    sets: dict[str, Spec]
+
+
+_READ = msgspec.yaml.decode(pathlib.Path(__file__).with_suffix(".yml").read_bytes(), type=_Catalogue)
+CLASS_NAMES, DATASETS = _READ.classes, _READ.sets
 
 JUDGES = ("cifar10_rest_a", "cifar10_rest_b")
 """Two disjoint sets of CIFAR-10's training images outside of `cifar10_12k`; models of them judge difficulty."""
 
-_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
-_SHAPES = Spec(("train_batch",), "test_batch", 5_120, 2_000, family="synthetic10", title="shapes")
-
-
-def _pair(title: str, stem: str, train_size: int, test_size: int, suffix: str = "", original: str = "") -> Spec:
-    """A set of one training and one test file."""
-    files = (f"{stem}_train{suffix}",), f"{stem}_test{suffix}"
-    return Spec(*files, train_size, test_size, title=title, original=original)
-
-
-DATASETS = {
-    "cifar10": Spec(_BATCHES, "test_batch", 50_000, 10_000, title="CIFAR-10"),
-    "cifar100": Spec(("train",), "test", 50_000, 10_000, "cifar100", "fine_labels", title="CIFAR-100"),
-    "cifar10_10k": _pair("CIFAR-10 (8,000 images)", "cifar10_10k", 8_000, 2_000, "_py27"),
-    "cifar10_30k": _pair("CIFAR-10 (24,000 images)", "cifar10_30k", 24_000, 6_000, "_py27"),
-    "cifar102": _pair(
-        "CIFAR-10.2 mixture (8,000 images)", "cifar102_min_overlap", 8_000, 2_000, "_v4_py27", "cifar10_10k"
-    ),
-    "cifar102_30k": _pair("CIFAR-10.2 mixture (24,000 images)", "cifar102_30k", 24_000, 6_000, "_py27", "cifar10_30k"),
-    "cifar10_12k": _pair("CIFAR-10 (10,000 images)", "cifar10_12k", 10_000, 2_000),
-    "cifar105": _pair("CIFAR-10.2 (10,000 images)", "cifar105", 10_000, 2_000, original="cifar10_12k"),
-    "cifar10.1-v4": Spec((), "cifar10.1-v4_test", 0, 2_021, title="CIFAR-10.1 v4"),
-    "cifar10.1-v6": Spec((), "cifar10.1-v6_test", 0, 2_000, title="CIFAR-10.1 v6"),
-    "cifar10.2": Spec((), "cifar10.2_test", 0, 2_000, title="CIFAR-10.2"),
-    "cifar10_rest_a": Spec(("cifar10_rest_a_train",), "", 19_000, 0, title="CIFAR-10's other images, first half"),
-    "cifar10_rest_b": Spec(("cifar10_rest_b_train",), "", 19_000, 0, title="CIFAR-10's other images, second half"),
-    "cinic10": _pair("CINIC-10", "cinic10", 70_000, 70_000, original="cifar10"),  # larger than its original
-    "cifar10_5k": _pair("CIFAR-10 (2,460 images)", "cifar10_5k", 2_460, 2_000),
-    "cinic10_5k": _pair("CINIC-10 (2,460 images)", "cinic10_5k", 2_460, 2_000, original="cifar10_5k"),
-    "photo_original": Spec((), "photo_original_test", 0, 5_000, title="CIFAR-10's test part (5,000 images)"),
-    **{name: _pair(title, name, 10_000, 2_000, original="cifar10_12k") for name, title in _DESIGNS.items()},
-    "synthetic10": _SHAPES,
-    "synthetic10_harder": dataclasses.replace(_SHAPES, title="shapes, harder", original="synthetic10"),
-    "synthetic10_different": dataclasses.replace(_SHAPES, title="shapes, different", original="synthetic10"),
-}
-
 TITLES = {name: spec.title for name, spec in DATASETS.items()}
-"""Name of each data set → its name for readers."""
-
 ORIGINALS = {name: spec.original for name, spec in DATASETS.items() if spec.original}
-"""Reproduction → the data set that it reproduces."""
+ORIGINAL_TESTS = {name: spec.original_test for name, spec in DATASETS.items() if spec.original_test}
+TEST_PARTS = {name: spec.part_of for name, spec in DATASETS.items() if spec.part_of}
+KNOWN_TRUTH = {name: spec.truth for name, spec in DATASETS.items() if spec.truth}
 
 EMBEDDED = tuple(name for name, spec in DATASETS.items() if spec.family == "synthetic10")
 """The sets that are drawn, not downloaded: they can be built anywhere in a second."""
 
-KNOWN_TRUTH = {
-    "synthetic10_harder": Truth(True, False, "B is harder, not different: it has more of A's hard images."),
-    "synthetic10_different": Truth(False, True, "B is different, not harder: it has A's difficulties in another look."),
-    "photo_same": Truth(False, False, "Neither: other images of A's kind."),
-    "photo_harder_5": Truth(True, False, "Harder by about 5 points: images that outside models are unsure of."),
-    "photo_harder_15": Truth(True, False, "Harder by about 15 points: more of the images that they are unsure of."),
-    "photo_harder_margin": Truth(
-        True, None, "Harder by about 15 points. Chosen by margins, which contain the label, so different is left open."
-    ),
-    "photo_look_10": Truth(None, True, "Different: 10 % of the images are negatives with exchanged channels."),
-    "photo_look_20": Truth(None, True, "Different: 20 % of the images are negatives with exchanged channels."),
-    "photo_look_100": Truth(False, True, "Different, not harder: all images are negatives with exchanged channels."),
-    "photo_noise_10": Truth(True, False, "Harder: 10 % of the labels are wrong."),
-}
-"""Reproduction → what must come out, written down before any model was trained on it."""
-
-ORIGINAL_TESTS = {
-    "cifar105": "cifar10",
-    "cinic10_5k": "cifar10",
-    **dict.fromkeys(DESIGNS, "photo_original"),
-}
-"""Reproduction → the test set of its original's side, if this is not the original's own test part. CIFAR-10's 10,000
-test images are more than a subsample's, and `photo_original` has those that no design draws from."""
-
-TEST_PARTS = {"cifar10.2": "cifar105"}
-"""Test set → the data set whose test part it is."""
+DESIGNS = tuple(name for name in KNOWN_TRUTH if name not in EMBEDDED)
+"""Reproductions of `cifar10_12k` whose truth is known, from other images of CIFAR-10 (data_prep/known_truth.py)."""

@@ -5,10 +5,12 @@
 A set of the user's own has `own` too: what the catalogue says of a built-in set.
 """
 
+import contextlib
 import os
 import pathlib
 import re
 import shlex
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -73,15 +75,18 @@ def own(data_dir: str | os.PathLike[str]) -> dict[str, Spec]:
     found = {}
     for path in sorted(pathlib.Path(data_dir).expanduser().glob("*/training/manifest.json")):
         name = path.parents[1].name
-        try:
+        with contextlib.suppress(DatasetError, msgspec.ValidationError):
             require_own_name(name)
             said = msgspec.convert(read(path.parent), _Manifest).own
-        except (DatasetError, msgspec.ValidationError):
-            continue
-        if said and said.original != name:
-            training = (f"{name}_train",) if said.train_size else ()
-            found[name] = Spec(training, f"{name}_test", **msgspec.structs.asdict(said))
+            if said and said.original != name:
+                found[name] = spec_of(name, msgspec.structs.asdict(said))
     return found
+
+
+def spec_of(name: str, said: Mapping[str, Any]) -> Spec:
+    """The specification of a set of the user's own, from what its manifest says of it."""
+    said = {**said, "classes": tuple(said["classes"])}
+    return Spec(**said, training_files=(f"{name}_train",) if said["train_size"] else (), test_file=f"{name}_test")
 
 
 def build_command(name: str, data_dir: str | os.PathLike[str], **parameters: object) -> str:

@@ -23,7 +23,7 @@ def s3(aws):
 def data_dir(tmp_path, monkeypatch):
     """Two tiny sets, as data_prep writes them."""
     for name in ("one", "two"):
-        monkeypatch.setitem(datasets.DATASETS, name, datasets.Spec(("first", "second"), "test", 20, 10))
+        monkeypatch.setitem(datasets.DATASETS, name, datasets.Spec(name, ("first", "second"), "test", 20, 10))
         write_set(tmp_path / name / "training", seed=0)
     return tmp_path
 

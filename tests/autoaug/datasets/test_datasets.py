@@ -16,7 +16,7 @@ from autoaug.files import ROOT
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
 LABELS = np.arange(40) % 10
-TINY = datasets.Spec(("first", "second"), "test", train_size=30, test_size=10, family="cifar10")
+TINY = datasets.Spec("tiny", ("first", "second"), "test", train_size=30, test_size=10)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_load_gives_images_labels_hashes_and_the_exact_mean_and_deviation(data_d
 
 
 def test_a_test_set_is_available_and_loaded(data_dir, monkeypatch):
-    spec = datasets.Spec((), "test", train_size=0, test_size=10, family="cifar10")
+    spec = datasets.Spec("tests", (), "test", test_size=10)
     monkeypatch.setitem(datasets.DATASETS, "tiny_test", spec)
     (data_dir / "tiny_test").symlink_to(data_dir / "tiny")
     assert datasets.available(data_dir, family="cifar10") == ["tiny", "tiny_test"]
