@@ -1,7 +1,7 @@
 """Builds data sets into a folder: drawn shapes, published sets, sets drawn from these, and the user's own.
 
 An existing set is kept if it is undamaged and was made in the same way. Files that somebody put into a set's folder
-under the right names are left as they are, and marked as unverified.
+under the right names are used as they are: without a manifest, they count as unverified.
 """
 
 import dataclasses
@@ -33,13 +33,6 @@ DRAWN_FROM: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_TRUTHS, ("cifar10", "cifar10_12k")),
 }
 SETS = (*datasets.EMBEDDED, *FILES, *DRAWN_FROM)  # in the order of building
-_EXPECTED = {
-    "sets": "a list of names: -y '{sets: [cifar10]}'",
-    "seed": "a whole number from 0 up",
-    "new_fraction": "0…1",
-    "unverified": "a label of at most 100 characters without <, > and &",
-    "rebuild": "True or False",
-}
 
 
 class Choices(msgspec.Struct, frozen=True):
@@ -92,8 +85,10 @@ def build(
     try:
         choices = msgspec.convert(given, Choices)
     except msgspec.ValidationError as error:
-        name = str(error).rpartition("$.")[2].strip("`").partition("[")[0]
-        raise DatasetError(f"{name}: Expected {_EXPECTED[name]}. Received: {given[name]!r}") from error
+        said, _, place = str(error).partition(" - at `$.")
+        said = "Expected a label without <, > and &" if "regex" in said else said
+        name = place.strip("`").partition("[")[0]
+        raise DatasetError(f"{name}: {said}. Received: {given[name]!r}") from error
     if unknown := [name for name in sets if name not in SETS]:
         meant = did_you_mean(unknown[0], SETS)
         raise DatasetError(f"sets: Expected some of {', '.join(SETS)}. Received: {unknown[0]!r}{meant}")
@@ -112,7 +107,6 @@ def _build(name: str, choices: Choices) -> str:
         return synthetic.build(choices.data_dir, [name], choices.seed, rebuild)[name]
     folder = datasets.training_folder(name, choices.data_dir)
     if name in datasets.available(choices.data_dir) and not (folder / "manifest.json").exists():
-        _leave(name, folder, choices)
         return "unverified files, left as they are"
     write_files = functools.partial(_write, name, choices)
     return folders.update(folder, _recipe(name, choices), write_files, rebuild)
@@ -125,7 +119,8 @@ def _recipe(name: str, choices: Choices) -> dict[str, Any]:
         return said
     inputs = {}
     for source in DRAWN_FROM[name]:
-        manifest: Any = manifests.read(datasets.training_folder(source, choices.data_dir))
+        folder = datasets.training_folder(source, choices.data_dir)
+        manifest: Any = manifests.read(folder) or {"source": manifests.UNVERIFIED, "parts": {}}
         hashes = {part: described["sha256"] for part, described in manifest["parts"].items()}
         inputs[source] = {"source": manifest["source"], "sha256": hashes}
     named = dict.fromkeys(values["source"] for values in inputs.values())
@@ -154,15 +149,3 @@ def _write(name: str, choices: Choices, folder: pathlib.Path) -> dict[str, Any]:
     else:
         drawn = drawing.subset(name, load, choices.seed, choices.new_fraction)
     return folders.write_parts(DATASETS[name], folder, drawn)
-
-
-def _leave(name: str, folder: pathlib.Path, choices: Choices) -> None:
-    """Leaves a manifest beside files that were not built here; published ones are known by their images and labels."""
-    spec = DATASETS[name]
-    arrays = {part: datasets.read_part(folder, spec, part) for part in spec.sizes}
-    parts = {part: folders.describe(*of, spec.num_classes) for part, of in arrays.items()}
-    title = FILES[name][0].title if name in FILES else name
-    content = {part: described["sha256"] for part, described in parts.items()}
-    published = name in FILES and FILES[name][0].content == content
-    source = title if published else f"{title} ({choices.unverified or manifests.UNVERIFIED})"
-    folders.write_manifest(folder, {"name": name, "source": source, "left": True, "parts": parts})

@@ -64,9 +64,8 @@ def condition(folder: pathlib.Path, recipe: Mapping[str, Any]) -> str:
         recipe: entries that the manifest must hold at least, with `name`.
 
     Returns:
-        "missing"; "foreign": files without a manifest, or with that of another set, or the user's files, changed;
-        "left": the user's files as they were found; "damaged": files that differ from the manifest; "outdated": files
-        of another recipe; or "whole".
+        "missing"; "foreign": files without a manifest, or with that of another set; "damaged": files that differ from
+        the manifest; "outdated": files of another recipe; or "whole".
     """
     path = folder / "manifest.json"
     if not folder.exists() or not any(folder.iterdir()):
@@ -75,15 +74,13 @@ def condition(folder: pathlib.Path, recipe: Mapping[str, Any]) -> str:
         return "foreign"
     try:
         manifest = parse_json(read_text(path))
-        name, left = manifest["name"], manifest.get("left", False)
+        name = manifest["name"]
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return "damaged"
     if name != recipe["name"]:
         return "foreign"
     if file_hashes(folder) != manifest.get("files"):
-        return "foreign" if left else "damaged"
-    if left:
-        return "left"
+        return "damaged"
     return "whole" if all(manifest.get(key) == value for key, value in recipe.items()) else "outdated"
 
 
@@ -110,12 +107,12 @@ def update(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder.parent / ".lock"):
         state = condition(folder, recipe)
-        if state == "foreign" or (state == "left" and rebuild):
+        if state == "foreign":
             raise DatasetError(f"{folder}: Expected nothing, or what was built here. Received: other files; move them")
         if state == "damaged" and not rebuild:
             remedy = manifests.build_command(recipe["name"], folder.parents[1], rebuild=True)
             raise DatasetError(f"{folder}: Expected the files of its manifest. Received: damaged or changed. {remedy}")
-        if state in ("whole", "left") and not rebuild:
+        if state == "whole" and not rebuild:
             return "there already"
         _replace(folder, recipe, write_files)
         return "written"

@@ -68,8 +68,7 @@ def upload(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) 
 def _files(name: str, data_dir: str | os.PathLike[str]) -> list[pathlib.Path]:
     """The files of a data set that is whole, the manifest last."""
     folder = training_folder(name, data_dir)
-    condition = folders.condition(folder, {"name": name})
-    if condition not in ("whole", "left"):
+    if (condition := folders.condition(folder, {"name": name})) != "whole":
         raise DatasetError(f"{folder}: Expected a data set that was built here. Received: {condition} files")
     return [*(folder / file for file in folders.file_hashes(folder)), folder / "manifest.json"]
 

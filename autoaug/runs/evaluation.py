@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 import tqdm
-from jaxtyping import Float32, Shaped, UInt8
+from jaxtyping import Shaped, UInt8
 
 from autoaug import checkpoints, datasets, models, recipes, runs
 from autoaug.datasets import Dataset, LabelledImages
@@ -30,7 +30,7 @@ from autoaug.runs import predictions, record
 from autoaug.runs.record import MODEL, PREDICTIONS, RecordError, Test, reading
 
 INPUTS = ("uint8", "0-1", "normalised")
-_BATCH_SIZE = 250
+BATCH_SIZE = 250  # of predictions, in memory
 _LONGEST_LINE, _LONGEST_CONFIG = 2**16, 2**24
 _MOST_BYTES = 2**32
 
@@ -79,20 +79,6 @@ def read_model(path: str | os.PathLike[str]) -> keras.Model:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
-class Predictor:
-    """Logits of a whole model, compiled once."""
-
-    def __init__(self, model: keras.Model) -> None:
-        self._predict = tf.function(
-            lambda images: model(images, training=False), autograph=False, reduce_retracing=True
-        )
-
-    def __call__(self, images: UInt8[np.ndarray, "n 32 32 3"]) -> Float32[np.ndarray, "n classes"]:
-        """Logits of the images, in order."""
-        parts = [images[start : start + _BATCH_SIZE] for start in range(0, len(images), _BATCH_SIZE)]
-        return np.concatenate([self._predict(tf.constant(part)).numpy() for part in parts])
-
-
 def evaluate_run(
     model: keras.Model, dataset: Dataset, run_dir: str | os.PathLike[str], test_sets: Sequence[LabelledImages]
 ) -> record.Record:
@@ -111,14 +97,13 @@ def evaluate_run(
     if started.recipe and len(history) != started.recipe.epochs:
         raise RecordError(f"{run_dir} has trained {len(history)} of {started.recipe.epochs} epochs. Train it first.")
     model, tests = whole(model, dataset), dict(started.tests)
-    predict = Predictor(model)
     for test in tqdm.tqdm(test_sets, desc="test sets", disable=None):
         path, described = run_dir / PREDICTIONS / f"{test.name}.npz", Test(test.source, test.sha256)
         if tests.get(test.name) == described:
             with contextlib.suppress(RecordError):
                 predictions.read(path)
                 continue
-        logits, labels = predict(test.images), test.labels.astype(np.uint8)
+        logits, labels = model.predict(test.images, BATCH_SIZE, verbose=0), test.labels.astype(np.uint8)
         margins = predictions.margins(logits, labels) if dataset.name in datasets.JUDGES else None
         answers = logits.argmax(axis=1).astype(np.uint8)
         predictions.write(path, predictions.Predictions(answers, labels, dataset.trained_on(test.images), margins))
@@ -167,15 +152,15 @@ def evaluate_given(
     if dataset and model_file:
         path = _download(model_file, sha256) if "://" in model_file else absolute(model_file)
         recipe, model = _model(path, dataset, inputs, architecture, dict(size or {}))
-        predict = Predictor(model)
-        found = ((test, predict(test.images), path) for test in datasets.load_test_sets(dataset, data_dir))
-    tests, kept, classes = {}, {}, 0
+        tests = datasets.load_test_sets(dataset, data_dir)
+        found = ((test, model.predict(test.images, BATCH_SIZE, verbose=0), path) for test in tests)
+    described, kept, classes = {}, {}, 0
     for test, values, path in found:
         classes = datasets.spec(test.name, data_dir).num_classes
         overlap = dataset.trained_on(test.images) if dataset else np.zeros(len(test.labels), bool)
         answers = _answers(values, len(test.labels), classes, path)
         kept[test.name] = predictions.Predictions(answers, test.labels.astype(np.uint8), overlap)
-        tests[test.name] = Test(test.source, test.sha256)
+        described[test.name] = Test(test.source, test.sha256)
 
     trained_on = dataset or record.TrainData(train_data, classes)
     kind: record.Kind = "checkpoint" if recipe else "predictions"
@@ -187,7 +172,7 @@ def evaluate_given(
             predictions.write(run_dir / PREDICTIONS / f"{test_set}.npz", answered)
         if model:
             write_model(model, run_dir)
-        record.write(run_dir, msgspec.structs.replace(begun, status="finished", tests=tests))
+        record.write(run_dir, msgspec.structs.replace(begun, status="finished", tests=described))
     return run_dir
 
 

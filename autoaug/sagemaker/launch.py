@@ -20,8 +20,8 @@ import botocore.exceptions
 import msgspec
 
 from autoaug import study as studies
-from autoaug.files import ROOT, read_text, unpack
-from autoaug.runs.record import code_version
+from autoaug.files import ROOT, unpack
+from autoaug.runs import record
 from autoaug.sagemaker import job
 from autoaug.sagemaker.options import LaunchError, Options, expect
 
@@ -170,7 +170,7 @@ def stage(folder: str | os.PathLike[str]) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    (pathlib.Path(folder) / "code_version.json").write_bytes(msgspec.json.encode(code_version()))
+    (pathlib.Path(folder) / "code_version.json").write_bytes(msgspec.json.encode(record.code_version()))
 
 
 def collect(url: str, results_dir: pathlib.Path) -> dict[str, str]:
@@ -197,15 +197,9 @@ def collect(url: str, results_dir: pathlib.Path) -> dict[str, str]:
     return said
 
 
-class _Seen(msgspec.Struct):
-    """What a run's record says of its state."""
-
-    status: str
-
-
 def _move(run: pathlib.Path, target: pathlib.Path) -> str:
     """Move a run to its place, instead of what an earlier job left there; returns what became of it."""
-    if msgspec.json.decode(read_text(run / "record.json"), type=_Seen).status != "finished":
+    if record.read(run).status != "finished":
         return "not finished: its job, given again, goes on"
     if (target / "checkpoints").exists():
         return "left alone: it was trained in this folder"

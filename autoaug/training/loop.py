@@ -51,7 +51,7 @@ class Run:
         with self.engine.scope():
             self.model = self._build()
             self.step = self.engine.step(self.model, recipe, seed)
-        self.predict = evaluation.Predictor(evaluation.whole(self.model, dataset))
+        self.whole = evaluation.whole(self.model, dataset)
         parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
         record.start(run_dir, recipe, dataset, seed, parameters, workers=workers, computing=devices.recorded())
         self._state = tf.Variable(b"")  # JSON; part of the checkpoint, so that both always agree
@@ -158,7 +158,8 @@ def end_epoch(run: Run) -> None:
     epoch, begun = len(run.history) + 1, time.perf_counter()
     row = {"epoch": epoch, "learning_rate": run.learning_rate(run.done - 1), **run.step.take_means()}
     if len(run.held_out):
-        answers = run.predict(run.dataset.train_images[run.held_out]).argmax(axis=1)
+        images = run.dataset.train_images[run.held_out]
+        answers = run.whole.predict(images, evaluation.BATCH_SIZE, verbose=0).argmax(axis=1)
         row["validation_accuracy"] = float(np.mean(answers == run.dataset.train_labels[run.held_out]))
     row["images_per_second"] = run.recipe.batch_size * run.steps_per_epoch / run.seconds
     row["seconds"] = run.seconds + time.perf_counter() - begun  # with the evaluation, which the speed leaves out

@@ -130,14 +130,16 @@ def test_held_out_images_and_test_sets_are_evaluated_without_the_images_trained_
     assert not np.array_equal(held_out, batches.split(tiny_dataset, recipe, 6)[1])
     labels = np.concatenate([labels for _, labels in batches.of_epoch(tiny_dataset, recipe, 5, 0)])
     assert len(labels) == 64  # two batches of the 78 images trained on
-    predict = evaluation.Predictor(evaluation.whole(model, tiny_dataset))
-    correct = predict(tiny_dataset.train_images[held_out]).argmax(1) == tiny_dataset.train_labels[held_out]
+    whole = evaluation.whole(model, tiny_dataset)
+    correct = (
+        whole.predict(tiny_dataset.train_images[held_out], verbose=0).argmax(1) == tiny_dataset.train_labels[held_out]
+    )
     history = pd.read_csv(tmp_path / "history.csv")
     assert history.validation_accuracy.iloc[-1] == correct.mean()
     assert list(history.epoch) == [1, 2] and (history.images_per_second > 0).all()
     assert records.read(tmp_path).wall_seconds > history.seconds.sum()
     clean = slice(10, None)  # the first ten are training images
-    correct = predict(test.images[clean]).argmax(1) == test.labels[clean]
+    correct = whole.predict(test.images[clean], verbose=0).argmax(1) == test.labels[clean]
     counts = runs.accuracies(tmp_path).set_index("test_set")
     assert counts.loc["synthetic10", "correct"] == correct.sum()
     assert counts.loc["known", ["total", "overlap"]].tolist() == [0, 20]
