@@ -1,19 +1,12 @@
-// A click on a column's title sorts a table, again the other way round. Merged cells are parted first.
+// A click on a column's title sorts a table without merged cells, again the other way round.
 for (const table of document.querySelectorAll("table")) {
+  if (table.querySelector("[rowspan]")) continue;
   const body = table.tBodies[0], titles = [...table.tHead.rows].at(-1).cells;
-  const part = () => {
-    for (const cell of body.querySelectorAll("[rowspan]")) {
-      const rows = [...body.rows], start = rows.indexOf(cell.parentNode), place = cell.cellIndex;
-      for (let more = 1; more < cell.rowSpan; more++) rows[start + more].insertBefore(cell.cloneNode(true), rows[start + more].cells[place] ?? null).removeAttribute("rowspan");
-      cell.removeAttribute("rowspan");
-    }
-  };
   const value = (row, place) => row.cells[place].textContent.trim();
   const number = text => text && parseFloat(text.replaceAll(",", "").replace("−", "-"));
   [...titles].forEach((title, place) => {
     title.tabIndex = 0;
     const sort = () => {
-      part();
       const down = title.getAttribute("aria-sort") === "ascending";
       for (const other of titles) other.removeAttribute("aria-sort");
       title.setAttribute("aria-sort", down ? "descending" : "ascending");

@@ -38,9 +38,7 @@ def table(
     frame: pd.DataFrame,
     name: str,
     results_dir: str | pathlib.Path,
-    caption: str = "",
     titles: Mapping[str, str] | None = None,
-    formats: Mapping[str, str] | None = None,
 ) -> Styler | None:
     """Show a frame, and save it as `results_dir/report/tables/<name>.csv`; None if it has no rows.
 
@@ -49,9 +47,7 @@ def table(
             `group` head groups of rows.
         name: of the file.
         results_dir: folder of the results.
-        caption: above the table.
         titles: column → title, where the default is not to be used.
-        formats: column → format of numbers that are no fractions, as in `{"slope": "{:.3f}"}`.
     """
     if frame.empty:
         return None
@@ -59,7 +55,7 @@ def table(
     plain = plain.rename(columns={"low": "value_low", "high": "value_high"}) if "value" in plain else plain
     csv = plain.map(_harmless).rename(columns=_harmless).to_csv(index=False)
     write_atomically(pathlib.Path(results_dir) / "report" / "tables" / f"{name}.csv", csv.encode())
-    texts, known = _texts(plain.reset_index(drop=True), formats or {}), _TITLES | dict(titles or {})
+    texts, known = _texts(plain.reset_index(drop=True)), _TITLES | dict(titles or {})
     is_wide = len(texts.columns) > 8
     if is_wide:
         texts = texts.map(lambda text: text.replace(" [", "\n["))
@@ -69,13 +65,13 @@ def table(
         texts.index = classes.index = pd.MultiIndex.from_arrays([texts.pop("group"), texts.index], names=[None, None])
         classes = classes[texts.columns]
     shown = texts.rename(columns=lambda column: known.get(column, column.replace("_", " ")))
-    styler = shown.style.set_td_classes(classes.set_axis(shown.columns, axis=1)).set_caption(caption)
+    styler = shown.style.set_td_classes(classes.set_axis(shown.columns, axis=1))
     styler = styler.format(escape="html").format_index(escape="html").format_index(escape="html", axis=1)
     styler = styler.set_table_attributes(f'class="{"wide" if is_wide else "narrow"}"')
     return styler.hide(axis="index", level=1) if is_grouped else styler.hide(axis="index")
 
 
-def _texts(frame: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataFrame:
+def _texts(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as texts, with the ends of intervals in the columns of their values; empty columns are left out."""
     shown = {}
     for column in frame.columns:
@@ -83,21 +79,18 @@ def _texts(frame: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataFrame:
         if end in ("low", "high") and base in frame.columns:
             continue
         ends = [frame[f"{column}_{end}"] for end in ("low", "high") if f"{column}_{end}" in frame.columns]
-        texts = [_text(*values, form=formats.get(str(column))) for values in zip(frame[column], *ends, strict=True)]
+        texts = [_text(*values) for values in zip(frame[column], *ends, strict=True)]
         if any(texts):
             shown[column] = texts
     return pd.DataFrame(shown, dtype=object)
 
 
-def _text(value: Any, *ends: float, form: str | None = None) -> str:
+def _text(value: Any, *ends: float) -> str:
     """A cell: a fraction in percent, a count with commas, yes or no, or a text."""
     if pd.isna(value):
         return ""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
-    if form is not None:
-        texts = [form.format(number).replace("-", "−") for number in (value, *ends)]
-        return f"{texts[0]} [{', '.join(texts[1:])}]" if ends else texts[0]
     if isinstance(value, float | np.floating):
         return percent(float(value), *ends)
     return f"{value:,}" if isinstance(value, int | np.integer) else str(value)

@@ -1,115 +1,85 @@
-"""The one door to SageMaker: `python -m autoaug.sagemaker launch | study | collect`; `--help` lists the options."""
+"""The one door to SageMaker: launch a job, submit a study's trainings, collect their results."""
 
 import dataclasses
-import functools
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any, get_origin
+from typing import Any
 
-import tyro
+import click
 import yaml
-from tyro.conf import FlagConversionOff, OmitArgPrefixes, Positional
-from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from autoaug.files import ROOT
 from autoaug.sagemaker import job, launch
-from autoaug.sagemaker.options import Options, convert, from_given
-
-_REGISTRY = ConstructorRegistry()
-_METAVARS = {bool: "[YES|NO]", int: "N", float: "N", tuple: "A,B", dict: "NAME=TEXT,…"}
+from autoaug.sagemaker.options import Options, from_given
 
 
-@_REGISTRY.primitive_rule
-def _converted(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
-    """Values on the command line are read by `convert`, as everywhere else."""
-    kind: Any = info.type
-    if not (metavar := _METAVARS.get(get_origin(kind) or kind)):
-        return None
-    return PrimitiveConstructorSpec(
-        nargs=(0, 1) if kind is bool else 1,  # --wait is --wait yes
-        metavar=metavar,
-        instance_from_str=lambda words: convert(kind, *words) if words else True,
-        is_instance=lambda value: True,
-        str_from_instance=lambda value: [str(value) if value else ""],
-    )
+def _option(name: str, default: Any, text: str = "") -> click.Option:
+    """An option whose value `options.convert` reads, as everywhere else; its name may have - or _."""
+    names = dict.fromkeys([name, f"--{name.replace('_', '-')}", f"--{name}", *["--model-name"] * (name == "model")])
+    alone: Any = {"is_flag": False, "flag_value": "yes"} if isinstance(default, bool) else {}  # --wait is --wait yes
+    return click.Option([*names], help=f"{text} (default: {default!r})", metavar="VALUE", **alone)
 
 
-def _training_type() -> type:
-    """A dataclass of train.ipynb's parameters as text; None for those that are not given."""
-    fields: list[Any] = []
-    for name, default in job.parameters().items():
-        aliases = ["--model-name"] if name == "model" else []
-        told = tyro.conf.arg(help_behavior_hint=f"(default: {default!r})", metavar="VALUE", aliases=aliases)
-        fields.append((name, Annotated[str | None, told], None))
-    return dataclasses.make_dataclass("Training", fields)
+_FIELDS = {field.name: field for field in dataclasses.fields(Options)}
+_OPTIONS = [_option(name, *field.metadata.values()) for name, field in _FIELDS.items()]
+_PARAMETERS = [_option(name, default) for name, default in job.parameters().items()]
 
 
-@dataclasses.dataclass
-class Launch:
-    """Submit a training as a job. train.ipynb explains its parameters; options come from AUTOAUG_<NAME> too. Names may
-    be written with - or _: --train-data or --train_data."""
-
-    training: OmitArgPrefixes[Annotated[Any, tyro.conf.arg(constructor_factory=_training_type)]]
-    options: OmitArgPrefixes[Options] = dataclasses.field(default_factory=functools.partial(from_given, {}))
-    show: bool = False  # print the request and what it will do; needs no account and no network
-
-    def __call__(self) -> None:
-        training = job.training({name: value for name, value in vars(self.training).items() if value is not None})
-        options = from_given(vars(self.options))
-        if self.show:
-            request = job.describe(training, dataclasses.replace(options, bucket=options.bucket or "your-bucket"))
-            print(yaml.safe_dump(request, sort_keys=False), launch.effects(request), sep="\n")
-        else:
-            print(launch.launch(training, options))
+@click.group(help=__doc__)
+def cli() -> None:
+    pass
 
 
-@dataclasses.dataclass
-class Study:
-    """Submit the trainings of a study that are due. The same command goes on with what is left."""
-
-    file: Positional[pathlib.Path]  # the study, in YAML, such as notebooks/cifar10.2.yml
-    options: OmitArgPrefixes[Options] = dataclasses.field(default_factory=functools.partial(from_given, {}))
-    at_once: int = 4  # at most so many jobs in training
-    show: bool = False  # print the trainings; needs no account and no network
-
-    def __call__(self) -> None:
-        options = from_given(vars(self.options))
-        requests = launch.read_study(self.file, options)
-        if self.show:
-            for request in requests:
-                told = request["hyperparameters"]
-                print(request["base_job_name"], "seed", told["seed"], told["preset"], launch.effects(request))
-        else:
-            launch.require_account(options)
-            launch.launch_study(requests, self.at_once)
+@cli.command("launch", params=[*_PARAMETERS, *_OPTIONS])
+@click.option("--show", is_flag=True, help="print the request and what it will do; needs no account and no network")
+def launch_job(show: bool, **given: Any) -> None:
+    """Submit a training as a job. train.ipynb explains its parameters; options come from AUTOAUG_<NAME> too."""
+    options = from_given({name: given.pop(name) for name in _FIELDS})
+    training = job.training({name: value for name, value in given.items() if value is not None})
+    if show:
+        request = job.describe(training, dataclasses.replace(options, bucket=options.bucket or "your-bucket"))
+        print(yaml.safe_dump(request, sort_keys=False), launch.effects(request), sep="\n")
+    else:
+        print(launch.launch(training, options))
 
 
-@dataclasses.dataclass
-class Collect:
-    """Bring the finished runs of jobs into a folder, for the report."""
+@cli.command(params=[*_OPTIONS])
+@click.argument("file", type=click.Path(path_type=pathlib.Path))
+@click.option("--at-once", "--at_once", default=4, help="at most so many jobs in training")
+@click.option("--show", is_flag=True, help="print the trainings; needs no account and no network")
+def study(file: pathlib.Path, at_once: int, show: bool, **given: Any) -> None:
+    """Submit the trainings of a study, such as notebooks/cifar10.2.yml, that are due. Given again, it goes on."""
+    options = from_given(given)
+    requests = launch.read_study(file, options)
+    if show:
+        for request in requests:
+            told = request["hyperparameters"]
+            print(request["base_job_name"], "seed", told["seed"], told["preset"], launch.effects(request))
+    else:
+        launch.require_account(options)
+        launch.launch_study(requests, at_once)
 
-    url: Positional[str] = ""  # the jobs' results; empty: s3://AUTOAUG_BUCKET/jobs
-    results_dir: pathlib.Path = ROOT / "results"  # the runs go to its folder runs/
 
-    def __call__(self) -> int:
-        said = launch.collect(self.url or f"s3://{from_given({}).bucket}/jobs", self.results_dir)
-        print(*(f"{name}: {words}" for name, words in said.items()), f"{len(said)} found", sep="\n")
-        return 1 if any(words.startswith("damaged") for words in said.values()) else 0
+@cli.command()
+@click.argument("url", default="")
+@click.option("--results-dir", "--results_dir", type=click.Path(path_type=pathlib.Path), default=ROOT / "results")
+def collect(url: str, results_dir: pathlib.Path) -> int:
+    """Bring the finished runs below URL (s3://AUTOAUG_BUCKET/jobs) into a folder's runs/, for the report."""
+    said = launch.collect(url or f"s3://{from_given({}).bucket}/jobs", results_dir)
+    print(*(f"{name}: {words}" for name, words in said.items()), f"{len(said)} found", sep="\n")
+    return 1 if any(words.startswith("damaged") for words in said.values()) else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0; 1 if some results are damaged; 2 if something was not as it should be."""
-    commands: Any = {"launch": Launch, "study": Study, "collect": Collect}
     try:
-        command = tyro.extras.subcommand_cli_from_dict(
-            commands, prog="python -m autoaug.sagemaker", description=__doc__, args=arguments, registry=_REGISTRY,
-            config=[FlagConversionOff],
-        )  # fmt: skip
-        return command() or 0
+        return cli.main(arguments, prog_name="python -m autoaug.sagemaker", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
     except (ValueError, *launch.ERRORS) as error:
         print(error, file=sys.stderr)
-        return 2
+    return 2
 
 
 if __name__ == "__main__":

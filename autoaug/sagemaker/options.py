@@ -34,28 +34,32 @@ def expect(fulfilled: object, expected: str, received: object) -> None:
         raise LaunchError(f"Expected {expected}. Received: {received!r}")
 
 
+def _told(default: Any, text: str) -> Any:
+    """A field with its help."""
+    return dataclasses.field(default_factory=lambda: default, metadata={"default": default, "help": text})
+
+
 @dataclasses.dataclass(frozen=True)
 class Options:
     """Where and how a job runs; `from_given` checks what people have written."""
 
-    bucket: _Bucket = ""  # name of the S3 bucket that holds data, checkpoints and results; a job needs one
-    role: _Arn = ""  # ARN of the IAM role that the job assumes; a job needs one
-    instance_type: _Instance = "ml.g5.2xlarge"  # type of every host; a job must use all GPUs of an instance
-    image: str = ""  # URI of the training image; empty: SageMaker's TensorFlow 2.21 image for the instance type
-    volume_gb: _Gigabytes = 50  # disk of every host, in GB
-    # SageMaker ends the job after this time; 0: 5 ms for each image of each epoch, at least 48 hours with the paper
-    # preset, 2 with the others
-    max_run_hours: _Hours = 0
-    spot: Literal["auto", "yes", "no"] = "auto"  # whether on spot instances; auto: with the paper preset
-    test_sets: tuple[str, ...] = ()  # test sets besides that of the training data; empty: those it is compared on
-    kms_key: str = ""  # key that encrypts results and source in S3
-    volume_kms_key: str = ""  # key that encrypts the disks
-    subnets: _Subnets = ()  # ids of subnets of a VPC
-    security_groups: _Groups = ()  # ids of security groups of a VPC
-    encrypt_traffic: bool = False  # whether traffic between hosts is encrypted, which slows several hosts
-    network_isolation: bool = False  # whether the container reaches the job's hosts only; needs an image of your own
-    tags: dict[str, str] = dataclasses.field(default_factory=dict)  # names with texts
-    wait: bool = False  # whether to wait until the job ends, showing its log
+    bucket: _Bucket = _told("", "name of the S3 bucket that holds data, checkpoints and results; a job needs one")
+    role: _Arn = _told("", "ARN of the IAM role that the job assumes; a job needs one")
+    instance_type: _Instance = _told("ml.g5.2xlarge", "type of every host; a job must use all GPUs of an instance")
+    image: str = _told("", "URI of the training image; empty: SageMaker's TensorFlow 2.21 image for the instance type")
+    volume_gb: _Gigabytes = _told(50, "disk of every host, in GB")
+    max_run_hours: _Hours = _told(0, "SageMaker ends the job after this time; 0: 5 ms for each image of each epoch, at "
+                                  "least 48 hours with the paper preset, 2 with the others")  # fmt: skip
+    spot: Literal["auto", "yes", "no"] = _told("auto", "whether on spot instances; auto: with the paper preset")
+    test_sets: tuple[str, ...] = _told((), "test sets besides the training data's; empty: those it is compared on")
+    kms_key: str = _told("", "key that encrypts results and source in S3")
+    volume_kms_key: str = _told("", "key that encrypts the disks")
+    subnets: _Subnets = _told((), "ids of subnets of a VPC")
+    security_groups: _Groups = _told((), "ids of security groups of a VPC")
+    encrypt_traffic: bool = _told(False, "whether traffic between hosts is encrypted, which slows several hosts")
+    network_isolation: bool = _told(False, "whether the container reaches the job's hosts only; needs an own image")
+    tags: dict[str, str] = _told({}, "names with texts: NAME=TEXT,…")
+    wait: bool = _told(False, "whether to wait until the job ends, showing its log")
 
 
 def convert(kind: Any, value: Any, name: str = "") -> Any:

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import tarfile
 
 import boto3
@@ -94,11 +95,10 @@ class TestCollecting:
         return put
 
     @staticmethod
-    def run(name, status="finished", tests='{"a": {}}'):
-        return {
-            f"runs/{name}/record.json": f'{{"status": "{status}", "tests": {tests}}}',
-            f"runs/{name}/history.csv": "x",
-        }
+    def run(name, status="finished", tests=1):
+        kept = json.loads(next((ROOT / "results" / "measured" / "runs").glob("*/record.json")).read_text())
+        kept |= {"run_id": name, "status": status, "tests": dict([*kept["tests"].items()][:tests])}
+        return {f"runs/{name}/record.json": json.dumps(kept), f"runs/{name}/history.csv": "x"}
 
     def test_finished_runs_come_once_and_those_trained_here_stay(self, put, tmp_path, capsys):
         put("one", self.run("first") | self.run("begun", "unfinished") | {"train.ipynb": "{}"})
@@ -112,7 +112,7 @@ class TestCollecting:
         assert {path.name for path in tmp_path.rglob("*")} == {
             "runs", "first", "record.json", "history.csv", "mine", "checkpoints"
         }  # fmt: skip
-        put("three", self.run("first", tests='{"a": {}, "b": {}}'))
+        put("three", self.run("first", tests=2))
         assert command.main(["collect", "s3://results/jobs", "--results_dir", str(tmp_path)]) == 0
         assert "first: collected" in capsys.readouterr().out
 
