@@ -21,7 +21,6 @@ import dataclasses
 import functools
 import itertools
 import json
-import math
 import os
 import pathlib
 import re
@@ -43,12 +42,9 @@ from autoaug.recipes import require_known
 
 _TRAIN, _DATA = ROOT / "notebooks" / "train.ipynb", ROOT / "data"
 _FOLDERS = ("data_dir", "results_dir")
-_MOST_RUNS = 1000
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 # PR_SET_PDEATHSIG of prctl(2): Linux ends the process when its parent ends.
 _END_WITH_PARENT = functools.partial(ctypes.CDLL(None).prctl, 1, signal.SIGTERM) if sys.platform == "linux" else None
-
-_Process = subprocess.Popen[bytes]
 
 
 class StudyError(ValueError):
@@ -136,8 +132,6 @@ def _runs(entry: _Entry, folder: pathlib.Path, judges: list[str]) -> Iterator[St
     defaults = parameters_of(notebooks[entry.notebook])
     for name in (*entry.parameters, *entry.each):
         require_known("parameter", name, sorted(defaults.keys() - set(_FOLDERS)))
-    if math.prod(map(len, entry.each.values())) > _MOST_RUNS:
-        raise ValueError(f"Expected at most {_MOST_RUNS:,} runs of an entry. Received: more combinations in each")
     kinds = msgspec.defstruct("Parameters", [(name, type(default)) for name, default in defaults.items()])
     handed = {"judges": judges} if judges and entry.render and "judges" in defaults else {}
     for values in itertools.product(*entry.each.values()):
@@ -224,7 +218,9 @@ def _gpus() -> list[str]:
     return re.findall(r"^GPU (\d+)", listed, re.MULTILINE)
 
 
-def _start(run: StudyRun, copy: pathlib.Path, passed: dict[str, Any], environment: dict[str, str]) -> _Process:
+def _start(
+    run: StudyRun, copy: pathlib.Path, passed: dict[str, Any], environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
     """Start papermill for a notebook, in a process that ends with this one; what it prints is kept beside the copy."""
     command = [sys.executable, "-m", "autoaug.papermill_command", str(run.notebook), str(copy), "--cwd", str(ROOT)]
     command += ["-y", yaml.safe_dump(passed), "--stdout-file", "-", "--no-progress-bar", "--log-level", "CRITICAL"]
@@ -241,7 +237,7 @@ def _execute(
 ) -> None:
     """Execute runs, one in each slot (a GPU, or empty); stop all of them if one fails or at an interrupt."""
     waiting, free = list(copies), list(slots[: len(copies)])
-    running: dict[_Process, tuple[StudyRun, str]] = {}
+    running: dict[subprocess.Popen[bytes], tuple[StudyRun, str]] = {}
     threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // max(1, len(free)))))
     try:
         while waiting or running:

@@ -19,7 +19,7 @@ from autoaug.datasets import DATASETS, DatasetError
 from autoaug.datasets import manifest as manifests
 from autoaug.files import absolute
 from autoaug.recipes import did_you_mean
-from data_prep import drawing, fetch, folders, known_truth, reading, synthetic, upload
+from data_prep import drawing, fetch, folders, known_truth, reading, synthetic
 from data_prep import own as own_sets
 from data_prep.sources import CINIC10_SHEETS, FILES
 
@@ -56,7 +56,6 @@ def build(
     unverified: str = "",
     rebuild: bool = False,
     own: Mapping[str, Any] | None = None,
-    bucket: str = "",
 ) -> pd.DataFrame:
     """Writes `data_dir/<name>/training/` for each name, and for the sets that it is drawn from.
 
@@ -70,14 +69,13 @@ def build(
             from them is marked with it.
         rebuild: whether to write the named sets again; files that were not built here are never replaced.
         own: name → description of a set of the user's own (`own.check`).
-        bucket: where the sets will be uploaded to; only its name is checked.
 
     Returns:
         A row for each name, and for what it is drawn from; `this run` is "written", "there already" or "unverified
         files, left as they are".
 
     Raises:
-        DatasetError, upload.UploadError: an argument is wrong (before anything is written), a source is missing or
+        DatasetError: an argument is wrong (before anything is written), a source is missing or
             differs, a folder is damaged or holds other files.
     """
     values = (absolute(data_dir), absolute(source_dir), sets, seed, new_fraction, unverified or None, rebuild)
@@ -92,7 +90,6 @@ def build(
     if unknown := [name for name in sets if name not in SETS]:
         meant = did_you_mean(unknown[0], SETS)
         raise DatasetError(f"sets: Expected some of {', '.join(SETS)}. Received: {unknown[0]!r}{meant}")
-    upload.require_bucket(bucket)
     own = own_sets.check(own or {}, choices.data_dir)
     wanted = [name for name in SETS if name in sets or any(name in DRAWN_FROM.get(other, ()) for other in sets)]
     done = {name: _build(name, choices) for name in wanted}

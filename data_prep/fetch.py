@@ -105,7 +105,7 @@ def _judge(source: Source, path: pathlib.Path) -> Obtained:
     difference = next(filter(None, (_difference(file, hashes) for file, hashes in expected.items())), "")
     if difference and source.content:
         with contextlib.suppress(DatasetError, ArchiveError):  # other files under these names: the label decides
-            parts = read_published(source.dataset, [path])
+            parts = read_published("cifar10", [path])
             if {part: datasets.content_hash(*arrays) for part, arrays in parts.items()} == source.content:
                 difference = ""
     return Obtained(path, difference)

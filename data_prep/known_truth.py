@@ -43,16 +43,7 @@ class Design:
     wrong_labels: float = 0.0
 
 
-DESIGNS = {
-    "photo_same": Design(),
-    "photo_harder_5": Design("entropy", 0.33),
-    "photo_harder_15": Design("entropy", 1.55),
-    "photo_harder_margin": Design("margin", 0.67),
-    "photo_look_10": Design(new_look=0.1),
-    "photo_look_20": Design(new_look=0.2),
-    "photo_look_100": Design(new_look=1.0),
-    "photo_noise_10": Design(wrong_labels=0.1),
-}
+DESIGNS = {name: Design(**datasets.DATASETS[name].design) for name in datasets.DESIGNS}
 
 
 def pools(old: datasets.Dataset, original: datasets.Dataset, seed: int) -> dict[str, Int[np.ndarray, " _"]]:

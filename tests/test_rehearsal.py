@@ -20,7 +20,7 @@ import yaml
 
 from autoaug import datasets
 from autoaug.files import ROOT
-from autoaug.report import build
+from autoaug.report import __main__ as build
 from autoaug.runs import record as records
 
 SETS = ("cifar105", "cifar10_12k", "cifar10.1-v4", "cifar10.1-v6")

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -42,6 +42,7 @@ class Spec:
             10,000 test images are more than a subsample's; `photo_original` has those that no design draws from.
         part_of: the data set whose test part it is, if it is one.
         truth: of a reproduction that was made to be harder or different.
+        design: how it was made of photographs (`data_prep.known_truth.Design`).
     """
 
     title: str
@@ -56,6 +57,7 @@ class Spec:
     original_test: str = ""
     part_of: str = ""
     truth: Truth | None = None
+    design: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def class_names(self) -> tuple[str, ...]:

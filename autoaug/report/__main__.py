@@ -1,7 +1,73 @@
-"""`python -m autoaug.report`"""
+"""Carries out a study and renders its report: `python -m autoaug.report [--runs FILE] [--results FOLDER]`.
 
+The notebook marked `render: true` becomes `<results>/report/index.html`, one file that needs no network; its tables
+become `<results>/report/tables/*.csv`. Executed notebooks lie in `<results>/report/notebooks/`.
+"""
+
+import argparse
+import os
+import pathlib
+import signal
 import sys
+import time
+from collections.abc import Sequence
 
-from autoaug.report.build import main
+import filelock
 
-sys.exit(main())
+from autoaug import study
+from autoaug.files import ROOT
+from autoaug.study import NotebookError, StudyError
+
+RUNS = ROOT / "notebooks" / "runs.yml"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 0; 1 if a notebook failed; 2 if the study is wrong; 128 + a signal's number."""
+    parser = argparse.ArgumentParser(prog="python -m autoaug.report", description="Run the study, render the report.")
+    parser.add_argument("--runs", type=pathlib.Path, default=RUNS, help="what to run")
+    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder of runs and report")
+    parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data", help="folder of the data sets")
+    parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="number of trainings at a time")
+    parser.add_argument("--yes", action="store_true", help="train published recipes without asking")
+    options = parser.parse_args(arguments)
+    if options.jobs < 1:
+        parser.error(f"Expected --jobs of at least 1. Received: {options.jobs}")
+    ending = (signal.SIGTERM, signal.SIGHUP)
+    earlier = {number: signal.signal(number, lambda number, _: sys.exit(128 + number)) for number in ending}
+    try:
+        _make(options)
+    except (StudyError, NotebookError, OSError) as error:
+        is_ours = not isinstance(error, OSError)
+        print(error if is_ours else f"Expected files that can be read and written. Received: {error}", file=sys.stderr)
+        return 2 if isinstance(error, StudyError) else 1
+    except (KeyboardInterrupt, SystemExit) as stop:
+        print("Interrupted. Run again to go on from the newest checkpoint.", file=sys.stderr)
+        return int(getattr(stop, "code", None) or 128 + signal.SIGINT)
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+    return 0
+
+
+def _make(options: argparse.Namespace) -> None:
+    """Carry out the study and render its page."""
+    page, started = options.results.resolve() / "report" / "index.html", time.perf_counter()
+    rendered = sum(run.render for stage in study.read(options.runs) for run in stage.runs)
+    if rendered != 1:
+        raise StudyError(f"{options.runs}: Expected one run with render: true. Received: {rendered}")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(page.parent / ".lock", timeout=0):
+            executed = study.run(options.runs, options.results, options.data, options.jobs, options.yes)
+            if executed is None:
+                return
+            from autoaug.report import render  # nbconvert is slow to import
+
+            render.render(executed, page)
+    except filelock.Timeout as error:
+        raise StudyError(f"{page.parent}: another report is being made there. Wait for it or stop it.") from error
+    print(f"Report after {time.perf_counter() - started:.0f} s: {page}\nOpen it: {page.as_uri()}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Answers image by image: by class, confusions, and the images that runs get wrong."""
+"""Answers image by image, by class, and the images that runs get wrong."""
 
 import pathlib
 import warnings
@@ -27,12 +27,6 @@ def of(run: pd.Series) -> pd.DataFrame:
     frame = pd.DataFrame({name: names[getattr(kept, name + "s")] for name in ("label", "answer")})
     frame = frame.assign(right=kept.answers == kept.labels)[~kept.overlap]
     return frame.astype({name: pd.CategoricalDtype(names) for name in ("label", "answer")}).rename_axis("image")
-
-
-def confusion(run: pd.Series) -> pd.DataFrame:
-    """How many images of each class, a row, get each answer, a column, from a run on a test set."""
-    found = of(run)
-    return pd.crosstab(found["label"], found["answer"], dropna=False)
 
 
 def by_class(run: pd.Series, confidence: float = 0.95) -> pd.DataFrame:

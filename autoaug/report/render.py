@@ -24,24 +24,11 @@ def render(notebook: pathlib.Path, page: pathlib.Path) -> None:
         template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
     body, _ = exporter.from_notebook_node(executed)
-    headings = [
-        (number, line.lstrip("# ").strip())
-        for cell in executed.cells
-        if cell.cell_type == "markdown"
-        for number, line in enumerate(cell.source.splitlines())
-        if line.startswith("## ")
-    ]
-    links = "".join(f'<li><a href="#{anchor(text)}">{html.escape(text)}</a></li>' for _, text in headings)
     title = executed.cells[0].source.splitlines()[0].lstrip("# ") if executed.cells else ""
-    parts = {"title": html.escape(title), "links": links, "body": body}
+    parts = {"title": html.escape(title), "body": body}
     parts |= {name: (_HERE / f"report.{name}").read_text("utf-8") for name in ("css", "js")}
     text = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], (_HERE / "report.html").read_text("utf-8"))
     write_atomically(page, text.encode())
-
-
-def anchor(heading: str) -> str:
-    """The id that nbconvert gives a heading."""
-    return html.escape(heading.replace(" ", "-"))
 
 
 def _shown(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
@@ -57,17 +44,12 @@ def _shown(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
             continue
         is_empty = not kept or kept[-1].cell_type != "code"
         starts = [match.start() for match in _HEADING.finditer(cell.source)]
-        if is_empty and starts and _has_code_below(cells, cell):
+        below = cells[cells.index(cell) + 1 :][:1]
+        if is_empty and starts and below and below[0].cell_type == "code":
             cell.source = cell.source[: starts[-1]].strip()
         if cell.source:
             kept.append(cell)
     return kept[::-1]
-
-
-def _has_code_below(cells: list[nbformat.NotebookNode], cell: nbformat.NotebookNode) -> bool:
-    """Whether a code cell follows a markdown cell."""
-    below = cells[cells.index(cell) + 1 :]
-    return bool(below) and below[0].cell_type == "code"
 
 
 def _is_seen(output: nbformat.NotebookNode) -> bool:

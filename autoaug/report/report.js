@@ -1,3 +1,8 @@
+const contents = document.querySelector("nav ol");
+for (const heading of document.querySelectorAll("h2")) {
+  const link = Object.assign(document.createElement("a"), {href: `#${heading.id}`, textContent: heading.firstChild.textContent});
+  contents.appendChild(document.createElement("li")).append(link);
+}
 // A click on a column's title sorts a table without merged cells, again the other way round.
 for (const table of document.querySelectorAll("table")) {
   if (table.querySelector("[rowspan]")) continue;

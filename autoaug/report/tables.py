@@ -192,7 +192,7 @@ def _short(recipe: str) -> str:
 
 
 def histories(runs: pd.DataFrame) -> dict[str, dict[str, list[pd.DataFrame]]]:
-    """Title of a training set → family → the runs' histories, for `plots.training.all_training_curves`.
+    """Title of a training set → family → the runs' histories, for `plots.all_training_curves`.
 
     Sets of known truth are left out where there are others.
     """

@@ -2,7 +2,7 @@
 
     record.json                 what was trained, on what, by which code (`record`)
     history.csv                 a row per epoch
-    checkpoints/, tensorboard/  of the training
+    checkpoints/                of the training
     predictions/<test set>.npz  an answer for each image (`predictions`)
     model.keras                 the trained model, normalisation inside (`autoaug.load`)
 

@@ -33,19 +33,14 @@ class Line:
         """The line's accuracy on the new test set, for an accuracy on the old one."""
         return scipy.special.ndtr(self._height(scipy.special.ndtri(np.asarray(old, float))))
 
-    def spread(self, old: ArrayLike) -> Float[np.ndarray, " n"]:
-        """How far models of this accuracy lie from the line, on the probit scale: root mean square of the nearest."""
-        far = np.abs(scipy.special.ndtri(np.atleast_1d(np.asarray(old, float)))[:, None] - self.at)
-        nearest = np.argsort(far, axis=1, kind="stable")[:, :NEAREST]
-        return np.sqrt((self.residuals[nearest] ** 2).mean(axis=1))
-
     def band(self, old: ArrayLike) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """Prediction interval (low, high) of a further model of this accuracy on the old test set."""
         place = scipy.special.ndtri(np.atleast_1d(np.asarray(old, float)))
         count, away = len(self.at), self.at - self.at.mean()
         leverage = 1 / count + (place - self.at.mean()) ** 2 / (away**2).sum()
         half = scipy.special.stdtrit(min(count, NEAREST) - 2, (1 + self.confidence) / 2)
-        half = half * self.spread(old) * np.sqrt(1 + leverage)
+        nearest = np.argsort(np.abs(place[:, None] - self.at), axis=1, kind="stable")[:, :NEAREST]
+        half = half * np.sqrt((self.residuals[nearest] ** 2).mean(axis=1) * (1 + leverage))
         return scipy.special.ndtr(self._height(place) - half), scipy.special.ndtr(self._height(place) + half)
 
     def _height(self, place: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

@@ -116,14 +116,10 @@ def train_model(run: Run, saver: "Saver") -> None:
     print(f"{devices.description()}. Precision {run.recipe.precision}, TensorFloat-32 off, XLA {xla}.")
     print(f"Compiling the training step of a model with {len(run.model.weights)} variables.", flush=True)
     progress = Progress(run.total, run.done, run.recipe.batch_size)
-    events = tf.summary.create_file_writer(str(run.run_dir / "tensorboard"))
     while run.done < run.total and not saver.signals:
         train_epoch(run, progress, saver)
         if run.is_between_epochs:
             end_epoch(run)
-            with events.as_default(step=len(run.history)):
-                for name in run.history[-1].keys() - {"epoch"}:
-                    tf.summary.scalar(name, run.history[-1][name])
             saver.save_if_due(epoch_has_ended=True)
     with contextlib.suppress(OSError):
         progress.close()

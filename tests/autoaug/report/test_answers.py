@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from autoaug import datasets
 from autoaug.report import answers, tables
 from autoaug.runs import predictions
 from data_prep import synthetic
@@ -13,9 +14,7 @@ def test_a_runs_answers_agree_with_its_counts_and_images_that_it_was_trained_on_
     run = table[(table["train_data"] == "cifar10_5k") & (table["test_set"] == "cinic10_5k")].iloc[0]
     found = answers.of(run)
     assert len(found) == run["total"] and found["right"].sum() == run["correct"]
-    matrix = answers.confusion(run)
-    assert matrix.to_numpy().sum() == run["total"] and np.trace(matrix) == run["correct"]
-    assert list(matrix.index) == list(matrix.columns) and matrix.index[3] == "cat"
+    assert list(found["label"].cat.categories) == list(datasets.CLASS_NAMES["cifar10"])
     by_class = answers.by_class(run)
     assert by_class["images"].sum() == run["total"]
     assert (by_class["accuracy"] * by_class["images"]).sum() == pytest.approx(run["correct"])

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from notebook_files import write_notebook
 
-from autoaug.report import build as report
+from autoaug.report import __main__ as report
 
 
 @pytest.fixture

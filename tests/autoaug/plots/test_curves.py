@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autoaug.plots import training as training_plots
+from autoaug import plots
 
 
 def history(*accuracies):
@@ -13,7 +13,7 @@ def history(*accuracies):
 
 
 def test_a_line_is_the_mean_of_the_runs_and_the_band_their_range():
-    ax = training_plots.training_curves({"wide": [history(0.2, 0.6), history(0.4, 0.8)], "narrow": [history(0.5)]})
+    ax = plots.training_curves({"wide": [history(0.2, 0.6), history(0.4, 0.8)], "narrow": [history(0.5)]})
     wide, narrow = ax.lines
     np.testing.assert_allclose(wide.get_ydata(), [30, 70])
     assert (wide.get_label(), narrow.get_label()) == ("wide", "narrow")
@@ -23,9 +23,9 @@ def test_a_line_is_the_mean_of_the_runs_and_the_band_their_range():
 
 def test_a_label_looks_the_same_in_every_panel_and_there_is_one_legend():
     panels = {"first": {"wide": [history(0.2)], "narrow": [history(0.3)]}, "second": {"narrow": [history(0.4)]}}
-    figure = training_plots.all_training_curves(panels)
+    figure = plots.all_training_curves(panels)
     first, second = figure.axes
     assert first.lines[1].get_color() == second.lines[0].get_color() != first.lines[0].get_color()
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["wide", "narrow"]
     assert (first.get_title(loc="left"), first.get_legend()) == ("first", None)
-    assert training_plots.all_training_curves({}) is None
+    assert plots.all_training_curves({}) is None
