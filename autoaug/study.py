@@ -218,15 +218,13 @@ def _gpus() -> list[str]:
     return re.findall(r"^GPU (\d+)", listed, re.MULTILINE)
 
 
-def _start(
-    run: StudyRun, copy: pathlib.Path, passed: dict[str, Any], environment: dict[str, str]
-) -> subprocess.Popen[bytes]:
+def _start(run: StudyRun, copy: pathlib.Path, passed: dict[str, Any], env: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start papermill for a notebook, in a process that ends with this one; what it prints is kept beside the copy."""
     command = [sys.executable, "-m", "autoaug.papermill_command", str(run.notebook), str(copy), "--cwd", str(ROOT)]
     command += ["-y", yaml.safe_dump(passed), "--stdout-file", "-", "--no-progress-bar", "--log-level", "CRITICAL"]
     with copy.with_suffix(".log").open("wb") as log:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=os.environ | environment,
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=os.environ | env,
             start_new_session=True,  # Ctrl-C reaches only this process, which passes it on
             preexec_fn=_END_WITH_PARENT,
         )  # fmt: skip

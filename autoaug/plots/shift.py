@@ -16,6 +16,10 @@ SIDES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("trained on A", "aa", "ab", {"color": COLOURS[0], "marker": "o", "linestyle": "-"}),
     ("trained on B", "ba", "bb", {"color": COLOURS[1], "marker": "s", "linestyle": "--"}),
 )
+_GROUPS: tuple[dict[str, Any], ...] = (  # looks of groups of models: small and grey, then in colours
+    {"color": GREY, "marker": ".", "markersize": 3, "alpha": 0.6},
+    *({"color": COLOURS[place], "marker": "s^Do"[place], "markersize": 4} for place in range(4)),
+)
 _TICKS = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.9)  # percent, of probit axes
 
 
@@ -71,7 +75,7 @@ def old_against_new(frame: pd.DataFrame, lines: Mapping[str, Line], old: str = "
     figure, grid = small_multiples(len(lines), 2, 4.6, 4.4)
     groups = frame["group"].value_counts().index
     for ax, (new, line) in zip(grid, lines.items(), strict=True):
-        for group, look in zip(groups, _group_looks(), strict=False):
+        for group, look in zip(groups, _GROUPS, strict=False):
             known = frame.loc[frame["group"] == group, [old, new]].dropna()
             if len(known):
                 ax.plot(*_probit(known).T, linestyle="none", label=f"{group} ({len(known):,})", **look)
@@ -88,12 +92,6 @@ def old_against_new(frame: pd.DataFrame, lines: Mapping[str, Line], old: str = "
         ax.grid()
         ax.legend(loc="upper left", fontsize=7.5)
     return figure
-
-
-def _group_looks() -> list[dict[str, Any]]:
-    """Small grey marks for the first group, colours for the others."""
-    small = {"color": GREY, "marker": ".", "markersize": 3, "alpha": 0.6}
-    return [small, *({"color": COLOURS[place], "marker": "s^Do"[place], "markersize": 4} for place in range(4))]
 
 
 def _probit(accuracy: Any) -> Any:
