@@ -59,7 +59,8 @@ def table(
     is_wide = len(texts.columns) > 8
     if is_wide:
         texts = texts.map(lambda text: text.replace(" [", "\n["))
-    classes = texts.map(lambda text: "long" if len(text) > 4 * _LONG else "text" if len(text) > _LONG else "")
+    lengths = texts.map(lambda text: max(map(len, text.split("\n"))))
+    classes = lengths.map(lambda length: "long" if length > 4 * _LONG else "text" if length > _LONG else "")
     is_grouped = "group" in texts
     if is_grouped:
         texts.index = classes.index = pd.MultiIndex.from_arrays([texts.pop("group"), texts.index], names=[None, None])
