@@ -49,8 +49,3 @@ def description() -> str:
         name = tf.config.experimental.get_device_details(seen[0]).get("device_name", seen[0].name)
         return f"GPU: {name}" + (f", one of {len(seen)}" if len(seen) > 1 else "")
     return "CPU: as asked for" if os.environ.get(_VISIBLE) == _NONE else "CPU: no GPU seen by TensorFlow"
-
-
-def recorded() -> dict[str, Any]:
-    """What a run's record says about the device."""
-    return {"device": description(), "tf32": tf.config.experimental.tensor_float_32_execution_enabled()}

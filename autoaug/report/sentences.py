@@ -17,7 +17,7 @@ REAL, KNOWN = "reproductions", "photographs whose answer is known"
 """Groups of pairs, with SHAPES the third."""
 
 _STUDY = "make study STUDY=notebooks/cifar10.2.yml"
-_SECTION = "Harder,-or-different?"
+_SECTION = "Pair-by-pair"
 
 
 def statements(verdicts: pd.DataFrame) -> pd.DataFrame:

@@ -159,7 +159,7 @@ def start(
         folder: the run's folder; it is made if it does not exist.
         recipe, seed, parameters, kind, workers: as in the record.
         train_data: the training set (for an imported model, the set that normalises its input).
-        computing: `devices.recorded()`, if TensorFlow computes the model.
+        computing: what the record says of the device, if TensorFlow computes the model.
         family: the models' name for readers; empty: the recipe's title.
     """
     folder = pathlib.Path(folder)

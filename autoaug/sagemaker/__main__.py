@@ -16,9 +16,10 @@ from autoaug.sagemaker.options import Options, from_given
 
 def _option(name: str, default: Any, text: str = "") -> click.Option:
     """An option whose value `options.convert` reads, as everywhere else; its name may have - or _."""
-    names = dict.fromkeys([name, f"--{name.replace('_', '-')}", f"--{name}", *["--model-name"] * (name == "model")])
+    spelled = [name, "model_name"] if name == "model" else [name]  # as the original called it
+    names = dict.fromkeys(["--" + one.replace("_", mark) for one in spelled for mark in "-_"])
     alone: Any = {"is_flag": False, "flag_value": "yes"} if isinstance(default, bool) else {}  # --wait is --wait yes
-    return click.Option([*names], help=f"{text} (default: {default!r})", metavar="VALUE", **alone)
+    return click.Option([name, *names], help=f"{text} (default: {default!r})", metavar="VALUE", **alone)
 
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Options)}

@@ -44,7 +44,7 @@ def _described(source, path, files):
     hashes = {"git-blob-sha1": blob} if "git-blob-sha1" in source.hashes else {}
     hashes |= {kind: hashlib.new(kind, content).hexdigest() for kind in source.hashes if kind != "git-blob-sha1"}
     members = {name: hashlib.md5(files[name]).hexdigest() for name in source.members}
-    content = _content(source.dataset, files) if source.content else {}
+    content = _content("cifar10", files) if source.content else {}
     address = f"http://127.0.0.1:9/{source.file}"
     return dataclasses.replace(source, url=address, hashes=hashes, members=members, content=content)
 
