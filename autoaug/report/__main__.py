@@ -5,10 +5,12 @@ become `<results>/report/tables/*.csv`. Executed notebooks lie in `<results>/rep
 """
 
 import argparse
+import importlib
 import os
 import pathlib
 import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 
@@ -58,10 +60,11 @@ def _make(options: argparse.Namespace) -> None:
     page.parent.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(page.parent / ".lock", timeout=0):
+            threading.Thread(target=importlib.import_module, args=["autoaug.report.render"]).start()  # meanwhile
             executed = study.run(options.runs, options.results, options.data, options.jobs, options.yes)
             if executed is None:
                 return
-            from autoaug.report import render  # nbconvert is slow to import
+            from autoaug.report import render
 
             render.render(executed, page)
     except filelock.Timeout as error:

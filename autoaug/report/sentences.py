@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from autoaug import datasets
 from autoaug.report.show import percent
-from autoaug.report.tables import SHAPES, is_drawn, plain, title
+from autoaug.report.tables import SHAPES, plain, title
 from autoaug.shift import study
 from autoaug.shift.verdict import NEGLIGIBLE
 
@@ -40,7 +40,7 @@ def statements(verdicts: pd.DataFrame) -> pd.DataFrame:
         ],
     )
     frame["group"] = [
-        REAL if truth is None else SHAPES if is_drawn(name) else KNOWN
+        REAL if truth is None else SHAPES if name in datasets.EMBEDDED else KNOWN
         for name, truth in zip(frame["reproduction"], truths, strict=True)
     ]
     frame["heading"] = [_heading(row) for row in frame.itertuples()]

@@ -40,18 +40,13 @@ SHAPES = "drawn shapes, not CIFAR-10"
 
 def title(name: str) -> str:
     """A data set's name for readers; drawn shapes are called that."""
-    return f"{plain(name)} ({SHAPES})" if is_drawn(name) else plain(name)
+    return f"{plain(name)} ({SHAPES})" if name in datasets.EMBEDDED else plain(name)
 
 
 def plain(name: str) -> str:
     """The same, where a heading says that these are drawn shapes."""
     known = datasets.TITLES.get(name, name)
     return f"photographs, {known}" if name in datasets.DESIGNS else known
-
-
-def is_drawn(name: str) -> bool:
-    """Whether a data set consists of drawn shapes."""
-    return name in datasets.EMBEDDED
 
 
 def accuracies(runs: pd.DataFrame, others: pd.DataFrame, confidence: float) -> pd.DataFrame:

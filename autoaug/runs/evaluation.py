@@ -239,8 +239,8 @@ def _read(path: pathlib.Path) -> Shaped[np.ndarray, "..."]:
         is_classes = values.shape[1] == 1 and (values % 1 == 0).all()
         return values[:, 0].astype(np.int64) if is_classes else values
     arrays = list(predictions.arrays(path, _MOST_BYTES).values())
-    if len(arrays) != 1 or not isinstance(arrays[0], np.ndarray):
-        raise ValueError(f"{len(arrays)} arrays or other files, expected one array")
+    if len(arrays) != 1:
+        raise ValueError(f"{len(arrays)} arrays, expected one")
     return arrays[0]
 
 

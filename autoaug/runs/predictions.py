@@ -76,10 +76,13 @@ def arrays(
     Nothing is unpacked that has more bytes, and no code is run.
     """
     require_regular(path, most_bytes)
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > most_bytes:
-                raise ValueError(f"more than {most_bytes:,} bytes")
-    with pathlib.Path(path).open("rb") as file:  # NumPy leaves a damaged archive open
-        found = np.load(file, allow_pickle=False)
-        return {"": found} if isinstance(found, np.ndarray) else {name: found[name] for name in names or found}
+    if not zipfile.is_zipfile(path):
+        with pathlib.Path(path).open("rb") as file:
+            return {"": np.lib.format.read_array(file, allow_pickle=False)}
+    with zipfile.ZipFile(path) as archive:  # opened once, and not by `numpy.load` again
+        members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+        if sum(member.file_size for member in members.values()) > most_bytes:
+            raise ValueError(f"more than {most_bytes:,} bytes")
+        return {
+            name: np.lib.format.read_array(archive.open(members[name]), allow_pickle=False) for name in names or members
+        }

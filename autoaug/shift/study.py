@@ -116,7 +116,8 @@ def _pair(runs: pd.DataFrame, original: str, reproduction: str, preset: str, jud
     """The Pair, or None without a family that was trained on both sets and tested on both."""
     original_test = datasets.ORIGINAL_TESTS.get(reproduction, original)
     tests = Sides(original_test, reproduction)
-    both = runs[runs["test_set"].isin(tests)].sort_values("run_id", kind="stable")
+    columns = ["run_id", "folder", "family", "preset", "train_data", "test_set"]
+    both = runs.loc[runs["test_set"].isin(tests), columns].sort_values("run_id", kind="stable")
     both = both[both.groupby("run_id")["test_set"].transform("nunique") == 2]
     answers = {}
     for name, part in both[both["preset"] == preset].groupby("family", sort=False):
@@ -151,13 +152,8 @@ def _pair(runs: pd.DataFrame, original: str, reproduction: str, preset: str, jud
 
 def _read(rows: pd.DataFrame, tests: Sides) -> Sides:
     """Predictions of the rows' runs, a list for each test set, in the same order of runs."""
-    return Sides(
-        *(
-            [predictions.read(pathlib.Path(row.folder) / "predictions" / f"{name}.npz") for row in of_test.itertuples()]
-            for name in tests
-            for of_test in [rows[rows["test_set"] == name]]
-        )
-    )
+    folders = [pathlib.Path(folder) / "predictions" for folder in rows["folder"].unique()]
+    return Sides(*([predictions.read(folder / f"{name}.npz") for folder in folders] for name in tests))
 
 
 def _cells(cells: Cells, clean: Sides) -> Cells:

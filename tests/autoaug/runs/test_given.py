@@ -141,7 +141,7 @@ FILES = {
     "NaN": ("synthetic10.npy", np.where(np.eye(2_000, 10), np.nan, GOOD), "finite.* from nan to nan"),
     "no images": ("synthetic10.npy", GOOD[:0], r"Received: float32 \[0, 10\]"),
     "objects": ("synthetic10.npy", np.array([{}] * 2_000, object), "allow_pickle"),
-    "two arrays": ("synthetic10.npz", {"a": GOOD, "b": GOOD}, "2 arrays or other files, expected one"),
+    "two arrays": ("synthetic10.npz", {"a": GOOD, "b": GOOD}, "2 arrays, expected one"),
     "text": ("synthetic10.csv", "cat\n" * 2_000, "could not convert string"),
     "nothing": ("synthetic10.csv", "", "No columns to parse"),
     "no array": ("synthetic10.npy", "cat", "allow_pickle"),
