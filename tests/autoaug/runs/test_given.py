@@ -144,7 +144,7 @@ FILES = {
     "two arrays": ("synthetic10.npz", {"a": GOOD, "b": GOOD}, "2 arrays, expected one"),
     "text": ("synthetic10.csv", "cat\n" * 2_000, "could not convert string"),
     "nothing": ("synthetic10.csv", "", "No columns to parse"),
-    "no array": ("synthetic10.npy", "cat", "allow_pickle"),
+    "no array": ("synthetic10.npy", "cat", "magic string"),
     "another name": ("synthetic10_hardr.npy", GOOD, "its name='synthetic10_hardr'. Did you mean synthetic10_harder"),
     "a set of other classes": ("cifar10.npy", GOOD, "Received: its name='cifar10'"),
     "no predictions": ("readme.txt", "cat", "one file <test set>.npy, .npz or .csv a test set. Received: none"),
