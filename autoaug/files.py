@@ -1,7 +1,9 @@
 """Where the repository is, and how files are read and written."""
 
+import ast
 import gzip
 import itertools
+import json
 import os
 import pathlib
 import re
@@ -98,6 +100,17 @@ def check_yaml(text: str, name: str) -> None:
             nodes += node.value
         elif node.tag.endswith((":int", ":float")) and re.match(r"[-+]?0[0-9_]|.*:", node.value):
             raise ValueError(f"{place}: Expected a decimal number, such as 10. Received: {node.value}")
+
+
+def parameters_of(notebook: pathlib.Path) -> dict[str, Any]:
+    """The annotated names in a notebook's `parameters` cell, with their defaults."""
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    (source,) = ("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
+    return {
+        node.target.id: ast.literal_eval(node.value)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value
+    }
 
 
 class ArchiveError(ValueError):

@@ -15,12 +15,10 @@ A study is a list of stages, which run one after another:
 The caller, not the file, says where data and results are. A run that is named twice is one run.
 """
 
-import ast
 import ctypes
 import dataclasses
 import functools
 import itertools
-import json
 import os
 import pathlib
 import re
@@ -37,7 +35,7 @@ import tqdm
 import yaml
 
 from autoaug import recipes
-from autoaug.files import ROOT, absolute, check_yaml, read_text
+from autoaug.files import ROOT, absolute, check_yaml, parameters_of, read_text
 from autoaug.recipes import require_known
 
 _TRAIN, _DATA = ROOT / "notebooks" / "train.ipynb", ROOT / "data"
@@ -138,17 +136,6 @@ def _runs(entry: _Entry, folder: pathlib.Path, judges: list[str]) -> Iterator[St
         parameters = handed | entry.parameters | dict(zip(entry.each, values, strict=True))
         msgspec.convert(defaults | parameters, kinds)
         yield StudyRun(notebooks[entry.notebook], parameters, defaults | parameters, entry.render)
-
-
-def parameters_of(notebook: pathlib.Path) -> dict[str, Any]:
-    """The annotated names in a notebook's `parameters` cell, with their defaults."""
-    cells = json.loads(notebook.read_text("utf-8"))["cells"]
-    (source,) = ("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
-    return {
-        node.target.id: ast.literal_eval(node.value)
-        for node in ast.parse(source).body
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value
-    }
 
 
 def run(

@@ -12,7 +12,7 @@ from nbclient.exceptions import CellExecutionError
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
-from autoaug import datasets, recipes, study
+from autoaug import datasets, files, recipes, study
 from autoaug.files import ROOT
 from autoaug.report import render, show
 from autoaug.runs import accuracies
@@ -87,7 +87,7 @@ def test_train_leaves_a_finished_run_whose_accuracy_is_the_quick_presets(trained
 def test_the_run_is_where_the_report_looks_for_it_and_goes_no_further_the_second_time(trained_run, kernel):
     folder, run, train = trained_run.folder, trained_run.run, ROOT / "notebooks" / "train.ipynb"
     given = trained_run.parameters
-    again = study.StudyRun(train, given, study.parameters_of(train) | given, False)
+    again = study.StudyRun(train, given, files.parameters_of(train) | given, False)
     assert study.is_finished(again, folder / "data", folder / "results")
     written = (run / "history.csv").stat().st_mtime_ns
     text = "".join(output.get("text", "") for output in outputs_of(execute_in(kernel, "train", folder, **given)))

@@ -14,9 +14,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from autoaug import recipes
-from autoaug import study as studies
 from autoaug.datasets import DATASETS, DESIGNS, EMBEDDED, JUDGES, ORIGINAL_TESTS, TEST_PARTS, partners
-from autoaug.files import ROOT
+from autoaug.files import ROOT, parameters_of
 from autoaug.runs import record
 from autoaug.sagemaker.options import LIMIT_HOURS, Options, convert, expect
 
@@ -60,7 +59,7 @@ def hosts(training: "Training", instance_type: str) -> int:
 
 def parameters() -> dict[str, Any]:
     """The parameters of train.ipynb that a job can be told, with their defaults (there and nowhere else)."""
-    every = studies.parameters_of(ROOT / "notebooks" / "train.ipynb")
+    every = parameters_of(ROOT / "notebooks" / "train.ipynb")
     return {name: default for name, default in every.items() if name not in ("data_dir", "results_dir")}
 
 
