@@ -92,7 +92,7 @@ def test_what_is_said_of_known_truth_is_what_the_runs_say(verdicts):
         gaps = " and ".join(show.percent(*(row[f"{gap}{end}"] for end in ENDS)) for gap in ("gap_a", "gap_b"))
         line = f"| `{row['reproduction']}` | {sentences.expected(truth)} | {sentences.in_short(*said)} | {gaps} | "
         assert line in text and f"{show.percent(*(row[f'home_within{end}'] for end in ENDS))} |\n" in text
-    assert "right on eight new ones" in " ".join(TEXT.split())
+    assert "On eight new ones, whose answers were written down before, it says nothing wrong" in " ".join(TEXT.split())
 
 
 def test_what_is_said_of_cinic10_is_what_the_runs_say(kept, verdicts):
@@ -101,6 +101,8 @@ def test_what_is_said_of_cinic10_is_what_the_runs_say(kept, verdicts):
     assert row["gap_at_most"] < 0.01
     said = {name: show.percent(*(row[f"{name}{end}"] for end in ENDS)) for name in ("home_within", "gap_b")}
     text = " ".join(TEXT.split())
+    home, *sides = (show.percent(row[name]) for name in ("home", "home_a", "home_b"))
+    assert f"{home} points better: {sides[0]} on CIFAR-10's images, and {sides[1]} on CINIC-10's" in text
     assert said["home_within"].replace(" [", " points [") in text and f"none on average ({said['gap_b']})" in text
     lost = answers.class_losses(kept, ["cinic10_5k"], "cifar10", "cinic10_5k", 0.95)["lost"]
     assert (lost.idxmin(), lost.idxmax()) == ("frog", "dog")

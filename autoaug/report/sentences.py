@@ -125,11 +125,13 @@ def answer(stated: pd.DataFrame, of_public: str, runs: pd.DataFrame) -> HTML:
 
 def measured(row: Any) -> str:
     """The line on a real pair: what is said, and the numbers behind it."""
-    a, b, within = plain(row.original), plain(row.reproduction), not pd.isna(row.home_within)
+    a, b = (plain(name).partition(" (")[0] for name in (row.original, row.reproduction))  # without their sizes
+    within = not pd.isna(row.home_within)
     gaps = f"On {b}, models of {a} lose {_points(row, 'gap_a')} points, and its own models {_points(row, 'gap_b')}"
     gaps += f" (at most {percent(row.gap_at_most)}, by the one-sided bound)" if row.gap_at_most < NEGLIGIBLE else ""
-    home = f"On images of the kind that they were trained on, models are {_points(row, 'home')} points better"
-    home += f"; among images of one class and like difficulty, {_points(row, 'home_within')}" if within else ""
+    home = f"On images of the kind that they were trained on, models are {_points(row, 'home')} points better: "
+    home += f"{percent(row.home_a)} on those of {a}, and {percent(row.home_b)} on those of {b}"
+    home += f". Among images of one class and like difficulty it is {_points(row, 'home_within')}" if within else ""
     return f"{_sentence(row.said)} {gaps}. {home}."
 
 

@@ -223,9 +223,9 @@ def said(folder: str | pathlib.Path, confidence: float) -> str:
     harder = own.loc[["AA − AB", "BA − BB"], "low"].min() > 0
     shown = int((small["equal_size_low"] > 0).sum())
     return (
-        f"harder is {'shown' if harder else 'not shown'}. Different is open: {shown} of {len(small)} small models are "
-        "better at home, when the training sets' sizes are allowed for, and large ones probably are too. Without the "
-        "images, nobody can say whether that is difference or difficulty"
+        f"harder is {'shown' if harder else 'not shown'}. Different is open: {shown} of {len(small)} small "
+        "random-feature models are better at home, when the training sets' sizes are allowed for, and large ones probably are too. "
+        "Without the images, nobody can say whether that is difference or difficulty"
     )
 
 
