@@ -224,8 +224,8 @@ def said(folder: str | pathlib.Path, confidence: float) -> str:
     shown = int((small["equal_size_low"] > 0).sum())
     return (
         f"harder is {'shown' if harder else 'not shown'}. Different is open: {shown} of {len(small)} small "
-        "random-feature models are better at home, when the training sets' sizes are allowed for, and large ones probably are too. "
-        "Without the images, nobody can say whether that is difference or difficulty"
+        "random-feature models are better at home, when the training sets' sizes are allowed for, and large ones "
+        "probably are too. Without the images, nobody can say whether that is difference or difficulty"
     )
 
 
