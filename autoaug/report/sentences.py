@@ -16,7 +16,6 @@ from autoaug.shift.verdict import NEGLIGIBLE
 REAL, KNOWN = "reproductions", "photographs whose answer is known"
 """Groups of pairs, with SHAPES the third."""
 
-_STUDY = "make study STUDY=notebooks/cifar10.2.yml"
 _SECTION = "Pair-by-pair"
 
 
@@ -108,7 +107,7 @@ def answer(stated: pd.DataFrame, of_public: str, runs: pd.DataFrame) -> HTML:
         runs: of `autoaug.runs.collect`.
     """
     lines = [
-        ("CIFAR-10.2, from public numbers", "CIFAR-10.1-and-CIFAR-10.2,-from-public-numbers", f"{_sentence(of_public)}")
+        ("CIFAR-10.2, from public numbers", "CIFAR-10.1-and-CIFAR-10.2,-from-public-numbers", _sentence(of_public))
     ]
     real = stated[stated["group"] == REAL]
     lines += [(f"{_named(row)}, measured here", _SECTION, measured(row)) for row in real.itertuples()]
@@ -165,13 +164,16 @@ def missing(stated: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     commands = []
     real = stated[stated["group"] == REAL]
     if not len(real) or "cifar105" not in set(real["reproduction"]):
-        commands += ["# CIFAR-10.2 itself, with models trained on sets of one size", _STUDY]
+        what = "# CIFAR-10.2 itself, with models trained on sets of one size"
+        commands += [what, "make study STUDY=notebooks/cifar10.2.yml"]
     for row in real.itertuples():
         if row.few_seeds:
             commands += [f"# {row.pair}: three seeds on each side"]
         elif pd.isna(row.different):
             needed = "judges, at most 2 points less accurate than these models"
-            commands += [f"# {row.pair}: whether this is difficulty alone needs {needed}", *judges(row.preset)]
+            commands.append(f"# {row.pair}: whether this is difficulty alone needs {needed}")
+            known = datasets.DATASETS.get(row.original)  # there are judges of CIFAR-10's images
+            commands += judges(row.preset) if known and known.family == "cifar10" else []
     _, older = study.of_newest_data(runs)
     if older:
         commands.append(f"# left out, since their images are not those of the newest run: {', '.join(older)}")

@@ -75,6 +75,9 @@ def test_the_first_lines_link_to_their_sections_and_end_with_what_is_missing():
     assert "different is true" in lines[2]
     block = html.split("<pre>")[1]
     assert "make study STUDY=notebooks/cifar10.2.yml" in block and "-p train_data cifar10_rest_b -p seed 2" in block
+    of_shapes = sentences.statements(pd.DataFrame([verdict("my10", "synthetic10", True, None)]))
+    block = sentences.answer(of_shapes, "x", RUNS).data.split("<pre>")[1]
+    assert "needs judges" in block and "cifar10_rest_b" not in block  # those are judges of CIFAR-10's images
 
 
 def test_models_from_elsewhere_are_named_since_their_statement_is_one_of_its_own():
