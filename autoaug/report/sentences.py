@@ -106,16 +106,14 @@ def answer(stated: pd.DataFrame, of_public: str, runs: pd.DataFrame) -> HTML:
         of_public: `shift.published.said`, the answer for CIFAR-10.2.
         runs: of `autoaug.runs.collect`.
     """
-    lines = [
-        ("CIFAR-10.2, from public numbers", "CIFAR-10.1-and-CIFAR-10.2,-from-public-numbers", _sentence(of_public))
-    ]
+    said = [("CIFAR-10.2, from public numbers", "CIFAR-10.1-and-CIFAR-10.2,-from-public-numbers", _sentence(of_public))]
     real = stated[stated["group"] == REAL]
-    lines += [(f"{_named(row)}, measured here", _SECTION, measured(row)) for row in real.itertuples()]
+    said += [(f"{_named(row)}, measured here", _SECTION, measured(row)) for row in real.itertuples()]
     if len(stated) > len(real):
-        lines.append(("Where the answer is known", _SECTION, known_truth(stated)))
+        said.append(("Where the answer is known", _SECTION, known_truth(stated)))
     items = [
         Markup('<div><dt><a href="#{}">{}</a></dt><dd>{}</dd></div>').format(section, head, text)
-        for head, section, text in lines
+        for head, section, text in said
     ]
     commands = missing(stated, runs)
     block = Markup("<p>What is missing, and how to get it:</p><pre>{}</pre>").format("\n".join(commands))
