@@ -65,8 +65,8 @@ BAD = {
     "neither true nor false": (npz(**GOOD | {"overlap": np.full(4, 2, np.uint8).view(bool)}), "neither true nor false"),
     "a huge array": (declared("{'descr': '|u1', 'fortran_order': False, 'shape': (900000000,), }"), "reading array"),
     "code for a shape": (declared("{'descr': '|u1', 'fortran_order': False, 'shape': (exit(),), }"), "malformed node"),
-    "a pickle": (pickle.dumps(GOOD), "allow_pickle"),
-    "nothing": (b"", "No data left"),
+    "a pickle": (pickle.dumps(GOOD), "the magic string is not correct"),
+    "nothing": (b"", "magic string"),
 }
 
 
