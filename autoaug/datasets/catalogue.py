@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import msgspec
 
 _HIDDEN = "\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff"
-Label = Annotated[str, msgspec.Meta(pattern=rf"^[^<>&{_HIDDEN}]{{1,200}}\Z")]
-"""A text for readers: 1 to 200 characters, none of them markup or hidden."""
+Label = Annotated[str, msgspec.Meta(pattern=rf"^[^<>&${_HIDDEN}]{{1,200}}\Z")]
+"""A text for readers: 1 to 200 characters, none of them markup, of a formula, or hidden."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@ multiples. No function reads files, or saves or shows the figure.
 
 The import sets matplotlib's style (`style.mplstyle`), so that what a reader adds to a figure looks like the rest of it.
 Colours are Paul Tol's "medium contrast" scheme (SRON technical note SRON/EPS/TN/09-002), which colour-blind readers can
-tell apart, also in grey print. Series also differ in marker and line. A `$` in a text does not begin a formula.
+tell apart, also in grey print. Series also differ in marker and line.
 """
 
 import pathlib

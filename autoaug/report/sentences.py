@@ -153,7 +153,7 @@ def known_truth(stated: pd.DataFrame) -> str:
         short = in_short(row.harder, row.different)
         texts.append(f"Wrong on “{plain(row.reproduction)}”: {short} is said, {row.expected} is true.")
     if "open" in set(known["judged"]):
-        texts.append("Open: a home advantage is found, and nothing has separated it from difficulty.")
+        texts.append("Open: too few seeds, or a home advantage that nothing has separated from difficulty.")
     return " ".join(texts)
 
 
