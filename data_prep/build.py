@@ -84,7 +84,7 @@ def build(
         choices = msgspec.convert(given, Choices)
     except msgspec.ValidationError as error:
         said, _, place = str(error).partition(" - at `$.")
-        said = "Expected a label without <, > and &" if "regex" in said else said
+        said = "Expected a label without <, >, & and $" if "regex" in said else said
         name = place.strip("`").partition("[")[0]
         raise DatasetError(f"{name}: {said}. Received: {given[name]!r}") from error
     if unknown := [name for name in sets if name not in SETS]:

@@ -9,7 +9,7 @@ import pytest
 from autoaug import datasets, runs
 from autoaug.files import ROOT
 from autoaug.report import answers, sentences, show
-from autoaug.shift import published, study
+from autoaug.shift import contrasts, difficulty, published, study, verdict
 
 TEXT = (ROOT / "README.md").read_text()
 ENDS = ("", "_low", "_high")  # of an interval's columns
@@ -104,6 +104,12 @@ def test_what_is_said_of_cinic10_is_what_the_runs_say(kept, verdicts):
     home, *sides = (show.percent(row[name]) for name in ("home", "home_a", "home_b"))
     assert f"{home} points better: {sides[0]} on CIFAR-10's images, and {sides[1]} on CINIC-10's" in text
     assert said["home_within"].replace(" [", " points [") in text and f"none on average ({said['gap_b']})" in text
+    (pair,) = (pair for pair in study.pairs(kept, list(datasets.JUDGES)) if pair.reproduction == "cinic10_5k")
+    families = [*pair.families.values()]
+    weights = difficulty.weights(pair.judges, pair.labels, contrasts.sizes(families))
+    alike = [contrasts.contrast(families, side, weights.images).interval(0.95) for side in verdict.HOMES]
+    measured = " ".join((ROOT / "results" / "measured" / "README.md").read_text().split())
+    assert f"of like difficulty these are {' and '.join(show.percent(*of) for of in alike)}." in measured
     lost = answers.class_losses(kept, ["cinic10_5k"], "cifar10", "cinic10_5k", 0.95)["lost"]
     assert (lost.idxmin(), lost.idxmax()) == ("frog", "dog")
     assert f"from {show.percent(lost.min())[:-2]} points (frogs) to {100 * lost.max():.0f} (dogs)" in text

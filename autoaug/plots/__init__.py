@@ -85,11 +85,11 @@ def class_examples(
     count: int = 6,
     ax: matplotlib.axes.Axes | None = None,
 ) -> matplotlib.axes.Axes:
-    """At most `count` rows of images; each column has the first images of a class."""
-    count = min([count, *np.bincount(labels)[: len(class_names)]])
-    rows = [np.flatnonzero(labels == label)[:count] for label in range(len(class_names))]
+    """At most `count` rows of images; each column has the first images of a class that has images."""
+    shown, sizes = np.unique(labels[labels < len(class_names)], return_counts=True)
+    rows = [np.flatnonzero(labels == label)[: min(count, *sizes)] for label in shown]
     chosen = np.transpose(rows).ravel()
-    return image_grid(images[chosen], [class_names[label] for label in labels[chosen]], ax, len(class_names))
+    return image_grid(images[chosen], [class_names[label] for label in labels[chosen]], ax, len(shown))
 
 
 def training_curves(

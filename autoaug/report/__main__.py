@@ -60,7 +60,7 @@ def _make(options: argparse.Namespace) -> None:
     page.parent.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(page.parent / ".lock", timeout=0):
-            threading.Thread(target=importlib.import_module, args=["autoaug.report.render"]).start()  # meanwhile
+            threading.Thread(target=importlib.import_module, args=["autoaug.report.render"]).start()  # slow
             executed = study.run(options.runs, options.results, options.data, options.jobs, options.yes)
             if executed is None:
                 return

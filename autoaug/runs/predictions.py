@@ -79,7 +79,7 @@ def arrays(
     if not zipfile.is_zipfile(path):
         with pathlib.Path(path).open("rb") as file:
             return {"": np.lib.format.read_array(file, allow_pickle=False)}
-    with zipfile.ZipFile(path) as archive:  # opened once, and not by `numpy.load` again
+    with zipfile.ZipFile(path) as archive:  # `numpy.load` would open it a second time
         members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
         if sum(member.file_size for member in members.values()) > most_bytes:
             raise ValueError(f"more than {most_bytes:,} bytes")

@@ -31,6 +31,8 @@ def test_a_column_per_class():
     height = canvas.shape[0] // 2
     assert [canvas[row * height, column * 34, 0] for row in (0, 1) for column in (0, 1)] == [1, 0, 3, 2]
     assert len(plots.class_examples(images, labels, ("cat", "dog"), count=4).texts) == 6  # there are no more
+    ax = plots.class_examples(images, 2 * labels, ("cat", "none", "dog"), count=1)
+    assert [text.get_text() for text in ax.texts] == ["cat", "dog"]
 
 
 def test_characters_that_the_font_lacks_give_no_warning():
