@@ -35,7 +35,7 @@ def four_accuracies(frame: pd.DataFrame, columns: int = 3) -> Figure | None:
     """
     if frame.empty:
         return None
-    figure, grid = small_multiples(len(frame), columns, 3.1, 2.7, sharex=True, sharey=True)
+    figure, grid = small_multiples(len(frame), columns, 3.1, 2.7, sharey=True)
     values = frame[[f"{cell}{end}" for *_, a, b, _ in SIDES for cell in (a, b) for end in ("_low", "_high")]]
     top = 100 * np.nanmax(values)
     bottom = min(100 * np.nanmin(values), top - 10)  # at least 10 points, so that small differences look small
