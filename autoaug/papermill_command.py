@@ -5,11 +5,9 @@ in its root, and shows what they print. Other calls are papermill's. A signal le
 """
 
 import datetime
-import os
 import pathlib
 import shlex
 import signal
-import stat
 import sys
 from typing import Any
 
@@ -28,7 +26,7 @@ _QUIET = [  # else an interrupted kernel may print a traceback of its own
 class Execution:
     """papermill's `execute_notebook`, which passes signals on, and ends with a line or two that say what to do."""
 
-    command, signal, shows, stopped = "", 0, False, "Stopped. The same command goes on:"
+    command, signal, shows, begun, stopped = "", 0, False, False, "Stopped. The same command goes on:"
     flush = staticmethod(lambda: None)  # papermill takes it for a file
 
     def __call__(self, **options: Any) -> None:
@@ -46,15 +44,17 @@ class Execution:
             raise click.ClickException(again if name in _ENDED else f"{name}: {said}{kept}") from error
 
     def on_signal(self, number: int, _: object) -> None:
-        """Interrupt the kernel, which has a session of its own, and let it write a checkpoint; the second time, end."""
-        kernels, self.signal = [] if self.signal else psutil.Process().children(), self.signal or number
+        """Interrupt the kernel, and let it write a checkpoint; the second time, or before the first cell, end."""
+        # The kernel has a session of its own, so that only this process gets a signal from the terminal.
+        kernels, self.signal = psutil.Process().children() if self.begun and not self.signal else [], number
         for kernel in kernels:
             kernel.send_signal(signal.SIGINT)
         if not kernels:
             self.stop()
 
-    def stop(self, **_: Any) -> None:
-        """End, if a signal has come; between two cells, a kernel does not listen to signals."""
+    def stop(self, cell: Any = None, **_: Any) -> None:
+        """End, if a signal has come; before the first cell and between two, a kernel does not listen to signals."""
+        self.begun = self.begun or cell is not None
         if self.signal:
             print(f"{self.stopped}{self.command}", file=sys.stderr, flush=True)
             sys.exit(128 + self.signal)
@@ -75,14 +75,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Execute a notebook, or do what papermill does with these arguments; returns the exit status."""
     given = sys.argv[1:] if arguments is None else arguments
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # slow; jsonschema can do without
-    from papermill import cli
-
-    cli.execute_notebook = execution = Execution()
-    execution.command = f"\n    {shlex.join(['papermill', *given])}"
+    (execution := Execution()).command = f"\n    {shlex.join(['papermill', *given])}"
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as under `nohup`
             signal.signal(number, execution.on_signal)
     try:
+        from papermill import cli  # in the second that this takes, a signal may come
+
+        cli.execute_notebook = execution
         if notebook := _only_notebook(cli.papermill, given):
             (executed := ROOT / "results" / "notebooks").mkdir(parents=True, exist_ok=True)
             copy = executed / f"{notebook.stem}-{datetime.datetime.now():%Y-%m-%d-%H%M%S.%f}.ipynb"
@@ -111,7 +111,7 @@ def _only_notebook(command: click.Command, arguments: list[str]) -> pathlib.Path
         return None
     if (notebook := pathlib.Path(name)).is_file():
         return notebook
-    if name != "-" and not stat.S_ISFIFO(os.fstat(0).st_mode):
+    if name != "-" and not pathlib.Path("/dev/stdin").is_fifo():
         raise click.ClickException(f"No such notebook: {notebook.absolute()}")
     return None  # the notebook is piped in, and this is the name of its executed copy
 

@@ -11,6 +11,7 @@ import sys
 import time
 
 import nbformat
+import psutil
 import pytest
 from notebook_files import write_notebook
 
@@ -52,17 +53,38 @@ def test_from_cron_with_a_long_folder_for_temporary_files(notebook, tmp_path):
     assert done.stdout.endswith("count 7\nto nobody\n   column\n0       7\n") and done.stderr == ""
 
 
-def test_in_a_terminal(notebook):
+def in_a_terminal(*arguments, interrupt_when=None):
+    """The exit status and what is shown; Ctrl-C is typed once `interrupt_when` is true of the process."""
     process, terminal = pty.fork()
     if not process:
         os.chdir(ROOT)
-        os.execv(COMMAND[0], [*COMMAND, str(notebook), "-p", "count", "7"])
+        os.execv(COMMAND[0], [*COMMAND, *map(str, arguments)])
+    while interrupt_when and not interrupt_when(psutil.Process(process)):
+        time.sleep(0.01)
+    if interrupt_when:
+        os.write(terminal, b"\x03")
     shown = b""
     with contextlib.suppress(OSError):  # at last, the other end is closed
         while read := os.read(terminal, 1024):
             shown += read
-    text = shown.decode().replace("\r\n", "\n")
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, text
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), shown.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    "interrupt_when",
+    [lambda process: any("zmq" in library.path for library in process.memory_maps()), psutil.Process.children],
+    ids=["while it loads papermill", "while the kernel starts"],
+)
+def test_ctrl_c_before_the_first_cell_shows_no_traceback(notebook, interrupt_when):
+    status, text = in_a_terminal(notebook, interrupt_when=interrupt_when)
+    copies_of(text)
+    assert status == 130 and text.endswith(f"^CStopped. The same command goes on:\n    papermill {notebook}\n")
+    assert len(text.splitlines()) <= 3
+
+
+def test_in_a_terminal(notebook):
+    status, text = in_a_terminal(notebook, "-p", "count", "7")
+    assert status == 0, text
     assert len(copies_of(text)) == 1 and "count 7\n" in text and "   column\n0       7\n" in text
     assert "Missing argument" not in text and len(text.splitlines()) == 5
 
