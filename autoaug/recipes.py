@@ -60,6 +60,29 @@ def require_known(name: str, value: object, known: Iterable[object]) -> None:
         raise ValueError(f"{expected}. Received: {name}={value!r}{did_you_mean(value, listed)}")
 
 
+_SHAPES = {"wrn": (6, 4, "widen_factor"), "shake_shake": (6, 2, "widen_factor"), "pyramid_net": (9, 2, "alpha")}
+"""Family → a and b of its depths a·n + b, with n blocks in each group; and what else its size has."""
+
+
+def check_size(model: str, size: dict[str, int]) -> None:
+    """Raise ValueError unless the builder of a model, by its long name, takes these arguments.
+
+    What a model takes that somebody has added, only `build_model` knows.
+    """
+    _check("size", size, Sizes)
+    if (family := model.rstrip("_0123456789")) not in _SHAPES:
+        return
+    a, b, width = _SHAPES[family]
+    for name in size:
+        require_known(f"size of {model}", name, ("depth", width))
+    depth = size.get("depth", a + b)
+    if depth <= b or (depth - b) % a:
+        known = ", ".join(str(a * n + b) for n in range(1, 5))
+        raise ValueError(f"Expected depth = {a}·n + {b}, that is {known} …. Received: depth={depth}")
+    if not size.get("widen_factor", 1):
+        raise ValueError("Expected widen_factor of at least 1. Received: widen_factor=0")
+
+
 def check_seed(seed: int) -> None:
     """Raise ValueError unless a run may have this seed."""
     _check("seed", seed, Seed)
@@ -112,6 +135,7 @@ class Recipe:
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(Recipe, include_extras=True).items():
             _check(name, getattr(self, name), kind)
+        check_size(self.model, self.size)
 
     def steps_per_epoch(self, train_size: int, workers: int = 1) -> int:
         """Steps of one worker in an epoch: train_size // batch // workers, at least 1; the rest is left out."""

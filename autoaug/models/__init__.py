@@ -11,7 +11,7 @@ import tensorflow as tf
 from autoaug.models.pyramid_net import pyramid_net
 from autoaug.models.shake_shake import shake_shake
 from autoaug.models.wide_resnet import wide_resnet
-from autoaug.recipes import SHORT_NAMES, long_name
+from autoaug.recipes import SHORT_NAMES, check_size, long_name
 
 MODELS: dict[str, Callable[..., keras.Model]] = {
     "wrn": wide_resnet,
@@ -41,6 +41,7 @@ def build_model(name: str, num_classes: int = 10, seed: int = 0, **size: int) ->
     """
     tf.config.experimental.enable_tensor_float_32_execution(False)  # see `autoaug.devices`
     name = long_name(name)
+    check_size(name, size)
     builder = MODELS[name]
     known = [argument for argument in inspect.signature(builder).parameters if argument not in ("num_classes", "seed")]
     if unknown := sorted(set(size) - set(known)):

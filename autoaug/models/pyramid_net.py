@@ -40,14 +40,8 @@ def pyramid_net(depth: int = 272, alpha: int = 200, *, num_classes: int = 10, se
         depth: layers with weights along the longest path, 9·bottlenecks + 2, with so many bottlenecks in each group.
         alpha: number of channels that all bottlenecks together add to the width, ≥ 0.
         num_classes, seed: see `build_model`.
-    Raises:
-        ValueError: alpha is too small, or the depth is not 9·bottlenecks + 2.
     """
-    per_group, rest = divmod(depth - 2, 9)
-    if per_group < 1 or rest:
-        raise ValueError(f"Expected depth = 9·bottlenecks + 2, that is 11, 20, 29, 38 …. Received: depth={depth}")
-    if alpha < 0:
-        raise ValueError(f"Expected alpha of at least 0. Received: alpha={alpha}")
+    per_group = (depth - 2) // 9
     images = keras.Input((32, 32, 3), name="images")
     x = batch_norm(convolution(images, BASE_CHANNELS, 3, 1, name="init_conv", seed=seed), name="init_bn")
     for i, stride in enumerate((1, 2, 2)):

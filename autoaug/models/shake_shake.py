@@ -29,14 +29,8 @@ def shake_shake(depth: int = 26, widen_factor: int = 2, *, num_classes: int = 10
         depth: layers with weights along the longest path, 6·blocks + 2, with so many blocks in each stage.
         widen_factor: k ≥ 1; the stages have 16k, 32k and 64k channels.
         num_classes, seed: see `build_model`.
-    Raises:
-        ValueError: widen_factor is too small, or the depth is not 6·blocks + 2.
     """
-    blocks, rest = divmod(depth - 2, 6)
-    if blocks < 1 or rest:
-        raise ValueError(f"Expected depth = 6·blocks + 2, that is 8, 14, 20, 26 …. Received: depth={depth}")
-    if widen_factor < 1:
-        raise ValueError(f"Expected widen_factor of at least 1. Received: widen_factor={widen_factor}")
+    blocks = (depth - 2) // 6
     images = keras.Input((32, 32, 3), name="images")
     x = batch_norm(convolution(images, BASE_CHANNELS, 3, 1, name="init_conv", seed=seed), name="init_bn")
     for i, first_stride in enumerate((1, 2, 2)):

@@ -27,14 +27,8 @@ def wide_resnet(depth: int = 28, widen_factor: int = 10, *, num_classes: int = 1
         depth: layers with weights along the longest path, 6·blocks + 4, with so many blocks in each group.
         widen_factor: k ≥ 1; the groups have 16k, 32k and 64k channels.
         num_classes, seed: see `build_model`.
-    Raises:
-        ValueError: widen_factor is too small, or the depth is not 6·blocks + 4.
     """
-    blocks, rest = divmod(depth - 4, 6)
-    if blocks < 1 or rest:
-        raise ValueError(f"Expected depth = 6·blocks + 4, that is 10, 16, 22, 28 …. Received: depth={depth}")
-    if widen_factor < 1:
-        raise ValueError(f"Expected widen_factor of at least 1. Received: widen_factor={widen_factor}")
+    blocks = (depth - 4) // 6
     images = keras.Input((32, 32, 3), name="images")
     x = stem = convolution(images, BASE_CHANNELS, 3, 1, name="init__init_conv", seed=seed)
     for i, stride in enumerate((1, 2, 2)):

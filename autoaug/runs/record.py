@@ -11,6 +11,7 @@ import importlib.metadata
 import os
 import pathlib
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -116,12 +117,19 @@ def write(folder: str | os.PathLike[str], record: Record) -> None:
 
 @contextlib.contextmanager
 def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Lock a run's folder, which is made; a crash releases the lock. A RecordError says that another process has it."""
+    """Lock a run's folder, which is made; a crash releases the lock. A RecordError says that another process has it.
+
+    If nothing was written into the folder, it is removed.
+    """
     path = pathlib.Path(folder) / ".lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(path, timeout=0):
-            yield
+            try:
+                yield
+            finally:
+                if list(path.parent.iterdir()) == [path]:
+                    shutil.rmtree(path.parent)
     except filelock.Timeout as error:
         raise RecordError(f"{folder}: another process is at work on this run. Wait for it or stop it.") from error
 

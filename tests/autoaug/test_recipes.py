@@ -60,6 +60,8 @@ EVERY = [recipe for of_models in recipes.RECIPES.values() for recipe in of_model
         (lambda: recipes.get("wrn", "papr"), r"preset='papr'\. Did you mean paper\?"),
         (lambda: recipes.variant("wrn", augmentation="auto_augment"), r"Did you mean autoaugment\?"),
         (lambda: recipes.variant("wrn", learning_rate=-1), "Expected learning_rate"),
+        (lambda: recipes.variant("wrn", size={"depth": 17}), r"Expected depth .*10, 16, 22, 28 .* Received: depth=17"),
+        (lambda: recipes.variant("ss96", size={"widen_facto": 2}), r"Expected size .*\. Did you mean widen_factor\?"),
         (lambda: QUICK.steps_per_epoch(255, workers=2), "at least 256 training images"),
     ],
 )  # fmt: skip
@@ -80,9 +82,10 @@ def test_steps_drop_the_last_incomplete_batch_and_divide_among_workers():
 def test_a_variant_has_what_is_changed_and_the_rest_of_its_preset(recipe):
     nothing = {"epochs": 0, "size": {}, "augmentation": "", "xla": False, "learning_rate": 0.0, "batch_size": 0}
     assert recipes.variant(recipe.model, recipe.preset, **nothing) == recipe
-    changes = {"epochs": 7, "size": {"depth": 34}, "precision": "mixed_bfloat16", "weight_decay": 1, "batch_size": 8}
+    depth = 34 if recipe.model == "wrn" else 38
+    changes = {"epochs": 7, "size": {"depth": depth}, "precision": "mixed_bfloat16", "weight_decay": 1, "batch_size": 8}
     variant = recipes.variant(recipe.model, recipe.preset, **changes)
-    assert (variant.epochs, variant.size) == (7, recipe.size | {"depth": 34})
+    assert (variant.epochs, variant.size) == (7, recipe.size | {"depth": depth})
     assert recipes.Recipe(**json.loads(json.dumps(dataclasses.asdict(variant)))) == variant
 
 
@@ -110,7 +113,8 @@ def test_no_two_recipes_have_one_title():
         recipes.variant(model, preset, epochs=12, size=size)
         for model in recipes.SHORT_NAMES
         for preset in recipes.PRESETS
-        for size in ({}, {"depth": 38}, {"depth": 38, "alpha" if model == "pyramid_net" else "widen_factor": 5})
+        for depth in [40 if model == "wrn" else 38]
+        for size in ({}, {"depth": depth}, {"depth": depth, "alpha" if model == "pyramid_net" else "widen_factor": 5})
     ]
     assert len({recipes.title(recipe) for recipe in made}) == len(made)
     assert recipes.title(recipes.get("ss96")) == "Shake-Shake-8 2×16d, 4 epochs (ss96, quick)"

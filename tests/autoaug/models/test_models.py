@@ -107,9 +107,9 @@ def test_the_pyramid_grows_by_rounding_half_up_shake_drop_decays_to_one_half_and
         ("ss32", {"depth": 4}, r"8, 14, 20, 26.*Received: depth=4"),
         ("pyramid", {"depth": 270}, r"11, 20, 29, 38.*Received: depth=270"),
         ("wrn", {"num_classes": 1}, "num_classes=1"),
-        ("wrn", {"alpha": 3}, "depth, widen_factor. Received: alpha"),
+        ("wrn", {"alpha": 3}, "Expected size of wrn, one of depth, widen_factor. Received: .*'alpha'"),
         ("wrn", {"widen_factor": 0}, "widen_factor=0"),
-        ("pyramid", {"alpha": -1}, "alpha=-1"),
+        ("pyramid", {"alpha": -1}, "Expected size: .*'alpha': -1"),
     ],
 )
 def test_errors_name_the_argument(name, arguments, message):
