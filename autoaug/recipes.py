@@ -44,7 +44,7 @@ Seed = Annotated[int, Meta(ge=0, lt=2**31)]
 """A run's seed. It and a step's number must fit into int32 inside the models."""
 
 Positive = Annotated[float, Meta(gt=0, lt=1e6)]
-Sizes = dict[Annotated[str, Meta(pattern=r"^[a-z_]{1,40}\Z")], Annotated[int, Meta(ge=0, le=10_000)]]
+Sizes = dict[Annotated[str, Meta(pattern=r"^[a-z_]{1,40}\Z")], Annotated[int, Meta(ge=1, le=10_000)]]
 
 
 def did_you_mean(received: object, known: Iterable[str]) -> str:
@@ -65,22 +65,17 @@ _SHAPES = {"wrn": (6, 4, "widen_factor"), "shake_shake": (6, 2, "widen_factor"),
 
 
 def check_size(model: str, size: dict[str, int]) -> None:
-    """Raise ValueError unless the builder of a model, by its long name, takes these arguments.
-
-    What a model takes that somebody has added, only `build_model` knows.
-    """
+    """Raise ValueError unless a model, by its long name, can have this size. Of added models, `build_model` says it."""
     _check("size", size, Sizes)
-    if (family := model.rstrip("_0123456789")) not in _SHAPES:
+    if model in _ADDED:
         return
-    a, b, width = _SHAPES[family]
+    a, b, width = _SHAPES[model.rstrip("_0123456789")]
     for name in size:
         require_known(f"size of {model}", name, ("depth", width))
     depth = size.get("depth", a + b)
     if depth <= b or (depth - b) % a:
         known = ", ".join(str(a * n + b) for n in range(1, 5))
         raise ValueError(f"Expected depth = {a}·n + {b}, that is {known} …. Received: depth={depth}")
-    if not size.get("widen_factor", 1):
-        raise ValueError("Expected widen_factor of at least 1. Received: widen_factor=0")
 
 
 def check_seed(seed: int) -> None:

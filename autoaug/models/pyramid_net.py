@@ -38,7 +38,7 @@ def pyramid_net(depth: int = 272, alpha: int = 200, *, num_classes: int = 10, se
 
     Args:
         depth: layers with weights along the longest path, 9·bottlenecks + 2, with so many bottlenecks in each group.
-        alpha: number of channels that all bottlenecks together add to the width, ≥ 0.
+        alpha: number of channels that all bottlenecks together add to the width, ≥ 1.
         num_classes, seed: see `build_model`.
     """
     per_group = (depth - 2) // 9
