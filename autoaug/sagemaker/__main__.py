@@ -15,9 +15,8 @@ from autoaug.sagemaker.options import Options, from_given
 
 
 def _option(name: str, default: Any, text: str = "") -> click.Option:
-    """An option whose value `options.convert` reads, as everywhere else; its name may have - or _."""
-    spelled = [name, "model_name"] if name == "model" else [name]  # as the original called it
-    names = dict.fromkeys(["--" + one.replace("_", mark) for one in spelled for mark in "-_"])
+    """An option whose value `options.convert` reads, as everywhere else."""
+    names = [f"--{name.replace('_', '-')}", *(["--model-name"] if name == "model" else [])]  # as the original called it
     alone: Any = {"is_flag": False, "flag_value": "yes"} if isinstance(default, bool) else {}  # --wait is --wait yes
     return click.Option([name, *names], help=f"{text} (default: {default!r})", metavar="VALUE", **alone)
 
@@ -27,7 +26,7 @@ _OPTIONS = [_option(name, *field.metadata.values()) for name, field in _FIELDS.i
 _PARAMETERS = [_option(name, default) for name, default in job.parameters().items()]
 
 
-@click.group(help=__doc__)
+@click.group(help=__doc__, context_settings={"token_normalize_func": lambda name: name.replace("-", "_")})
 def cli() -> None:
     pass
 
@@ -45,9 +44,9 @@ def launch_job(show: bool, **given: Any) -> None:
         print(launch.launch(training, options))
 
 
-@cli.command(params=[*_OPTIONS])
+@cli.command(params=[option for option in _OPTIONS if option.name != "wait"])
 @click.argument("file", type=click.Path(path_type=pathlib.Path))
-@click.option("--at-once", "--at_once", default=4, help="at most so many jobs in training")
+@click.option("--at-once", default=4, show_default=True, help="at most so many jobs in training")
 @click.option("--show", is_flag=True, help="print the trainings; needs no account and no network")
 def study(file: pathlib.Path, at_once: int, show: bool, **given: Any) -> None:
     """Submit the trainings of a study, such as notebooks/cifar10.2.yml, that are due. Given again, it goes on."""
@@ -64,7 +63,7 @@ def study(file: pathlib.Path, at_once: int, show: bool, **given: Any) -> None:
 
 @cli.command()
 @click.argument("url", default="")
-@click.option("--results-dir", "--results_dir", type=click.Path(path_type=pathlib.Path), default=ROOT / "results")
+@click.option("--results-dir", type=click.Path(path_type=pathlib.Path), default=ROOT / "results")
 def collect(url: str, results_dir: pathlib.Path) -> int:
     """Bring the finished runs below URL (s3://AUTOAUG_BUCKET/jobs) into a folder's runs/, for the report."""
     said = launch.collect(url or f"s3://{from_given({}).bucket}/jobs", results_dir)

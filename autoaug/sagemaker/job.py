@@ -1,12 +1,7 @@
 """The configuration of a SageMaker job: pure functions from a training and options.
 
 The dictionary that `describe` returns has the names and the nesting of the SDK's `ModelTrainer` and its configurations;
-`launch` checks and submits it. In S3 a study is one bucket:
-
-    data/<name>/training/               the data sets, as on disk
-    checkpoints/<job>-<preset>-<hash>/  SageMaker's copy of /opt/ml/checkpoints: the run while it trains
-    jobs/<job>-<timestamp>/             input/code: the source that was sent; output/: model.tar.gz (model, record and
-                                        last checkpoint), output.tar.gz (record, history, predictions, notebook)
+`launch` checks and submits it. docs/sagemaker.md says what is where in the bucket.
 """
 
 import re
@@ -31,30 +26,23 @@ _MILLISECONDS = 5  # for an image of an epoch, twice what the largest model shou
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _METRICS = {"train:loss": rf"  loss {_NUMBER}", "train:accuracy": rf"  accuracy {_NUMBER}"}
 
-# GPUs of SageMaker's instance types with several (AWS, "Amazon EC2 instance types", accelerated computing). Other types
-# whose names begin with g or p are assumed to have one, all others none.
-_FOUR = r"(g4dn\.12|g5\.(12|24)|g6e?\.(12|24)|p3\.8)xlarge"
-_EIGHT = r"(g5\.48|g6e?\.48|p3\.16|p3dn\.24|p4de?\.24|p5(e|en)?\.48)xlarge"
-
-
-def gpus(instance_type: str) -> int:
-    """Number of GPUs of an instance type."""
-    kind = instance_type.removeprefix("ml.")
-    return 4 if re.fullmatch(_FOUR, kind) else 8 if re.fullmatch(_EIGHT, kind) else int(kind[0] in "gp")
+# Types with GPUs begin with g or p. These have one; how many the others have, a job sees (`container.train`).
+_ONE_GPU = r"ml\.(g\w+\.(2|4|8|16)?xlarge|p2\.xlarge|p3\.2xlarge|p5\.4xlarge)"
 
 
 def hosts(training: "Training", instance_type: str) -> int:
-    """Number of hosts: one for each worker, or one for all of them if it has a GPU for each.
+    """Number of hosts: one for each worker, or one for all of them if its type has several GPUs.
 
     LaunchError if a GPU would be paid for in vain, or the published recipe would run on a CPU unasked.
     """
-    count, workers, device = gpus(instance_type), training.workers, training.device
+    has_gpu, workers, device = instance_type[3] in "gp", training.workers, training.device
+    several = has_gpu and not re.fullmatch(_ONE_GPU, instance_type)
     received = f"{instance_type}, workers {workers}, device {device}"
-    expect(not count or device != "cpu", "an instance type without GPU, as ml.m5.4xlarge, for device cpu", received)
-    expect(count <= 1 or workers == count, f"workers {count}, one for each GPU, or a type with one GPU", received)
-    asked = count or device == "cpu" or training.recipe.preset != "paper"
+    expect(not has_gpu or device != "cpu", "an instance type without GPU, as ml.m5.4xlarge, for device cpu", received)
+    expect(not several or workers > 1, "workers, one for each of the type's GPUs, or a type with one GPU", received)
+    asked = has_gpu or device == "cpu" or training.recipe.preset != "paper"
     expect(asked, "a type with a GPU for the preset paper, as ml.g5.2xlarge, or device cpu", received)
-    return workers if count <= 1 else 1
+    return 1 if several else workers
 
 
 def parameters() -> dict[str, Any]:
@@ -153,9 +141,7 @@ def describe(training: Training, options: Options) -> dict[str, Any]:
     """The configuration of a job: a dictionary of `ModelTrainer`'s arguments, `source_code.source_dir` left out."""
     is_spot, stopping = _limits(training, options)
     tests = _test_sets(training, options)
-    channels = [
-        name for name in dict.fromkeys([training.train_data, *tests]) if name not in EMBEDDED
-    ]  # those are drawn
+    channels = [name for name in dict.fromkeys([training.train_data, *tests]) if name not in EMBEDDED]  # drawn there
     metrics = _METRICS | {f"test:accuracy:{name}": rf"test accuracy {re.escape(name)} {_NUMBER}" for name in tests}
     configuration: dict[str, Any] = {
         "base_job_name": training.name,
@@ -166,9 +152,9 @@ def describe(training: Training, options: Options) -> dict[str, Any]:
             "instance_type": options.instance_type,
             "instance_count": hosts(training, options.instance_type),
             "volume_size_in_gb": options.volume_gb,
+            "volume_kms_key_id": options.volume_kms_key or None,
             "enable_managed_spot_training": is_spot,
-        }
-        | ({"volume_kms_key_id": options.volume_kms_key} if options.volume_kms_key else {}),
+        },
         "stopping_condition": stopping,
         "input_data_config": [
             {"channel_name": channel_name(name), "data_source": f"s3://{options.bucket}/data/{name}/training"}
@@ -202,6 +188,7 @@ def _limits(training: Training, options: Options) -> tuple[bool, dict[str, int]]
     is_paper = training.recipe.preset == "paper"
     images = training.recipe.epochs * DATASETS[training.train_data].train_size
     hours = max(_LONG_HOURS if is_paper else _SHORT_HOURS, -(-images * _MILLISECONDS // training.workers // 3_600_000))
+    expect(not 0 < options.max_run_hours < 0.1, "max_run_hours of at least 0.1, or 0", options.max_run_hours)
     seconds = round(3600 * (options.max_run_hours or min(LIMIT_HOURS, hours)))
     is_spot = is_paper if options.spot == "auto" else options.spot == "yes"
     waiting = {"max_wait_time_in_seconds": min(2 * seconds, LIMIT_HOURS * 3600)} if is_spot else {}

@@ -4,7 +4,7 @@ notebooks."""
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -21,7 +21,10 @@ _Bucket = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z", ti
 _Arn = Annotated[str, Meta(pattern=r"^arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+\Z", title="arn:aws:iam::…:role/…")]
 _Instance = Annotated[str, Meta(pattern=r"^ml\.[\w-]+\.\w+\Z", title="a type such as ml.g5.2xlarge")]
 _Subnets = tuple[Annotated[str, Meta(pattern=r"^subnet-\w+\Z", title="subnet-…")], ...]
+_Spot = Annotated[str, Meta(pattern=r"^(auto|yes|no)\Z", title="auto, yes or no")]
 _Groups = tuple[Annotated[str, Meta(pattern=r"^sg-\w+\Z", title="sg-…")], ...]
+_Tag = Annotated[str, Meta(pattern=r"^(?!aws:)[\w .:/=+@-]{1,128}\Z", title="NAME=TEXT, with a name")]
+_Tags = dict[_Tag, Annotated[str, Meta(max_length=256)]]
 
 
 class LaunchError(ValueError):
@@ -50,7 +53,7 @@ class Options:
     volume_gb: _Gigabytes = _told(50, "disk of every host, in GB")
     max_run_hours: _Hours = _told(0, "SageMaker ends the job after this time; 0: 5 ms for each image of each epoch, at "
                                   "least 48 hours with the paper preset, 2 with the others")  # fmt: skip
-    spot: Literal["auto", "yes", "no"] = _told("auto", "whether on spot instances; auto: with the paper preset")
+    spot: _Spot = _told("auto", "whether on spot instances; auto: with the paper preset")
     test_sets: tuple[str, ...] = _told((), "test sets besides the training data's; empty: those it is compared on")
     kms_key: str = _told("", "key that encrypts results and source in S3")
     volume_kms_key: str = _told("", "key that encrypts the disks")
@@ -58,7 +61,7 @@ class Options:
     security_groups: _Groups = _told((), "ids of security groups of a VPC")
     encrypt_traffic: bool = _told(False, "whether traffic between hosts is encrypted, which slows several hosts")
     network_isolation: bool = _told(False, "whether the container reaches the job's hosts only; needs an own image")
-    tags: dict[str, str] = _told({}, "names with texts: NAME=TEXT,…")
+    tags: _Tags = _told({}, "names with texts: NAME=TEXT,…")
     wait: bool = _told(False, "whether to wait until the job ends, showing its log")
 
 
@@ -74,30 +77,33 @@ def convert(kind: Any, value: Any, name: str = "") -> Any:
                 read = parse_json(value)
             else:
                 read = parts if base is tuple else dict(part.split("=", 1) for part in parts)
-        if kind == dict[str, str] and isinstance(read, dict):
+        if kind == _Tags and isinstance(read, dict):
             read = {str(key): str(item) if type(item) in (int, float) else item for key, item in read.items()}
         return msgspec.convert(read, kind, strict=False)
     except ValueError as error:
         said = str(error) if isinstance(error, msgspec.ValidationError) else "Expected values such as a,b or k=v"
         if "matching regex" in said:  # the form's title says it in words
-            said = f"Expected {(get_args(kind)[0] if base is tuple else kind).__metadata__[0].title}"
+            said = f"Expected {(get_args(kind)[0] if base in (tuple, dict) else kind).__metadata__[0].title}"
         raise LaunchError(f"{name}: {said}. Received: {value!r}") from error
 
 
 def from_given(given: Mapping[str, Any]) -> Options:
     """Options from values by name; a value that is missing, None or empty comes from AUTOAUG_<NAME>."""
-    kinds, values = get_type_hints(Options, include_extras=True), {}
+    kinds = get_type_hints(Options, include_extras=True)
+    variables, values = {f"AUTOAUG_{name.upper()}": name for name in kinds}, {}
     for name in given:
         require_known("option", name, kinds)
-    for name, kind in kinds.items():
+    for variable in os.environ:
+        if variable.startswith("AUTOAUG_"):
+            require_known("environment variable", variable, variables)
+    for variable, name in variables.items():
         source, value = name, given.get(name)
         if value is None or value == "":
-            source = f"AUTOAUG_{name.upper()}"
-            value = os.environ.get(source, "")
+            source, value = variable, os.environ.get(variable, "")
         if name == "bucket" and isinstance(value, str):
             value = value.removeprefix("s3://").rstrip("/")
-        if name == "spot" and isinstance(value, bool):
-            value = "yes" if value else "no"  # YAML's reading of these words
+        if name == "spot" and (word := _WORDS.get(str(value).strip().lower())) is not None:
+            value = "yes" if word else "no"  # YAML reads some of these words as true and false
         if value != "":
-            values[name] = convert(kind, value, source)
+            values[name] = convert(kinds[name], value, source)
     return Options(**values)

@@ -40,11 +40,8 @@ def study(aws, monkeypatch):
     if importlib.util.find_spec("sagemaker") is None:
         pytest.skip("needs SageMaker's SDK: make test installs it")
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # slows the SDK's import threefold
-    for name, value in {
-        "SAGEMAKER_VALIDATE_ROLE": "false", "AUTOAUG_BUCKET": "study",
-        "AUTOAUG_ROLE": "arn:aws:iam::123456789012:role/training",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AUTOAUG_BUCKET", "study")
+    monkeypatch.setenv("AUTOAUG_ROLE", "arn:aws:iam::123456789012:role/training")
     client = boto3.client("s3")
     client.create_bucket(Bucket="study", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     manifest = {"source": "drawn", "parts": {"training": {"sha256": "a" * 64}, "test": {"sha256": "b" * 64}}}

@@ -30,7 +30,8 @@ def asked(monkeypatch):
     ("name", "text", "in_notebook", "value"),
     [
         ("bucket", "s3://my-bucket/", "my-bucket", "my-bucket"), ("volume_gb", "99", 99.0, 99),
-        ("max_run_hours", "1.5", 1.5, 1.5), ("spot", "no", False, "no"), ("wait", "True", "yes", True),
+        ("max_run_hours", "1.5", 1.5, 1.5), ("spot", "no", False, "no"), ("spot", "true", True, "yes"),
+        ("wait", "True", "yes", True),
         ("encrypt_traffic", "off", "no", False), ("test_sets", "cifar10.2", ["cifar10.2"], ("cifar10.2",)),
         ("subnets", "subnet-1,subnet-2", ["subnet-1", "subnet-2"], ("subnet-1", "subnet-2")),
         ("subnets", '["subnet-1"]', "subnet-1", ("subnet-1",)),
@@ -51,6 +52,12 @@ def test_an_option_is_the_same_from_everywhere(name, text, in_notebook, value, a
     assert options.from_given({}) == asked() == from_notebook
 
 
+def test_a_misspelt_variable_is_refused(monkeypatch):
+    monkeypatch.setenv("AUTOAUG_BUKET", "my-bucket")
+    with pytest.raises(ValueError, match=r"Received: .*AUTOAUG_BUKET'\. Did you mean AUTOAUG_BUCKET"):
+        options.from_given({})
+
+
 def test_a_switch_is_given_by_its_name_alone_and_overrules_the_environment(asked, monkeypatch):
     assert asked("--wait").wait and not asked().wait
     monkeypatch.setenv("AUTOAUG_WAIT", "True")
@@ -67,13 +74,14 @@ def test_a_switch_is_given_by_its_name_alone_and_overrules_the_environment(asked
         ("max_run_hours", "nan", "max_run_hours: Expected `float`"),
         ("max_run_hours", 1000, "max_run_hours: Expected `float` <= 672"), ("tags", 1234, "tags: Expected `object`"),
         ("tags", "project", "tags: Expected values such as a,b or k=v. Received: 'project'"),
-        ("tags", {"a": None}, "tags: Expected"), ("subnets", 7, "subnets: Expected `array`, got `int`"),
+        ("tags", {"a": None}, "tags: Expected"), ("tags", "=v", "Expected NAME=TEXT, with a name. Received: '=v'"),
+        ("subnets", 7, "subnets: Expected `array`, got `int`"),
         ("subnets", "[" * 10**5, "subnets: Expected"), ("subnets", "vpc-1", "subnets: Expected subnet-….*'vpc-1'"),
         ("security_groups", ["sg 1"], "security_groups: Expected sg-…"),
         ("bucket", "My Bucket", "bucket: Expected a name such as my-bucket. Received: 'My Bucket'"),
         ("bucket", "s3://b/folder", "bucket: Expected"), ("bucket", 2026, "bucket: Expected `str`"),
         ("role", "training", "role: Expected arn:aws:iam::.*Received: 'training'"),
-        ("instance_type", "p3", "instance_type: Expected"), ("spot", "perhaps", "spot: Invalid enum value"),
+        ("instance_type", "p3", "instance_type: Expected"), ("spot", "perhaps", "spot: Expected auto, yes or no"),
         ("buket", "x", "Expected option, one of bucket, role.*'buket'. Did you mean bucket"),
     ],
 )  # fmt: skip
@@ -101,3 +109,6 @@ def test_every_option_has_its_help_and_the_notebooks_parameters_have_theirs(caps
     assert [name for name in NAMES if f"--{name.replace('_', '-')}" not in shown] == []
     told = "name of the S3 bucket that holds data", "(default: 'ml.g5.2xlarge')", "(default: 50)", "(default: 'quick')"
     assert [text for text in told if text not in shown] == []
+    assert command.main(["study", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "[default: 4]" in shown and "--wait" not in shown
