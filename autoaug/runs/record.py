@@ -117,14 +117,11 @@ def write(folder: str | os.PathLike[str], record: Record) -> None:
 
 @contextlib.contextmanager
 def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Lock a run's folder, which is made; a crash releases the lock. A RecordError says that another process has it.
-
-    If nothing was written into the folder, it is removed.
-    """
+    """Lock a run's folder, which is made, and removed if it stays empty. RecordError: another process has it."""
     path = pathlib.Path(folder) / ".lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with filelock.FileLock(path, timeout=0):
+        with filelock.FileLock(path, timeout=0):  # which a crash releases
             try:
                 yield
             finally:

@@ -61,7 +61,6 @@ EVERY = [recipe for of_models in recipes.RECIPES.values() for recipe in of_model
         (lambda: recipes.variant("wrn", augmentation="auto_augment"), r"Did you mean autoaugment\?"),
         (lambda: recipes.variant("wrn", learning_rate=-1), "Expected learning_rate"),
         (lambda: recipes.variant("wrn", size={"depth": 17}), r"Expected depth .*10, 16, 22, 28 .* Received: depth=17"),
-        (lambda: recipes.variant("ss96", size={"widen_facto": 2}), r"Expected size .*\. Did you mean widen_factor\?"),
         (lambda: QUICK.steps_per_epoch(255, workers=2), "at least 256 training images"),
     ],
 )  # fmt: skip

@@ -52,12 +52,6 @@ def test_an_option_is_the_same_from_everywhere(name, text, in_notebook, value, a
     assert options.from_given({}) == asked() == from_notebook
 
 
-def test_a_misspelt_variable_is_refused(monkeypatch):
-    monkeypatch.setenv("AUTOAUG_BUKET", "my-bucket")
-    with pytest.raises(ValueError, match=r"Received: .*AUTOAUG_BUKET'\. Did you mean AUTOAUG_BUCKET"):
-        options.from_given({})
-
-
 def test_a_switch_is_given_by_its_name_alone_and_overrules_the_environment(asked, monkeypatch):
     assert asked("--wait").wait and not asked().wait
     monkeypatch.setenv("AUTOAUG_WAIT", "True")
@@ -88,9 +82,9 @@ def test_a_switch_is_given_by_its_name_alone_and_overrules_the_environment(asked
 def test_what_is_wrong_is_refused_by_name(name, value, message, monkeypatch):
     with pytest.raises(ValueError, match=message):
         options.from_given({name: value})
-    if isinstance(value, str) and name in NAMES and len(value) < 1000:
+    if isinstance(value, str) and len(value) < 1000:
         monkeypatch.setenv(f"AUTOAUG_{name.upper()}", value)
-        with pytest.raises(ValueError, match=f"AUTOAUG_{name.upper()}: "):
+        with pytest.raises(ValueError, match=rf"AUTOAUG_{name.upper()}(: |'\. Did you mean AUTOAUG_BUCKET)"):
             options.from_given({})
 
 
