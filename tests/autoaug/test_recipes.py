@@ -60,7 +60,6 @@ EVERY = [recipe for of_models in recipes.RECIPES.values() for recipe in of_model
         (lambda: recipes.get("wrn", "papr"), r"preset='papr'\. Did you mean paper\?"),
         (lambda: recipes.variant("wrn", augmentation="auto_augment"), r"Did you mean autoaugment\?"),
         (lambda: recipes.variant("wrn", learning_rate=-1), "Expected learning_rate"),
-        (lambda: recipes.variant("wrn", size={"depth": 17}), r"Expected depth .*10, 16, 22, 28 .* Received: depth=17"),
         (lambda: QUICK.steps_per_epoch(255, workers=2), "at least 256 training images"),
     ],
 )  # fmt: skip

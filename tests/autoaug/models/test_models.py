@@ -102,7 +102,6 @@ def test_the_pyramid_grows_by_rounding_half_up_shake_drop_decays_to_one_half_and
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("resnet", {}, "shake_shake_112, ss112.*Received: model='resnet'"),
         ("wrn", {"depth": 27}, r"10, 16, 22, 28.*Received: depth=27"),
         ("ss32", {"depth": 4}, r"8, 14, 20, 26.*Received: depth=4"),
         ("pyramid", {"depth": 270}, r"11, 20, 29, 38.*Received: depth=270"),

@@ -149,6 +149,7 @@ def refused(study, capsys):
         (["--bucket", "absent"], "s3://absent: Expected a bucket that you may use"),
         (["--train_data", "cifar10_10k"], "'{sets: [cifar10_10k, cifar102], bucket: study}'"),
         (["--instance_type", "ml.g5.12xlarge"], "Expected workers, one for each of the type's GPUs"),
+        (["--xla", "perhaps"], "xla: Expected `bool`, got `str`. Received: 'perhaps'"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_created(refused, arguments, message):
@@ -167,9 +168,7 @@ def test_all_that_is_missing_is_said_at_once(refused, monkeypatch):
     assert named == ["bucket", "role", "a region", "credentials of AWS", "SageMaker's SDK"]
 
 
-S3_ACTIONS = {
-    "HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "ListObjects": "ListBucket", "HeadObject": "GetObject"
-}  # fmt: skip
+S3_ACTIONS = {"HeadBucket": "ListBucket", "ListObjects": "ListBucket", "HeadObject": "GetObject"}
 
 
 @pytest.mark.filterwarnings("ignore")  # of the SDK
