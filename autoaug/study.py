@@ -9,7 +9,6 @@ A study is a list of stages, which run one after another:
         - notebook: train             # a notebook in the folder of the YAML file, or else in notebooks/
           parameters: {model: wrn}    # values that differ from the notebook's defaults
           each: {seed: [0, 1]}        # lists of values; every combination is a run
-          judges: [cifar10_rest_a]    # training sets whose models judge difficulty, for the notebook that is rendered
           render: true                # this notebook becomes the report's page
 
 The caller, not the file, says where data and results are. A run that is named twice is one run.
@@ -57,7 +56,6 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     notebook: str
     parameters: dict[str, Any] = {}
     each: dict[str, Annotated[list[Any], msgspec.Meta(min_length=1)]] = {}
-    judges: list[str] = []
     render: bool = False
 
 
@@ -113,9 +111,8 @@ def read(path: pathlib.Path) -> list[Stage]:
         text = read_text(path, most_bytes=2**18)
         check_yaml(text, path.name)
         listed = msgspec.convert(yaml.safe_load(text), list[_Listed])
-        judges = list(dict.fromkeys(judge for stage in listed for entry in stage.runs for judge in entry.judges))
         for stage in listed:
-            runs = [run for entry in stage.runs for run in _runs(entry, path.parent.resolve(), judges)]
+            runs = [run for entry in stage.runs for run in _runs(entry, path.parent.resolve())]
             new = tuple(run for run in runs if seen.setdefault(run.identity, run) is run)
             stages.append(Stage(new, stage.side_by_side))
     except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:  # YAML's dates too
@@ -123,7 +120,7 @@ def read(path: pathlib.Path) -> list[Stage]:
     return stages
 
 
-def _runs(entry: _Entry, folder: pathlib.Path, judges: list[str]) -> Iterator[StudyRun]:
+def _runs(entry: _Entry, folder: pathlib.Path) -> Iterator[StudyRun]:
     """The runs of an entry: one for each combination of the values in `each`."""
     notebooks = {file.stem: file for place in (ROOT / "notebooks", folder) for file in place.glob("*.ipynb")}
     require_known("notebook", entry.notebook, notebooks)
@@ -131,9 +128,8 @@ def _runs(entry: _Entry, folder: pathlib.Path, judges: list[str]) -> Iterator[St
     for name in (*entry.parameters, *entry.each):
         require_known("parameter", name, sorted(defaults.keys() - set(_FOLDERS)))
     kinds = msgspec.defstruct("Parameters", [(name, type(default)) for name, default in defaults.items()])
-    handed = {"judges": judges} if judges and entry.render and "judges" in defaults else {}
     for values in itertools.product(*entry.each.values()):
-        parameters = handed | entry.parameters | dict(zip(entry.each, values, strict=True))
+        parameters = entry.parameters | dict(zip(entry.each, values, strict=True))
         msgspec.convert(defaults | parameters, kinds)
         yield StudyRun(notebooks[entry.notebook], parameters, defaults | parameters, entry.render)
 

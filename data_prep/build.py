@@ -71,8 +71,8 @@ def build(
         own: name → description of a set of the user's own (`own.check`).
 
     Returns:
-        A row for each name, and for what it is drawn from; `this run` is "written", "there already" or "unverified
-        files, left as they are".
+        A row for each name, and for what it is drawn from; `this run` is "written", "replaced", "there already" or
+        "unverified files, left as they are".
 
     Raises:
         DatasetError: an argument is wrong (before anything is written), a source is missing or

@@ -99,7 +99,7 @@ def update(
         rebuild: whether to write the set again, even if it is damaged.
 
     Returns:
-        "there already" or "written".
+        "there already", "written", or "replaced": something else was there.
 
     Raises:
         DatasetError: the folder holds files that were not built here, or damaged ones without `rebuild`.
@@ -115,7 +115,7 @@ def update(
         if state == "whole" and not rebuild:
             return "there already"
         _replace(folder, recipe, write_files)
-        return "written"
+        return "written" if state == "missing" else "replaced"
 
 
 def _replace(

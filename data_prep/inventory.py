@@ -38,13 +38,13 @@ def parts(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=None if rows else columns).set_index(["data set", "part"])
 
 
-def overlaps(data_dir: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def overlaps(data_dir: str | os.PathLike[str]) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Counts images with the same pixels, for all data sets on disk; holds the images of one set at a time.
 
     Returns:
-        Two DataFrames of int. The first has a row per training set and a column per test set: how many of the test
-        images are among the training images. The second has a row per data set and the columns `training` and `test`:
-        how many images of this part repeat an earlier image of the part.
+        DataFrames of int. First, two by the names "test" and "training": how many images of each set's part (columns)
+        are among the images of each training set (rows). Second, a row per data set and the columns `training` and
+        `test`: how many images of this part repeat an earlier image of the part.
     """
     hashes: dict[str, dict[str, list[bytes]]] = {"training": {}, "test": {}}
     for name in datasets.available(data_dir):
@@ -54,7 +54,11 @@ def overlaps(data_dir: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFra
         if spec.test_file:
             hashes["test"][name] = datasets.image_hashes(datasets.load_test(name, data_dir).images)
     known = {name: set(images) for name, images in hashes["training"].items()}
-    counts = [[sum(image in images for image in test) for test in hashes["test"].values()] for images in known.values()]
+    tables = {}
+    for part, sets in hashes.items():
+        counts = {
+            name: [sum(image in images for image in of) for images in known.values()] for name, of in sets.items()
+        }
+        tables[part] = pd.DataFrame(counts, index=list(known), dtype=int)
     repeats = {part: {name: len(of) - len(set(of)) for name, of in sets.items()} for part, sets in hashes.items()}
-    table = pd.DataFrame(counts, index=list(known), columns=list(hashes["test"]), dtype=int)
-    return table, pd.DataFrame(repeats, index=datasets.available(data_dir)).fillna(0).astype(int)
+    return tables, pd.DataFrame(repeats, index=datasets.available(data_dir)).fillna(0).astype(int)

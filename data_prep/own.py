@@ -24,15 +24,15 @@ class Described(msgspec.Struct, forbid_unknown_fields=True):
     """What the user says of a set.
 
     Args:
-        test: a folder of pictures by class, an .npz file or a batch file; or a list of such.
+        test: a folder of pictures by class, an .npz file or a batch file; or a list of such. Empty for judges' images.
         train: the same; empty for a test set only.
-        original: the set that it reproduces, whose classes it has.
+        original: the set that it reproduces, or whose images it judges; it has the same classes.
         classes: names of the classes, if there is no original.
         title: name for readers.
         resize: "box" scales pictures to 32×32.
     """
 
-    test: str | list[str]
+    test: str | list[str] = []
     train: str | list[str] = []
     original: str = ""
     classes: Annotated[list[Annotated[datasets.Label, msgspec.Meta(max_length=60)]], msgspec.Meta(max_length=256)] = []
@@ -42,8 +42,11 @@ class Described(msgspec.Struct, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if len(set(self.classes)) < len(self.classes):
             raise ValueError("a class twice")
-        if bool(self.original) == bool(self.classes) or len(self.classes) == 1 or not self.test:
-            raise ValueError("no test, or not either original, the set that it reproduces, or classes, a list of names")
+        if bool(self.original) == bool(self.classes) or len(self.classes) == 1:
+            raise ValueError("not either original, the set that it reproduces, or classes, a list of names")
+        test, train = ({of} if isinstance(of, str) else set(of) for of in (self.test, self.train))
+        if not test | train or test & train:
+            raise ValueError("the same files in test and train" if test else "neither test nor train")
 
 
 def check(own: Any, data_dir: pathlib.Path) -> dict[str, Described]:
@@ -82,7 +85,11 @@ def build(name: str, said: Described, data_dir: pathlib.Path, rebuild: bool = Fa
     }
     sizes = {part: len(labels) for part, (_, labels) in parts.items()}
     said_of_it: dict[str, Any] = {"title": said.title or name, "family": family, "original": said.original}
-    said_of_it |= {"train_size": sizes.get("training", 0), "test_size": sizes["test"], "classes": list(class_names)}
+    said_of_it |= {
+        "train_size": sizes.get("training", 0),
+        "test_size": sizes.get("test", 0),
+        "classes": list(class_names),
+    }
     spec = manifests.spec_of(name, said_of_it)
     recipe = {
         "name": name,

@@ -112,7 +112,7 @@ def build(
     """Writes `data_dir/<name>/training/` for each name: training and test batch, manifest.json.
 
     Returns:
-        Name → "written" or "there already"; raises what `folders.update` does.
+        Name → "written", "replaced" or "there already"; raises what `folders.update` does.
     """
 
     def write_files(name: str, folder: pathlib.Path) -> dict[str, Any]:

@@ -181,7 +181,7 @@ def know(data_dir: str | os.PathLike[str]) -> None:
     """Adds the user's own sets of a folder to ORIGINALS, TITLES and CLASS_NAMES, for reports, which know names only."""
     for name, own in manifests.own(data_dir).items():
         TITLES[name], CLASS_NAMES[name] = own.title, own.class_names
-        ORIGINALS.update({name: own.original} if own.original else {})
+        ORIGINALS.update({name: own.original} if own.original and own.test_size else {})
 
 
 def partners(name: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class _Own(msgspec.Struct, forbid_unknown_fields=True):
     classes: Annotated[tuple[Label, ...], msgspec.Meta(min_length=2, max_length=1000)]
     original: Annotated[str, msgspec.Meta(pattern=rf"^({_NAME})?\Z")]
     train_size: Annotated[int, msgspec.Meta(ge=0, le=10**6)]
-    test_size: Annotated[int, msgspec.Meta(ge=1, le=10**6)]
+    test_size: Annotated[int, msgspec.Meta(ge=0, le=10**6)]
 
 
 class _Manifest(msgspec.Struct):
@@ -86,7 +86,8 @@ def own(data_dir: str | os.PathLike[str]) -> dict[str, Spec]:
 def spec_of(name: str, said: Mapping[str, Any]) -> Spec:
     """The specification of a set of the user's own, from what its manifest says of it."""
     said = {**said, "classes": tuple(said["classes"])}
-    return Spec(**said, training_files=(f"{name}_train",) if said["train_size"] else (), test_file=f"{name}_test")
+    test_file = f"{name}_test" if said["test_size"] else ""
+    return Spec(**said, training_files=(f"{name}_train",) if said["train_size"] else (), test_file=test_file)
 
 
 def build_command(name: str, data_dir: str | os.PathLike[str], **parameters: object) -> str:

@@ -126,10 +126,14 @@ def measured(row: Any) -> str:
     within = not pd.isna(row.home_within)
     gaps = f"On {b}, models of {a} lose {_points(row, 'gap_a')} points, and its own models {_points(row, 'gap_b')}"
     gaps += f" (at most {percent(row.gap_at_most)}, by the one-sided bound)" if row.gap_at_most < NEGLIGIBLE else ""
+    smaller, larger = sorted((row.train_size_a, row.train_size_b))
+    sizes = f" Part of this may be size: they trained on {row.train_size_a:,} and {row.train_size_b:,} images."
     home = f"On images of the kind that they were trained on, models are {_points(row, 'home')} points better: "
     home += f"{percent(row.home_a)} on those of {a}, and {percent(row.home_b)} on those of {b}"
     home += f". Among images of one class and like difficulty it is {_points(row, 'home_within')}" if within else ""
-    return f"{_sentence(row.said)} {gaps}. {home}."
+    weak = f" Models that are right on {percent(row.aa)} % say little: {percent(row.chance)} % is chance."
+    notes = (sizes if larger > 1.1 * smaller else "") + (weak if row.aa < 2 * row.chance else "")
+    return f"{_sentence(row.said)} {gaps}. {home}.{notes}"
 
 
 def _sentence(text: str) -> str:
@@ -172,6 +176,15 @@ def missing(stated: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
             commands.append(f"# {row.pair}: whether this is difficulty alone needs {needed}")
             known = datasets.DATASETS.get(row.original)  # there are judges of CIFAR-10's images
             commands += judges(row.preset) if known and known.family == "cifar10" else []
+    trained = runs[(runs["train_sha256"] != "") & ~runs["train_data"].isin(stated["reproduction"])]
+    for name in trained["train_data"].unique():
+        if name not in datasets.TITLES:
+            commands.append(
+                f"# {name} is not in data_dir, so its models are in no table of accuracies and no statement"
+            )
+        elif name in datasets.ORIGINALS.keys() - {"cifar105"}:
+            both = f"models of one recipe, trained on it and on {datasets.ORIGINALS[name]}, all tested on both"
+            commands.append(f"# {plain(name)} is not compared: it needs {both}")
     _, older = study.of_newest_data(runs)
     if older:
         commands.append(f"# left out, since their images are not those of the newest run: {', '.join(older)}")

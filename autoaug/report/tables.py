@@ -3,9 +3,10 @@
 `runs` is what `autoaug.runs.collect` returns: a row for each finished run and test set.
 """
 
+import itertools
 import json
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -24,8 +25,6 @@ TEST_SETS = {
 """Column of `accuracies` → test sets of its images, of which the first that a run was tested on counts."""
 
 _NAMES = {"cifar10": "CIFAR-10", "cifar10.1": "CIFAR-10.1", "cifar10.2": "CIFAR-10.2", "cinic10": "CINIC-10"}
-TITLES = _NAMES | {f"lost {name}": f"lost on {text}" for name, text in _NAMES.items()}
-"""Titles of the columns of `accuracies`."""
 
 GROUPS = (
     "published",
@@ -36,6 +35,8 @@ GROUPS = (
 """Kinds of rows of `accuracies`."""
 
 SHAPES = "drawn shapes, not CIFAR-10"
+
+_KNOWN = (*datasets.KNOWN_TRUTH, *datasets.EMBEDDED)
 
 
 def title(name: str) -> str:
@@ -59,28 +60,39 @@ def accuracies(runs: pd.DataFrame, others: pd.DataFrame, confidence: float) -> p
         confidence: of the intervals of what was measured here.
 
     Returns:
-        Index: group, train_data, model. For each name of TEST_SETS that has numbers, the column with `_low` and
-        `_high`; `lost <name>` likewise. Over several seeds it is the mean, with the interval of a single model that
-        gets as many images right.
+        Index: group, train_data, model. For each name of TEST_SETS that has numbers, and each other test set that is
+        neither drawn nor of known truth, the column with `_low` and `_high`; `lost <name>` likewise. Over several seeds
+        it is the mean, with the interval of a single model that gets as many images right.
     """
     runs, _ = study.of_newest_data(runs)
-    own = runs[(runs["total"] > 0) & ~runs["train_data"].isin([*datasets.EMBEDDED, *datasets.KNOWN_TRUTH])]
+    own = runs[(runs["total"] > 0) & ~runs["train_data"].isin(_KNOWN)]
+    known = {*_KNOWN, "photo_original", *itertools.chain(*TEST_SETS.values())}
+    further = [name for name in own["test_set"].unique() if name in datasets.TITLES.keys() - known]
+    test_sets = TEST_SETS | {name: (name,) for name in further}
     keys = ["size", "train_data", "family"]
     rows = [
         {"group": GROUPS[-1], "train_data": title(name), "model": family, "seeds": part["seed"].nunique()}
-        | _by_test_set(part, confidence)
+        | _by_test_set(part, test_sets, confidence)
         for (_, name, family), part in own.assign(size=-own["train_size"]).groupby(keys, sort=True)
     ]
-    rows = [row for row in rows if any(column in row for column in TEST_SETS)]
+    rows = [row for row in rows if any(column in row for column in test_sets)]
     frame = pd.concat([others, pd.DataFrame(rows)], ignore_index=True)
     if frame.empty:
         return frame
     ends = ("", "_low", "_high")
-    columns = [f"{start}{name}{end}" for start in ("", "lost ") for name in TEST_SETS for end in ends]
+    columns = [f"{start}{name}{end}" for start in ("", "lost ") for name in test_sets for end in ends]
     frame = frame.reindex(columns=["group", "train_data", "model", "seeds", *columns])
     return (
         frame.astype({"seeds": "Int64"}).set_index(["group", "train_data", "model"]).dropna(axis="columns", how="all")
     )
+
+
+def titles(accuracies: pd.DataFrame) -> dict[str, str]:
+    """Titles of the columns of a table of accuracies."""
+    parts = {column: column.rpartition("lost ") for column in accuracies}
+    return {
+        column: f"{lost and 'lost on '}{_NAMES.get(name) or title(name)}" for column, (_, lost, name) in parts.items()
+    }
 
 
 def others(published_dir: str | pathlib.Path, confidence: float) -> pd.DataFrame:
@@ -120,10 +132,10 @@ def _ends(column: str, numbers: Iterable[Any]) -> dict[str, float]:
     return dict(zip((column, f"{column}_low", f"{column}_high"), numbers, strict=True))
 
 
-def _by_test_set(part: pd.DataFrame, confidence: float) -> dict[str, float]:
+def _by_test_set(part: pd.DataFrame, test_sets: Mapping[str, Sequence[str]], confidence: float) -> dict[str, float]:
     """Mean accuracies of the runs of a family on one training set, and what they lose."""
     counts = {}
-    for column, names in TEST_SETS.items():
+    for column, names in test_sets.items():
         tested = next((rows for name in names if len(rows := part[part["test_set"] == name])), None)
         if tested is not None:
             total = int(tested["total"].min())
@@ -192,7 +204,7 @@ def histories(runs: pd.DataFrame) -> dict[str, dict[str, list[pd.DataFrame]]]:
     Sets of known truth are left out where there are others.
     """
     found: dict[str, dict[str, list[pd.DataFrame]]] = {}
-    others = runs[~runs["train_data"].isin([*datasets.KNOWN_TRUTH, *datasets.EMBEDDED])]
+    others = runs[~runs["train_data"].isin(_KNOWN)]
     for row in (others if len(others) else runs).drop_duplicates("run_id").sort_values("train_size").itertuples():
         history = run_folders.history(row.folder)
         if len(history) > 1:

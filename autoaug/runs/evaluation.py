@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 import tqdm
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Bool, Shaped, UInt8
 
 from autoaug import checkpoints, datasets, models, recipes, runs
 from autoaug.datasets import Dataset, LabelledImages
@@ -65,7 +65,7 @@ def load(run_dir: str | os.PathLike[str]) -> keras.Model:
 
 def read_model(path: str | os.PathLike[str]) -> keras.Model:
     """The model in a .keras file; RecordError for any other file, and for code in it: a Lambda, an unknown class."""
-    with reading(path, "a Keras model without code of its own"):
+    with reading(path, "a .keras file without code of its own"):
         require_regular(path, _MOST_BYTES)
         with zipfile.ZipFile(path) as archive:
             stored = archive.getinfo("model.weights.h5").file_size
@@ -104,9 +104,7 @@ def evaluate_run(
                 predictions.read(path)
                 continue
         logits, labels = model.predict(test.images, BATCH_SIZE, verbose=0), test.labels.astype(np.uint8)
-        margins = predictions.margins(logits, labels) if dataset.name in datasets.JUDGES else None
-        answers = logits.argmax(axis=1).astype(np.uint8)
-        predictions.write(path, predictions.Predictions(answers, labels, dataset.trained_on(test.images), margins))
+        predictions.write(path, _predictions(logits, labels, dataset, dataset.trained_on(test.images)))
         tests[test.name] = described
     if not (run_dir / MODEL).is_file():
         write_model(model, run_dir)
@@ -158,8 +156,8 @@ def evaluate_given(
     for test, values, path in found:
         classes = datasets.spec(test.name, data_dir).num_classes
         overlap = dataset.trained_on(test.images) if dataset else np.zeros(len(test.labels), bool)
-        answers = _answers(values, len(test.labels), classes, path)
-        kept[test.name] = predictions.Predictions(answers, test.labels.astype(np.uint8), overlap)
+        _check(values, len(test.labels), classes, path)
+        kept[test.name] = _predictions(values, test.labels.astype(np.uint8), dataset, overlap)
         described[test.name] = Test(test.source, test.sha256)
 
     trained_on = dataset or record.TrainData(train_data, classes)
@@ -190,7 +188,8 @@ def _download(address: str, sha256: str) -> pathlib.Path:
     import pooch
 
     if not address.startswith("https://") or len(sha256) != 64:
-        raise RecordError(f"{address}: Expected https:// and sha256, 64 digits. Received: sha256={sha256!r}")
+        expected = "model_file, a file or an https:// address with sha256, 64 digits"
+        raise RecordError(f"Expected {expected}. Received: {address}, sha256={sha256!r}")
     with reading(address, "a file with this sha256"):
         return pathlib.Path(pooch.retrieve(address, f"sha256:{sha256}", progressbar=False))
 
@@ -219,7 +218,8 @@ def _read_folder(folder: pathlib.Path, data_dir: str | os.PathLike[str], dataset
     files = sorted(path for path in folder.glob("[!.]*") if path.suffix in (".npy", ".npz", ".csv"))
     if not files or len({path.stem for path in files}) < len(files):
         expected = "Expected one file <test set>.npy, .npz or .csv a test set"
-        raise RecordError(f"{folder}: {expected}. Received: {', '.join(path.name for path in files) or 'none'}")
+        nothing = "none" if folder.is_dir() else "no such folder"
+        raise RecordError(f"{folder}: {expected}. Received: {', '.join(path.name for path in files) or nothing}")
     for path in files:
         with reading(path, "predictions for a test set with the model's classes"):
             recipes.require_known("its name", path.stem, datasets.available(data_dir, family, part="test"))
@@ -244,15 +244,29 @@ def _read(path: pathlib.Path) -> Shaped[np.ndarray, "..."]:
     return arrays[0]
 
 
-def _answers(
-    values: Shaped[np.ndarray, "..."], images: int, classes: int, path: pathlib.Path
-) -> UInt8[np.ndarray, " n"]:
-    """The answers in an array of classes, logits or probabilities."""
+def _predictions(
+    values: Shaped[np.ndarray, "..."],
+    labels: UInt8[np.ndarray, " n"],
+    dataset: Dataset | None,
+    overlap: Bool[np.ndarray, " n"],
+) -> predictions.Predictions:
+    """Of classes, logits or probabilities; with margins if the training set has no test part: its models judge."""
+    if values.ndim == 1:
+        return predictions.Predictions(values.astype(np.uint8), labels, overlap)
+    is_judge = dataset is not None and not len(dataset.test_labels)
+    if is_judge and values.min() >= 0 and np.allclose(values.sum(axis=1), 1, atol=1e-3):
+        values = np.log(np.maximum(values, np.finfo(np.float32).tiny))  # the margins of the logits that made them
+    margins = predictions.margins(values, labels) if is_judge else None
+    return predictions.Predictions(values.argmax(axis=1).astype(np.uint8), labels, overlap, margins)
+
+
+def _check(values: Shaped[np.ndarray, "..."], images: int, classes: int, path: pathlib.Path) -> None:
+    """A RecordError unless it is an array of classes, logits or probabilities."""
     form = values.dtype.kind, values.shape
     if form in (("i", (images,)), ("u", (images,))) and values.min() >= 0 and values.max() < classes:
-        return values.astype(np.uint8)
+        return
     if form == ("f", (images, classes)) and np.isfinite(values).all():
-        return values.argmax(axis=1).astype(np.uint8)
+        return
     expected = f"int [{images}], classes from 0 to {classes - 1}, or float [{images}, {classes}], finite"
     extremes = f", from {values.min()} to {values.max()}" if values.size and form[0] in "iuf" else ""
     raise RecordError(f"{path}: Expected {expected}. Received: {values.dtype} {list(values.shape)}{extremes}")

@@ -46,7 +46,8 @@ def reading(path: str | os.PathLike[str], expected: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # NumPy, zipfile, pandas and Keras raise a dozen kinds of errors for damaged files
-        line = " ".join(str(error).split())[:300] or type(error).__name__
+        said = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+        line = " ".join(said.split())[:300]
         raise RecordError(f"{path}: Expected {expected}. Received: {line}") from error
 
 

@@ -11,7 +11,7 @@ import scipy.special
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from autoaug.shift.intervals import Estimate, require_confidence
+from autoaug.shift.intervals import require_confidence
 
 NEAREST = 100  # models, whose residuals tell how far a model of a given accuracy lies from the line
 
@@ -23,8 +23,8 @@ class Line:
     `at` and `residuals` are the models' old accuracies and their distances from the line, on the probit scale.
     """
 
-    slope: Estimate
-    intercept: Estimate
+    slope: float
+    intercept: float
     confidence: float
     at: Float[np.ndarray, " models"]
     residuals: Float[np.ndarray, " models"]
@@ -44,15 +44,15 @@ class Line:
         return scipy.special.ndtr(self._height(place) - half), scipy.special.ndtr(self._height(place) + half)
 
     def _height(self, place: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        return self.intercept.value + self.slope.value * place
+        return self.intercept + self.slope * place
 
 
 def fit(old: ArrayLike, new: ArrayLike, confidence: float = 0.95) -> Line:
-    """The line of new against old accuracies, with t intervals over models like these, for these test images.
+    """The line of new against old accuracies.
 
     Args:
         old, new: float [models], fractions inside (0, 1); at least 3 models with different old accuracies.
-        confidence: in (0, 1).
+        confidence: of the band, in (0, 1).
 
     Raises:
         ValueError: an argument is not as said above.
@@ -64,7 +64,5 @@ def fit(old: ArrayLike, new: ArrayLike, confidence: float = 0.95) -> Line:
     x, y = scipy.special.ndtri(old), scipy.special.ndtri(new)
     if not np.isfinite([x, y]).all():
         raise ValueError(f"Expected accuracies above 0 and below 1. Received: {old=}, {new=}")
-    values, covariance = np.polyfit(x, y, 1, cov=True)
-    half = np.sqrt(np.diag(covariance)) * scipy.special.stdtrit(len(x) - 2, (1 + confidence) / 2)
-    slope, intercept = (Estimate(*ends) for ends in np.transpose([values, values - half, values + half]).tolist())
-    return Line(slope, intercept, confidence, at=x, residuals=y - np.polyval(values, x))
+    slope, intercept = np.polyfit(x, y, 1).tolist()
+    return Line(slope, intercept, confidence, at=x, residuals=y - intercept - slope * x)

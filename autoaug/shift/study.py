@@ -1,6 +1,7 @@
 """From the table of runs to the statements: which runs belong together, and what they say of each reproduction."""
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -36,6 +37,7 @@ class Pair:
         judges: margins or known difficulty, as `verdict.compare` takes them; None if nobody judged.
         judged_by: in words, who judged the images' difficulty; empty if nobody did.
         left_out: how many test images are not clean.
+        train_size: of A's and of B's training set.
     """
 
     reproduction: str
@@ -47,6 +49,7 @@ class Pair:
     judges: Sequence[Any] | None
     judged_by: str
     left_out: Sides
+    train_size: Sides
 
 
 def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -65,17 +68,18 @@ def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return runs[kept], sorted(runs["run_id"][~kept].unique())
 
 
-def pairs(runs: pd.DataFrame, judges: Sequence[str] = datasets.JUDGES) -> list[Pair]:
+def pairs(runs: pd.DataFrame, judges: Sequence[str] = ()) -> list[Pair]:
     """Every original with each of its reproductions, for each preset whose runs were trained and tested on both.
 
     Args:
         runs: `runs.collect`'s table; of each data set, the version that the newest run read.
-        judges: two training sets; runs on them that kept margins judge difficulty.
+        judges: disjoint training sets, whose models judge difficulty; empty: all sets that have no test part.
 
     Raises:
         RecordError: the predictions of a run are damaged.
     """
     runs, _ = of_newest_data(runs)
+    judges = judges or sorted(set(runs["train_data"]) - set(runs["test_set"]))
     found = [
         _pair(runs, original, reproduction, preset, judges)
         for reproduction, original in datasets.ORIGINALS.items()
@@ -102,9 +106,16 @@ def _row(pair: Pair, confidence: float, seed: int) -> dict[str, Any]:
     cells = accuracies([pair.families[name] for name in counted], confidence)
     row: dict[str, Any] = {name: getattr(pair, name) for name in ("reproduction", "original", "original_test")}
     row |= {"preset": pair.preset, "said": said(verdict, pair.judged_by), "families": ", ".join(counted)}
-    row |= {"few_families": ", ".join(verdict.left_out), "exceptions": ", ".join(verdict.exceptions)}
+    row |= {
+        "chance": 1 / (pair.labels.a.max() + 1),
+        "few_families": ", ".join(verdict.left_out),
+        "exceptions": ", ".join(verdict.exceptions),
+    }
     row |= {name: getattr(verdict, name) for name in (*_FLAGS, "few_seeds")} | {"judged_by": pair.judged_by}
-    for name, sides in (("runs", verdict.runs), ("images", verdict.images), ("left_out", pair.left_out)):
+    for name, sides in (
+        *(("runs", verdict.runs), ("images", verdict.images)),
+        *(("left_out", pair.left_out), ("train_size", pair.train_size)),
+    ):
         row |= {f"{name}_a": sides.a, f"{name}_b": sides.b}
     for name, number in (cells._asdict() | {name: getattr(verdict, name) for name in _ESTIMATES}).items():
         value, low, high = number or Estimate(np.nan, np.nan, np.nan)
@@ -115,13 +126,13 @@ def _row(pair: Pair, confidence: float, seed: int) -> dict[str, Any]:
 def _pair(runs: pd.DataFrame, original: str, reproduction: str, preset: str, judges: Sequence[str]) -> Pair | None:
     """The Pair, or None without a family that was trained on both sets and tested on both."""
     original_test = datasets.ORIGINAL_TESTS.get(reproduction, original)
-    tests = Sides(original_test, reproduction)
-    columns = ["run_id", "folder", "family", "preset", "train_data", "test_set"]
+    tests, trained_on = Sides(original_test, reproduction), (original, reproduction)
+    columns = ["run_id", "folder", "family", "preset", "train_data", "train_size", "test_set"]
     both = runs.loc[runs["test_set"].isin(tests), columns].sort_values("run_id", kind="stable")
     both = both[both.groupby("run_id")["test_set"].transform("nunique") == 2]
     answers = {}
     for name, part in both[both["preset"] == preset].groupby("family", sort=False):
-        trained = [_read(part[part["train_data"] == one], tests) for one in (original, reproduction)]
+        trained = [_read(part[part["train_data"] == one], tests) for one in trained_on]
         if all(len(side.a) for side in trained):
             answers[name] = Cells(*trained[0], *trained[1])
     if not answers:
@@ -147,6 +158,7 @@ def _pair(runs: pd.DataFrame, original: str, reproduction: str, preset: str, jud
         judges=difficulty,
         judged_by=judged_by if judging or difficulty is None else "known: each image was drawn with it",
         left_out=Sides(*(int((~side).sum()) for side in clean)),
+        train_size=Sides(*(int(both.loc[both["train_data"] == one, "train_size"].max()) for one in trained_on)),
     )
 
 
@@ -162,21 +174,22 @@ def _cells(cells: Cells, clean: Sides) -> Cells:
 
 
 def _judges(both: pd.DataFrame, tests: Sides, names: Sequence[str]) -> tuple[list[Sides], str]:
-    """The most accurate family with enough runs with margins on both sets of judges, and who it is; else nothing."""
-    found: dict[str, list[Sides]] = {}
-    for family, part in both[both["train_data"].isin(names)].groupby("family", sort=False):
-        sources = []
-        for name in names:
-            reads = zip(*_read(part[part["train_data"] == name], tests), strict=True)
+    """The two most accurate sources of one family with enough runs with margins, and who they are; else nothing."""
+    everything, found = Sides(slice(None), slice(None)), []
+    for family, of_family in both[both["train_data"].isin(names)].groupby("family", sort=False):
+        sources = {}
+        for name, part in of_family.groupby("train_data", sort=False):
+            reads = zip(*_read(part, tests), strict=True)
             kept = [read for read in reads if all(one.margins is not None for one in read)]
-            sources.append(Sides([on_a for on_a, _ in kept], [on_b for _, on_b in kept]))
-        if all(len(source.a) >= FEWEST_JUDGES for source in sources):
-            found[str(family)] = sources
+            if len(kept) >= FEWEST_JUDGES:
+                sources[str(name)] = Sides([on_a for on_a, _ in kept], [on_b for _, on_b in kept])
+        for two in itertools.combinations(sorted(sources), 2):
+            of_two = [sources[name] for name in two]
+            found.append((_right(of_two, everything), f"{family}, trained on {' and '.join(two)}", of_two))
     if not found:
         return [], ""
-    everything = Sides(slice(None), slice(None))
-    family = max(found, key=lambda name: _right(found[name], everything))
-    return found[family], f"{family}, trained on {' and '.join(names)}"
+    _, who, judging = max(found, key=lambda one: one[0])
+    return judging, who
 
 
 def _right(sources: Sequence[Sides], clean: Sides) -> float:

@@ -177,9 +177,9 @@ def _of_difference(verdict: Verdict, judged_by: str) -> str:
             why = "the images cannot be compared at like difficulty"
         return f"different is not separated from difficulty ({why})"
     within = f", {_range(verdict.home_within)} at like difficulty" if verdict.home_within else ""
-    return f"different is undecided (θ {_range(verdict.home)}{within} points)"
+    return f"different is undecided (θ {_range(verdict.home)} points{within})"
 
 
 def _range(number: Estimate) -> str:
     """The ends of the interval, in percentage points."""
-    return " to ".join(f"{100 * end:.1f}".replace("-", "−") for end in number[1:])
+    return " to ".join(f"{round(100 * end, 1) + 0.0:.1f}".replace("-", "−") for end in number[1:])

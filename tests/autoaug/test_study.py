@@ -37,13 +37,9 @@ def write(folder, content):
 
 
 def test_stages_follow_each_other_and_every_combination_is_a_run(folder):
-    entry = {
-        "notebook": "first",
-        "parameters": {"size": {"a": 1}},
-        "each": {"count": [1, 2]},
-        "judges": ["b", "a"],
-    }
-    stages = [{"stage": "pair", "side_by_side": True, "runs": [entry]}, [{"notebook": "first", "render": True}]]
+    entry = {"notebook": "first", "parameters": {"size": {"a": 1}}, "each": {"count": [1, 2]}}
+    shown = {"notebook": "first", "parameters": {"judges": ["b", "a"]}, "render": True}
+    stages = [{"stage": "pair", "side_by_side": True, "runs": [entry]}, [shown]]
     pair, page = study.read(write(folder, stages))
     assert (pair.side_by_side, page.side_by_side) == (True, False)
     assert [run.parameters for run in pair.runs] == [{"size": {"a": 1}, "count": count} for count in (1, 2)]
@@ -78,7 +74,7 @@ def test_a_run_that_is_named_twice_is_one_run(folder):
         ([[{"notebook": "first", "parameters": {"cuont": 1}}]], "parameter, one of count, .*Did you mean count?"),
         ([[{"notebook": "first", "each": {"results_dir": ["x"]}}]], "Received: parameter='results_dir'"),
         ([[{"notebook": "first", "each": {"count": []}}]], "of length >= 1"),
-        ([[{"notebook": "first", "judges": "a"}]], r"runs\[0\].judges"),
+        ([[{"notebook": "first", "parameters": {"judges": "a"}}]], r"Received: `str` - at `\$.judges`"),
         ([[{"notebook": "first", "each": {"count": [1, "abc"]}}]], r"Expected `int`. Received: `str` - at `\$.count`"),
         ([[{"notebook": "train", "parameters": {"seed": -1}}]], "Expected seed: "),
         ([[{"notebook": "train", "parameters": {"model": "vgg"}}]], "Expected model, one of wrn"),

@@ -58,8 +58,8 @@ def make(data_dir, said, **options):
 
 @pytest.mark.parametrize("kind", ["pictures", "arrays", "batches"])
 def test_a_set_of_ones_own_is_a_set_like_the_others(data_dir, tmp_path, kind):
-    files = write(kind, tmp_path / "my")
-    assert make(data_dir, {"train": files, "test": files, "title": "Mine"}) == "written"
+    files, same = write(kind, tmp_path / "my"), write(kind, tmp_path / "same")
+    assert make(data_dir, {"train": same, "test": files, "title": "Mine"}) == "written"
     dataset, order = datasets.load("my10", data_dir), np.argsort(LABELS, kind="stable")
     order = order if kind == "pictures" else np.arange(30)  # pictures are sorted by class
     for images, labels in ((dataset.train_images, dataset.train_labels), (dataset.test_images, dataset.test_labels)):
@@ -70,8 +70,10 @@ def test_a_set_of_ones_own_is_a_set_like_the_others(data_dir, tmp_path, kind):
     said = datasets.spec("my10", data_dir)
     assert (said.title, said.test_size, said.original) == ("Mine", 30, "synthetic10")
     assert inventory.parts(data_dir).loc[("my10", "test"), "title"] == "Mine"
-    assert make(data_dir, {"train": files, "test": files, "title": "Mine"}) == "there already"
-    assert make(data_dir, {"test": files}) == "written"  # another description
+    assert make(data_dir, {"train": same, "test": files, "title": "Mine"}) == "there already"
+    assert make(data_dir, {"train": files}) == "replaced"  # another description: images for judges
+    assert len(datasets.load("my10", data_dir).test_labels) == 0 and datasets.spec("my10", data_dir).train_size == 30
+    assert datasets.available(data_dir, part="test") == ["synthetic10"]
 
 
 def test_reports_know_sets_of_ones_own_that_are_test_parts_alone_and_overlap_is_counted(
@@ -83,12 +85,15 @@ def test_reports_know_sets_of_ones_own_that_are_test_parts_alone_and_overlap_is_
     images = np.concatenate([original.train_images[:3], original.test_images[:2], IMAGES[:5], IMAGES[:1]])
     np.savez(tmp_path / "my.npz", images=images, labels=np.zeros(11, int))
     make(data_dir, {"test": str(tmp_path / "my.npz"), "title": "Mine"})
+    build.build(data_dir, [], own={"judges": {"train": str(tmp_path / "my.npz"), "original": "synthetic10"}})
     datasets.know(data_dir)
+    assert "judges" in datasets.TITLES and "judges" not in datasets.ORIGINALS
     assert list(answers._class_names("my10", 1)) == list(CLASSES)
     assert (datasets.ORIGINALS["my10"], datasets.TITLES["my10"]) == ("synthetic10", "Mine")
     assert datasets.partners("my10") == ("synthetic10",) and "my10" in datasets.partners("synthetic10")
     overlaps, repeats = inventory.overlaps(data_dir)
-    assert (overlaps.loc["synthetic10", "my10"], repeats.loc["my10", "test"]) == (3, 1)
+    assert (overlaps["test"].loc["synthetic10", "my10"], repeats.loc["my10", "test"]) == (3, 1)
+    assert overlaps["training"].loc["synthetic10", "judges"] == 3
     with pytest.raises(DatasetError, match="my10: Expected a data set to train on"):
         datasets.load("my10", data_dir)
 
@@ -97,7 +102,7 @@ def test_an_original_of_ones_own_has_its_own_classes(tmp_path):
     for name in ("a", "b"):
         write_pictures(tmp_path / name, IMAGES, LABELS % 2, names=("cat", "dog"))
     own = {
-        "mine_a": {"test": str(tmp_path / "a"), "train": str(tmp_path / "a"), "classes": ["cat", "dog"]},
+        "mine_a": {"test": str(tmp_path / "a"), "train": str(tmp_path / "b"), "classes": ["cat", "dog"]},
         "mine_b": {"test": str(tmp_path / "b"), "original": "mine_a"},
     }
     build.build(tmp_path / "data", [], own=own)
@@ -176,7 +181,8 @@ def test_other_files_are_named(data_dir, tmp_path, write_files, found):
         *[({name: {}}, "own: Expected a name of") for name in ("../a", "a/b", "<b>", "A", "", "cifar10", 3, "a" * 41)],
         ({"my": "folder"}, "own, my: Expected values for test, train"),
         ({"my": {"test": "x", "tset": "x"}}, "own, my: .*`tset`"),
-        ({"my": {"original": "synthetic10"}}, "own, my: .*`test`"),
+        ({"my": {"original": "synthetic10"}}, "own, my: .*neither test nor train"),
+        ({"my": {"test": ["x", "y"], "train": "x", "original": "cifar10"}}, "own, my: .*the same files"),
         ({"my": {"test": 3, "original": "cifar10"}}, "own, my: .*test`"),
         ({"my": {"test": "nowhere", "original": "synthetic10"}}, "nowhere: Expected"),
         ({"my": {"test": "x", "original": "cifar11"}}, "Unknown data set. .*'cifar11'"),

@@ -41,6 +41,6 @@ def test_the_sets_stay_as_they_were_to_the_pixel_and_load_and_their_latents_are_
         assert np.bincount(dataset.train_labels).tolist() == [512] * 10
         np.testing.assert_array_equal(synthetic.latents(name, "test")[0], dataset.test_labels)
         assert not datasets.overlap(dataset.test_images, dataset.train_images).any()
-    assert synthetic.build(tmp_path, ["synthetic10"], seed=1) == {"synthetic10": "written"}
+    assert synthetic.build(tmp_path, ["synthetic10"], seed=1) == {"synthetic10": "replaced"}
     labels, _ = synthetic.latents("synthetic10", "training", seed=1)
     np.testing.assert_array_equal(datasets.load("synthetic10", tmp_path).train_labels, labels)

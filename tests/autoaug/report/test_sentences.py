@@ -15,15 +15,8 @@ NUMBERS = ("aa", "ab", "ba", "bb", "gap_a", "gap_b", "home_a", "home_b", "home",
 def verdict(reproduction, original, harder, different, said="harder", preset="small"):
     """A row of `shift.study.verdicts`."""
     row = {"reproduction": reproduction, "original": original, "harder": harder, "different": different, "said": said}
-    row |= {
-        "few_seeds": False,
-        "families": "WRN",
-        "runs_a": 3,
-        "runs_b": 3,
-        "judged_by": "",
-        "preset": preset,
-        "gap_at_most": 0.005,
-    }
+    row |= {"few_seeds": False, "families": "WRN", "runs_a": 3, "runs_b": 3, "judged_by": "", "preset": preset}
+    row |= {"gap_at_most": 0.005, "train_size_a": 2_460, "train_size_b": 2_460, "chance": 0.04}
     for name in NUMBERS:
         row |= {name: 0.1, f"{name}_low": 0.05, f"{name}_high": 0.15}
     return row
@@ -75,8 +68,14 @@ def test_the_first_lines_link_to_their_sections_and_end_with_what_is_missing():
     assert "different is true" in lines[2]
     block = html.split("<pre>")[1]
     assert "make study STUDY=notebooks/cifar10.2.yml" in block and "-p train_data cifar10_rest_b -p seed 2" in block
-    of_shapes = sentences.statements(pd.DataFrame([verdict("my10", "synthetic10", True, None)]))
-    block = sentences.answer(of_shapes, "x", RUNS).data.split("<pre>")[1]
+    assert "Part of this may be size" not in html and "is chance" not in html
+    of_shapes = sentences.statements(
+        pd.DataFrame([verdict("my10", "synthetic10", True, None) | {"train_size_b": 900, "chance": 0.1}])
+    )
+    html = sentences.answer(of_shapes, "x", RUNS).data
+    assert "Part of this may be size: they trained on 2,460 and 900 images." in html
+    assert "Models that are right on 10.0 % say little: 10.0 % is chance." in html
+    block = html.split("<pre>")[1]
     assert "needs judges" in block and "cifar10_rest_b" not in block  # those are judges of CIFAR-10's images
 
 
@@ -94,4 +93,8 @@ def test_without_statements_it_says_what_is_missing_and_names_of_unreadable_runs
     html = sentences.answer(none, "x", table).data
     assert "&lt;b&gt; rm -r /" in html and "\nrm" not in html
     assert html.count("<dt>") == 1 and "make study" in html
+    trained = {"train_data": ["my10", "cinic10_5k"], "test_set": "cifar10", "train_sha256": "a", "test_sha256": "b"}
+    table = pd.DataFrame(trained | {"run_id": ["a", "b"], "started": "2026"})
+    html = sentences.answer(none, "x", table).data
+    assert "# my10 is not in data_dir" in html and "trained on it and on cifar10_5k, all tested on both" in html
     assert none.empty and sentences.table(none).empty

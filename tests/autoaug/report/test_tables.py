@@ -15,7 +15,7 @@ def test_a_row_takes_the_first_test_set_of_each_column_and_the_mean_over_seeds_w
     another = table.assign(family="Another", run_id=table["run_id"] + "-another")
     frame = tables.accuracies(pd.concat([table, another]), tables.others(PUBLISHED, 0.95), 0.95)
     assert {"published", "measured here"} < set(frame.index.get_level_values("group"))
-    shown = show.table(frame, "accuracies", tmp_path, titles=tables.TITLES).data
+    shown = show.table(frame, "accuracies", tmp_path, titles=tables.titles(frame)).data
     assert list(shown.columns[:6]) == ["trained on", "model", "seeds", "CIFAR-10", "CIFAR-10.1", "CIFAR-10.2"]
     frame = frame.loc["measured here"]
     assert tables.title("synthetic10") not in frame.index and len(frame) == 2 * 3

@@ -89,6 +89,6 @@ MAKE = {
 @pytest.mark.parametrize(("message", "make"), MAKE.items(), ids=MAKE)
 def test_a_strangers_code_and_files_that_are_no_models_are_refused_with_a_line(message, make, tmp_path):
     make(tmp_path / "model.keras")
-    with pytest.raises(RecordError, match=rf"model\.keras: Expected a Keras model.* Received: .*{message}") as refused:
+    with pytest.raises(RecordError, match=rf"model\.keras: Expected a \.keras file.* Received: .*{message}") as refused:
         autoaug.load(tmp_path)
     assert "\n" not in str(refused.value)

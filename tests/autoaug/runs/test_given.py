@@ -1,18 +1,21 @@
 """Models and predictions from elsewhere become runs; whatever does not fit is refused, and leaves no folder."""
 
+import itertools
+import shutil
 import unittest.mock
 
 import keras
 import numpy as np
 import pooch
 import pytest
+import scipy
 
 import autoaug
 from autoaug import datasets, runs
 from autoaug.runs import evaluation
 from autoaug.runs.record import RecordError
 from autoaug.shift import study
-from data_prep import synthetic
+from data_prep import build, synthetic
 
 SETS = ("synthetic10", "synthetic10_harder")
 
@@ -80,6 +83,33 @@ def test_three_seeds_on_both_sets_are_compared_like_any_other_runs(evaluate, lab
             evaluate(train_data=train_data, seed=seed)
     (pair,) = study.pairs(runs.collect(tmp_path / "results"))
     assert {name: [len(cell) for cell in cells] for name, cells in pair.families.items()} == {"my-net": [3] * 4}
+
+
+def test_models_of_a_set_without_a_test_part_judge_by_logits_or_probabilities(data_dir, labels, tmp_path):
+    own, mine = shutil.copytree(data_dir, tmp_path / "data"), np.random.default_rng(0)
+    for name in ("rest_a", "rest_b"):
+        images = mine.integers(0, 256, (20, 32, 32, 3), np.uint8)
+        np.savez(tmp_path / f"{name}.npz", images=images, labels=np.arange(20) % 10)
+        build.build(own, [], own={name: {"train": str(tmp_path / f"{name}.npz"), "original": SETS[0]}})
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for train_data, seed in itertools.product((*SETS, "rest_a", "rest_b"), range(3)):
+        for name in SETS:
+            logits = (2 * np.eye(10)[labels[name]] + mine.normal(0, 1, (2_000, 10))).astype(np.float32)
+            np.save(folder / f"{name}.npy", logits if train_data != "rest_b" else scipy.special.softmax(logits, axis=1))
+        given = {"predictions_dir": str(folder)}
+        run = evaluation.evaluate_given("my-net", train_data, seed, own, tmp_path / "results", **given)
+        kept = evaluation.predictions.read(run / "predictions" / f"{SETS[1]}.npz").margins
+        if train_data in SETS:
+            assert kept is None
+        else:
+            np.testing.assert_allclose(
+                kept, evaluation.predictions.margins(logits, labels[SETS[1]]), rtol=2e-3, atol=1e-5
+            )
+    (pair,) = study.pairs(runs.collect(tmp_path / "results"))
+    assert pair.judged_by == "my-net, trained on rest_a and rest_b" and pair.judges is not None
+    (known,) = study.pairs(runs.collect(tmp_path / "results"), judges=["rest_a"])
+    assert known.judged_by == "known: each image was drawn with it"
 
 
 def test_overlap_with_a_training_set_of_ours_is_left_out_and_with_a_strangers_is_not_known(
@@ -173,8 +203,8 @@ MODELS = {
     "unknown inputs": ({}, {"inputs": "0-255"}, "Expected inputs, one of uint8, 0-1, normalised"),
     "both": ({}, {"predictions_dir": "own"}, "Expected model_file or predictions"),
     "neither": ({}, {"model_file": ""}, "Expected model_file or predictions"),
-    "no hash": ({}, {"model_file": "https://example.org/a.keras"}, "and sha256, 64 digits"),
-    "another protocol": ({}, {"model_file": "http://example.org/a.keras", "sha256": "a" * 64}, "Expected https:"),
+    "no hash": ({}, {"model_file": "https://example.org/a.keras"}, "with sha256, 64 digits"),
+    "another protocol": ({}, {"model_file": "http://example.org/a.keras", "sha256": "a" * 64}, "https.*: http:"),
     "markup in the name": ({}, {"family": "<b>mine</b>"}, "Expected a name of letters"),
     "a path for a name": ({}, {"family": "../mine"}, "Expected a name of letters"),
     "a training set that is misspelt": ({}, {"train_data": "synthetic1O"}, "Did you mean synthetic10"),

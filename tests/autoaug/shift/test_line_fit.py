@@ -16,12 +16,7 @@ def test_the_line_is_that_of_least_squares_and_90_percent_of_the_models_lie_in_t
     old, new = chosen["cifar10"].to_numpy(), chosen["cifar10.2"].to_numpy()
     line = line_fit.fit(old, new)
     expected = scipy.stats.linregress(scipy.special.ndtri(old), scipy.special.ndtri(new))
-    half = scipy.stats.t.ppf(0.975, len(old) - 2)
-    for found, value, error in (
-        (line.slope, expected.slope, expected.stderr),
-        (line.intercept, expected.intercept, expected.intercept_stderr),
-    ):
-        assert found == pytest.approx((value, value - half * error, value + half * error))
+    assert (line.slope, line.intercept) == pytest.approx((expected.slope, expected.intercept))
     low, high = line.band(old)
     inside = (low <= new) & (new <= high)
     for part in (old > 0, old > 0.9, old < 0.5):
@@ -38,7 +33,7 @@ def test_line_and_band_are_the_textbooks_prediction_and_its_interval_where_all_m
     half = scipy.stats.t.ppf(0.95, degrees) * error
     half *= np.sqrt(1 + 1 / 60 + (place - at.mean()) ** 2 / ((at - at.mean()) ** 2).sum())
     low, high = line.band(0.95)
-    middle = line.intercept.value + line.slope.value * place
+    middle = line.intercept + line.slope * place
     found = (low[0], line.predict([0.95])[0], high[0])
     assert found == pytest.approx(tuple(scipy.special.ndtr([middle - half, middle, middle + half])))
 
