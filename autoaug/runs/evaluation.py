@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 import tqdm
-from jaxtyping import Bool, Shaped, UInt8
+from jaxtyping import Shaped
 
 from autoaug import checkpoints, datasets, models, recipes, runs
 from autoaug.datasets import Dataset, LabelledImages
@@ -103,8 +103,8 @@ def evaluate_run(
             with contextlib.suppress(RecordError):
                 predictions.read(path)
                 continue
-        logits, labels = model.predict(test.images, BATCH_SIZE, verbose=0), test.labels.astype(np.uint8)
-        predictions.write(path, _predictions(logits, labels, dataset, dataset.trained_on(test.images)))
+        logits = model.predict(test.images, BATCH_SIZE, verbose=0)
+        predictions.write(path, _predictions(logits, test, dataset.num_classes, dataset, path))
         tests[test.name] = described
     if not (run_dir / MODEL).is_file():
         write_model(model, run_dir)
@@ -155,9 +155,7 @@ def evaluate_given(
     described, kept, classes = {}, {}, 0
     for test, values, path in found:
         classes = datasets.spec(test.name, data_dir).num_classes
-        overlap = dataset.trained_on(test.images) if dataset else np.zeros(len(test.labels), bool)
-        _check(values, len(test.labels), classes, path)
-        kept[test.name] = _predictions(values, test.labels.astype(np.uint8), dataset, overlap)
+        kept[test.name] = _predictions(values, test, classes, dataset, path)
         described[test.name] = Test(test.source, test.sha256)
 
     trained_on = dataset or record.TrainData(train_data, classes)
@@ -245,28 +243,20 @@ def _read(path: pathlib.Path) -> Shaped[np.ndarray, "..."]:
 
 
 def _predictions(
-    values: Shaped[np.ndarray, "..."],
-    labels: UInt8[np.ndarray, " n"],
-    dataset: Dataset | None,
-    overlap: Bool[np.ndarray, " n"],
+    values: Shaped[np.ndarray, "..."], test: LabelledImages, classes: int, dataset: Dataset | None, path: pathlib.Path
 ) -> predictions.Predictions:
-    """Of classes, logits or probabilities; with margins if the training set has no test part: its models judge."""
-    if values.ndim == 1:
-        return predictions.Predictions(values.astype(np.uint8), labels, overlap)
-    is_judge = dataset is not None and not len(dataset.test_labels)
-    if is_judge and values.min() >= 0 and np.allclose(values.sum(axis=1), 1, atol=1e-3):
-        values = np.log(np.maximum(values, np.finfo(np.float32).tiny))  # the margins of the logits that made them
-    margins = predictions.margins(values, labels) if is_judge else None
-    return predictions.Predictions(values.argmax(axis=1).astype(np.uint8), labels, overlap, margins)
-
-
-def _check(values: Shaped[np.ndarray, "..."], images: int, classes: int, path: pathlib.Path) -> None:
-    """A RecordError unless it is an array of classes, logits or probabilities."""
-    form = values.dtype.kind, values.shape
+    """The predictions in an array of classes, logits or probabilities; a RecordError if it is something else."""
+    images, labels = len(test.labels), test.labels.astype(np.uint8)
+    form, margins = (values.dtype.kind, values.shape), None
+    overlap = dataset.trained_on(test.images) if dataset else np.zeros(images, bool)
     if form in (("i", (images,)), ("u", (images,))) and values.min() >= 0 and values.max() < classes:
-        return
-    if form == ("f", (images, classes)) and np.isfinite(values).all():
-        return
-    expected = f"int [{images}], classes from 0 to {classes - 1}, or float [{images}, {classes}], finite"
-    extremes = f", from {values.min()} to {values.max()}" if values.size and form[0] in "iuf" else ""
-    raise RecordError(f"{path}: Expected {expected}. Received: {values.dtype} {list(values.shape)}{extremes}")
+        return predictions.Predictions(values.astype(np.uint8), labels, overlap)
+    if form != ("f", (images, classes)) or not np.isfinite(values).all():
+        expected = f"int [{images}], classes from 0 to {classes - 1}, or float [{images}, {classes}], finite"
+        extremes = f", from {values.min()} to {values.max()}" if values.size and form[0] in "iuf" else ""
+        raise RecordError(f"{path}: Expected {expected}. Received: {values.dtype} {list(values.shape)}{extremes}")
+    if dataset and not len(dataset.test_labels):  # its models judge difficulty
+        if values.min() >= 0 and np.allclose(values.sum(axis=1), 1, atol=1e-3):
+            values = np.log(np.maximum(values, np.finfo(np.float32).tiny))  # with the margins of their logits
+        margins = predictions.margins(values, labels)
+    return predictions.Predictions(values.argmax(axis=1).astype(np.uint8), labels, overlap, margins)

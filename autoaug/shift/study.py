@@ -112,10 +112,8 @@ def _row(pair: Pair, confidence: float, seed: int) -> dict[str, Any]:
         "exceptions": ", ".join(verdict.exceptions),
     }
     row |= {name: getattr(verdict, name) for name in (*_FLAGS, "few_seeds")} | {"judged_by": pair.judged_by}
-    for name, sides in (
-        *(("runs", verdict.runs), ("images", verdict.images)),
-        *(("left_out", pair.left_out), ("train_size", pair.train_size)),
-    ):
+    for source, name in ((verdict, "runs"), (verdict, "images"), (pair, "left_out"), (pair, "train_size")):
+        sides = getattr(source, name)
         row |= {f"{name}_a": sides.a, f"{name}_b": sides.b}
     for name, number in (cells._asdict() | {name: getattr(verdict, name) for name in _ESTIMATES}).items():
         value, low, high = number or Estimate(np.nan, np.nan, np.nan)
