@@ -73,7 +73,7 @@ def _find(source: Source, folder: pathlib.Path, unverified: str | None) -> Obtai
                 return found
             others += [found] if place == folder else []
     if others and not unverified:
-        raise DatasetError(f"{others[0].difference}{_lacking(source, folder)} {_REMEDY}")
+        raise DatasetError(f"{others[0].difference} {_REMEDY}")
     return others[0] if others else None
 
 
@@ -89,13 +89,6 @@ def _copies(source: Source, place: pathlib.Path) -> Iterator[pathlib.Path]:
         for path in sorted(place.iterdir()):
             if path.name != source.file and path.is_file() and path.stat().st_size == source.size:
                 yield path
-
-
-def _lacking(source: Source, folder: pathlib.Path) -> str:
-    """A sentence on the folder of an archive's files, if some are missing there."""
-    place = (folder / source.folder).absolute()
-    missing = [member for member in source.members if not (place / member).is_file()]
-    return f" {place} lacks {', '.join(missing)}." if missing and place.is_dir() else ""
 
 
 def _judge(source: Source, path: pathlib.Path) -> Obtained:
@@ -127,7 +120,7 @@ def _download_all(sources: Sequence[Source], folder: pathlib.Path) -> None:
             _download(source, folder / source.file)
         except (requests.RequestException, DatasetError) as error:
             reason = str(error) if isinstance(error, requests.HTTPError | DatasetError) else type(error).__name__
-            failures.append(f"  {source.file}  {source.url}  ({reason}){_lacking(source, folder)}")
+            failures.append(f"  {source.file}  {source.url}  ({reason})")
     if failures:
         remedy = f"Put copies into {folder.absolute()} (they are verified in the same way), or try again."
         raise DatasetError("\n".join(["These files could not be downloaded:", *failures, remedy]))

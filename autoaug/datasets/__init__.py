@@ -24,9 +24,7 @@ from autoaug.datasets.catalogue import (
     EMBEDDED,
     JUDGES,
     KNOWN_TRUTH,
-    ORIGINAL_TESTS,
     ORIGINALS,
-    TEST_PARTS,
     TITLES,
     Label,
     Spec,
@@ -34,7 +32,7 @@ from autoaug.datasets.catalogue import (
 )
 from autoaug.recipes import did_you_mean
 
-__all__ = ["CLASS_NAMES", "DESIGNS", "EMBEDDED", "JUDGES", "KNOWN_TRUTH", "ORIGINAL_TESTS", "Label", "Truth"]
+__all__ = ["CLASS_NAMES", "DESIGNS", "EMBEDDED", "JUDGES", "KNOWN_TRUTH", "Label", "Truth"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,13 +93,14 @@ def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
         DatasetError: the name is unknown or belongs to a set without a training part, files are missing (the message
             says what to do), a file is malformed, or the images differ from the folder's manifest.
     """
-    if not spec(name, data_dir).training_files:
-        hint = f". To train on its training part: -p train_data {TEST_PARTS[name]}" if name in TEST_PARTS else ""
+    if not (known := spec(name, data_dir)).training_files:
+        hint = f". To train on its training part: -p train_data {known.part_of}" if known.part_of else ""
         raise DatasetError(f"{name}: Expected a data set to train on. Received: a test set only{hint}")
-    test, names = load_test(name, data_dir), spec(name, data_dir).class_names
-    train = _load(name, data_dir, "training")
+    test, train = load_test(name, data_dir), _load(name, data_dir, "training")
     mean, std = channel_statistics(train.images)
-    return Dataset(name, train.images, train.labels, test.images, test.labels, names, mean, std, train.source)
+    return Dataset(
+        name, train.images, train.labels, test.images, test.labels, known.class_names, mean, std, train.source
+    )
 
 
 def load_test(name: str, data_dir: str | os.PathLike[str]) -> LabelledImages:
@@ -182,12 +181,6 @@ def know(data_dir: str | os.PathLike[str]) -> None:
     for name, own in manifests.own(data_dir).items():
         TITLES[name], CLASS_NAMES[name] = own.title, own.class_names
         ORIGINALS.update({name: own.original} if own.original and own.test_size else {})
-
-
-def partners(name: str) -> tuple[str, ...]:
-    """The sets whose models are compared with those of this set: its original, or its reproductions; often none."""
-    original = (ORIGINALS[name],) if name in ORIGINALS else ()
-    return original + tuple(reproduction for reproduction, original in ORIGINALS.items() if original == name)
 
 
 def training_folder(name: str, data_dir: str | os.PathLike[str]) -> pathlib.Path:

@@ -92,8 +92,6 @@ JUDGES = ("cifar10_rest_a", "cifar10_rest_b")
 
 TITLES = {name: spec.title for name, spec in DATASETS.items()}
 ORIGINALS = {name: spec.original for name, spec in DATASETS.items() if spec.original}
-ORIGINAL_TESTS = {name: spec.original_test for name, spec in DATASETS.items() if spec.original_test}
-TEST_PARTS = {name: spec.part_of for name, spec in DATASETS.items() if spec.part_of}
 KNOWN_TRUTH = {name: spec.truth for name, spec in DATASETS.items() if spec.truth}
 
 EMBEDDED = tuple(name for name, spec in DATASETS.items() if spec.family == "synthetic10")

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from autoaug import recipes
-from autoaug.datasets import DATASETS, DESIGNS, EMBEDDED, JUDGES, ORIGINAL_TESTS, TEST_PARTS, partners
+from autoaug.datasets import DATASETS, DESIGNS, EMBEDDED, JUDGES
 from autoaug.files import ROOT, parameters_of
 from autoaug.runs import record
 from autoaug.sagemaker.options import LIMIT_HOURS, Options, convert, expect
@@ -105,17 +105,18 @@ def default_test_sets(train_data: str, studied: Collection[str] = ()) -> list[st
     These are the test parts of its original or its reproductions, and older test sets of the same kind, unless they are
     part of those. Judges are tested on all that their study compares; some partners count only if it trains them.
     """
-    family = DATASETS[train_data].family
-    compared = [name for name in partners(train_data) if name not in _IF_STUDIED or name in studied]
+    own, tests = DATASETS[train_data], {spec.original_test for spec in DATASETS.values()}
+    partners = [name for name, spec in DATASETS.items() if train_data == spec.original or name == own.original]
+    compared = [name for name in partners if name not in _IF_STUDIED or name in studied]
     compared += [name for name in studied if train_data in JUDGES and name not in JUDGES]
-    originals = [ORIGINAL_TESTS[name] for name in (train_data, *compared) if name in ORIGINAL_TESTS]
+    originals = [DATASETS[name].original_test for name in (train_data, *compared)]
     older = [
         name
         for name, spec in DATASETS.items()
-        if spec.family == family and not spec.training_files and name not in ORIGINAL_TESTS.values()
-        if TEST_PARTS.get(name) not in (train_data, *compared)
+        if spec.family == own.family and not spec.training_files and name not in tests
+        if spec.part_of not in (train_data, *compared)
     ]
-    return [name for name in dict.fromkeys((*compared, *originals, *older)) if name != train_data]
+    return [name for name in dict.fromkeys((*compared, *originals, *older)) if name not in ("", train_data)]
 
 
 def _test_sets(training: Training, options: Options) -> list[str]:

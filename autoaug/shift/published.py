@@ -58,7 +58,7 @@ def both_sides(bed: pd.DataFrame, confidence: float, model: str = "myrtlenet") -
     rows = bed[bed["model"] == model].set_index("group")
     of_a, of_b = rows.loc[SCRATCH], rows.loc[REPRODUCTION]
     counts = {
-        f"{letter}{other}": (_count(row[name], name), TOTALS[name])
+        f"{letter}{other}": (round(row[name] * TOTALS[name]), TOTALS[name])
         for letter, row in (("A", of_a), ("B", of_b))
         for other, name in (("A", "cifar10"), ("B", "cifar10.2"))
     }
@@ -208,10 +208,6 @@ def _small(bed: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """`size_matched` of the small random-feature models."""
     features, line = random_features(bed, confidence), lines(bed, confidence)["cifar10.2"]
     return size_matched(features, line, confidence).loc[:SMALL_FILTERS]
-
-
-def _count(accuracy: float, test_set: str) -> int:
-    return round(accuracy * TOTALS[test_set])
 
 
 def _spread(values: pd.Series) -> tuple[float, float, float]:

@@ -123,7 +123,7 @@ def _row(pair: Pair, confidence: float, seed: int) -> dict[str, Any]:
 
 def _pair(runs: pd.DataFrame, original: str, reproduction: str, preset: str, judges: Sequence[str]) -> Pair | None:
     """The Pair, or None without a family that was trained on both sets and tested on both."""
-    original_test = datasets.ORIGINAL_TESTS.get(reproduction, original)
+    original_test = getattr(datasets.DATASETS.get(reproduction), "original_test", "") or original
     tests, trained_on = Sides(original_test, reproduction), (original, reproduction)
     columns = ["run_id", "folder", "family", "preset", "train_data", "train_size", "test_set"]
     both = runs.loc[runs["test_set"].isin(tests), columns].sort_values("run_id", kind="stable")

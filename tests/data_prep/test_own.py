@@ -90,7 +90,6 @@ def test_reports_know_sets_of_ones_own_that_are_test_parts_alone_and_overlap_is_
     assert "judges" in datasets.TITLES and "judges" not in datasets.ORIGINALS
     assert list(answers._class_names("my10", 1)) == list(CLASSES)
     assert (datasets.ORIGINALS["my10"], datasets.TITLES["my10"]) == ("synthetic10", "Mine")
-    assert datasets.partners("my10") == ("synthetic10",) and "my10" in datasets.partners("synthetic10")
     overlaps, repeats = inventory.overlaps(data_dir)
     assert (overlaps["test"].loc["synthetic10", "my10"], repeats.loc["my10", "test"]) == (3, 1)
     assert overlaps["training"].loc["synthetic10", "judges"] == 3

@@ -30,13 +30,12 @@ def data_dir(tmp_path, monkeypatch):
     return tmp_path / "my data"
 
 
-def test_every_reproduction_has_the_size_of_its_original_and_is_its_partner_and_known_truth_is_of_reproductions():
+def test_every_reproduction_has_the_size_of_its_original_and_known_truth_is_of_reproductions():
     for name, original in datasets.ORIGINALS.items():
         sizes = [(spec.train_size, spec.test_size) for spec in map(datasets.DATASETS.get, (name, original))]
         assert sizes[0] == sizes[1] or name == "cinic10"  # in its own splits
-        assert datasets.partners(name) == (original,) and name in datasets.partners(original)
     assert set(datasets.KNOWN_TRUTH) == {*datasets.EMBEDDED, *datasets.DESIGNS} - {"synthetic10"}
-    assert {datasets.ORIGINAL_TESTS[name] for name in datasets.DESIGNS} == {"photo_original"}
+    assert {datasets.DATASETS[name].original_test for name in datasets.DESIGNS} == {"photo_original"}
     assert set(datasets.KNOWN_TRUTH) < set(datasets.ORIGINALS) < set(datasets.DATASETS) == set(datasets.TITLES)
 
 
