@@ -123,16 +123,17 @@ def answer(stated: pd.DataFrame, of_public: str, runs: pd.DataFrame) -> HTML:
 def measured(row: Any) -> str:
     """The line on a real pair: what is said, and the numbers behind it."""
     a, b = (plain(name).partition(" (")[0] for name in (row.original, row.reproduction))  # without their sizes
-    within = not pd.isna(row.home_within)
     gaps = f"On {b}, models of {a} lose {_points(row, 'gap_a')} points, and its own models {_points(row, 'gap_b')}"
     gaps += f" (at most {percent(row.gap_at_most)}, by the one-sided bound)" if row.gap_at_most < NEGLIGIBLE else ""
-    smaller, larger = sorted((row.train_size_a, row.train_size_b))
-    sizes = f" Part of this may be size: they trained on {row.train_size_a:,} and {row.train_size_b:,} images."
+    sizes = (row.train_size_a, row.train_size_b)
+    size = f" Part of this may be size: they trained on {sizes[0]:,} and {sizes[1]:,} images."
     home = f"On images of the kind that they were trained on, models are {_points(row, 'home')} points better: "
     home += f"{percent(row.home_a)} on those of {a}, and {percent(row.home_b)} on those of {b}"
-    home += f". Among images of one class and like difficulty it is {_points(row, 'home_within')}" if within else ""
+    home += f". Among images of one class and like difficulty it is {_points(row, 'home_within')}" * pd.notna(
+        row.home_within
+    )
     weak = f" Models that are right on {percent(row.aa)} % say little: {percent(row.chance)} % is chance."
-    notes = (sizes if larger > 1.1 * smaller else "") + (weak if row.aa < 2 * row.chance else "")
+    notes = (size if max(sizes) > 1.1 * min(sizes) else "") + (weak if row.aa < 2 * row.chance else "")
     return f"{_sentence(row.said)} {gaps}. {home}.{notes}"
 
 

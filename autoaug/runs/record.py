@@ -11,7 +11,6 @@ import importlib.metadata
 import os
 import pathlib
 import platform
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -118,16 +117,12 @@ def write(folder: str | os.PathLike[str], record: Record) -> None:
 
 @contextlib.contextmanager
 def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Lock a run's folder, which is made, and removed if it stays empty. RecordError: another process has it."""
+    """Lock a run's folder, which is made; a crash releases the lock. A RecordError says that another process has it."""
     path = pathlib.Path(folder) / ".lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with filelock.FileLock(path, timeout=0):  # which a crash releases
-            try:
-                yield
-            finally:
-                if list(path.parent.iterdir()) == [path]:
-                    shutil.rmtree(path.parent)
+        with filelock.FileLock(path, timeout=0):
+            yield
     except filelock.Timeout as error:
         raise RecordError(f"{folder}: another process is at work on this run. Wait for it or stop it.") from error
 

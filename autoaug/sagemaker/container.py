@@ -1,7 +1,7 @@
 """The program that a SageMaker job runs on every host: the training notebook on the first, servers on the others.
 
 It reads only environment variables that both the older and the newer drivers of SageMaker set: SM_HOSTS,
-SM_CURRENT_HOST, SM_CHANNEL_…, SM_MODEL_DIR, SM_NUM_GPUS. A host's number is its place in SM_HOSTS, not the number in
+SM_CURRENT_HOST, SM_CHANNEL_…, SM_MODEL_DIR. A host's number is its place in SM_HOSTS, not the number in
 its name. The notebook's parameters come as arguments, `--name value`. The run is written to /opt/ml/checkpoints, which
 SageMaker copies to S3, so it can be continued after an interruption.
 """
@@ -29,7 +29,6 @@ from autoaug import runs  # noqa: E402
 from autoaug.datasets import DATASETS  # noqa: E402
 from autoaug.papermill_command import Execution  # noqa: E402
 from autoaug.sagemaker import job  # noqa: E402
-from autoaug.sagemaker.options import expect  # noqa: E402
 
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 _OUTPUT = pathlib.Path("/opt/ml/output")
@@ -47,9 +46,7 @@ def link_data(folder: pathlib.Path) -> None:
 def train(arguments: Sequence[str], execution: Execution) -> None:
     """Execute the training notebook; its executed copy and the run go to S3, also if it fails."""
     pairs = zip(arguments[::2], arguments[1::2], strict=True)
-    training = job.training({name.removeprefix("--"): text for name, text in pairs})
-    gpus = len(json.loads(os.environ["SM_HOSTS"])) * int(os.environ.get("SM_NUM_GPUS", "0"))
-    expect(gpus in (0, training.workers), f"workers {gpus}, one for each GPU of the job", training.workers)
+    parameters = job.training({name.removeprefix("--"): text for name, text in pairs}).given
     results, executed = (pathlib.Path(job.CHECKPOINTS), pathlib.Path(job.CHECKPOINTS) / "train.ipynb")
     results.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data:
@@ -57,7 +54,7 @@ def train(arguments: Sequence[str], execution: Execution) -> None:
         try:
             execution(
                 input_path=str(_ROOT / "notebooks" / "train.ipynb"), output_path=str(executed),
-                parameters=training.given | {"data_dir": data, "results_dir": str(results)},
+                parameters=parameters | {"data_dir": data, "results_dir": str(results)},
                 kernel_name="python3",  # of the image, which knows no other
                 cwd=str(_ROOT), progress_bar=False, stdout_file=sys.stdout, stderr_file=sys.stderr,
             )  # fmt: skip

@@ -4,9 +4,12 @@ The dictionary that `describe` returns has the names and the nesting of the SDK'
 `launch` checks and submits it. docs/sagemaker.md says what is where in the bucket.
 """
 
+import pathlib
 import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
+
+import yaml
 
 from autoaug import recipes
 from autoaug.datasets import DATASETS, DESIGNS, EMBEDDED, JUDGES
@@ -26,23 +29,26 @@ _MILLISECONDS = 5  # for an image of an epoch, twice what the largest model shou
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _METRICS = {"train:loss": rf"  loss {_NUMBER}", "train:accuracy": rf"  accuracy {_NUMBER}"}
 
-# Types with GPUs begin with g or p. These have one; how many the others have, a job sees (`container.train`).
-_ONE_GPU = r"ml\.(g\w+\.(2|4|8|16)?xlarge|p2\.xlarge|p3\.2xlarge|p5\.4xlarge)"
+_SEVERAL = yaml.safe_load(pathlib.Path(__file__).with_name("gpus.yml").read_text("utf-8"))
+
+
+def gpus(instance_type: str) -> int:
+    """Number of GPUs of an instance type; one is assumed for a type of GPUs that is not in gpus.yml."""
+    return _SEVERAL.get(instance_type, int(instance_type[3] in "gp"))
 
 
 def hosts(training: "Training", instance_type: str) -> int:
-    """Number of hosts: one for each worker, or one for all of them if its type has several GPUs.
+    """Number of hosts: one for each worker, or one for all of them if it has a GPU for each.
 
     LaunchError if a GPU would be paid for in vain, or the published recipe would run on a CPU unasked.
     """
-    has_gpu, workers, device = instance_type[3] in "gp", training.workers, training.device
-    several = has_gpu and not re.fullmatch(_ONE_GPU, instance_type)
+    count, workers, device = gpus(instance_type), training.workers, training.device
     received = f"{instance_type}, workers {workers}, device {device}"
-    expect(not has_gpu or device != "cpu", "an instance type without GPU, as ml.m5.4xlarge, for device cpu", received)
-    expect(not several or workers > 1, "workers, one for each of the type's GPUs, or a type with one GPU", received)
-    asked = has_gpu or device == "cpu" or training.recipe.preset != "paper"
+    expect(not count or device != "cpu", "an instance type without GPU, as ml.m5.4xlarge, for device cpu", received)
+    expect(count <= 1 or workers == count, f"workers {count}, one for each GPU, or a type with one GPU", received)
+    asked = count or device == "cpu" or training.recipe.preset != "paper"
     expect(asked, "a type with a GPU for the preset paper, as ml.g5.2xlarge, or device cpu", received)
-    return 1 if several else workers
+    return workers if count <= 1 else 1
 
 
 def parameters() -> dict[str, Any]:

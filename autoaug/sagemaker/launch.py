@@ -139,8 +139,6 @@ def submit(request: dict[str, Any], wait: bool = False) -> str:
     from sagemaker.train import model_trainer
 
     arguments = {name: value for name, value in request.items() if name != "metric_definitions"}
-    # The SDK adds the second, and this the training: two may be submitted in one second. Names have at most 63 letters.
-    arguments["base_job_name"] = arguments["base_job_name"][:39] + request["checkpoint_config"]["s3_uri"][-9:]
     arguments["training_image"] = arguments["training_image"] or image_uris.retrieve(
         "tensorflow", boto3.Session().region_name, version="2.21", py_version="py312", image_scope="training",
         instance_type=arguments["compute"]["instance_type"],
@@ -148,9 +146,14 @@ def submit(request: dict[str, Any], wait: bool = False) -> str:
     metrics = [configs.MetricDefinition(**metric) for metric in request["metric_definitions"]]
     bucket, prefix = split(request["output_data_config"]["s3_output_path"])
     session = Session(default_bucket=bucket, sagemaker_config=_NO_TELEMETRY)
-    # The SDK would refuse a role without actions that only a job in a VPC needs. SageMaker checks the role itself.
+    # The SDK has one name for a second, and refuses a role without what only a job in a VPC needs; SageMaker checks it.
+    named = mock.Mock(return_value=f"{request['base_job_name'][:42]}-{datetime.datetime.now():%Y%m%d%H%M%S%f}")
     unvalidated = mock.patch.dict(os.environ, SAGEMAKER_VALIDATE_ROLE="false")
-    with tempfile.TemporaryDirectory() as folder, unvalidated:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        unvalidated,
+        mock.patch.object(model_trainer, "_get_unique_name", named),
+    ):
         stage(folder)
         arguments["source_code"] = arguments["source_code"] | {"source_dir": folder}
         trainer = model_trainer.ModelTrainer(sagemaker_session=session, input_s3_key_prefix=prefix, **arguments)

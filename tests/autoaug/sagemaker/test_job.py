@@ -75,7 +75,8 @@ def test_an_instance_with_several_gpus_is_used_whole(instance_type, workers, hos
 @pytest.mark.parametrize(
     ("changes", "chosen", "message"),
     [
-        ({}, {"instance_type": "ml.p6-b200.48xlarge"}, "Expected workers, one for each of.*48xlarge, workers 1,"),
+        ({}, {"instance_type": "ml.p6-b200.48xlarge"}, "Expected workers 8, one for each GPU.*48xlarge, workers 1,"),
+        ({"workers": 8}, {"instance_type": "ml.g5.12xlarge"}, "Expected workers 4"),
         ({}, {"instance_type": "ml.m5.4xlarge"}, "with a GPU for the preset paper.*'ml.m5.4xlarge, .* device auto'"),
         ({"device": "cpu"}, {}, "Expected an instance type without GPU.*device cpu'"),
         ({}, {"subnets": ("subnet-1",)}, r"Expected subnets and security_groups, or neither.*\['subnet-1'\]"),

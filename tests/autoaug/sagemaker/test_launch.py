@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import types
 
 import boto3
 import botocore.client
@@ -38,8 +39,7 @@ def test_the_recorded_request(study, job_requests, tmp_path):
     assert done.returncode == 0, done.stderr
     (request,) = job_requests()
     name = request["TrainingJobName"]
-    run = request["CheckpointConfig"]["S3Uri"][-8:]
-    assert name in done.stdout and re.fullmatch(rf"ss112-cifar102-30k-1-{run}-\d{{14}}", name)
+    assert name in done.stdout and re.fullmatch(r"ss112-cifar102-30k-1-\d{20}", name)
     assert request["RoleArn"] == ROLE
     assert request["HyperParameters"] == {
         "model": "shake_shake_112", "train_data": "cifar102_30k", "preset": "paper", "epochs": "1800", "seed": "0",
@@ -104,7 +104,7 @@ def test_the_notebook_shows_the_request_and_submits_it(study, tmp_path):
     notebook, out = ROOT / "notebooks" / "launch.ipynb", tmp_path / "out.ipynb"
     papermill.execute_notebook(notebook, out, parameters, cwd=tmp_path, kernel_name="python3", progress_bar=False)
     (found,) = boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
-    assert found["TrainingJobName"].startswith("ss112-cifar102-30k-1-")
+    assert found["TrainingJobName"].startswith("ss112-cifar102-30k-1-2")
     shown = out.read_text()
     assert found["TrainingJobName"] in shown and "compute.instance_type" in shown and "for at most 60 hours" in shown
 
@@ -148,7 +148,7 @@ def refused(study, capsys):
     [
         (["--bucket", "absent"], "s3://absent: Expected a bucket that you may use"),
         (["--train_data", "cifar10_10k"], "'{sets: [cifar10_10k, cifar102], bucket: study}'"),
-        (["--instance_type", "ml.g5.12xlarge"], "Expected workers, one for each of the type's GPUs"),
+        (["--instance_type", "ml.g5.12xlarge"], "Expected workers 4, one for each GPU"),
         (["--xla", "perhaps"], "xla: Expected `bool`, got `str`. Received: 'perhaps'"),
     ],
 )
@@ -177,7 +177,8 @@ def test_the_documented_policy_allows_what_is_asked_and_nothing_else(study, monk
     logs, stream = boto3.client("logs"), "wrn-synthetic10-1/algo-1-1"
     logs.create_log_group(logGroupName="/aws/sagemaker/TrainingJobs")
     logs.create_log_stream(logGroupName="/aws/sagemaker/TrainingJobs", logStreamName=stream)
-    monkeypatch.setattr("sagemaker.train.model_trainer._get_unique_name", lambda _: "wrn-synthetic10-1")
+    named = {"Mock": lambda **_: lambda _: "wrn-synthetic10-1"}
+    monkeypatch.setattr(launch, "mock", types.SimpleNamespace(**vars(launch.mock) | named))
     asked, call = set(), botocore.client.BaseClient._make_api_call
 
     def recorded(self, operation, arguments):
