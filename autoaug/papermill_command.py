@@ -44,8 +44,7 @@ class Execution:
             raise click.ClickException(again if name in _ENDED else f"{name}: {said}{kept}") from error
 
     def on_signal(self, number: int, _: object) -> None:
-        """Interrupt the kernel, and let it write a checkpoint; the second time, or before the first cell, end."""
-        # The kernel has a session of its own, so that only this process gets a signal from the terminal.
+        """Interrupt the kernel, in a session of its own, for a checkpoint; a second time or before any cell, end."""
         kernels, self.signal = psutil.Process().children() if self.begun and not self.signal else [], number
         for kernel in kernels:
             kernel.send_signal(signal.SIGINT)

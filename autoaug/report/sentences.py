@@ -129,9 +129,8 @@ def measured(row: Any) -> str:
     size = f" Part of this may be size: they trained on {sizes[0]:,} and {sizes[1]:,} images."
     home = f"On images of the kind that they were trained on, models are {_points(row, 'home')} points better: "
     home += f"{percent(row.home_a)} on those of {a}, and {percent(row.home_b)} on those of {b}"
-    home += f". Among images of one class and like difficulty it is {_points(row, 'home_within')}" * pd.notna(
-        row.home_within
-    )
+    alike = f". Among images of one class and like difficulty it is {_points(row, 'home_within')}"
+    home += alike if pd.notna(row.home_within) else ""
     weak = f" Models that are right on {percent(row.aa)} % say little: {percent(row.chance)} % is chance."
     notes = (size if max(sizes) > 1.1 * min(sizes) else "") + (weak if row.aa < 2 * row.chance else "")
     return f"{_sentence(row.said)} {gaps}. {home}.{notes}"
