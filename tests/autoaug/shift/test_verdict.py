@@ -136,7 +136,7 @@ SAID = verdict.Verdict(
         ({"different": True, "comparable": True}, "points); different"),
         ({"different": True, "home_at_most": 0.005}, "; different, but not by more than 1 point"),
         (WITHIN | {"comparable": True}, "not different by more than 1 point, once difficulty is taken off"),
-        (WITHIN | {"comparable": False}, "θ −2.0 to 2.0, 0.0 to 0.0 at like difficulty points)"),
+        (WITHIN | {"comparable": False}, "θ −2.0 to 2.0 points, 0.0 to 0.0 at like difficulty)"),
         ({"different": None}, "different is not separated from difficulty (nobody has judged it)"),
         ({"different": None, "comparable": False}, "(the images cannot be compared at like difficulty)"),
         ({"few_seeds": True}, "too few seeds to say"),
