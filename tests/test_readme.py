@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import autoaug
 from autoaug import datasets, runs
 from autoaug.files import ROOT
 from autoaug.report import answers, sentences, show
@@ -60,7 +61,7 @@ def test_the_expected_row_is_the_lines():
 @pytest.mark.parametrize(
     ("train_data", "family", "beginning"),
     [
-        ("cifar10", "WRN-16-2, 15 epochs", ("CIFAR-10, 50,000 images", "WRN-16-2, 15 epochs")),
+        ("cifar10", "WRN-16-2, 40 epochs", ("CIFAR-10, 50,000 images", "WRN-16-2, 40 epochs")),
         ("cifar10_5k", "WRN-10-2, 60 epochs", ("CIFAR-10, 2,460 images", "WRN-10-2, 60 epochs, three seeds, mean")),
         ("cinic10_5k", "WRN-10-2, 60 epochs", ("CINIC-10, 2,460 images", "WRN-10-2, 60 epochs, three seeds, mean")),
         *(
@@ -138,6 +139,15 @@ def test_all_kept_runs_are_of_committed_code_and_have_an_answer_for_each_image(k
     for folder in kept["folder"].unique():
         record = runs.read(folder)
         assert record.code.commit and record.code.dirty is False
+
+
+def test_the_model_that_is_kept_is_that_of_its_run(kept):
+    (path,) = re.findall(r'autoaug\.load\("(results/measured/.+)"\)', TEXT)
+    model, record = autoaug.load(ROOT / path), runs.read(ROOT / path)
+    assert sum(weight.shape.num_elements() for weight in model.trainable_weights) == record.parameters
+    assert model.predict(np.zeros((2, 32, 32, 3), np.uint8), verbose=0).shape == (2, 10)
+    row = kept[kept["run_id"] == record.run_id].set_index("test_set").loc["cifar10"]
+    assert row["accuracy"] > 0.9
 
 
 def test_the_table_of_kept_runs_is_what_they_are(kept):
