@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import autoaug
-from autoaug import datasets, runs
+from autoaug import datasets, runs, shift
 from autoaug.files import ROOT
 from autoaug.report import answers, sentences, show
 from autoaug.shift import contrasts, difficulty, published, study, verdict
@@ -146,8 +146,15 @@ def test_the_model_that_is_kept_is_that_of_its_run(kept):
     model, record = autoaug.load(ROOT / path), runs.read(ROOT / path)
     assert sum(weight.shape.num_elements() for weight in model.trainable_weights) == record.parameters
     assert model.predict(np.zeros((2, 32, 32, 3), np.uint8), verbose=0).shape == (2, 10)
-    row = kept[kept["run_id"] == record.run_id].set_index("test_set").loc["cifar10"]
-    assert row["accuracy"] > 0.9
+    rows = kept[kept["run_id"] == record.run_id].set_index("test_set").loc[["cifar10", "cinic10_5k"]]
+    assert rows["accuracy"].iloc[0] > 0.9
+    text = " ".join((ROOT / "results" / "measured" / "README.md").read_text().split())
+    said = [show.percent(*row).replace(" [", " % [") for row in rows[["accuracy", "low", "high"]].to_numpy()]
+    lost = shift.gap(*rows[["correct", "total"]].to_numpy().ravel())
+    assert (
+        f"{said[0]} on CIFAR-10 and {said[1]} on CINIC-10, {show.percent(*lost).replace(' [', ' points less [')}."
+        in text
+    )
 
 
 def test_the_table_of_kept_runs_is_what_they_are(kept):

@@ -179,9 +179,7 @@ def missing(stated: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     trained = runs[(runs["train_sha256"] != "") & ~runs["train_data"].isin(stated["reproduction"])]
     for name in trained["train_data"].unique():
         if name not in datasets.TITLES:
-            commands.append(
-                f"# {name} is not in data_dir, so its models are in no table of accuracies and no statement"
-            )
+            commands.append(f"# {name} is not in data_dir, so no statement compares its models")
         elif name in datasets.ORIGINALS.keys() - {"cifar105"}:
             both = f"models of one recipe, trained on it and on {datasets.ORIGINALS[name]}, all tested on both"
             commands.append(f"# {plain(name)} is not compared: it needs {both}")

@@ -107,7 +107,9 @@ def test_the_pyramid_grows_by_rounding_half_up_shake_drop_decays_to_one_half_and
         ("pyramid", {"depth": 270}, r"11, 20, 29, 38.*Received: depth=270"),
         ("wrn", {"num_classes": 1}, "num_classes=1"),
         ("wrn", {"alpha": 3}, "Expected size of wrn, one of depth, widen_factor. Received: .*'alpha'"),
-        ("wrn", {"widen_factor": 0}, "Expected size: "),
+        ("resnet", {}, "shake_shake_112, ss112.*Received: model='resnet'"),
+        ("wrn", {"widen_factor": 0}, "Expected size: .*'widen_factor': 0"),
+        ("pyramid", {"alpha": -1}, "Expected size: .*'alpha': -1"),
     ],
 )
 def test_errors_name_the_argument(name, arguments, message):

@@ -25,18 +25,24 @@ STUDY = """
   runs:
     - {notebook: train, parameters: {preset: paper}, each: {train_data: [cifar10_12k, cifar105], seed: [SEEDS]}}
 """
-LIGHT = """
-import sys
+MEASURED = """
+import json, pathlib, re, sys
 from autoaug.sagemaker import __main__ as command
 status = command.main(sys.argv[1:])
-sys.exit(status or bool({"tensorflow", "numba"} & sys.modules.keys()))
+loaded = [name for name in ("tensorflow", "numba") if name in sys.modules]
+status_of_process = pathlib.Path("/proc/self/status").read_text()
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", status_of_process)[1]  # ru_maxrss would begin with the parent's
+print(json.dumps([loaded, int(peak)]))
+sys.exit(status)
 """
 
 
 def test_the_recorded_request(study, job_requests, tmp_path):
-    start = [sys.executable, "-c", LIGHT, *COMMAND, "--workers", "1"]
+    start = [sys.executable, "-c", MEASURED, *COMMAND, "--workers", "1"]
     done = subprocess.run(start, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+    loaded, kilobytes = json.loads(done.stdout.splitlines()[-1])
+    assert loaded == [] and kilobytes < 500e3
     (request,) = job_requests()
     name = request["TrainingJobName"]
     assert name in done.stdout and re.fullmatch(r"ss112-cifar102-30k-1-\d{20}", name)

@@ -1,6 +1,7 @@
 """Options of a job are read alike from the command line, the environment and notebooks, or refused by name."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -85,6 +86,14 @@ def test_what_is_wrong_is_refused_by_name(name, value, message, monkeypatch):
         monkeypatch.setenv(f"AUTOAUG_{name.upper()}", value)
         with pytest.raises(ValueError, match=rf"AUTOAUG_{name.upper()}(: |'\. Did you mean AUTOAUG_BUCKET)"):
             options.from_given({})
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--subnets", "vpc-1"], ["--tags", "project"], ["--volume_gb", "many"], ["--xla", "perhaps"]]
+)
+def test_the_command_refuses_too(arguments, capsys):
+    assert command.main(["launch", "--show", *arguments]) == 2
+    assert re.search(r"Expected .*Received: ", capsys.readouterr().err)
 
 
 def test_every_option_has_its_help_and_the_notebooks_parameters_have_theirs(capsys, monkeypatch):
