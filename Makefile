@@ -91,12 +91,13 @@ $(READY): $(LOCKED) requirements-uv.lock pyproject.toml
 
 sagemaker: .venv/sagemaker
 
-# SageMaker's SDK, which only launching and its tests need; TensorFlow is there already.
+# SageMaker's SDK, which only launching and its tests need; TensorFlow is there already. Without dependencies, since the lock
+# has all but MLflow (pyproject.toml).
 .venv/sagemaker: $(READY) requirements-sagemaker.lock
-	@echo "Adding SageMaker's SDK: 0.4 GB"
+	@echo "Adding SageMaker's SDK: 0.2 GB"
 	awk '/^[^ ]/ {wanted = !/^tensorflow(-cpu)?==/} wanted' requirements-sagemaker.lock > $@.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement $@.txt || \
-	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement $@.txt
+	$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --require-hashes --requirement $@.txt || \
+	$(BIN)/pip install --quiet --no-deps --no-compile --require-hashes --requirement $@.txt
 	touch $@
 
 # All locks from one resolution, so that the versions they share are the same.
