@@ -114,7 +114,7 @@ def test_what_is_said_of_cinic10_is_what_the_runs_say(kept, verdicts):
     lost = answers.class_losses(kept, ["cinic10_5k"], "cifar10", "cinic10_5k", 0.95)["lost"]
     assert (lost.idxmin(), lost.idxmax()) == ("frog", "dog")
     assert f"from {show.percent(lost.min())[:-2]} points (frogs) to {100 * lost.max():.0f} (dogs)" in text
-    assert f"lose {show.percent(row['gap_a'])} points on it" in text
+    assert f"On CINIC-10, small networks of CIFAR-10 lose {show.percent(row['gap_a'])} points" in text
 
 
 def test_the_costs_of_the_studies_are_those_in_their_files():
