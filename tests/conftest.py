@@ -33,9 +33,10 @@ sys.meta_path.insert(0, Unchecked())
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup make test` ignores it, and so would all that the tests start
 
 SLOWEST = (  # files, the slowest first
-    *("test_notebooks", "test_container", "test_servers", "test_rehearsal", "test_training"),
-    *("test_mirrored", "test_build", "test_models", "test_papermill_command", "test_launch", "test_resume"),
-    *("test_study", "test_render", "test_simulations"),
+    *("test_container", "test_servers", "test_notebooks", "test_rehearsal", "test_training", "test_models"),
+    *("test_mirrored", "test_resume", "test_launch", "test_papermill_command", "test_given", "test_evaluation"),
+    *("test_study", "test_simulations", "test_augment", "test_build", "test_checkpoints", "test_render"),
+    *("test_imports", "test_synthetic", "test_upload", "test_own"),
 )
 
 
@@ -45,7 +46,7 @@ def pytest_collection_modifyitems(items):
 
 
 class TrainedRun(NamedTuple):
-    """A finished run of the quick preset, made by `papermill notebooks/train.ipynb`.
+    """A finished run of the quick preset, of one epoch, made by `papermill notebooks/train.ipynb`.
 
     Args:
         folder: holds data and results.
@@ -67,7 +68,7 @@ def trained_run(tmp_path_factory, worker_id):
     """One trained run for all tests of all workers, which take a copy of its folder where they change it."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "trained_run"
-    copy, parameters = folder / "train.ipynb", {"model": "ss32", "seed": 3}
+    copy, parameters = folder / "train.ipynb", {"model": "ss32", "epochs": 1, "seed": 3}
     with filelock.FileLock(f"{folder}.lock"):
         if not (output := folder / "output.txt").exists():
             folder.mkdir(exist_ok=True)

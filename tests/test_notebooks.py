@@ -1,6 +1,7 @@
 """Every notebook keeps the rules and runs from top to bottom."""
 
 import ast
+import dataclasses
 import re
 
 import nbformat
@@ -69,16 +70,16 @@ def figures_in(notebook):
     return sum("image/png" in output.get("data", {}) for output in outputs_of(notebook))
 
 
-def test_train_leaves_a_finished_run_whose_accuracy_is_the_quick_presets(trained_run):
-    """One seed had 97.5 % when the preset was chosen."""
+def test_train_leaves_a_finished_run_that_has_learned(trained_run):
+    """The seeds 3, 4 and 5 had 64, 50 and 66 %."""
     executed, run = nbformat.read(trained_run.copy, as_version=4), trained_run.run
     assert figures_in(executed) == 2  # the data and the curves
     record = records.read(run)
-    assert (record.status, record.recipe) == ("finished", recipes.get("ss32"))
+    assert (record.status, record.recipe) == ("finished", dataclasses.replace(recipes.get("ss32"), epochs=1))
     tested = accuracies(run).set_index("test_set")
-    assert tested.loc["synthetic10", "total"] == 2_000 and 0.95 <= tested.loc["synthetic10", "accuracy"] <= 0.995
+    assert tested.loc["synthetic10", "total"] == 2_000 and 0.4 <= tested.loc["synthetic10", "accuracy"] <= 0.75
     assert f"{record.machine['device']}. Precision float32, TensorFloat-32 off, XLA off." in trained_run.output
-    assert " left" in trained_run.output and "step 640/640" in trained_run.output
+    assert " left" in trained_run.output and "step 160/160" in trained_run.output
     assert trained_run.output.count("\n") < 60
     table = outputs_of(executed)[-1]["data"]["text/plain"].splitlines()
     assert len(table) == 2 + len(record.tests) and table[0].split()[:3] == ["accuracy", "low", "high"]
@@ -91,7 +92,7 @@ def test_the_run_is_where_the_report_looks_for_it_and_goes_no_further_the_second
     assert study.is_finished(again, folder / "data", folder / "results")
     written = (run / "history.csv").stat().st_mtime_ns
     text = "".join(output.get("text", "") for output in outputs_of(execute_in(kernel, "train", folder, **given)))
-    assert "This run is finished: nothing is left to train or to test." in text and "step 640" not in text
+    assert "This run is finished: nothing is left to train or to test." in text and "step 160" not in text
     assert (run / "history.csv").stat().st_mtime_ns == written
 
 
@@ -113,7 +114,7 @@ def test_a_trained_run_becomes_a_report(trained_run, tmp_path):
     accuracy = accuracies(run).set_index("test_set").loc["synthetic10", "accuracy"]
     text = page.read_text()
     assert run.name in text and f"{show.percent(accuracy)}\n[" in text
-    assert "Shake-Shake-8 2×16d, 4 epochs" in text
+    assert "Shake-Shake-8 2×16d, 1 epoch" in text
     assert (page.parent / "tables" / "runs.csv").exists()
 
 

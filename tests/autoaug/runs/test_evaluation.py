@@ -46,23 +46,22 @@ def test_a_file_has_the_models_logits(name, precision, tiny_dataset, tmp_path):
 
 OPEN = """
 import sys
-import zipfile
-{imports}
+import autoaug
+import keras
 import numpy as np
 model = keras.saving.load_model(sys.argv[1])
 np.save(sys.argv[3], model.predict(np.load(sys.argv[2]), verbose=0).argmax(axis=1))
 """
 
 
-@pytest.mark.parametrize("imports", ["import autoaug\nimport keras", "import keras\nimport autoaug"])
-def test_a_run_leaves_a_model_that_answers_alike_in_another_process_and_folder(imports, trained_run, tmp_path):
-    np.save(tmp_path / "images.npy", datasets.load_test("synthetic10", trained_run.folder / "data").images)
+def test_a_run_leaves_a_model_that_answers_alike_in_another_process_and_folder(trained_run, tmp_path):
+    np.save(tmp_path / "images.npy", datasets.load_test("synthetic10", trained_run.folder / "data").images[:500])
     files = [str(trained_run.run / "model.keras"), "images.npy", "answers.npy"]
-    command = [sys.executable, "-c", OPEN.format(imports=imports), *files]
+    command = [sys.executable, "-c", OPEN, *files]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     kept = predictions.read(trained_run.run / "predictions" / "synthetic10.npz")
-    np.testing.assert_array_equal(np.load(tmp_path / "answers.npy"), kept.answers)
+    np.testing.assert_array_equal(np.load(tmp_path / "answers.npy"), kept.answers[:500])
 
 
 def with_code(path):

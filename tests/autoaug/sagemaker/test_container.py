@@ -10,12 +10,10 @@ import sys
 import tarfile
 
 import boto3
-import numpy as np
 import pytest
 
-from autoaug import datasets, runs
+from autoaug import runs
 from autoaug.files import ROOT
-from autoaug.runs import predictions
 from autoaug.runs import record as records
 from autoaug.sagemaker import __main__ as command
 from autoaug.sagemaker import container, launch
@@ -28,11 +26,11 @@ COMPILED_QUICKLY = {"NUMBA_OPT": "0"}  # of the augmentation's kernel, without o
 def start_job(as_opt, tmp_path_factory):
     """A function that starts the source which a launch sends, in a folder that becomes /opt; returns the process.
 
-    The first job compiles the augmentation's kernel, the others find it. The drawn sets come in channels.
+    The first job compiles the augmentation's kernel, the others find it. The drawn shapes come in a channel.
     """
     kernels, data = str(tmp_path_factory.mktemp("kernels")), tmp_path_factory.mktemp("data")
-    synthetic.build(data)
-    channels = {f"SM_CHANNEL_{name.upper()}": str(data / name / "training") for name in datasets.EMBEDDED}
+    synthetic.build(data, names=["synthetic10"])
+    channels = {"SM_CHANNEL_SYNTHETIC10": str(data / "synthetic10" / "training")}
 
     def start(folder, *arguments, **environment):
         launch.stage(folder / "code")
@@ -47,75 +45,25 @@ def start_job(as_opt, tmp_path_factory):
     return start
 
 
-def completed(process):
-    """The process, once it has ended."""
-    with process:
-        output = process.communicate(timeout=300)
-    return subprocess.CompletedProcess(process.args, process.returncode, *output)
-
-
-@pytest.fixture(scope="module")
-def finished(start_job, tmp_path_factory):
-    """A job of one epoch without an interruption: its folder, and the completed process."""
-    folder = tmp_path_factory.mktemp("finished")
-    return folder, completed(start_job(folder, "--model", "wrn", "--epochs", "1", "--workers", "1", "--xla", "False"))
-
-
-class TestJob:
-    def test_success_leaves_the_run_its_checkpoint_and_the_executed_notebook(self, finished):
-        folder, done = finished
-        assert done.returncode == 0, done.stderr
-        (run,) = (folder / "ml" / "output" / "data" / "runs").iterdir()
-        record = records.read(run)
-        assert record.status == "finished" and record.recipe.epochs == 1
-        sent = json.loads((folder / "code" / "code_version.json").read_text())
-        code = {"commit": record.code.commit, "dirty": record.code.dirty}
-        assert code == sent and sent["commit"]  # of the checkout that it was sent from
-        assert (run / "history.csv").exists() and (run / "predictions" / "synthetic10.npz").exists()
-        assert (run.parents[1] / "train.ipynb").exists()
-        model = folder / "ml" / "model" / "runs" / run.name
-        assert records.read(model) == record
-        assert (model / "checkpoints" / "step-000000040.index").exists() and (model / "model.keras").exists()
-        for test in runs.accuracies(run).itertuples():
-            assert f"test accuracy {test.test_set} {test.accuracy:.4f}" in done.stdout
-        assert not (folder / "ml" / "output" / "failure").exists()
-
-    def test_an_interrupted_job_goes_on_where_it_was(self, start_job, finished, tmp_path):
-        """SIGTERM first; then a job that has nothing but what SageMaker keeps of /opt/ml/checkpoints."""
-        first, second = tmp_path / "first", tmp_path / "second"
-        with start_job(first, "--epochs", "1") as process:
-            assert any(" left" in line for line in process.stdout)
-            process.terminate()
-            said, errors = process.communicate(timeout=300)
-        step = int(re.search(r"Stopped after step (\d+) of 40", said)[1])
-        assert process.returncode == 143, errors
-        assert (first / "ml" / "output" / "failure").read_text() == "SIGTERM: the job continues from its checkpoint"
-        assert (first / "ml" / "output" / "data" / "train.ipynb").exists()  # executed up to the signal
-        shutil.copytree(first / "ml" / "checkpoints", second / "ml" / "checkpoints")
-        done = completed(start_job(second, "--epochs", "1"))
-        assert done.returncode == 0, done.stderr
-        assert f"going on after step {step} of 40" in done.stdout
-        answers = [
-            predictions.read(path).answers
-            for folder in (finished[0], second)
-            for path in folder.glob("ml/output/data/runs/*/predictions/synthetic10.npz")
-        ]
-        assert len(answers) == 2
-        np.testing.assert_array_equal(*answers)
-
-    def test_two_hosts_train_one_model_and_both_end(self, start_job, ports_of_hosts, tmp_path):
-        hosts, arguments = ["127.0.0.1", "127.0.0.2"], ("--epochs", "1", "--workers", "2")
-        processes = []
-        for number, host in enumerate(hosts):
-            environment = {"SM_HOSTS": json.dumps(hosts), "SM_CURRENT_HOST": host}
-            processes.append(start_job(tmp_path / str(number), *arguments, **environment))
-        outputs = [process.communicate(timeout=300) for process in processes]
-        assert [process.returncode for process in processes] == [0, 0], outputs
-        (run,) = (tmp_path / "0" / "ml" / "output" / "data" / "runs").iterdir()
-        record = records.read(run)
-        assert (record.status, record.workers) == ("finished", 2)
-        assert len((run / "history.csv").read_text().splitlines()) == 2  # names, and one epoch
-        assert not (tmp_path / "1" / "ml" / "output" / "data").exists()
+def test_an_interrupted_job_goes_on_where_it_was(start_job, tmp_path):
+    """SIGTERM first; then a job that has nothing but what SageMaker keeps of /opt/ml/checkpoints."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    with start_job(first, "--epochs", "1") as process:
+        assert any(" left" in line for line in process.stdout)
+        process.terminate()
+        said, errors = process.communicate(timeout=300)
+    step = int(re.search(r"Stopped after step (\d+) of 40", said)[1])
+    assert process.returncode == 143, errors
+    assert (first / "ml" / "output" / "failure").read_text() == "SIGTERM: the job continues from its checkpoint"
+    assert (first / "ml" / "output" / "data" / "train.ipynb").exists()  # executed up to the signal
+    shutil.copytree(first / "ml" / "checkpoints", second / "ml" / "checkpoints")
+    with start_job(second, "--epochs", "1") as process:
+        said, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert f"going on after step {step} of 40" in said
+    (run,) = (second / "ml" / "output" / "data" / "runs").iterdir()
+    assert records.read(run).status == "finished"
+    assert not (second / "ml" / "output" / "failure").exists()
 
 
 def test_failure_is_said_where_sagemaker_looks(tmp_path, monkeypatch, capsys):
@@ -148,6 +96,7 @@ container._end_children()
 def test_a_job_runs_as_it_was_requested_and_its_result_is_collected(study, job_requests, as_opt, tmp_path):
     """What was uploaded, laid out as SageMaker does, run by the recorded command: the SDK's own script and drivers."""
     given = ["--model_name", "wrn", "--train_data", "synthetic10", "--preset", "quick", "--epochs", "1"]
+    given += ["--validation_size", "4480"]  # five steps
     assert command.main(["launch", *given]) == 0
     (request,), ml = job_requests(), tmp_path / "opt" / "ml"
     for channel in request["InputDataConfig"]:
@@ -172,6 +121,16 @@ def test_a_job_runs_as_it_was_requested_and_its_result_is_collected(study, job_r
     run = as_opt(ml.parent, "/", *image["ContainerEntrypoint"], *image["ContainerArguments"])
     done = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert not (ml / "output" / "failure").exists()
+    (run,) = (ml / "output" / "data" / "runs").iterdir()
+    record, model = records.read(run), ml / "model" / "runs" / run.name
+    assert record.status == "finished" and record.recipe.epochs == 1
+    assert record.code == records.code_version()  # of the checkout that it was sent from
+    assert (run / "history.csv").exists() and (run.parents[1] / "train.ipynb").exists()
+    assert records.read(model) == record
+    assert (model / "checkpoints" / "step-000000005.index").exists() and (model / "model.keras").exists()
+    for test in runs.accuracies(run).itertuples():
+        assert f"test accuracy {test.test_set} {test.accuracy:.4f}" in done.stdout
     archive = tmp_path / "output.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(ml / "output" / "data", ".")
@@ -187,3 +146,18 @@ def test_channels_become_data_folders(tmp_path, monkeypatch):
     (link,) = tmp_path.glob("*/*")
     assert link == tmp_path / "cifar10.1-v4" / "training"
     assert link.readlink() == pathlib.Path("/opt/ml/input/data/cifar10_1_v4")
+
+
+def test_two_hosts_train_one_model_and_both_end(start_job, ports_of_hosts, tmp_path):
+    hosts, arguments = ["127.0.0.1", "127.0.0.2"], ("--epochs", "1", "--workers", "2", "--validation_size", "4480")
+    processes = []
+    for number, host in enumerate(hosts):
+        environment = {"SM_HOSTS": json.dumps(hosts), "SM_CURRENT_HOST": host}
+        processes.append(start_job(tmp_path / str(number), *arguments, **environment))
+    outputs = [process.communicate(timeout=300) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    (run,) = (tmp_path / "0" / "ml" / "output" / "data" / "runs").iterdir()
+    record = records.read(run)
+    assert (record.status, record.workers) == ("finished", 2)
+    assert len((run / "history.csv").read_text().splitlines()) == 2  # names, and one epoch
+    assert not (tmp_path / "1" / "ml" / "output" / "data").exists()

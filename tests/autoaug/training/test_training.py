@@ -99,18 +99,14 @@ def test_a_step_reads_every_variable_once():
     assert len(read) == len(set(read)) > len(step.weights)
 
 
-DEEP = [("wrn", {"depth": 28, "widen_factor": 2}, 64), ("shake_shake_32", {"depth": 14, "widen_factor": 1}, 128)]
-
-
-@pytest.mark.parametrize("name, size, batch_size", DEEP)
-def test_a_step_of_a_deep_network_repeats_to_the_bit(name, size, batch_size):
-    """Gradients of three and more branches meet there: added in the order of the threads, some of 10 steps differ."""
-    step = TrainingStep(models.build_model(name, **size), recipes.get(name))
-    images = np.random.default_rng(0).standard_normal((batch_size, 32, 32, 3), np.float32)
-    arguments = images, np.arange(batch_size) % 10, 0.1, 0
+def test_a_step_of_a_deep_network_repeats_to_the_bit():
+    """Gradients of several branches meet there: added in the order of the threads, they differed in 3 of 3 tries."""
+    step = TrainingStep(models.build_model("wrn", depth=28, widen_factor=2), recipes.get("wrn"))
+    images = np.random.default_rng(0).standard_normal((64, 32, 32, 3), np.float32)
+    arguments = images, np.arange(64) % 10, 0.1, 0
     variables = [*step.variables, *(variable.value for variable in step.model.variables)]
     start, ends = [variable.numpy() for variable in variables], []
-    for _ in range(10):
+    for _ in range(6):
         for variable, value in zip(variables, start, strict=True):
             variable.assign(value)
         measured = step(*arguments)
