@@ -39,7 +39,7 @@ def test_published_rows_are_those_of_the_testbed():
     said = numbers("CIFAR-10", "106 models above 93 %, trained from scratch, mean")
     del said[without]
     assert said == pytest.approx(strong[columns].mean(), abs=0.051)
-    for trained_on, name in (("cifar10", "CIFAR-10"), ("cifar10.2", "CIFAR-10.2")):
+    for trained_on, name in (("cifar10", "CIFAR-10, 50,000 images"), ("cifar10.2", "CIFAR-10.2, about 10,000 images")):
         chosen = testbed[(testbed["trained_on"] == trained_on) & (testbed["model"] == "myrtlenet")]
         (expected,) = chosen[columns].to_numpy().tolist()
         said = numbers(name, "myrtlenet")
@@ -104,7 +104,7 @@ def test_what_is_said_of_cinic10_is_what_the_runs_say(kept, verdicts):
     text = " ".join(TEXT.split())
     home, *sides = (show.percent(row[name]) for name in ("home", "home_a", "home_b"))
     assert f"{home} points better: {sides[0]} on CIFAR-10's images, and {sides[1]} on CINIC-10's" in text
-    assert said["home_within"].replace(" [", " points [") in text and f"none on average ({said['gap_b']})" in text
+    assert said["home_within"].replace(" [", " points [") in text and f"none on average ({said['gap_b']};" in text
     (pair,) = (pair for pair in study.pairs(kept, list(datasets.JUDGES)) if pair.reproduction == "cinic10_5k")
     families = [*pair.families.values()]
     weights = difficulty.weights(pair.judges, pair.labels, contrasts.sizes(families))
@@ -113,8 +113,9 @@ def test_what_is_said_of_cinic10_is_what_the_runs_say(kept, verdicts):
     assert f"of like difficulty these are {' and '.join(show.percent(*of) for of in alike)}." in measured
     lost = answers.class_losses(kept, ["cinic10_5k"], "cifar10", "cinic10_5k", 0.95)["lost"]
     assert (lost.idxmin(), lost.idxmax()) == ("frog", "dog")
-    assert f"from {show.percent(lost.min())[:-2]} points (frogs) to {100 * lost.max():.0f} (dogs)" in text
-    assert f"On CINIC-10, small networks of CIFAR-10 lose {show.percent(row['gap_a'])} points" in text
+    assert f"from a gain of {-100 * lost.min():.0f} points (frogs) to a loss of {100 * lost.max():.0f} (dogs)" in text
+    assert f"small networks of CIFAR-10 lose {show.percent(row['gap_a'])} points on it" in text
+    assert f"one-sided, at most {show.percent(row['gap_at_most'])})" in text
 
 
 def test_the_costs_of_the_studies_are_those_in_their_files():
