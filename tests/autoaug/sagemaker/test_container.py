@@ -10,10 +10,12 @@ import sys
 import tarfile
 
 import boto3
+import numpy as np
 import pytest
 
-from autoaug import runs
+from autoaug import datasets, runs, training
 from autoaug.files import ROOT
+from autoaug.runs import predictions
 from autoaug.runs import record as records
 from autoaug.sagemaker import __main__ as command
 from autoaug.sagemaker import container, launch
@@ -23,14 +25,20 @@ COMPILED_QUICKLY = {"NUMBA_OPT": "0"}  # of the augmentation's kernel, without o
 
 
 @pytest.fixture(scope="module")
-def start_job(as_opt, tmp_path_factory):
+def drawn(tmp_path_factory):
+    """The data folder with the drawn shapes that come in a channel."""
+    synthetic.build(folder := tmp_path_factory.mktemp("data"), names=["synthetic10"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def start_job(as_opt, drawn, tmp_path_factory):
     """A function that starts the source which a launch sends, in a folder that becomes /opt; returns the process.
 
-    The first job compiles the augmentation's kernel, the others find it. The drawn shapes come in a channel.
+    The first job compiles the augmentation's kernel, the others find it.
     """
-    kernels, data = str(tmp_path_factory.mktemp("kernels")), tmp_path_factory.mktemp("data")
-    synthetic.build(data, names=["synthetic10"])
-    channels = {"SM_CHANNEL_SYNTHETIC10": str(data / "synthetic10" / "training")}
+    kernels = str(tmp_path_factory.mktemp("kernels"))
+    channels = {"SM_CHANNEL_SYNTHETIC10": str(drawn / "synthetic10" / "training")}
 
     def start(folder, *arguments, **environment):
         launch.stage(folder / "code")
@@ -45,7 +53,7 @@ def start_job(as_opt, tmp_path_factory):
     return start
 
 
-def test_an_interrupted_job_goes_on_where_it_was(start_job, tmp_path):
+def test_an_interrupted_job_goes_on_where_it_was(start_job, drawn, tmp_path):
     """SIGTERM first; then a job that has nothing but what SageMaker keeps of /opt/ml/checkpoints."""
     first, second = tmp_path / "first", tmp_path / "second"
     with start_job(first, "--epochs", "1") as process:
@@ -62,7 +70,11 @@ def test_an_interrupted_job_goes_on_where_it_was(start_job, tmp_path):
     assert process.returncode == 0, errors
     assert f"going on after step {step} of 40" in said
     (run,) = (second / "ml" / "output" / "data" / "runs").iterdir()
-    assert records.read(run).status == "finished"
+    record = records.read(run)
+    assert record.status == "finished"
+    training.train(record.recipe, datasets.load("synthetic10", drawn), whole := tmp_path / "whole")
+    answers = [predictions.read(of / "predictions" / "synthetic10.npz").answers for of in (run, whole)]
+    np.testing.assert_array_equal(*answers)  # as without an interruption
     assert not (second / "ml" / "output" / "failure").exists()
 
 
@@ -125,8 +137,9 @@ def test_a_job_runs_as_it_was_requested_and_its_result_is_collected(study, job_r
     (run,) = (ml / "output" / "data" / "runs").iterdir()
     record, model = records.read(run), ml / "model" / "runs" / run.name
     assert record.status == "finished" and record.recipe.epochs == 1
-    assert record.code == records.code_version()  # of the checkout that it was sent from
-    assert (run / "history.csv").exists() and (run.parents[1] / "train.ipynb").exists()
+    assert record.code == records.code_version() and record.code.commit  # of the checkout that it was sent from
+    assert (run / "history.csv").exists() and (run / "predictions" / "synthetic10.npz").exists()
+    assert (run.parents[1] / "train.ipynb").exists()
     assert records.read(model) == record
     assert (model / "checkpoints" / "step-000000005.index").exists() and (model / "model.keras").exists()
     for test in runs.accuracies(run).itertuples():
