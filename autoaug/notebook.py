@@ -5,6 +5,7 @@ import html
 import os
 import pathlib
 import traceback
+import warnings
 from collections.abc import MutableMapping
 from types import TracebackType
 from typing import Any
@@ -32,6 +33,7 @@ def start() -> None:
     """
     shell = IPython.get_ipython()
     shell.set_custom_exc((Exception, KeyboardInterrupt), _show_error)
+    warnings.formatwarning = lambda message, kind, *_: f"{kind.__name__}: {message}\n"  # a line, without code
     pd.set_option("display.width", 120)  # else tables printed as text are broken in two
     if pathlib.Path.cwd() == ROOT / "notebooks":
         os.chdir("..")

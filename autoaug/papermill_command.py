@@ -73,7 +73,6 @@ class Execution:
 def main(arguments: list[str] | None = None) -> int:
     """Execute a notebook, or do what papermill does with these arguments; returns the exit status."""
     given = sys.argv[1:] if arguments is None else arguments
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # slow; jsonschema can do without
     (execution := Execution()).command = f"\n    {shlex.join(['papermill', *given])}"
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as under `nohup`

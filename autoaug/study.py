@@ -160,23 +160,31 @@ def run(
     with tqdm.tqdm(total=len(due), unit="notebook", disable=None) as bar:
         for stage in stages:
             slots = (gpus or [""] * jobs) if stage.side_by_side else (gpus or [""])[:1]
-            _execute({run: copies[run] for run in stage.runs if run in due}, slots, folders, bar)
+            left = [run for run in stage.runs if not is_finished(run, **folders)]  # on the data that are there by now
+            _execute({run: copies[run] for run in left}, slots, folders, bar)
     return next((copy for run, copy in copies.items() if run.render), None)
 
 
 def is_finished(run: StudyRun, data_dir: pathlib.Path, results_dir: pathlib.Path) -> bool:
-    """Whether it is a training whose run is finished, with every test set that is there."""
+    """Whether it is a training whose run is finished on the data set as it is now, with every test set that is there.
+
+    A run without checkpoints, such as one that was collected from S3, cannot be tested again, and is finished.
+    """
     if not run.recipe:
         return False
     from autoaug import datasets
     from autoaug.runs import record
 
+    data, folder = run.given["train_data"], results_dir / "runs" / run.identity
     try:
-        found = record.read(results_dir / "runs" / run.identity)
-        tests = datasets.available(data_dir, datasets.spec(run.given["train_data"], data_dir).family, part="test")
+        found = record.read(folder)
+        tests = datasets.available(data_dir, datasets.spec(data, data_dir).family, part="test")
+        parts = [(data, "training", found.train_data), *((name, "test", found.tests.get(name)) for name in tests)]
+        same = [kept and datasets.stated_hash(of, part, data_dir) in (None, kept.sha256) for of, part, kept in parts]
     except (KeyError, ValueError, TypeError, AttributeError):
         return False  # the notebook says what is wrong
-    return found.status == "finished" and set(tests) <= set(found.tests)
+    can_be_tested = (folder / record.CHECKPOINTS).exists()
+    return found.status == "finished" and all(same if can_be_tested else same[:1])
 
 
 def _may_start(path: pathlib.Path, due: Sequence[StudyRun], done: int, yes: bool) -> bool:
@@ -186,9 +194,10 @@ def _may_start(path: pathlib.Path, due: Sequence[StudyRun], done: int, yes: bool
         print(cost[1].replace("\n# ", "\n"), flush=True)
     if yes or not any(run.recipe and run.recipe.preset == "paper" for run in due):
         return True
-    if not sys.stdin.isatty():
+    if not (sys.stdin and sys.stdin.isatty()):
         raise StudyError("Expected YES=1 (--yes) to train published recipes, or a terminal. Received: neither")
-    return input("Start? [y/N] ").strip().lower() in ("y", "yes")
+    print("Start? [y/N]", end=" ", flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")  # nothing at Ctrl-D
 
 
 def _gpus() -> list[str]:

@@ -78,18 +78,12 @@ def build(name: str, said: Described, data_dir: pathlib.Path, rebuild: bool = Fa
     if said.original:
         original = datasets.spec(said.original, data_dir)
         family, class_names = original.family, original.class_names
-    parts = {
-        part: _read(paths, class_names, said)
-        for part, paths in (("training", said.train), ("test", said.test))
-        if paths
-    }
+    sources = {"training": said.train, "test": said.test}
+    parts = {part: _read(paths, class_names, said) for part, paths in sources.items() if paths}
     sizes = {part: len(labels) for part, (_, labels) in parts.items()}
     said_of_it: dict[str, Any] = {"title": said.title or name, "family": family, "original": said.original}
-    said_of_it |= {
-        "train_size": sizes.get("training", 0),
-        "test_size": sizes.get("test", 0),
-        "classes": list(class_names),
-    }
+    said_of_it |= {"train_size": sizes.get("training", 0), "test_size": sizes.get("test", 0)}
+    said_of_it["classes"] = list(class_names)
     spec = manifests.spec_of(name, said_of_it)
     recipe = {
         "name": name,

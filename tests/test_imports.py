@@ -20,11 +20,9 @@ LAYERS = (
 LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}
 
 ONE_IDEA = {  # names of several files or folders that are the same idea in different rooms
-    "build": "makes all that its room makes: the report, the data sets",
     "checkpoints": "of the original's code, and of a training of ours",
     "study": "a study as its YAML lists it, and the runs of one that belong together",
     "shift": "the statistics, and figures of them",
-    "training": "the training, and figures of it",
 }
 
 
@@ -83,6 +81,17 @@ def test_no_modules_and_no_rooms_import_each_other_in_a_circle():
     for module, others in IMPORTS.items():
         rooms.setdefault(room(module), set()).update(room(other) for other in others)
     tuple(graphlib.TopologicalSorter({name: others - {name} for name, others in rooms.items()}).static_order())
+
+
+def test_what_a_reader_has_to_hold_in_mind_stays_small():
+    """Docstrings and the page's templates count. If there is no room, a feature goes; lines are not squeezed."""
+    lines = {path: len(path.read_text().splitlines()) for path in (*ROOT.glob("tests/**/*.py"), *PATHS.values())}
+    lines |= {path: len(path.read_text().splitlines()) for path in (ROOT / "autoaug" / "report").glob("report.*")}
+    of_tests = sum(count for path, count in lines.items() if path.is_relative_to(ROOT / "tests"))
+    assert len(PATHS) <= 75 and sum(lines.values()) - of_tests <= 9_000 and of_tests <= 8_500
+    assert {
+        path: count for path, count in lines.items() if count > 300 and not path.is_relative_to(ROOT / "tests")
+    } == {}
 
 
 def test_no_two_files_and_no_two_classes_have_one_name():

@@ -2,7 +2,10 @@
 
 import ast
 import dataclasses
+import json
+import os
 import re
+import shutil
 
 import nbformat
 import pytest
@@ -94,6 +97,25 @@ def test_the_run_is_where_the_report_looks_for_it_and_goes_no_further_the_second
     text = "".join(output.get("text", "") for output in outputs_of(execute_in(kernel, "train", folder, **given)))
     assert "This run is finished: nothing is left to train or to test." in text and "step 160" not in text
     assert (run / "history.csv").stat().st_mtime_ns == written
+
+
+def test_a_finished_run_is_due_again_on_other_data_unless_it_has_no_checkpoint(trained_run, tmp_path):
+    train, given = ROOT / "notebooks" / "train.ipynb", trained_run.parameters
+    again = study.StudyRun(train, given, files.parameters_of(train) | given, False)
+    data, results = tmp_path / "data", tmp_path / "results"
+    shutil.copytree(trained_run.folder / "data", data, copy_function=os.symlink)
+    shutil.copytree(trained_run.run, results / "runs" / trained_run.run.name)
+    assert study.is_finished(again, data, results)
+    for part, is_left_alone in (("test", True), ("training", False)):
+        path = data / "synthetic10" / "training" / "manifest.json"
+        content = json.loads(path.read_text())
+        content["parts"][part]["sha256"] = "0" * 64
+        path.unlink()
+        path.write_text(json.dumps(content))
+        shutil.copytree(trained_run.run, results / "runs" / trained_run.run.name, dirs_exist_ok=True)
+        assert not study.is_finished(again, data, results)
+        shutil.rmtree(results / "runs" / trained_run.run.name / "checkpoints")  # as a run that was collected
+        assert study.is_finished(again, data, results) == is_left_alone
 
 
 def test_every_parameter_that_changes_a_recipe_reaches_it():

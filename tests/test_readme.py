@@ -48,6 +48,17 @@ def test_published_rows_are_those_of_the_testbed():
             assert pd.isna(measured) if value is None else value == pytest.approx(measured, abs=0.051)
 
 
+def test_what_is_said_of_the_models_of_the_reproduction_is_what_the_testbed_has():
+    bed = published.testbed(ROOT / "results" / "published")
+    own, text = published.both_sides(bed, 0.95).loc["BA − BB"], " ".join(TEXT.split())
+    assert f"loses points too: {show.percent(*own)}." in text
+    rows = bed[(bed["group"] == published.REPRODUCTION) & bed["filters"].notna()]
+    old, new = ((rows[name] * size).round().to_numpy(int) for name, size in (("cifar10", 10_000), ("cifar10.2", 2_000)))
+    lost, low, _ = shift.gap(old, 10_000, new, 2_000)
+    said = f"Of the {len(rows)} random-feature models trained on it, none gains, and {(low > 0).sum()} are shown"
+    assert said in text and (lost >= 0).all()
+
+
 def test_the_expected_row_is_the_lines():
     table = published.expected(ROOT / "results" / "published", 0.95)
     rows = table[(table["model"] == "wrn") & (table["line"] == "models above 15%")].set_index("test_set")
@@ -56,6 +67,12 @@ def test_the_expected_row_is_the_lines():
     assert said.pop(3) is None  # CINIC-10
     expected = [old, new["cifar10.1"], new["cifar10.2"], old - new["cifar10.2"]]
     assert said == pytest.approx([100 * value for value in expected], abs=0.051)
+    high = (
+        table[(table["model"] == "wrn") & (table["line"] != "models above 15%")].set_index("test_set").loc["cifar10.2"]
+    )
+    band = show.percent(*rows.loc["cifar10.2", ["expected", "low", "high"]]).partition(" ")[2]
+    said = f"its band for 10.2 is {band}, and the line through those above 90 % says {show.percent(*high.iloc[-3:])}."
+    assert said in " ".join(TEXT.split())
 
 
 @pytest.mark.parametrize(
@@ -90,9 +107,10 @@ def test_what_is_said_of_known_truth_is_what_the_runs_say(verdicts):
     for row in points.to_dict("records"):
         truth, said = datasets.KNOWN_TRUTH[row["reproduction"]], (row["harder"], row["different"])
         assert sentences.judged(truth, *said) == "right"
-        gaps = " and ".join(show.percent(*(row[f"{gap}{end}"] for end in ENDS)) for gap in ("gap_a", "gap_b"))
-        line = f"| `{row['reproduction']}` | {sentences.expected(truth)} | {sentences.in_short(*said)} | {gaps} | "
-        assert line in text and f"{show.percent(*(row[f'home_within{end}'] for end in ENDS))} |\n" in text
+        names = ("gap_a", "gap_b", "home", "home_within")
+        *gaps, home, within = (show.percent(*(row[f"{name}{end}"] for end in ENDS)) for name in names)
+        line = f"| `{row['reproduction']}` | {sentences.expected(truth)} | {sentences.in_short(*said)} | "
+        assert f"{line}{' and '.join(gaps)} | {home} | {within} |\n" in text
     assert "On eight new ones, whose answers were written down before, it says nothing wrong" in " ".join(TEXT.split())
 
 
@@ -111,6 +129,9 @@ def test_what_is_said_of_cinic10_is_what_the_runs_say(kept, verdicts):
     alike = [contrasts.contrast(families, side, weights.images).interval(0.95) for side in verdict.HOMES]
     measured = " ".join((ROOT / "results" / "measured" / "README.md").read_text().split())
     assert f"of like difficulty these are {' and '.join(show.percent(*of) for of in alike)}." in measured
+    assert f"{show.percent(alike[0].value)} on CIFAR-10's, and {show.percent(*alike[1])} on CINIC-10's." in text
+    sides = [show.percent(*(row[f"home_{side}{end}"] for end in ENDS)) for side in "ab"]
+    assert f"{sides[0]} points better on its images, and those of CINIC-10 {sides[1]} points on theirs" in measured
     lost = answers.class_losses(kept, ["cinic10_5k"], "cifar10", "cinic10_5k", 0.95)["lost"]
     assert (lost.idxmin(), lost.idxmax()) == ("frog", "dog")
     assert f"from a gain of {-100 * lost.min():.0f} points (frogs) to a loss of {100 * lost.max():.0f} (dogs)" in text

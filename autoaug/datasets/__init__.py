@@ -124,11 +124,17 @@ def _load(name: str, data_dir: str | os.PathLike[str], part: str) -> LabelledIma
     if manifest is None or part not in found.sizes:
         return loaded
     loaded = dataclasses.replace(loaded, source=manifest["source"])
-    if loaded.sha256 != (expected := manifest["parts"].get(part, {}).get("sha256")):
+    if loaded.sha256 != (expected := stated_hash(name, part, data_dir)):
         hashes = f"Expected the {part} part of its manifest, SHA-256 {expected}. Received: {loaded.sha256}"
         remedy = manifests.build_command(name, data_dir, rebuild=True)
         raise DatasetError(f"{folder}: {hashes}. The folder is damaged or was changed. {remedy}")
     return loaded
+
+
+def stated_hash(name: str, part: str, data_dir: str | os.PathLike[str]) -> str | None:
+    """The hash of a part that its manifest states; None without a manifest."""
+    manifest = manifests.read(training_folder(name, data_dir))
+    return manifest["parts"].get(part, {}).get("sha256") if manifest else None
 
 
 def read_part(

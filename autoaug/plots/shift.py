@@ -26,8 +26,8 @@ _TICKS = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.9)  # p
 def four_accuracies(frame: pd.DataFrame, columns: int = 3) -> Figure | None:
     """The four accuracies of each pair, side by side on one scale, with intervals; a line for each training set.
 
-    Both lines fall if B is harder. They cross if it is different, since then each test set is best for the models of
-    its own data set.
+    Both lines fall if B is harder. If the line of B's models falls less, or rises, models are better at home: B may be
+    different, which the picture alone does not say.
 
     Args:
         frame: a row for each pair: `heading`, and aa, ab, ba, bb, each with `_low` and `_high`; None without any.

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.jobs < 1:
         parser.error(f"Expected --jobs of at least 1. Received: {options.jobs}")
-    ending = (signal.SIGTERM, signal.SIGHUP)
+    ending = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN]  # nohup's
     earlier = {number: signal.signal(number, lambda number, _: sys.exit(128 + number)) for number in ending}
     try:
         _make(options)

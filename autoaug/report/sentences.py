@@ -51,11 +51,10 @@ def table(stated: pd.DataFrame) -> pd.DataFrame:
     if stated.empty:
         return stated
     numbers = [f"{name}{end}" for name in ("gap_a", "gap_b", "home", "home_within") for end in ("", "_low", "_high")]
-    runs = stated["runs_a"].astype(str) + " + " + stated["runs_b"].astype(str)
-    frame = stated.assign(runs=runs)[
-        ["group", "pair", "said", "expected", "judged", *numbers, "families", "runs", "judged_by"]
-    ]
-    return frame.rename(columns={"judged": "right?", "judged_by": "difficulty judged by"})
+    sides = ["runs", "images", "left_out"]
+    counts = {name: stated[f"{name}_a"].astype(str) + " + " + stated[f"{name}_b"].astype(str) for name in sides}
+    columns = ["group", "pair", "said", "expected", "judged", *numbers, "families", *sides, "judged_by"]
+    return stated.assign(**counts)[columns]
 
 
 def expected(truth: datasets.Truth) -> str:
@@ -128,7 +127,7 @@ def measured(row: Any) -> str:
     sizes = (row.train_size_a, row.train_size_b)
     size = f" Part of this may be size: they trained on {sizes[0]:,} and {sizes[1]:,} images."
     home = f"On images of the kind that they were trained on, models are {_points(row, 'home')} points better: "
-    home += f"{percent(row.home_a)} on those of {a}, and {percent(row.home_b)} on those of {b}"
+    home += f"{_points(row, 'home_a')} on those of {a}, and {_points(row, 'home_b')} on those of {b}"
     alike = f". Among images of one class and like difficulty it is {_points(row, 'home_within')}"
     home += alike if pd.notna(row.home_within) else ""
     weak = f" Models that are right on {percent(row.aa)} % say little: {percent(row.chance)} % is chance."
@@ -149,9 +148,10 @@ def known_truth(stated: pd.DataFrame) -> str:
     known = stated[stated["group"] != REAL]
     texts = []
     for group, part in known.groupby("group", sort=False):
-        count = part["judged"].value_counts()
-        others = [f"{word} on {count[word]}" for word in ("wrong", "open") if word in count]
-        found = ", ".join([f"right on {count.get('right', 0)} of {len(part)}", *others])
+        undecided = sum("undecided" in said for said in part["said"])
+        count = {**part["judged"].value_counts(), "undecided in part": undecided}
+        others = [f"{word} on {count[word]}" for word in ("wrong", "open", "undecided in part") if count.get(word)]
+        found = ", ".join([f"as expected on {count.get('right', 0)} of {len(part)}", *others])
         texts.append(f"{group[0].upper()}{group[1:]}: {found}.")
     for row in known[known["judged"] == "wrong"].itertuples():
         short = in_short(row.harder, row.different)
@@ -171,8 +171,8 @@ def missing(stated: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
     for row in real.itertuples():
         if row.few_seeds:
             commands += [f"# {row.pair}: three seeds on each side"]
-        elif pd.isna(row.different):
-            needed = "judges, at most 2 points less accurate than these models"
+        elif pd.isna(row.different) and pd.isna(row.comparable):
+            needed = f"judges, at most 2 points less accurate than the models of {plain(row.original)}"
             commands.append(f"# {row.pair}: whether this is difficulty alone needs {needed}")
             known = datasets.DATASETS.get(row.original)  # there are judges of CIFAR-10's images
             commands += judges(row.preset) if known and known.family == "cifar10" else []

@@ -1,6 +1,6 @@
 """How numbers are shown: a DataFrame of fractions and counts becomes a styled table and a CSV file.
 
-Fractions become percent here and nowhere else. A column `x` with `x_low` and `x_high` beside it is shown as one column,
+The fractions of tables become percent here. A column `x` with `x_low` and `x_high` beside it is shown as one column,
 `97.1 [96.8, 97.4]`; the CSV file holds the three as they are. Text is escaped.
 """
 
@@ -19,6 +19,7 @@ _LONG = 18  # characters of a text that may be broken over lines
 _TITLES = {
     "train_data": "trained on", "test_set": "tested on", "train_size": "training images", "total": "images",
     "gap_a": "AA − AB", "gap_b": "BA − BB", "home": "θ", "home_within": "θ within strata",
+    "judged": "right?", "judged_by": "difficulty judged by", "left_out": "images left out",
 }  # fmt: skip
 """Column → its title, where that is not the column's name with spaces."""
 

@@ -113,11 +113,8 @@ def others(published_dir: str | pathlib.Path, confidence: float) -> pd.DataFrame
     rows = [{"group": GROUPS[0]} | row for row in rows]
     for (model, line), part in published.expected(published_dir, confidence).groupby(["model", "line"], sort=False):
         group = GROUPS[1 if line == f"models above {published.TRAINED:.0%}" else 2]
-        row: dict[str, Any] = {
-            "group": group,
-            "train_data": "CIFAR-10",
-            "model": recipes.title(recipes.get(str(model), "paper")),
-        }
+        row: dict[str, Any] = {"group": group, "train_data": "CIFAR-10"}
+        row["model"] = recipes.title(recipes.get(str(model), "paper"))
         for one in part.itertuples():
             row |= {"cifar10": one.cifar10} | _ends(one.test_set, (one.expected, one.low, one.high))
             lost = [one.cifar10 - end for end in (one.expected, one.high, one.low)]

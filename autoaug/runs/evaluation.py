@@ -133,7 +133,7 @@ def evaluate_given(
 
     Args:
         family: name of the model; its runs of several seeds are a family.
-        train_data, seed: of its training. If the data set is none of those here, no overlap is known.
+        train_data, seed: of its training. If no data set here has nearly this name, no overlap is known.
         data_dir: folder of the data sets.
         model_file: a `.keras` file, or its `https://` address with `sha256`; or a TensorFlow 1 checkpoint of one of
             our models, `architecture` with `size`.
@@ -166,6 +166,7 @@ def evaluate_given(
         record.write(run_dir, msgspec.structs.replace(begun, status="unfinished"))  # earlier answers are replaced
         for test_set, answered in kept.items():
             predictions.write(run_dir / PREDICTIONS / f"{test_set}.npz", answered)
+        (run_dir / MODEL).unlink(missing_ok=True)  # of earlier answers
         if model:
             write_model(model, run_dir)
         record.write(run_dir, msgspec.structs.replace(begun, status="finished", tests=described))

@@ -75,7 +75,7 @@ class Training(NamedTuple):
     @property
     def name(self) -> str:
         """`<short model>-<data set>-<workers>`, as in the original."""
-        return f"{recipes.SHORT_NAMES[self.recipe.model]}-{self.train_data.replace('_', '-')}-{self.workers}"
+        return f"{recipes.SHORT_NAMES[self.recipe.model]}-{self.train_data}-{self.workers}".replace("_", "-")
 
     def hyperparameters(self) -> dict[str, Any]:
         """What the notebook is told: what defines the run, and what else was given."""

@@ -64,8 +64,8 @@ def require_account(options: Options) -> None:
         "credentials of AWS (AWS_PROFILE, AWS_ACCESS_KEY_ID with its secret, or a role)": session.get_credentials(),
         "SageMaker's SDK (make sagemaker)": importlib.util.find_spec("sagemaker"),
     }
-    missing = [name for name, found in needed.items() if not found]
-    expect(not missing, "all that a job needs", f"nothing for: {'; '.join(missing)}")
+    if missing := [name for name, found in needed.items() if not found]:
+        raise LaunchError(f"Expected all that a job needs. Missing: {'; '.join(missing)}")
     try:
         boto3.client("s3").head_bucket(Bucket=options.bucket)
     except ERRORS as error:
@@ -80,7 +80,7 @@ def state_of(request: dict[str, Any]) -> tuple[str, str, str]:
         bucket, names = split(missing[0])[0], ", ".join(path.split("/")[-2] for path in missing)
         upload = f"papermill notebooks/build_datasets.ipynb -y '{{sets: [{names}], bucket: {bucket}}}'"
         raise LaunchError(f"Expected the data sets of {name} in s3://{bucket}/data. Missing: {names}. Upload: {upload}")
-    pages = client.get_paginator("list_training_jobs").paginate(NameContains=name, SortBy="CreationTime")
+    pages = client.get_paginator("list_training_jobs").paginate(NameContains=name[:42], SortBy="CreationTime")
     for summary in (summary for page in pages for summary in page["TrainingJobSummaries"]):  # the newest first
         found = client.describe_training_job(TrainingJobName=summary["TrainingJobName"])
         if found.get("CheckpointConfig", {}).get("S3Uri") == path:
@@ -146,7 +146,7 @@ def submit(request: dict[str, Any], wait: bool = False) -> str:
     metrics = [configs.MetricDefinition(**metric) for metric in request["metric_definitions"]]
     bucket, prefix = split(request["output_data_config"]["s3_output_path"])
     session = Session(default_bucket=bucket, sagemaker_config=_NO_TELEMETRY)
-    # The SDK has one name for a second, and refuses a role without what only a job in a VPC needs; SageMaker checks it.
+    # The SDK gives jobs of one second one name, and refuses a role without what only a VPC needs; SageMaker checks it.
     named = mock.Mock(return_value=f"{request['base_job_name'][:42]}-{datetime.datetime.now():%Y%m%d%H%M%S%f}")
     unvalidated = mock.patch.dict(os.environ, SAGEMAKER_VALIDATE_ROLE="false")
     with (

@@ -1,11 +1,11 @@
 """Weights that make A's and B's test images alike in class and difficulty.
 
-Models trained on hard images may be better on hard images and worse on easy ones. Then every model is better at home,
+Models trained on hard images may be better on hard images and worse on easy ones. Then models are better at home,
 although A and B differ only in difficulty. Given class and difficulty this advantage vanishes, whatever the scale and
 the training sets' strength. So the home advantage is looked at again within strata of both.
 
 The difficulty must not come from the models under test. Judges tell it: two sets of models, trained on two disjoint
-sets of A's kind of images, at least as accurate on A as the models under test. No judge has seen a test image. Two
+sets of A's kind of images, about as accurate on A as the models of A. No judge has seen a test image. Two
 sources are needed since a score from one is partly chance, and partly the taste of its training images. How well two
 sources agree says how far a score has to be drawn to the mean (Shealy & Stout, Psychometrika 58 (1993), 159–194).
 """
@@ -21,7 +21,7 @@ from autoaug.shift.contrasts import Sides
 
 STRATA = 10  # in each class
 FEWEST_JUDGES = 3  # runs of each source
-WEAKER_JUDGES = 0.02  # that judges may be less accurate on A than the models under test, by chance
+WEAKER_JUDGES = 0.02  # that judges may be less accurate on A than the models of A, by chance
 SMALLEST_SAMPLE = 0.3  # effective, as a share of the test images on each side
 _LEAST_CORRELATION = 0.05  # of two sources; less would draw all images of a class to one point
 

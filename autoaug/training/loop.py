@@ -53,10 +53,8 @@ class Run:
             self.step = self.engine.step(self.model, recipe, seed)
         self.whole = evaluation.whole(self.model, dataset)
         parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
-        computing = {
-            "device": devices.description(),
-            "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
-        }
+        tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
+        computing = {"device": devices.description(), "tf32": tf32}
         record.start(run_dir, recipe, dataset, seed, parameters, workers=workers, computing=computing)
         self._state = tf.Variable(b"")  # JSON; part of the checkpoint, so that both always agree
         state = {"model": self.model, "state": self._state, **self.step.state}

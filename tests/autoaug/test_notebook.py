@@ -1,7 +1,9 @@
 """Parameters that papermill passes in, errors as people see them, the table of a run's tests."""
 
 import types
+import warnings
 
+import pandas as pd
 import pytest
 
 from autoaug import notebook
@@ -81,3 +83,12 @@ def test_an_error_of_the_projects_own_is_a_line_and_any_other_has_its_traceback(
     else:
         assert error._render_traceback_() == [shown]
         assert len(folded) == 1 and folded[0].startswith("<details>")
+
+
+def test_a_warning_is_one_line_without_code(monkeypatch):
+    shell = types.SimpleNamespace(user_ns={}, set_custom_exc=lambda kinds, handler: None)
+    monkeypatch.setattr(notebook.IPython, "get_ipython", lambda: shell)
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    with pd.option_context("display.width", 80):
+        notebook.start()
+    assert warnings.formatwarning("a is damaged", UserWarning, __file__, 1, "warn()") == "UserWarning: a is damaged\n"

@@ -116,10 +116,11 @@ def test_notebooks_run_in_order_with_parameters_in_the_root(folder, capfd):
     out = capfd.readouterr().out
     assert "study.yml: 0 notebooks are done, 2 are due." in out and "Cost: little" in out
     assert out.index("Done: first count=7 size={'depth': 1}") < out.index("Done: second")
-    assert (copy.name, copy.with_suffix(".log").read_text()) == ("02-second.ipynb", f"x {ROOT}\n")
+    assert copy.name == "02-second.ipynb"
+    assert copy.with_suffix(".log").read_text().startswith(f"x {ROOT}\n")  # libzmq may add to it when a kernel ends
     (log,) = copy.parent.glob("01-*.log")
     assert log.name == "01-first-count=7-size=-depth-1-.log"
-    assert log.read_text() == f"7 {{'depth': 1}} {folder / 'results'}\n"
+    assert log.read_text().startswith(f"7 {{'depth': 1}} {folder / 'results'}\n")
 
 
 def test_notebooks_side_by_side_share_the_cores_and_one_failure_stops_them(folder, capfd):
@@ -143,10 +144,12 @@ def test_notebooks_side_by_side_share_the_cores_and_one_failure_stops_them(folde
 
 
 def test_published_recipes_need_a_yes(folder, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("sys.stdin", terminal := io.StringIO())
     published = {"notebook": "train", "parameters": {"model": "wrn", "preset": "paper", "train_data": "cifar10"}}
     with pytest.raises(study.StudyError, match=r"Expected YES=1 \(--yes\) to train published"):
         study.run(write(folder, [[published]]), folder / "results", folder / "data")
+    terminal.isatty = lambda: True  # with Ctrl-D for an answer
+    assert study.run(folder / "study.yml", folder / "results", folder / "data") is None
     assert not (folder / "results").exists()
 
 

@@ -1,6 +1,7 @@
 """The command that makes the report: what it refuses, how it fails."""
 
 import re
+import signal
 
 import filelock
 import pytest
@@ -57,3 +58,14 @@ def test_of_two_reports_in_one_folder_the_second_does_not_start(folder, capsys):
         assert report.main(["--runs", str(path), "--results", str(results)]) == 2
     assert "another report is being made there" in capsys.readouterr().err
     assert not (results / "report" / "notebooks").exists()
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_lost_terminal_ends_a_study_unless_it_was_started_by_nohup(folder, monkeypatch, ignored):
+    monkeypatch.setattr(report.study, "run", lambda *_: signal.raise_signal(signal.SIGHUP))
+    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        arguments = ["--runs", str(write_study(folder, [SHOWN])), "--results", str(folder / "results")]
+        assert report.main(arguments) == (0 if ignored else 128 + signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, earlier)

@@ -60,7 +60,7 @@ def test_the_page_needs_nothing_else(page):
 def test_it_says_what_the_runs_say_and_names_drawn_shapes_and_names_from_files_are_text(page):
     assert HOSTILE not in page.read_text() and "&lt;img src=x onerror=" in page.read_text()
     text = html.unescape(page.read_text())
-    assert "Drawn shapes, not CIFAR-10: right on 1 of 1" in text and "make study" in text
+    assert "Drawn shapes, not CIFAR-10: as expected on 1 of 1" in text and "make study" in text
     assert "wrn-synthetic10_harder-quick-10-trained-seed2" in text
     assert "myrtlenet" in text and "CINIC-10 by class" not in text  # no run, no section
     assert "confusion" not in text and "def " not in text  # cells for Jupyter, and code

@@ -16,14 +16,15 @@ def verdict(reproduction, original, harder, different, said="harder", preset="sm
     """A row of `shift.study.verdicts`."""
     row = {"reproduction": reproduction, "original": original, "harder": harder, "different": different, "said": said}
     row |= {"few_seeds": False, "families": "WRN", "runs_a": 3, "runs_b": 3, "judged_by": "", "preset": preset}
-    row |= {"gap_at_most": 0.005, "train_size_a": 2_460, "train_size_b": 2_460, "chance": 0.04}
+    row |= {"gap_at_most": 0.005, "train_size_a": 2_460, "train_size_b": 2_460, "chance": 0.04, "comparable": None}
+    row |= {"images_a": 10_000, "images_b": 1_990, "left_out_a": 0, "left_out_b": 10}
     for name in NUMBERS:
         row |= {name: 0.1, f"{name}_low": 0.05, f"{name}_high": 0.15}
     return row
 
 
 VERDICTS = pd.DataFrame([
-    verdict("synthetic10_harder", "synthetic10", True, False),
+    verdict("synthetic10_harder", "synthetic10", True, False, "harder; different is undecided"),
     verdict("photo_look_100", "cifar10_12k", True, True),
     verdict("photo_noise_10", "cifar10_12k", True, None),
     verdict("cinic10_5k", "cifar10_5k", True, None, "harder; different is not separated from difficulty"),
@@ -55,7 +56,8 @@ def test_real_pairs_come_first_and_headings_say_what_was_expected_and_said():
     assert "drawn shapes, not CIFAR-10" in " ".join(stated["heading"].iloc[3].split())
     assert "expected" not in stated["heading"].iloc[0]
     shown = sentences.table(stated)
-    assert list(shown["right?"]) == ["", "wrong", "open", "right"] and set(shown["runs"]) == {"3 + 3"}
+    assert list(shown["judged"]) == ["", "wrong", "open", "right"] and set(shown["runs"]) == {"3 + 3"}
+    assert set(shown["images"]) == {"10000 + 1990"} and set(shown["left_out"]) == {"0 + 10"}
 
 
 def test_the_first_lines_link_to_their_sections_and_end_with_what_is_missing():
@@ -63,12 +65,17 @@ def test_the_first_lines_link_to_their_sections_and_end_with_what_is_missing():
     lines = html.split("<dt>")[1:]
     assert len(lines) == 3 and "Harder is shown." in lines[0] and "measured here" in lines[1]
     assert "and its own models 10.0 [5.0, 15.0] (at most 0.5, by the one-sided bound)" in lines[1]
-    for text in ("Drawn shapes, not CIFAR-10: right on 1 of 1.", "right on 0 of 2, wrong on 1, open on 1"):
+    for text in (
+        "CIFAR-10: as expected on 1 of 1, undecided in part on 1.",
+        "as expected on 0 of 2, wrong on 1, open on 1.",
+    ):
         assert text in lines[2]
     assert "different is true" in lines[2]
     block = html.split("<pre>")[1]
     assert "make study STUDY=notebooks/cifar10.2.yml" in block and "-p train_data cifar10_rest_b -p seed 2" in block
     assert "Part of this may be size" not in html and "is chance" not in html
+    apart = verdict("cinic10_5k", "cifar10_5k", True, None) | {"comparable": False}  # there are judges already
+    assert "judges" not in sentences.answer(sentences.statements(pd.DataFrame([apart])), "x", RUNS).data
     of_shapes = sentences.statements(
         pd.DataFrame([verdict("my10", "synthetic10", True, None) | {"train_size_b": 900, "chance": 0.1}])
     )

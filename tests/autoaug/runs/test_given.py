@@ -148,6 +148,9 @@ def test_a_model_in_a_file_answers_as_it_does_by_itself(inputs, evaluate, data_d
     assert (row.kind, row.family) == ("predictions", "my-net")
     loaded = autoaug.load(run).predict(dataset.test_images, verbose=0).argmax(axis=1)
     assert (loaded == dataset.test_labels).sum() == row.correct
+    save(tmp_path / "own", SETS[0], ".npy", dataset.test_labels)
+    assert evaluate(model_file="", predictions_dir=str(tmp_path / "own")) == run
+    assert not (run / "model.keras").exists()  # it is not the model of these answers
 
 
 def test_a_file_is_downloaded_by_its_address_and_hash(evaluate, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from autoaug import recipes
 from autoaug.files import ROOT
 from autoaug.sagemaker import job, options
 
@@ -109,6 +110,11 @@ def test_a_quick_job_is_short_and_not_on_spot_and_synthetic_data_is_no_channel()
     assert configuration["stopping_condition"] == {"max_runtime_in_seconds": 7200}
     assert not configuration["compute"]["enable_managed_spot_training"]
     assert configuration["input_data_config"] == []
+
+
+def test_a_jobs_name_is_one_that_sagemaker_takes(monkeypatch):
+    monkeypatch.setitem(recipes.SHORT_NAMES, "wrn", "two_layers")  # as a model that a user adds
+    assert job.training({"model": "wrn", "train_data": "cifar102_30k"}).name == "two-layers-cifar102-30k-1"
 
 
 def test_the_checkpoint_path_belongs_to_one_run():

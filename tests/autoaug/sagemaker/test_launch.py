@@ -169,7 +169,7 @@ def test_all_that_is_missing_is_said_at_once(refused, monkeypatch):
         patch.setattr(launch.importlib.util, "find_spec", lambda name: None)
         patch.setattr(launch.boto3.Session, "get_credentials", lambda self: None)
         patch.setattr(launch.boto3.Session, "region_name", None)
-        missing = refused().partition('Expected all that a job needs. Received: "nothing for: ')[2].split("; ")
+        missing = refused().partition("Expected all that a job needs. Missing: ")[2].split("; ")
     named = [line.partition(" (")[0] for line in missing]
     assert named == ["bucket", "role", "a region", "credentials of AWS", "SageMaker's SDK"]
 
