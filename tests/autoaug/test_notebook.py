@@ -1,7 +1,6 @@
 """Parameters that papermill passes in, errors as people see them, the table of a run's tests."""
 
 import types
-import warnings
 
 import pandas as pd
 import pytest
@@ -88,7 +87,10 @@ def test_an_error_of_the_projects_own_is_a_line_and_any_other_has_its_traceback(
 def test_a_warning_is_one_line_without_code(monkeypatch):
     shell = types.SimpleNamespace(user_ns={}, set_custom_exc=lambda kinds, handler: None)
     monkeypatch.setattr(notebook.IPython, "get_ipython", lambda: shell)
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    monkeypatch.setattr(notebook.warnings, "formatwarning", None)
     with pd.option_context("display.width", 80):
         notebook.start()
-    assert warnings.formatwarning("a is damaged", UserWarning, __file__, 1, "warn()") == "UserWarning: a is damaged\n"
+    assert (
+        notebook.warnings.formatwarning("a is damaged", UserWarning, __file__, 1, "warn()")
+        == "UserWarning: a is damaged\n"
+    )
