@@ -90,7 +90,5 @@ def test_a_warning_is_one_line_without_code(monkeypatch):
     monkeypatch.setattr(notebook.warnings, "formatwarning", None)
     with pd.option_context("display.width", 80):
         notebook.start()
-    assert (
-        notebook.warnings.formatwarning("a is damaged", UserWarning, __file__, 1, "warn()")
-        == "UserWarning: a is damaged\n"
-    )
+    said = notebook.warnings.formatwarning("a is damaged", UserWarning, __file__, 1, "warn()")
+    assert said == "UserWarning: a is damaged\n"

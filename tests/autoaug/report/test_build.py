@@ -65,7 +65,7 @@ def test_a_lost_terminal_ends_a_study_unless_it_was_started_by_nohup(folder, mon
     monkeypatch.setattr(report.study, "run", lambda *_: signal.raise_signal(signal.SIGHUP))
     earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
     try:
-        arguments = ["--runs", str(write_study(folder, [SHOWN])), "--results", str(folder / "results")]
-        assert report.main(arguments) == (0 if ignored else 128 + signal.SIGHUP)
+        status = report.main(["--runs", str(write_study(folder, [SHOWN])), "--results", str(folder / "results")])
+        assert status == (0 if ignored else 128 + signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, earlier)
