@@ -80,6 +80,7 @@ def test_the_expected_row_is_the_lines():
     ("train_data", "family", "beginning"),
     [
         ("cifar10", "WRN-16-2, 40 epochs", ("CIFAR-10, 50,000 images", "WRN-16-2, 40 epochs")),
+        ("cifar10", "WRN-16-2, 40 epochs, AutoAugment", ("CIFAR-10, 50,000 images", "WRN-16-2, 40 epochs, AutoAugment")),
         *(
             (data, family, (f"{name}, 2,460 images", f"{family}, three seeds, mean"))
             for family in ("WRN-10-2, 60 epochs", "Shake-Shake-8 2×32d, 60 epochs")
