@@ -36,7 +36,7 @@ AUGMENTATIONS = ("autoaugment", "crop_flip_cutout")
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 DEVICES = ("auto", "cpu")
-"""What a run is trained on: a GPU where TensorFlow sees one, else the CPU; or the CPU, if a paper recipe is told so."""
+"""auto: a GPU where TensorFlow sees one, else the CPU, on which a paper recipe is refused; cpu: the CPU, always."""
 
 _CHOICES = {"model": tuple(SHORT_NAMES), "preset": PRESETS, "augmentation": AUGMENTATIONS, "precision": PRECISIONS}
 
