@@ -24,7 +24,7 @@ from data_prep import own as own_sets
 from data_prep.sources import CINIC10_SHEETS, FILES
 
 GENERATOR_VERSION = 1  # raise it with every change of the written files: sets of another version are built again
-_TRUTHS = (known_truth.ORIGINAL_TEST, *known_truth.DESIGNS)
+_TRUTHS = (known_truth.ORIGINAL_TEST, *known_truth.JUDGES, *known_truth.DESIGNS)
 DRAWN_FROM: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("cifar10_10k", "cifar10_30k", "cifar10_12k"), ("cifar10",)),
     **dict.fromkeys(drawing.MIXED, ("cifar10", "cifar105")),

@@ -22,6 +22,7 @@ from data_prep.folders import Part
 
 DIFFICULTY = pathlib.Path(__file__).with_name("difficulty.npz")
 ORIGINAL_TEST = "photo_original"
+JUDGES = ("photo_judges_a", "photo_judges_b")  # of training images that no design draws from
 _POOL = 2.5  # a design draws from so many times its own number of images
 
 
@@ -46,15 +47,10 @@ class Design:
 DESIGNS = {name: Design(**datasets.DATASETS[name].design) for name in datasets.DESIGNS}
 
 
-def pools(old: datasets.Dataset, original: datasets.Dataset, seed: int) -> dict[str, Int[np.ndarray, " _"]]:
-    """Places in CIFAR-10's parts: "training" and "test", what designs draw from; and "original test", the other half.
+def _pools(old: datasets.Dataset, original: datasets.Dataset, seed: int) -> dict[str, Int[np.ndarray, " _"]]:
+    """Places in CIFAR-10's parts: "training" and "test", what designs draw from; by name, what they do not draw from.
 
-    Repeated images and those of `cifar10_12k` are left out.
-
-    Args:
-        old: `cifar10`.
-        original: `cifar10_12k`.
-        seed: of the choice.
+    Repeated images and those of `cifar10_12k` (`original`) are left out.
     """
     taken = datasets.overlap(old.train_images, np.concatenate([original.train_images, original.test_images]))
     taken |= datasets.repeated(old.train_images)
@@ -63,9 +59,10 @@ def pools(old: datasets.Dataset, original: datasets.Dataset, seed: int) -> dict[
     training, test = np.where(taken, -1, old.train_labels), np.where(twice, -1, old.test_labels)
     of_training, of_test = (round(_POOL * size / classes) for size in (spec.train_size, spec.test_size))
     of_original = datasets.DATASETS[ORIGINAL_TEST].test_size // classes
-    (train,) = drawing.per_class(training, [of_training], classes, drawing.generator(seed, "photo training"))
+    trains = [of_training, *(datasets.DATASETS[name].train_size // classes for name in JUDGES)]
+    train, *judging = drawing.per_class(training, trains, classes, drawing.generator(seed, "photo training"))
     drawn, own = drawing.per_class(test, [of_test, of_original], classes, drawing.generator(seed, "photo test"))
-    return {"training": train, "test": drawn, "original test": own}
+    return {"training": train, "test": drawn, ORIGINAL_TEST: own, **dict(zip(JUDGES, judging, strict=True))}
 
 
 def choose(
@@ -111,18 +108,18 @@ def choose(
 
 
 def draw(name: str, old: datasets.Dataset, original: datasets.Dataset, seed: int) -> dict[str, Part]:
-    """The images of a design, or of `photo_original`.
+    """The images of a design, of `photo_original`, or of the designs' judges.
 
     Args:
-        name: of DESIGNS, or ORIGINAL_TEST.
+        name: of DESIGNS or JUDGES, or ORIGINAL_TEST.
         old: `cifar10`.
         original: `cifar10_12k`, whose images are left out.
         seed: of the random choices.
     """
-    places, parts = pools(old, original, seed), {}
+    places, parts = _pools(old, original, seed), {}
     images = {"training": (old.train_images, old.train_labels), "test": (old.test_images, old.test_labels)}
     for part, size in datasets.DATASETS[name].sizes.items():
-        pool = places["original test" if name == ORIGINAL_TEST else part]
+        pool = places[name if name in places else part]
         pixels, labels = (values[pool] for values in images[part])
         if design := DESIGNS.get(name):
             scores = None

@@ -84,7 +84,7 @@ def test_drawn_images_are_of_the_sets_they_are_drawn_from_and_compared_sets_and_
     assert datasets.overlap(first, second).sum() <= 1  # the stand-in has an image twice
     for name in ("cifar10_12k", "cifar10_5k"):
         assert not datasets.overlap(pixels[name], np.concatenate([first, second])).any()
-    for name in ("cifar10_12k", "photo_original"):
+    for name in ("cifar10_12k", "photo_original", *known_truth.JUDGES):
         assert not datasets.overlap(pixels["photo_same"], pixels[name]).any()
     classes = {}
     for images, labels in (*sets["cifar10"].values(), *sets["cifar105"].values()):
