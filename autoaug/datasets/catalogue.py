@@ -40,6 +40,7 @@ class Spec:
         original: the set that it reproduces, if any.
         original_test: the test set of its original's side, if this is not the original's own test part. CIFAR-10's
             10,000 test images are more than a subsample's; `photo_original` has those that no design draws from.
+        judges: the sets whose models judge its difficulty, where other judges would share training images with it.
         part_of: the data set whose test part it is, if it is one.
         truth: of a reproduction that was made to be harder or different.
         design: how it was made of photographs (`data_prep.known_truth.Design`).
@@ -55,6 +56,7 @@ class Spec:
     classes: tuple[str, ...] = ()
     original: str = ""
     original_test: str = ""
+    judges: tuple[str, ...] = ()
     part_of: str = ""
     truth: Truth | None = None
     design: dict[str, Any] = dataclasses.field(default_factory=dict)

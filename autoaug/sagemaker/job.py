@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from autoaug import recipes
-from autoaug.datasets import DATASETS, DESIGNS, EMBEDDED, JUDGES
+from autoaug.datasets import DATASETS, DESIGNS, EMBEDDED
 from autoaug.files import ROOT, parameters_of
 from autoaug.runs import record
 from autoaug.sagemaker.options import LIMIT_HOURS, Options, convert, expect
@@ -114,7 +114,7 @@ def default_test_sets(train_data: str, studied: Collection[str] = ()) -> list[st
     own, tests = DATASETS[train_data], {spec.original_test for spec in DATASETS.values()}
     partners = [name for name, spec in DATASETS.items() if train_data == spec.original or name == own.original]
     compared = [name for name in partners if name not in _IF_STUDIED or name in studied]
-    compared += [name for name in studied if train_data in JUDGES and name not in JUDGES]
+    compared += [name for name in studied if not own.test_size and DATASETS[name].test_size]
     originals = [DATASETS[name].original_test for name in (train_data, *compared)]
     older = [
         name

@@ -71,13 +71,12 @@ def pairs(runs: pd.DataFrame, judges: Sequence[str] = ()) -> list[Pair]:
 
     Args:
         runs: `runs.collect`'s table; of each data set, the version that the newest run read.
-        judges: disjoint training sets, whose models judge difficulty; empty: all sets that have no test part.
+        judges: disjoint training sets whose models judge difficulty; empty: the catalogue's, or all without test part.
 
     Raises:
         RecordError: the predictions of a run are damaged.
     """
     runs, _ = of_newest_data(runs)
-    judges = judges or sorted(set(runs["train_data"]) - set(runs["test_set"]))
     found = [
         _pair(runs, original, reproduction, preset, judges)
         for reproduction, original in datasets.ORIGINALS.items()
@@ -117,7 +116,9 @@ def _row(pair: Pair, confidence: float, seed: int) -> dict[str, Any]:
 
 def _pair(runs: pd.DataFrame, original: str, reproduction: str, preset: str, judges: Sequence[str]) -> Pair | None:
     """The Pair, or None without a family that was trained on both sets and tested on both."""
-    original_test = getattr(datasets.DATASETS.get(reproduction), "original_test", "") or original
+    spec = datasets.DATASETS.get(reproduction, datasets.Spec(""))
+    original_test, judges = spec.original_test or original, judges or spec.judges
+    judges = judges or sorted(set(runs["train_data"]) - set(runs["test_set"]))
     tests, trained_on = Sides(original_test, reproduction), (original, reproduction)
     columns = ["run_id", "folder", "family", "preset", "train_data", "train_size", "test_set"]
     both = runs.loc[runs["test_set"].isin(tests), columns].sort_values("run_id", kind="stable")

@@ -49,6 +49,7 @@ def test_the_launching_notebook_has_the_parameters_of_the_training_notebook():
         ("cifar10_12k", ("photo_same",), ("cifar105", "cifar10", "photo_same", "photo_original", *OLDER)),
         ("photo_same", (), ("cifar10_12k", "photo_original", *TEST_ONLY)),
         ("cifar10_rest_a", ("cifar10_rest_b", "cinic10_5k"), ("cinic10_5k", "cifar10", *TEST_ONLY)),
+        ("photo_judges_a", ("photo_judges_b", "photo_same"), ("photo_same", "photo_original", *TEST_ONLY)),
         ("cifar10", (), TEST_ONLY),
         ("cifar10", ("cinic10",), ("cinic10", *TEST_ONLY)),
         ("synthetic10_harder", (), ("synthetic10",)),
