@@ -5,9 +5,6 @@ BIN := .venv/bin
 # So a package is compiled at its first import only, not at each start of Python. Some environments set this variable.
 unexport PYTHONDONTWRITEBYTECODE
 
-# NumPy's functions for AVX-512 differ in their last bits, and so do a few pixels of the drawn shapes.
-export NPY_DISABLE_CPU_FEATURES := X86_V4 AVX512_ICL AVX512_SPR
-
 .PHONY: help report study test lab lint bench gpu-check lock setup sagemaker
 
 # The study of `make study`, smallest first: notebooks/cifar10.2.yml, shake_shake.yml, full.yml.

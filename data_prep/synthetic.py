@@ -9,7 +9,8 @@ shape alone, so no appearance contradicts a class.
 The expected answers are in `autoaug.datasets.KNOWN_TRUTH`.
 
 In arrays of images, lengths are pixels, angles radians, colours and luminances fractions of 255. A shape is a function
-of coordinates (right, down) in units of its radius: about the signed distance to the outline, negative inside.
+of coordinates (right, down) in units of its radius: about the signed distance to the outline, negative inside. All is
+float64: the last bits of a sine differ between processors, and in float32 that would change pixels.
 """
 
 import dataclasses
@@ -21,12 +22,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from jaxtyping import Float, Float32, Int, Int64, Shaped, UInt8
+from jaxtyping import Float, Float64, Int, Int64, Shaped, UInt8
 
 from autoaug.datasets import DATASETS, training_folder
 from data_prep import folders
 
-GENERATOR_VERSION = 2  # raise it with every change of pixels: sets of another version are built again
+GENERATOR_VERSION = 3  # raise it with every change of pixels: sets of another version are built again
 SIZE = 32
 LATENTS = np.dtype(
     [
@@ -41,7 +42,7 @@ Pixels = Float[np.ndarray, "n 32 32"]
 """A number for each pixel."""
 
 _LOST = 0.85  # from this difficulty on, nothing is left of the shape
-_Y, _X = (axis.astype(np.float32) - (SIZE - 1) / 2 for axis in np.indices((SIZE, SIZE)))
+_Y, _X = np.indices((SIZE, SIZE)) - (SIZE - 1) / 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +179,7 @@ def shape_coverage(
         radius: of the shape.
         angle: clockwise.
     """
-    coverage = np.empty((len(labels), SIZE, SIZE), np.float32)
+    coverage = np.empty((len(labels), SIZE, SIZE))
     for label, shape in enumerate(SHAPES.values()):
         rows = np.flatnonzero(labels == label)
         x, y = _X - center[0, rows], _Y - center[1, rows]
@@ -201,42 +202,41 @@ def render(
     """
     n = len(labels)
     difficulty, polarity, orientation, hue, stripes = (_column(latents[field]) for field in LATENTS.names or ())
-    center = rng.uniform(-4, 4, (2, n, 1, 1)).astype(np.float32)
-    radius = rng.uniform(8, 10.5, (n, 1, 1)).astype(np.float32)
+    center = rng.uniform(-4, 4, (2, n, 1, 1))
+    radius = _uniform(rng, 8, 10.5, n)
     shape = shape_coverage(labels, center, radius, orientation)
     shape *= np.maximum(0, 1 - (difficulty / _LOST) ** 6)  # steep: only the hardest shapes become invisible
     luminance = _spots(_background(stripes, rng), rng)
-    luminance = _over(luminance, np.float32(0.5), shape)
+    luminance = _over(luminance, 0.5, shape)
     strip = _strip(center, 6 * difficulty**2, rng)
     luminance = _over(luminance, _uniform(rng, -0.1, 0.1, n), strip)
-    luminance += (0.02 + 0.07 * difficulty) * rng.standard_normal(luminance.shape, np.float32)
-    third = np.float32(2 * np.pi / 3)
+    luminance += (0.02 + 0.07 * difficulty) * rng.standard_normal(luminance.shape)
     images = np.empty((n, SIZE, SIZE, 3), np.uint8)
     for channel in range(3):
-        colour = luminance + 0.11 * np.cos(hue + channel * third) * (2 * shape - 1)
+        colour = luminance + 0.11 * np.cos(hue + channel * (2 * np.pi / 3)) * (2 * shape - 1)
         images[..., channel] = np.round(255 * np.clip(0.5 + polarity * (colour - 0.2), 0, 1))
     return images
 
 
-def _column(values: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n 1 1"]:
+def _column(values: Float[np.ndarray, " n"]) -> Float64[np.ndarray, "n 1 1"]:
     """A number for each image, in a shape that broadcasts with images."""
-    return values.astype(np.float32)[:, None, None]
+    return values.astype(float)[:, None, None]
 
 
-def _uniform(rng: np.random.Generator, low: float, high: float, n: int) -> Float32[np.ndarray, "n 1 1"]:
-    return rng.uniform(low, high, (n, 1, 1)).astype(np.float32)
+def _uniform(rng: np.random.Generator, low: float, high: float, n: int) -> Float64[np.ndarray, "n 1 1"]:
+    return rng.uniform(low, high, (n, 1, 1))
 
 
 def _over(background: np.ndarray, colour: Any, coverage: np.ndarray) -> np.ndarray:
     return background + (colour - background) * coverage
 
 
-def _background(stripes: Float32[np.ndarray, "n 1 1"], rng: np.random.Generator) -> Pixels:
+def _background(stripes: Float64[np.ndarray, "n 1 1"], rng: np.random.Generator) -> Pixels:
     """Luminance around 0: clouds, stripes, or a mixture of both."""
     n = len(stripes)
     knots = np.linspace(0, 4, SIZE)[:, None] - np.arange(5)
-    weights = np.maximum(0, 1 - np.abs(knots)).astype(np.float32)  # linear interpolation between 5 × 5 knots
-    clouds = weights @ rng.normal(0, 0.1, (n, 5, 5)).astype(np.float32) @ weights.T
+    weights = np.maximum(0, 1 - np.abs(knots))  # linear interpolation between 5 × 5 knots
+    clouds = weights @ rng.normal(0, 0.1, (n, 5, 5)) @ weights.T
     angle, phase = _uniform(rng, 0, np.pi, n), _uniform(rng, 0, 2 * np.pi, n)
     frequency = 2 * np.pi / _uniform(rng, 4, 8, n)
     waves = 0.1 * np.sin((_X * np.cos(angle) + _Y * np.sin(angle)) * frequency + phase)
@@ -254,7 +254,7 @@ def _spots(background: Pixels, rng: np.random.Generator, count: int = 4) -> Pixe
 
 
 def _strip(
-    center: Float32[np.ndarray, "2 n 1 1"], half_width: Float32[np.ndarray, "n 1 1"], rng: np.random.Generator
+    center: Float64[np.ndarray, "2 n 1 1"], half_width: Float64[np.ndarray, "n 1 1"], rng: np.random.Generator
 ) -> Pixels:
     """Coverage of a strip in any direction across the shape; none where the half width is 0."""
     n = len(half_width)
