@@ -1,6 +1,6 @@
 """How often the statements are made, and the intervals hold the truth, in simulated worlds whose truth is known.
 
-    python tests/benchmarks/rates.py [studies] [part of a world's name …]     # 400 take an hour
+    python tests/benchmarks/rates.py [studies] [part of a world's name …]     # the docs have 4000
 
 The truth of θ, and of θ within strata, is the mean of 5 studies of 200,000 images.
 """

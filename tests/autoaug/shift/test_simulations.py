@@ -1,6 +1,6 @@
 """How often statements are made and intervals hold the truth, in simulated studies whose truth is known.
 
-The rates wanted were written down before the first simulation. docs/method.md has all worlds with 400 studies each
+The rates wanted were written down before the first simulation. docs/method.md has all worlds with 4,000 studies each
 (`tests/benchmarks/rates.py`). Here are fewer: a rate fails if it would be as bad in less than one of a thousand draws.
 """
 
