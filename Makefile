@@ -46,7 +46,7 @@ study: $(READY)
 	$(BIN)/python -m autoaug.report --runs $(STUDY) $(if $(YES),--yes)
 
 test: .venv/sagemaker
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 20
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 20
 
 # In a checkout, `git add` takes notebooks without their outputs (.gitattributes), and without what Jupyter writes into each
 # notebook that is opened. Jupyter refuses root unless told.

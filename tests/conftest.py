@@ -64,14 +64,27 @@ class TrainedRun(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def trained_run(tmp_path_factory, worker_id):
-    """One trained run for all tests of all workers, which take a copy of its folder where they change it."""
+def drawn_shapes(tmp_path_factory, worker_id):
+    """A data folder with all drawn shapes, for the tests of all workers, which only read them."""
+    from autoaug import datasets
+    from data_prep import synthetic
+
     base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "trained_run"
+    folder = (base if worker_id == "master" else base.parent) / "drawn_shapes"
+    with filelock.FileLock(f"{folder}.lock"):
+        synthetic.build(folder, set(datasets.EMBEDDED) - set(datasets.available(folder)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_run(drawn_shapes):
+    """One trained run for all tests of all workers, which take a copy of its folder where they change it."""
+    folder = drawn_shapes.with_name("trained_run")
     copy, parameters = folder / "train.ipynb", {"model": "ss32", "epochs": 1, "seed": 3}
     with filelock.FileLock(f"{folder}.lock"):
         if not (output := folder / "output.txt").exists():
             folder.mkdir(exist_ok=True)
+            (folder / "data").symlink_to(drawn_shapes)
             given = parameters | {"data_dir": str(folder / "data"), "results_dir": str(folder / "results")}
             command = [sys.executable, "-m", "autoaug.papermill_command", "notebooks/train.ipynb", copy]
             command += ["-y", str(given), "--no-progress-bar", "--stdout-file", "-"]

@@ -15,30 +15,23 @@ from autoaug import datasets, runs
 from autoaug.runs import evaluation
 from autoaug.runs.record import RecordError
 from autoaug.shift import study
-from data_prep import build, synthetic
+from data_prep import build
 
 SETS = ("synthetic10", "synthetic10_harder")
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    synthetic.build(folder, SETS)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def labels(data_dir):
-    return {name: datasets.load_test(name, data_dir).labels for name in SETS}
+def labels(drawn_shapes):
+    return {name: datasets.load_test(name, drawn_shapes).labels for name in SETS}
 
 
 @pytest.fixture
-def evaluate(data_dir, tmp_path):
+def evaluate(drawn_shapes, tmp_path):
     """`evaluate_given` with the folders of the test."""
 
     def of(family="my-net", train_data=SETS[0], seed=0, **options):
         options = options or {"predictions_dir": str(tmp_path / "own")}
-        return evaluation.evaluate_given(family, train_data, seed, data_dir, tmp_path / "results", **options)
+        return evaluation.evaluate_given(family, train_data, seed, drawn_shapes, tmp_path / "results", **options)
 
     return of
 
@@ -54,7 +47,7 @@ def save(folder, name, suffix, answers):
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv"])
-def test_predictions_become_a_run_with_their_counts(suffix, evaluate, data_dir, labels, tmp_path, monkeypatch):
+def test_predictions_become_a_run_with_their_counts(suffix, evaluate, drawn_shapes, labels, tmp_path, monkeypatch):
     answers = {name: np.where(np.arange(2_000) < 400, (truth + 1) % 10, truth) for name, truth in labels.items()}
     for name in SETS:
         save(tmp_path / "own", name, suffix, answers[name])
@@ -63,7 +56,7 @@ def test_predictions_become_a_run_with_their_counts(suffix, evaluate, data_dir, 
     assert table["correct"].tolist() == [1_600, 1_600] and table["total"].tolist() == [2_000, 2_000]
     row = table.iloc[0]
     assert (row.kind, row.family, row.preset, row.recipe, row.seed) == ("predictions", "my-net", "imported", "", 3)
-    assert (row.train_data, row.train_sha256) == (SETS[0], datasets.load(SETS[0], data_dir).sha256)
+    assert (row.train_data, row.train_sha256) == (SETS[0], datasets.load(SETS[0], drawn_shapes).sha256)
     save(tmp_path / "own", SETS[0], suffix, labels[SETS[0]])  # better ones of the same run
     assert evaluate(seed=3) == run
     assert runs.collect(tmp_path / "results")["correct"].tolist() == [2_000, 1_600]
@@ -85,8 +78,8 @@ def test_three_seeds_on_both_sets_are_compared_like_any_other_runs(evaluate, lab
     assert {name: [len(cell) for cell in cells] for name, cells in pair.families.items()} == {"my-net": [3] * 4}
 
 
-def test_models_of_a_set_without_a_test_part_judge_by_logits_or_probabilities(data_dir, labels, tmp_path):
-    own, mine = shutil.copytree(data_dir, tmp_path / "data"), np.random.default_rng(0)
+def test_models_of_a_set_without_a_test_part_judge_by_logits_or_probabilities(drawn_shapes, labels, tmp_path):
+    own, mine = shutil.copytree(drawn_shapes, tmp_path / "data"), np.random.default_rng(0)
     for name in ("rest_a", "rest_b"):
         images = mine.integers(0, 256, (20, 32, 32, 3), np.uint8)
         np.savez(tmp_path / f"{name}.npz", images=images, labels=np.arange(20) % 10)
@@ -113,10 +106,10 @@ def test_models_of_a_set_without_a_test_part_judge_by_logits_or_probabilities(da
 
 
 def test_overlap_with_a_training_set_of_ours_is_left_out_and_with_a_strangers_is_not_known(
-    evaluate, data_dir, labels, tmp_path
+    evaluate, drawn_shapes, labels, tmp_path
 ):
     save(tmp_path / "own", SETS[0], ".npy", labels[SETS[0]])
-    dataset = datasets.load(SETS[0], data_dir)
+    dataset = datasets.load(SETS[0], drawn_shapes)
     for train_data in (SETS[0], "laion"):
         evaluate(train_data=train_data)
     table = runs.collect(tmp_path / "results").set_index("train_data")
@@ -136,10 +129,10 @@ def network(path, inputs=(32, 32, 3), classes=10, value=0.0):
 
 
 @pytest.mark.parametrize("inputs", evaluation.INPUTS)
-def test_a_model_in_a_file_answers_as_it_does_by_itself(inputs, evaluate, data_dir, tmp_path):
+def test_a_model_in_a_file_answers_as_it_does_by_itself(inputs, evaluate, drawn_shapes, tmp_path):
     model = network(tmp_path / "mine.keras")
     run = evaluate(model_file=str(tmp_path / "mine.keras"), inputs=inputs)
-    dataset = datasets.load(SETS[0], data_dir)
+    dataset = datasets.load(SETS[0], drawn_shapes)
     images = dataset.test_images.astype(np.float32)
     fed = {"uint8": images, "0-1": images / 255, "normalised": (images / 255 - dataset.mean) / dataset.std}[inputs]
     answers = model.predict(fed, verbose=0).argmax(axis=1)

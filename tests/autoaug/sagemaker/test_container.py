@@ -19,26 +19,18 @@ from autoaug.runs import predictions
 from autoaug.runs import record as records
 from autoaug.sagemaker import __main__ as command
 from autoaug.sagemaker import container, launch
-from data_prep import synthetic
 
 COMPILED_QUICKLY = {"NUMBA_OPT": "0"}  # of the augmentation's kernel, without optimisation
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    """The data folder with the drawn shapes that come in a channel."""
-    synthetic.build(folder := tmp_path_factory.mktemp("data"), names=["synthetic10"])
-    return folder
-
-
-@pytest.fixture(scope="module")
-def start_job(as_opt, drawn, tmp_path_factory):
+def start_job(as_opt, drawn_shapes, tmp_path_factory):
     """A function that starts the source which a launch sends, in a folder that becomes /opt; returns the process.
 
-    The first job compiles the augmentation's kernel, the others find it.
+    The data come in channels. The first job compiles the augmentation's kernel, the others find it.
     """
     kernels = str(tmp_path_factory.mktemp("kernels"))
-    channels = {"SM_CHANNEL_SYNTHETIC10": str(drawn / "synthetic10" / "training")}
+    channels = {f"SM_CHANNEL_{name.upper()}": str(drawn_shapes / name / "training") for name in datasets.EMBEDDED}
 
     def start(folder, *arguments, **environment):
         launch.stage(folder / "code")
@@ -53,7 +45,7 @@ def start_job(as_opt, drawn, tmp_path_factory):
     return start
 
 
-def test_an_interrupted_job_goes_on_where_it_was(start_job, drawn, tmp_path):
+def test_an_interrupted_job_goes_on_where_it_was(start_job, drawn_shapes, tmp_path):
     """SIGTERM first; then a job that has nothing but what SageMaker keeps of /opt/ml/checkpoints."""
     first, second = tmp_path / "first", tmp_path / "second"
     with start_job(first, "--epochs", "1") as process:
@@ -72,7 +64,7 @@ def test_an_interrupted_job_goes_on_where_it_was(start_job, drawn, tmp_path):
     (run,) = (second / "ml" / "output" / "data" / "runs").iterdir()
     record = records.read(run)
     assert record.status == "finished"
-    training.train(record.recipe, datasets.load("synthetic10", drawn), whole := tmp_path / "whole")
+    training.train(record.recipe, datasets.load("synthetic10", drawn_shapes), whole := tmp_path / "whole")
     answers = [predictions.read(of / "predictions" / "synthetic10.npz").answers for of in (run, whole)]
     np.testing.assert_array_equal(*answers)  # as without an interruption
     assert not (second / "ml" / "output" / "failure").exists()

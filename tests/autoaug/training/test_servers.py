@@ -49,29 +49,29 @@ def is_marked(process, mark):
 def test_a_killed_worker_does_not_stop_the_run_and_after_a_killed_server_or_chief_it_goes_on(
     train_on_two_hosts, tiny_dataset, tiny_recipe, tmp_path
 ):
-    codes, said = train_on_two_hosts(60, "2:worker", "40:ps")
+    codes, said = train_on_two_hosts(16, "2:worker", "8:ps")
     assert codes[0] == 1 and codes[1] in (0, 1), said  # the second host sees its own loss or the chief's end first
     assert "their ports 22220 to 22225 are open. Whoever can connect to one can read and write files" in said
-    assert said.index("killing worker") < said.index("epoch 40") < said.index("killing ps")
+    assert said.index("killing worker") < said.index("epoch 8") < said.index("killing ps")
     assert "Host 127.0.0.2: the worker ended (exit code -9)." in (tmp_path / "other").read_text()
     assert re.search(r"ServersError: .*run: parameter server 1 is lost.* goes on from the newest checkpoint\.", said)
     epochs = len(pd.read_csv(tmp_path / "run" / "history.csv"))
-    assert epochs >= 39
-    codes, said = train_on_two_hosts(60, f"{epochs + 3}:chief")
+    assert epochs >= 7
+    codes, said = train_on_two_hosts(16, f"{epochs + 3}:chief")
     assert codes == (-signal.SIGKILL, 0), said
-    assert f"going on after step {4 * epochs} of 240" in said
+    assert f"going on after step {4 * epochs} of 64" in said
     assert records.read(tmp_path / "run").status == "unfinished"
-    codes, said = train_on_two_hosts(60)
+    codes, said = train_on_two_hosts(16)
     assert codes == (0, 0), said
-    assert f"going on after step {4 * (epochs + 2)} of 240" in said  # the chief had not written its third epoch down
+    assert f"going on after step {4 * (epochs + 2)} of 64" in said  # the chief had not written its third epoch down
     record, history = records.read(tmp_path / "run"), pd.read_csv(tmp_path / "run" / "history.csv")
     assert (record.status, record.workers) == ("finished", 2)
-    assert [*history.epoch] == [*range(1, 61)] and history.loss.iloc[-1] < history.loss.iloc[0]
-    # two steps of each worker in an epoch, and 120 in all
-    rates = [recipes.learning_rate_at(0.1, 2 * epoch, 120) for epoch in history.epoch]
+    assert [*history.epoch] == [*range(1, 17)] and history.loss.iloc[-1] < history.loss.iloc[0]
+    # two steps of each worker in an epoch, and 32 in all
+    rates = [recipes.learning_rate_at(0.1, 2 * epoch, 32) for epoch in history.epoch]
     np.testing.assert_allclose(history.learning_rate, rates, atol=1e-12)
     with pytest.raises(records.RecordError, match="Expected a run of 2 hosts"):
-        loop.Run(dataclasses.replace(tiny_recipe, epochs=60), tiny_dataset, tmp_path / "run", 3, 2, Engine())
+        loop.Run(dataclasses.replace(tiny_recipe, epochs=16), tiny_dataset, tmp_path / "run", 3, 2, Engine())
 
 
 def test_a_host_that_never_comes_up_is_named(ports_of_hosts, monkeypatch):
