@@ -3,8 +3,8 @@
 python tests/benchmarks/training.py                 # the Wide-ResNet at three widths: half an hour on two cores
 python tests/benchmarks/training.py check           # a step of each contender, to see that it runs
 
-Each contender is a process of its own, and they take turns. One that ends, by a segmentation fault or for want of
-memory, is named, and the others go on.
+The contenders take turns, and each turn is a process of its own: two processes of one contender differ by several
+percent. One that ends, by a segmentation fault or for want of memory, is named, and the others go on.
 """
 
 import dataclasses
@@ -18,8 +18,8 @@ import numpy as np
 
 from autoaug import recipes
 
-ROUNDS, SECONDS = 9, 2.0  # of each contender; the median counts
-ALONE_ROUNDS, ALONE_SECONDS = 3, 10.0  # where each turn has a process of its own: two large models find no room
+ROUNDS, SECONDS = 7, 4.0  # of each contender; the median counts
+ROUNDS_OF_WIDEST, SECONDS_OF_WIDEST = 3, 10.0
 
 
 def our_step(recipe, images, labels):
@@ -56,55 +56,39 @@ def torch_step(recipe, images, labels):
 CONTENDERS = {"ours": our_step, "original": original_step, "PyTorch": torch_step}
 
 
-def serve(name, recipe):
-    """The process of a contender: for each number of seconds that it reads, it prints the seconds of a step."""
+def take_turn(name, recipe, seconds):
+    """The process of a turn: it prints the seconds of a step."""
     recipe, rng = recipes.Recipe(**json.loads(recipe)), np.random.default_rng(0)
     images = rng.standard_normal((recipe.batch_size, 32, 32, 3), np.float32)
     step = CONTENDERS[name](recipe, images, rng.integers(0, 10, recipe.batch_size))
-    for line in sys.stdin:
+    step()
+    count, started = 0, time.perf_counter()
+    while time.perf_counter() - started < float(seconds) or not count:
         step()
-        count, started = 0, time.perf_counter()
-        while time.perf_counter() - started < float(line) or not count:
-            step()
-            count += 1
-        print("seconds", (time.perf_counter() - started) / count, flush=True)
+        count += 1
+    print("seconds", (time.perf_counter() - started) / count)
 
 
-def seconds_of(process, seconds):
-    """Seconds of a step in this turn; NaN if the process has ended."""
-    try:
-        process.stdin.write(f"{seconds}\n")
-        process.stdin.flush()
-        return next(float(line.split()[1]) for line in process.stdout if line.startswith("seconds"))
-    except (StopIteration, OSError):
-        return np.nan
-
-
-def compare(title, recipe, names, rounds, seconds, alone=False):
+def compare(title, recipe, names, rounds, seconds):
     """A row: images a second of our step, and its speed over that of each other one in the same round."""
-    text, processes, taken = json.dumps(dataclasses.asdict(recipe)), {}, {name: [] for name in names}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    text, taken = json.dumps(dataclasses.asdict(recipe)), {name: [] for name in names}
     for name in names * rounds:
-        if name not in processes:
-            processes[name] = subprocess.Popen([sys.executable, __file__, "serve", name, text], **pipes)
-        taken[name].append(seconds_of(processes[name], seconds))
-        if np.isnan(taken[name][-1]):
-            print(f"{title}: {name} ended with status {processes[name].wait()}", flush=True)
-        if alone:
-            processes.pop(name).communicate()
-    for process in processes.values():
-        process.communicate()
+        command = [sys.executable, __file__, "turn", name, text, str(seconds)]
+        ended = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        taken[name].append(float(ended.stdout.split()[-1]) if ended.returncode == 0 else np.nan)
+        if ended.returncode:
+            print(f"{title}: {name} ended with status {ended.returncode}", flush=True)
     rivals = {f"of_{name}": np.divide(taken[name], taken["ours"]) for name in names[1:]}
     measuring.show(title, images_a_second=recipe.batch_size / np.array(taken["ours"]), **rivals)
 
 
-def in_both(title, recipe, *arguments, **options):
+def in_both(title, recipe, *arguments):
     """The comparison in float32, and in bfloat16 where the processor has units for it."""
     of_torch = ["PyTorch"] if importlib.util.find_spec("torch") else []
-    compare(title, recipe, ["ours", "original", *of_torch], *arguments, **options)
+    compare(title, recipe, ["ours", "original", *of_torch], *arguments)
     if measuring.processor()[1]:
         half = dataclasses.replace(recipe, precision="mixed_bfloat16")
-        compare(f"{title}, bfloat16", half, ["ours", *of_torch], *arguments, **options)
+        compare(f"{title}, bfloat16", half, ["ours", *of_torch], *arguments)
 
 
 def main(is_check):
@@ -116,12 +100,12 @@ def main(is_check):
     for factor in (1, 2):
         in_both(f"width {16 * factor}", dataclasses.replace(paper, size={"widen_factor": factor}), ROUNDS, SECONDS)
     widest = dataclasses.replace(paper, size={"widen_factor": 10})
-    return in_both("width 160", widest, ALONE_ROUNDS, ALONE_SECONDS, alone=True)
+    return in_both("width 160", widest, ROUNDS_OF_WIDEST, SECONDS_OF_WIDEST)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["serve"]:
-        serve(*sys.argv[2:])
+    if sys.argv[1:2] == ["turn"]:
+        take_turn(*sys.argv[2:])
     else:
         import measuring  # not in a contender's process: it brings TensorFlow
 
