@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help report study test lab lint bench gpu-check lock setup sagemaker
 
-# The study of `make study`, smallest first: notebooks/cifar10.2.yml, shake_shake.yml, full.yml.
+# The study of `make study`: any of notebooks/*.yml; each says its cost first.
 STUDY ?= notebooks/cifar10.2.yml
 
 # TensorFlow is installed for a GPU where there is an NVIDIA one; DEVICE=cpu overrules.

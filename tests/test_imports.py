@@ -13,8 +13,8 @@ from autoaug.files import ROOT
 LAYERS = (
     {"files", "recipes", "datasets", "augment", "devices"},
     {"models", "checkpoints", "runs", "study", "papermill_command", "data_prep"},
-    {"shift", "sagemaker"},
-    {"training", "plots"},
+    {"shift", "sagemaker", "training"},
+    {"plots"},
     {"report", "notebook"},
 )
 LAYER = {room: number for number, layer in enumerate(LAYERS) for room in layer}

@@ -1,6 +1,6 @@
 """How often the statements are made, and the intervals hold the truth, in simulated worlds whose truth is known.
 
-    python tests/benchmarks/rates.py [studies] [part of a world's name …]     # the docs have 4000
+    python tests/benchmarks/rates.py [studies] [seed] [part of a world's name …]     # the docs have 4000 11
 
 The truth of θ, and of θ within strata, is the mean of 5 studies of 200,000 images.
 """
@@ -17,32 +17,36 @@ from shift_worlds import WORLDS  # noqa: E402
 from autoaug.shift import compare  # noqa: E402
 from autoaug.shift.verdict import NEGLIGIBLE  # noqa: E402
 
-NAMES = ("world", "harder", "θ > 0", "different", "not harder", "not different", "difficulty off")
+NAMES = ("world", "AA AB BA BB", "harder", "θ > 0", "different", "not harder", "not different", "difficulty off")
 HEAD = f"| {' | '.join((*NAMES, 'θ', 'holds', 'within', 'holds'))} |"
 
 
 def draw(world, studies, seed):
-    """The verdicts on some studies of a world."""
-    rng = np.random.default_rng(seed)
-    drawn = (world.study(rng) for _ in range(studies))
-    return [compare([study.family], 0.95, rng, study.judges, study.labels) for study in drawn]
+    """The verdicts on some studies of a world, and its accuracies in percent."""
+    rng, verdicts, accuracies = np.random.default_rng(seed), [], []
+    for _ in range(studies):
+        study = world.study(rng)
+        verdicts.append(compare([study.family], 0.95, rng, study.judges, study.labels))
+        accuracies.append([100 * right.mean() for right in study.family])
+    return verdicts, np.mean(accuracies, axis=0)
 
 
 def truths(world):
     """θ and θ within strata."""
-    large = draw(world.__class__(**{**vars(world), "images": 200_000, "images_a": None, "runs": 6}), 5, 99)
+    large, _ = draw(world.__class__(**{**vars(world), "images": 200_000, "images_a": None, "runs": 6}), 5, 99)
     return np.mean([(verdict.home.value, verdict.home_within.value) for verdict in large], axis=0)
 
 
-def row(name, studies):
+def row(name, studies, seed):
     """The line of a world: rates in percent, θ in points."""
-    verdicts = draw(WORLDS[name], studies, 11)
+    verdicts, accuracies = draw(WORLDS[name], studies, seed)
 
     def rate(holds):
         return f"{100 * np.mean([bool(holds(verdict)) for verdict in verdicts]):.1f}"
 
     home, within = truths(WORLDS[name])
     columns = [
+        " ".join(f"{accuracy:.1f}" for accuracy in accuracies),
         rate(lambda verdict: verdict.harder),
         rate(lambda verdict: verdict.home.low > 0),
         rate(lambda verdict: verdict.different),
@@ -59,11 +63,11 @@ def row(name, studies):
 
 def main():
     """Print the table."""
-    studies, *parts = sys.argv[1:] or ["400"]
+    studies, seed, *parts = sys.argv[1:] or ["4000", "11"]
     names = [name for name in WORLDS if not parts or any(part in name for part in parts)]
     print(HEAD, "|---" * HEAD.count(" |") + "|", sep="\n", flush=True)
     with concurrent.futures.ProcessPoolExecutor(2) as pool:
-        for line in pool.map(row, names, [int(studies)] * len(names)):
+        for line in pool.map(row, names, [int(studies)] * len(names), [int(seed)] * len(names)):
             print(line, flush=True)
 
 

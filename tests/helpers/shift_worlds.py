@@ -135,8 +135,10 @@ WORLDS = {
     "harder by 5; specialised by .5 and .5": World(gap=0.05, special=(0.005, 0.005)),
     "harder by 5; specialised by 1 and 1": World(gap=0.05, special=(0.01, 0.01)),
     "harder by 5; specialised by 2 and 2": World(gap=0.05, special=(0.02, 0.02)),
-    "the same; 10,000 images of A": World(gap=0.05, special=(0.02, 0.02), images_a=10_000),
-    "the same; B's training set weaker": World(gap=0.05, special=(0.02, 0.02), stronger=-0.2),
+    "harder by 5; specialised by 2 and 2; 10,000 images of A": World(gap=0.05, special=(0.02, 0.02), images_a=10_000),
+    "harder by 5; specialised by 2 and 2; B's training set weaker": World(
+        gap=0.05, special=(0.02, 0.02), stronger=-0.2
+    ),
     "harder by 5, specialised by 1 and 1; 10,000 images of each": World(
         gap=0.05, special=(0.01, 0.01), images=10_000, images_a=10_000
     ),
@@ -152,8 +154,8 @@ WORLDS = {
     "20 % of a new look": World(penalty=1.5, penalty_a=1.2, new=0.2),
     "40 % of a new look": World(penalty=1.5, penalty_a=0.7, new=0.4),
     "half of a new look, the other half hard": World(gap=0.3, penalty=3.0, penalty_a=1.5, new=0.5, half=True),
-    "harder by 5 and different by 3.1": World(gap=0.05, penalty=0.4),
-    "the same; specialised by 1 and 1": World(gap=0.05, special=(0.01, 0.01), penalty=0.4),
+    "harder by 5, with the look of 3.1": World(gap=0.05, penalty=0.4),
+    "harder by 5, with the look of 3.1; specialised by 1 and 1": World(gap=0.05, special=(0.01, 0.01), penalty=0.4),
     # Three worlds that were not in the method's specification.
     "judges share part of B's training images; harder by 5, specialised by 1 and 1": World(
         gap=0.05, special=(0.01, 0.01), shared=0.5
