@@ -15,7 +15,6 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import yaml
 
 _MOST_VALUES = 100_000  # in YAML
@@ -66,14 +65,6 @@ def read_text(path: str | os.PathLike[str], most_bytes: int = 2**24) -> str:
     return pathlib.Path(path).read_text(encoding="utf-8")
 
 
-def parse_json(text: str) -> Any:
-    """The value of a text in strict JSON, with finite numbers only; ValueError if it is something else."""
-    try:
-        return msgspec.json.decode(text)
-    except (UnicodeEncodeError, RecursionError) as error:
-        raise ValueError(str(error)) from None
-
-
 def check_yaml(text: str, name: str) -> None:
     """Refuse YAML that is read as something else than it seems; `name` is that of its file.
 
@@ -105,10 +96,12 @@ def check_yaml(text: str, name: str) -> None:
 def parameters_of(notebook: pathlib.Path) -> dict[str, Any]:
     """The annotated names in a notebook's `parameters` cell, with their defaults."""
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
-    (source,) = ("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
+    tagged = ["".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    if len(tagged) != 1:
+        raise ValueError(f"{notebook}: Expected one cell with the tag parameters. Received: {len(tagged)}")
     return {
         node.target.id: ast.literal_eval(node.value)
-        for node in ast.parse(source).body
+        for node in ast.parse(tagged[0]).body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value
     }
 

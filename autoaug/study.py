@@ -159,7 +159,7 @@ def run(
     copies = {run: place / f"{name}.ipynb" for run, name in zip(runs, names, strict=True)}
     with tqdm.tqdm(total=len(due), unit="notebook", disable=None) as bar:
         for stage in stages:
-            slots = (gpus or [""] * jobs) if stage.side_by_side else (gpus or [""])[:1]
+            slots = (gpus or [""] * jobs) if stage.side_by_side else [",".join(gpus)]
             left = [run for run in stage.runs if not is_finished(run, **folders)]  # on the data that are there by now
             _execute({run: copies[run] for run in left}, slots, folders, bar)
     return next((copy for run, copy in copies.items() if run.render), None)

@@ -93,7 +93,8 @@ def build(
     own = own_sets.check(own or {}, choices.data_dir)
     wanted = [name for name in SETS if name in sets or any(name in DRAWN_FROM.get(other, ()) for other in sets)]
     done = {name: _build(name, choices) for name in wanted}
-    done |= {name: own_sets.build(name, described, choices.data_dir, rebuild) for name, described in own.items()}
+    for name in sorted(own, key=lambda name: own[name].original in own):  # originals first
+        done[name] = own_sets.build(name, own[name], choices.data_dir, rebuild)
     return pd.Series(done, name="this run", dtype=str).rename_axis("data set").to_frame()
 
 

@@ -6,9 +6,8 @@ images. Here, the share `new_fraction` of each class is new, the same for both s
 ImageNet and CIFAR-10 share some photographs, scaled down in different ways. `cinic10_near_copies.csv` lists 234 of the
 5,232 distinct tiles of CINIC-10's sheets that are not in CIFAR-10: those whose brightness, without its low and highest
 frequencies, has a correlation of .70 and more with an image of CIFAR-10, and whose colours have one of .75, mirrored or
-shifted by up to two pixels. `near_copies` in data_prep/cinic.py at commit cfc3efc made it. By eye, nearly all pairs
-with a correlation of .8 and more are the same photograph; between .7 and .75 about one in eight is, and below .7 about
-one in thirty.
+shifted by up to two pixels. `near_copies` in data_prep/cinic.py at commit cfc3efc made it. By eye,
+nearly all pairs with a correlation of .8 and more are the same photograph; `docs/data.md` has the others.
 """
 
 import csv

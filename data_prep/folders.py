@@ -1,7 +1,6 @@
 """Folders of built data sets: written whole or not at all, with a manifest, and checked against it."""
 
 import hashlib
-import importlib.metadata
 import json
 import pathlib
 import shutil
@@ -9,13 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import filelock
+import msgspec
 import numpy as np
 from jaxtyping import Int, UInt8
 
 from autoaug.datasets import DatasetError, Spec, channel_statistics, content_hash
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import write_batch
-from autoaug.files import parse_json, read_text, write_atomically
+from autoaug.files import read_text, write_atomically
 
 Part = tuple[UInt8[np.ndarray, "_ 32 32 3"], Int[np.ndarray, " _"]]
 """Images and labels."""
@@ -73,9 +73,9 @@ def condition(folder: pathlib.Path, recipe: Mapping[str, Any]) -> str:
     if not path.exists():
         return "foreign"
     try:
-        manifest = parse_json(read_text(path))
+        manifest = msgspec.json.decode(read_text(path))
         name = manifest["name"]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return "damaged"
     if name != recipe["name"]:
         return "foreign"
@@ -110,7 +110,7 @@ def update(
         if state == "foreign":
             raise DatasetError(f"{folder}: Expected nothing, or what was built here. Received: other files; move them")
         if state == "damaged" and not rebuild:
-            remedy = manifests.build_command(recipe["name"], folder.parents[1], rebuild=True)
+            remedy = manifests.rebuild_command(recipe["name"], folder.parents[1], recipe)
             raise DatasetError(f"{folder}: Expected the files of its manifest. Received: damaged or changed. {remedy}")
         if state == "whole" and not rebuild:
             return "there already"
@@ -126,16 +126,11 @@ def _replace(
         shutil.rmtree(left_over, ignore_errors=True)
     partial.mkdir()
     try:
-        write_manifest(partial, {**recipe, **write_files(partial)})
+        manifest = {**recipe, **write_files(partial), "files": file_hashes(partial)}
+        write_atomically(partial / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
         if folder.exists():
             folder.rename(old)
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def write_manifest(folder: pathlib.Path, content: Mapping[str, Any]) -> None:
-    """Writes manifest.json: the content, the hashes of the folder's files, and this package's version."""
-    manifest = {**content, "files": file_hashes(folder), "autoaug": importlib.metadata.version("autoaug")}
-    write_atomically(folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())

@@ -44,7 +44,7 @@ class Described(msgspec.Struct, forbid_unknown_fields=True):
             raise ValueError("a class twice")
         if bool(self.original) == bool(self.classes) or len(self.classes) == 1:
             raise ValueError("not either original, the set that it reproduces, or classes, a list of names")
-        test, train = ({of} if isinstance(of, str) else set(of) for of in (self.test, self.train))
+        test, train = ({of} - {""} if isinstance(of, str) else set(of) for of in (self.test, self.train))
         if not test | train or test & train:
             raise ValueError("the same files in test and train" if test else "neither test nor train")
 

@@ -125,3 +125,7 @@ def test_what_is_slow_to_import_waits_until_it_is_used(statement, slow):
     code = f"import sys\n{statement}\nassert not {slow!r} & sys.modules.keys()"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "") and "False" not in done.stdout
+
+
+def test_the_code_runs_where_it_is_not_installed_as_in_a_job():
+    assert [module for module, path in PATHS.items() if "metadata.version(" in path.read_text()] == []

@@ -96,12 +96,12 @@ def test_measured_rows_are_those_of_the_runs(train_data, family, beginning, kept
 
 @pytest.fixture(scope="module")
 def verdicts(kept):
-    return study.verdicts(study.pairs(kept), 0.95, 0).set_index("reproduction", drop=False)
+    return study.verdicts(study.pairs(kept), 0.95).set_index("reproduction", drop=False)
 
 
 def test_what_is_said_of_known_truth_is_what_the_runs_say(kept, verdicts):
     text, points = (ROOT / "docs" / "method.md").read_text(), verdicts.loc[[*datasets.DESIGNS]]
-    first = study.verdicts(study.pairs(kept, datasets.JUDGES), 0.95, 0).set_index("reproduction")
+    first = study.verdicts(study.pairs(kept, datasets.JUDGES), 0.95).set_index("reproduction")
     for row in points.to_dict("records"):
         truth, said = datasets.KNOWN_TRUTH[row["reproduction"]], (row["harder"], row["different"])
         before = first.loc[row["reproduction"]]

@@ -17,7 +17,7 @@ import msgspec
 
 from autoaug.datasets.batch_file import DatasetError
 from autoaug.datasets.catalogue import DATASETS, Label, Spec
-from autoaug.files import parse_json, read_text
+from autoaug.files import read_text
 
 UNVERIFIED = "unverified files"  # the source of a set without a manifest
 _NAME = r"[a-z][a-z0-9_.-]{0,39}"
@@ -33,7 +33,7 @@ class _Hashed(msgspec.Struct):
 class _Own(msgspec.Struct, forbid_unknown_fields=True):
     title: Label
     family: Label
-    classes: Annotated[tuple[Label, ...], msgspec.Meta(min_length=2, max_length=1000)]
+    classes: Annotated[tuple[Label, ...], msgspec.Meta(min_length=2, max_length=256)]
     original: Annotated[str, msgspec.Meta(pattern=rf"^({_NAME})?\Z")]
     train_size: Annotated[int, msgspec.Meta(ge=0, le=10**6)]
     test_size: Annotated[int, msgspec.Meta(ge=0, le=10**6)]
@@ -60,11 +60,11 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     """
     path = pathlib.Path(folder) / "manifest.json"
     try:
-        manifest = parse_json(read_text(path))
+        manifest = msgspec.json.decode(read_text(path))
         msgspec.convert(manifest, _Manifest)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
+    except (OSError, ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         remedy = build_command(path.parents[1].name, path.parents[2], rebuild=True)
         raise DatasetError(f"{path}: Expected a manifest. Received: {error}. {remedy}") from error
     return manifest
@@ -95,3 +95,11 @@ def build_command(name: str, data_dir: str | os.PathLike[str], **parameters: obj
     parameters = {"data_dir": data_dir, **parameters}
     values = "".join(f" -p {key} {shlex.quote(str(value))}" for key, value in parameters.items())
     return f"To make it, run: papermill notebooks/build_datasets.ipynb -y '{{sets: [{name}]}}'{values}"
+
+
+def rebuild_command(name: str, data_dir: str | os.PathLike[str], manifest: Mapping[str, Any]) -> str:
+    """A sentence with the command that builds the damaged data set of this manifest again."""
+    if manifest.get("own"):
+        return "Repeat the command that built it, with -p rebuild True"
+    chosen = {key: manifest[key] for key in ("seed", "new_fraction") if key in manifest}
+    return build_command(name, data_dir, rebuild=True, **chosen)

@@ -63,23 +63,22 @@ def _two_by_two(row: pd.Series, ax: Axes) -> None:
     ax.grid(axis="y")
 
 
-def old_against_new(frame: pd.DataFrame, lines: Mapping[str, Line], old: str = "cifar10") -> Figure:
+def old_against_new(frame: pd.DataFrame, lines: Mapping[str, Line]) -> Figure:
     """New accuracy against old on probit axes, a picture for each new test set, with y = x, a line and its band.
 
     Args:
         frame: a row for each model: `group`, each in a colour of its own, the largest one grey; and a column of
             accuracies for each test set, NaN where unknown.
         lines: column of each new test set → its line.
-        old: column of the old test set.
     """
     figure, grid = small_multiples(len(lines), 2, 4.6, 4.4)
     groups = frame["group"].value_counts().index
     for ax, (new, line) in zip(grid, lines.items(), strict=True):
         for group, look in zip(groups, _GROUPS, strict=False):
-            known = frame.loc[frame["group"] == group, [old, new]].dropna()
+            known = frame.loc[frame["group"] == group, ["cifar10", new]].dropna()
             if len(known):
                 ax.plot(*_probit(known).T, linestyle="none", label=f"{group} ({len(known):,})", **look)
-        span = np.linspace(_probit(frame[old].min()), _probit(frame[old].max()), 100)
+        span = np.linspace(_probit(frame["cifar10"].min()), _probit(frame["cifar10"].max()), 100)
         at = scipy.special.ndtr(span)
         ax.plot(span, span, color=INK, linestyle=":", linewidth=1, label="y = x")
         words = "line through the grey ones, band of a further model"

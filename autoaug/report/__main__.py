@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import filelock
 
 from autoaug import study
-from autoaug.files import ROOT
+from autoaug.files import ROOT, absolute
 from autoaug.study import NotebookError, StudyError
 
 RUNS = ROOT / "notebooks" / "runs.yml"
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _make(options: argparse.Namespace) -> None:
     """Carry out the study and render its page."""
-    page, started = options.results.resolve() / "report" / "index.html", time.perf_counter()
+    page, started = absolute(options.results) / "report" / "index.html", time.perf_counter()
     rendered = sum(run.render for stage in study.read(options.runs) for run in stage.runs)
     if rendered != 1:
         raise StudyError(f"{options.runs}: Expected one run with render: true. Received: {rendered}")

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from autoaug import datasets, plots, shift
 from autoaug.report.tables import title
 from autoaug.runs import predictions
+from autoaug.shift import study
 
 
 def of(run: pd.Series) -> pd.DataFrame:
@@ -50,6 +51,7 @@ def class_losses(runs: pd.DataFrame, train_data: Sequence[str], old: str, new: s
         Index: class. `train_data`, `old` and `new` accuracies, and `lost`, `lost_low`, `lost_high`.
     """
     frames = []
+    runs, _ = study.of_newest_data(runs)
     for name in train_data:
         rows = runs[(runs["train_data"] == name) & (runs["total"] > 0)]
         sides = [_by_class(part) for tested in (old, new) if len(part := rows[rows["test_set"] == tested])]
@@ -76,6 +78,7 @@ def most_lost(runs: pd.DataFrame, test_set: str, count: int = 24) -> pd.DataFram
     Returns:
         Index: the image's number. `label`, the most frequent `answer`, how many runs are `wrong`, `of` how many.
     """
+    runs, _ = study.of_newest_data(runs)
     rows = runs[(runs["test_set"] == test_set) & (runs["train_data"] != test_set) & (runs["total"] > 0)]
     if rows.empty:
         return pd.DataFrame()

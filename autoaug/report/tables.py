@@ -4,7 +4,6 @@
 """
 
 import itertools
-import json
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -89,10 +88,12 @@ def accuracies(runs: pd.DataFrame, others: pd.DataFrame, confidence: float) -> p
 
 def titles(accuracies: pd.DataFrame) -> dict[str, str]:
     """Titles of the columns of a table of accuracies."""
-    parts = {column: column.rpartition("lost ") for column in accuracies}
-    return {
-        column: f"{lost and 'lost on '}{_NAMES.get(name) or title(name)}" for column, (_, lost, name) in parts.items()
-    }
+    found: dict[str, str] = {}
+    for column in accuracies:
+        _, lost, name = column.rpartition("lost ")
+        text = f"{lost and 'lost on '}{_NAMES.get(name) or title(name)}"
+        found[column] = f"{text} ({name})" if text in found.values() else text
+    return found
 
 
 def others(published_dir: str | pathlib.Path, confidence: float) -> pd.DataFrame:
@@ -155,8 +156,10 @@ def data(runs: pd.DataFrame) -> pd.DataFrame:
 
     Left out are test sets of known truth that no run was trained on, and test sets that are not known here.
     """
-    trained = runs.drop_duplicates("train_data").set_index("train_data")
-    tested = runs.sort_values("started").drop_duplicates("test_set", keep="last").set_index("test_set")
+    trained, tested = (
+        runs.sort_values("started").drop_duplicates(name, keep="last").set_index(name)
+        for name in ("train_data", "test_set")
+    )
     shown = datasets.TITLES.keys() - {*datasets.DESIGNS, "photo_original"}
     names = list(dict.fromkeys([*trained.index, *(name for name in tested.index if name in shown)]))
     images = {"training images": trained["train_size"], "test images": tested["total"] + tested["overlap"]}
@@ -180,19 +183,16 @@ def every_run(runs: pd.DataFrame) -> pd.DataFrame:
             {name: first[name] for name in ("run_id", "family", "seed", "train_data", "train_size")}
             | {"tested on": values["test_set"], "images": values["total"], "accuracy": values["accuracy"]}
             | {"accuracy_low": values["low"], "accuracy_high": values["high"]}
-            | {"recipe": _short(first["recipe"]), "commit": code, "day": first["started"][:10]}
+            | {"recipe": _short(kept.recipe), "commit": code, "day": first["started"][:10]}
             | {"minutes": round(kept.wall_seconds / 60)}
         )
     return pd.DataFrame(rows)
 
 
-def _short(recipe: str) -> str:
+def _short(recipe: recipes.Recipe | None) -> str:
     """A recipe's settings as a line of text."""
-    if not recipe:
-        return ""
-    values = json.loads(recipe)
     names = ("epochs", "batch_size", "learning_rate", "weight_decay", "augmentation", "precision")
-    return ", ".join(f"{name} {values[name]}".replace("_", " ") for name in names if name in values)
+    return ", ".join(f"{name} {getattr(recipe, name)}".replace("_", " ") for name in names if recipe)
 
 
 def histories(runs: pd.DataFrame) -> dict[str, dict[str, list[pd.DataFrame]]]:

@@ -84,7 +84,8 @@ def is_finished(run_dir: str | os.PathLike[str], dataset: Dataset, test_sets: Se
         return False
     tests = {test.name: Test(test.source, test.sha256) for test in test_sets}
     is_complete = kept.status == "finished" and tests.items() <= kept.tests.items()
-    return is_complete and kept.train_data.sha256 == dataset.sha256 and (pathlib.Path(run_dir) / MODEL).is_file()
+    has_files = all((pathlib.Path(run_dir) / file).is_file() for file in (HISTORY, MODEL))
+    return is_complete and kept.train_data.sha256 == dataset.sha256 and has_files
 
 
 def _rows(folder: pathlib.Path, record: Record, labels: dict[tuple[str, str], bytes]) -> list[dict[str, Any]]:

@@ -81,8 +81,8 @@ def read_model(path: str | os.PathLike[str]) -> keras.Model:
 
 def evaluate_run(
     model: keras.Model, dataset: Dataset, run_dir: str | os.PathLike[str], test_sets: Sequence[LabelledImages]
-) -> record.Record:
-    """Evaluate a trained model, and finish its run: predictions, `model.keras`, record, which is returned.
+) -> None:
+    """Evaluate a trained model, and finish its run: predictions, `model.keras`, record.
 
     A test set with the same pixels and labels is not evaluated again, unless its predictions are missing or damaged.
 
@@ -109,9 +109,7 @@ def evaluate_run(
     if not (run_dir / MODEL).is_file():
         write_model(model, run_dir)
     seconds = started.wall_seconds or math.fsum(history["seconds"]) + time.perf_counter() - begun
-    finished = msgspec.structs.replace(started, status="finished", tests=tests, wall_seconds=seconds)
-    record.write(run_dir, finished)
-    return finished
+    record.write(run_dir, msgspec.structs.replace(started, status="finished", tests=tests, wall_seconds=seconds))
 
 
 def evaluate_given(
@@ -129,7 +127,7 @@ def evaluate_given(
 ) -> pathlib.Path:
     """Leave a finished run of a model from elsewhere, after all checks; return its folder, `results_dir/runs/<run id>`.
 
-    Earlier answers of the same name, training set and seed are replaced. Errors name the file or parameter.
+    Earlier answers of the same name, training set, seed and kind are replaced. Errors name the file or parameter.
 
     Args:
         family: name of the model; its runs of several seeds are a family.

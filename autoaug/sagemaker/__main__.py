@@ -77,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return cli.main(arguments, prog_name="python -m autoaug.sagemaker", standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()
+    except click.Abort:  # Ctrl-C
+        return 130
     except (ValueError, *launch.ERRORS) as error:
         print(error, file=sys.stderr)
     return 2

@@ -189,7 +189,7 @@ def collect(url: str, results_dir: pathlib.Path) -> dict[str, str]:
             folder = pathlib.Path(temporary)
             try:
                 boto3.client("s3").download_file(*split(address), str(folder / "output.tar.gz"))
-                unpack(folder / "output.tar.gz", folder, lambda path: path.parts[0] == "runs", _MOST_BYTES)
+                unpack(folder / "output.tar.gz", folder, lambda path: path.parts[:1] == ("runs",), _MOST_BYTES)
                 for run in sorted(folder.glob("runs/*")):
                     said[run.name] = _move(run, results_dir / "runs" / run.name)
             except (*ERRORS, OSError, ValueError) as error:

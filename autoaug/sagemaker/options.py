@@ -9,7 +9,6 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from autoaug.files import parse_json
 from autoaug.recipes import require_known
 
 LIMIT_HOURS = 28 * 24  # SageMaker ends a training job after 28 days
@@ -74,13 +73,13 @@ def convert(kind: Any, value: Any, name: str = "") -> Any:
         elif isinstance(value, str) and base in (tuple, dict):
             parts = [part.strip() for part in value.split(",") if part.strip()]
             if value.strip()[:1] in ("[", "{"):
-                read = parse_json(value)
+                read = msgspec.json.decode(value)
             else:
                 read = parts if base is tuple else dict(part.split("=", 1) for part in parts)
         if kind == _Tags and isinstance(read, dict):
             read = {str(key): str(item) if type(item) in (int, float) else item for key, item in read.items()}
         return msgspec.convert(read, kind, strict=False)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         said = str(error) if isinstance(error, msgspec.ValidationError) else "Expected values such as a,b or k=v"
         if "matching regex" in said:  # the form's title says it in words
             said = f"Expected {(get_args(kind)[0] if base in (tuple, dict) else kind).__metadata__[0].title}"

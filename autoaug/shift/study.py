@@ -85,20 +85,18 @@ def pairs(runs: pd.DataFrame, judges: Sequence[str] = ()) -> list[Pair]:
     return [pair for pair in found if pair]
 
 
-def verdicts(of_pairs: Iterable[Pair], confidence: float, seed: int = 0) -> pd.DataFrame:
+def verdicts(of_pairs: Iterable[Pair], confidence: float) -> pd.DataFrame:
     """What is said of each pair: a row each, numbers as fractions, an interval's ends as `_low` and `_high`.
 
     Args:
         of_pairs: from `pairs`.
         confidence: of every interval.
-        seed: of the random streams, of which every pair has its own.
     """
-    return pd.DataFrame([_row(pair, confidence, seed) for pair in of_pairs])
+    return pd.DataFrame([_row(pair, confidence) for pair in of_pairs])
 
 
-def _row(pair: Pair, confidence: float, seed: int) -> dict[str, Any]:
-    rng = np.random.default_rng([seed, *f"{pair.original} {pair.reproduction} {pair.preset}".encode()])  # its own
-    verdict = compare(pair.families, confidence, rng, pair.judges, pair.labels)
+def _row(pair: Pair, confidence: float) -> dict[str, Any]:
+    verdict = compare(pair.families, confidence, np.random.default_rng(0), pair.judges, pair.labels)
     counted = [name for name in pair.families if name not in verdict.left_out]
     cells = accuracies([pair.families[name] for name in counted], confidence)
     row: dict[str, Any] = {name: getattr(pair, name) for name in ("reproduction", "original", "original_test")}
@@ -115,7 +113,7 @@ def _row(pair: Pair, confidence: float, seed: int) -> dict[str, Any]:
 
 
 def _pair(runs: pd.DataFrame, original: str, reproduction: str, preset: str, judges: Sequence[str]) -> Pair | None:
-    """The Pair, or None without a family that was trained on both sets and tested on both."""
+    """The Pair, or None without a family that was trained on both sets and tested on both, or without clean images."""
     spec = datasets.DATASETS.get(reproduction, datasets.Spec(""))
     original_test, judges = spec.original_test or original, judges or spec.judges
     judges = judges or sorted(set(runs["train_data"]) - set(runs["test_set"]))
@@ -137,6 +135,8 @@ def _pair(runs: pd.DataFrame, original: str, reproduction: str, preset: str, jud
     )
     everybody = Sides(*(side + [read for one in judging for read in one[n]] for n, side in enumerate(models)))
     clean = Sides(*(~np.any([read.overlap for read in side], axis=0) for side in everybody))
+    if not all(side.any() for side in clean):
+        return None
     labels = Sides(*(side[0].labels for side in models))
     difficulty: Sequence[Any] | None = _margins(judging, clean) if judging else _drawn(tests, labels, clean)
     own = [Sides(cells.aa, cells.ab) for cells in answers.values()]

@@ -182,4 +182,4 @@ def _of_difference(verdict: Verdict, judged_by: str) -> str:
 
 def _range(number: Estimate) -> str:
     """The ends of the interval, in percentage points."""
-    return " to ".join(f"{round(100 * end, 1) + 0.0:.1f}".replace("-", "−") for end in number[1:])
+    return " to ".join(f"{round(round(100 * end, 9), 1) + 0.0:.1f}".replace("-", "−") for end in number[1:])

@@ -65,6 +65,8 @@ class Checkpoints:
             try:
                 self._checkpoint.read(str(self._prefix(step)), options=self._options).assert_consumed()
                 return step
+            except _LOST_TASK:
+                raise
             except (tf.errors.OpError, AssertionError, IndexError, RuntimeError, ValueError) as error:
                 reason = str(error).splitlines()[0]
                 warnings.warn(f"{self._prefix(step)}: this checkpoint is damaged: {reason}", stacklevel=2)

@@ -143,7 +143,7 @@ def train_epoch(run: Run, progress: Progress, saver: "Saver") -> None:
                 require_finite(run)
                 means = run.step.take_means()
                 with contextlib.suppress(OSError):  # the terminal is gone
-                    progress.show({"loss": means["loss"], "accuracy": means["accuracy"]})
+                    progress.show(means["loss"], means["accuracy"])
             if not run.is_between_epochs:
                 saver.save_if_due(epoch_has_ended=False)
                 if saver.signals:

@@ -2,7 +2,6 @@
 
 import datetime
 import time
-from collections.abc import Mapping
 
 import tqdm
 
@@ -39,15 +38,11 @@ class Progress:
         self._line_due |= shares[0] < shares[1] or self._done == self._begun + _ESTIMATE_AFTER
         return self._line_due or now - self._drawn > _REDRAW_SECONDS
 
-    def show(self, metrics: Mapping[str, float]) -> None:
-        """Show the progress, with `metrics`: name → number. An accuracy is a fraction, and is shown in percent."""
+    def show(self, loss: float, accuracy: float) -> None:
+        """Show the progress, with the mean loss, and the accuracy, a fraction, in percent."""
         self._drawn = time.perf_counter()
         seconds = (self._drawn - self._clock) / max(1, self._done - self._begun - 1)  # of a step
-        shown = "  ".join(
-            f"{name} {100 * value:.1f} %" if name == "accuracy" else f"{name} {value:.3f}"
-            for name, value in metrics.items()
-        )
-        shown += f"  {self._batch_size / seconds:.0f} images/s"
+        shown = f"loss {loss:.3f}  accuracy {100 * accuracy:.1f} %  {self._batch_size / seconds:.0f} images/s"
         left = datetime.timedelta(seconds=round((self._total - self._done) * seconds))
         line = f"step {self._done}/{self._total}  {shown}  {left} left"
         if not self._bar.disable:

@@ -153,14 +153,15 @@ def test_published_recipes_need_a_yes(folder, monkeypatch):
     assert not (folder / "results").exists()
 
 
-def test_each_gpu_has_a_notebook_of_its_own(folder, monkeypatch):
+@pytest.mark.parametrize(("beside", "seen"), [(True, {"3", "GPU-a"}), (False, {"3,GPU-a"})])
+def test_each_gpu_has_a_notebook_of_its_own_or_one_notebook_has_all(folder, monkeypatch, beside, seen):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-a")
     write_notebook(folder / "first.ipynb", FIRST, "import os, time\nprint(os.environ['CUDA_VISIBLE_DEVICES'])")
-    entry = {"notebook": "first", "each": {"count": [1, 2, 3]}}
-    study.run(write(folder, [{"stage": "a", "side_by_side": True, "runs": [entry]}]), folder / "results")
+    entry = {"notebook": "first", "each": {"count": [1, 2, 3] if beside else [1]}}
+    study.run(write(folder, [{"stage": "a", "side_by_side": beside, "runs": [entry]}]), folder / "results")
     logs = (folder / "results" / "report" / "notebooks").glob("*.log")
     said = [log.read_text().split()[0] for log in logs]  # libzmq may add to it when a kernel ends
-    assert len(said) == 3 and set(said) == {"3", "GPU-a"}
+    assert len(said) == len(entry["each"]["count"]) and set(said) == seen
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

@@ -19,16 +19,9 @@ IMAGES, LABELS = RNG.integers(0, 256, (30, 32, 32, 3), np.uint8), np.arange(30) 
 GREY = Image.fromarray(IMAGES[0, ..., 0])
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("drawn")
-    build.build(folder, ["synthetic10"])
-    return folder
-
-
 @pytest.fixture
-def data_dir(drawn, tmp_path):
-    return shutil.copytree(drawn, tmp_path / "data")
+def data_dir(drawn_shapes, tmp_path):
+    return shutil.copytree(drawn_shapes / "synthetic10", tmp_path / "data" / "synthetic10").parent
 
 
 def write_pictures(folder, images, labels, suffix="png", names=CLASSES):
@@ -101,8 +94,8 @@ def test_an_original_of_ones_own_has_its_own_classes(tmp_path):
     for name in ("a", "b"):
         write_pictures(tmp_path / name, IMAGES, LABELS % 2, names=("cat", "dog"))
     own = {
-        "mine_a": {"test": str(tmp_path / "a"), "train": str(tmp_path / "b"), "classes": ["cat", "dog"]},
         "mine_b": {"test": str(tmp_path / "b"), "original": "mine_a"},
+        "mine_a": {"test": str(tmp_path / "a"), "train": str(tmp_path / "b"), "classes": ["cat", "dog"]},
     }
     build.build(tmp_path / "data", [], own=own)
     assert datasets.available(tmp_path / "data", family="mine_a") == ["mine_a", "mine_b"]
@@ -181,6 +174,7 @@ def test_other_files_are_named(data_dir, tmp_path, write_files, found):
         ({"my": "folder"}, "own, my: Expected values for test, train"),
         ({"my": {"test": "x", "tset": "x"}}, "own, my: .*`tset`"),
         ({"my": {"original": "synthetic10"}}, "own, my: .*neither test nor train"),
+        ({"my": {"test": "", "original": "synthetic10"}}, "own, my: .*neither test nor train"),
         ({"my": {"test": ["x", "y"], "train": "x", "original": "cifar10"}}, "own, my: .*the same files"),
         ({"my": {"test": 3, "original": "cifar10"}}, "own, my: .*test`"),
         ({"my": {"test": "nowhere", "original": "synthetic10"}}, "nowhere: Expected"),

@@ -42,6 +42,8 @@ def test_the_images_that_most_runs_lose_come_first_and_are_drawn_if_they_are_the
     lost = answers.most_lost(table, "synthetic10_harder", count=4)
     assert len(lost) == 4 and lost["wrong"].is_monotonic_decreasing and set(lost["of"]) == {3}
     assert (lost["label"] != lost["answer"]).all()
+    older = table.assign(started="2000-01-01", test_sha256="0" * 64)  # another version of the images
+    pd.testing.assert_frame_equal(answers.most_lost(pd.concat([older, table]), "synthetic10_harder", count=4), lost)
     assert answers.most_lost(table, "cifar102").empty and answers.pictures(table[:0], "cinic10_5k", tmp_path) is None
     with pytest.warns(UserWarning, match="Expected the data set 'synthetic10_harder'"):
         assert answers.pictures(lost, "synthetic10_harder", tmp_path) is None

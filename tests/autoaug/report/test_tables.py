@@ -36,6 +36,8 @@ def test_data_and_runs_are_listed_with_hashes_and_commit_and_curves_are_those_of
     data = tables.data(table)
     assert data.loc["cifar10.1-v6", "test images"] == 2_000 and pd.isna(data.loc["cifar10.1-v6", "training images"])
     assert data.loc["synthetic10", "SHA-256, training part"] == "ab" * 6
+    newer = table.iloc[:1].assign(started="2099-01-01", train_sha256="cd" * 32)
+    assert tables.data(pd.concat([table, newer])).loc[newer["train_data"].iloc[0], "SHA-256, training part"] == "cd" * 6
     listed = tables.every_run(table)
     assert len(listed) == table["run_id"].nunique() and set(listed["commit"]) == {"f" * 10}
     assert (listed["tested on"] == listed["train_data"]).all() and listed["recipe"].str.startswith("epochs ").all()

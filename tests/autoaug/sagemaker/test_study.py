@@ -117,7 +117,7 @@ class TestCollecting:
 
     def test_damaged_archives_are_named_and_stop_no_others(self, put, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(launch, "_MOST_BYTES", 10**6)
-        whole = put("whole", self.run("good"))
+        whole = put("whole", {".": "a file of this name"} | self.run("good"))
         outside = {"../../outside": "x"} | self.run("evil")
         damaged = {
             "half": whole[: len(whole) // 2], "cut": whole[:-4], "other": b"no archive", "empty": b"",

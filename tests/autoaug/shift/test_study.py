@@ -122,7 +122,7 @@ def test_a_row_a_pair_with_numbers_for_every_estimate(tmp_path):
     write_photographs(tmp_path)
     for train_data in SHAPES:
         write(tmp_path, train_data, SHAPES)
-    table = study.verdicts(study.pairs(runs.collect(tmp_path)), 0.95, seed=1)
+    table = study.verdicts(study.pairs(runs.collect(tmp_path)), 0.95)
     assert len(table) == 2
     shapes, photographs = (table.set_index("reproduction").loc[name] for name in ("synthetic10_harder", "cinic10_5k"))
     assert shapes["few_seeds"] and shapes["said"] == "too few seeds to say" and shapes["harder"] is None
@@ -133,4 +133,4 @@ def test_a_row_a_pair_with_numbers_for_every_estimate(tmp_path):
         assert low <= value <= high
     assert photographs["gap_a"] == pytest.approx(photographs["aa"] - photographs["ab"])
     assert photographs["gap_at_most"] < photographs["gap_b_high"]
-    pd.testing.assert_frame_equal(table, study.verdicts(study.pairs(runs.collect(tmp_path)), 0.95, seed=1))
+    pd.testing.assert_frame_equal(table, study.verdicts(study.pairs(runs.collect(tmp_path)), 0.95))

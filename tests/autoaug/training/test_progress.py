@@ -22,7 +22,7 @@ def run(bar, clock, steps, seconds_per_step=0.1):
     for step in range(steps):
         clock.now += 5.0 if step == 0 else seconds_per_step  # the first compiles
         if bar.advance():
-            bar.show({"loss": 1.5, "accuracy": 0.4321})
+            bar.show(1.5, 0.4321)
     bar.close()
 
 
