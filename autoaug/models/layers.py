@@ -35,14 +35,9 @@ def convolution(x: KerasTensor, filters: int, kernel_size: int, stride: int, *, 
     )(x)
 
 
-def batch_norm(x: KerasTensor, *, name: str) -> KerasTensor:
-    """BN: (x − mean) · γ / √(variance + 1e-5) + β, per channel."""
-    return FusedBatchNorm(name=name)(x)
-
-
 def batch_norm_relu(x: KerasTensor, *, name: str) -> KerasTensor:
     """BN-ReLU."""
-    return ops.relu(batch_norm(x, name=name))
+    return ops.relu(FusedBatchNorm(name=name)(x))
 
 
 def classifier(x: KerasTensor, num_classes: int, *, name: str, seed: int) -> KerasTensor:

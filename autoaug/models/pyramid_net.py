@@ -19,9 +19,9 @@ from jaxtyping import Float
 from keras import KerasTensor
 
 from autoaug.models.layers import (
+    FusedBatchNorm,
     NoiseLayer,
     average_pool,
-    batch_norm,
     batch_norm_relu,
     classifier,
     convolution,
@@ -43,7 +43,7 @@ def pyramid_net(depth: int = 272, alpha: int = 200, *, num_classes: int = 10, se
     """
     per_group = (depth - 2) // 9
     images = keras.Input((32, 32, 3), name="images")
-    x = batch_norm(convolution(images, BASE_CHANNELS, 3, 1, name="init_conv", seed=seed), name="init_bn")
+    x = FusedBatchNorm(name="init_bn")(convolution(images, BASE_CHANNELS, 3, 1, name="init_conv", seed=seed))
     for i, stride in enumerate((1, 2, 2)):
         x = _group(x, alpha, per_group, stride, index=i, seed=seed)
     logits = classifier(batch_norm_relu(x, name="final_bn"), num_classes, name="FC", seed=seed)
@@ -65,13 +65,13 @@ def _group(x: KerasTensor, alpha: int, bottlenecks: int, stride: int, *, index: 
 def _bottleneck(x: KerasTensor, channels: int, stride: int, *, index: int, survival: float, seed: int) -> KerasTensor:
     """BN-conv1×1(n)-BN-ReLU-conv3×3(n, stride)-BN-ReLU-conv1×1(4n)-BN, ShakeDrop, plus the shortcut."""
     name = f"bottleneck_{survival}"
-    y = batch_norm(x, name=f"{name}__bn_1_pre")
+    y = FusedBatchNorm(name=f"{name}__bn_1_pre")(x)
     y = convolution(y, channels, 1, 1, name=f"{name}__1x1_conv_contract", seed=seed)
     y = batch_norm_relu(y, name=f"{name}__bn_1_post")
     y = convolution(y, channels, 3, stride, name=f"{name}__3x3", seed=seed)
     y = batch_norm_relu(y, name=f"{name}__bn_2")
     y = convolution(y, EXPANSION * channels, 1, 1, name=f"{name}__1x1_conv_expand", seed=seed)
-    y = batch_norm(y, name=f"{name}__bn_3")
+    y = FusedBatchNorm(name=f"{name}__bn_3")(y)
     y = ShakeDrop(index, survival, name=f"{name}__shake_drop")(y)
     return y + pad_channels(average_pool(x, stride), 0, y.shape[-1] - x.shape[-1])
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 from jaxtyping import Float
 from keras import KerasTensor, ops
 
-from autoaug.models.layers import NoiseLayer, batch_norm, batch_norm_relu, classifier, convolution, scale
+from autoaug.models.layers import FusedBatchNorm, NoiseLayer, batch_norm_relu, classifier, convolution, scale
 
 BASE_CHANNELS = 16
 
@@ -32,7 +32,7 @@ def shake_shake(depth: int = 26, widen_factor: int = 2, *, num_classes: int = 10
     """
     blocks = (depth - 2) // 6
     images = keras.Input((32, 32, 3), name="images")
-    x = batch_norm(convolution(images, BASE_CHANNELS, 3, 1, name="init_conv", seed=seed), name="init_bn")
+    x = FusedBatchNorm(name="init_bn")(convolution(images, BASE_CHANNELS, 3, 1, name="init_conv", seed=seed))
     for i, first_stride in enumerate((1, 2, 2)):
         for j in range(blocks):
             stride, name = first_stride if j == 0 else 1, f"L{i + 1}__layer_{j}"
@@ -52,7 +52,7 @@ def _branch(x: KerasTensor, channels: int, stride: int, *, name: str, seed: int)
     x = convolution(ops.relu(x), channels, 3, stride, name=f"{name}__conv1", seed=seed)
     x = batch_norm_relu(x, name=f"{name}__bn1")
     x = convolution(x, channels, 3, 1, name=f"{name}__conv2", seed=seed)
-    return batch_norm(x, name=f"{name}__bn2")
+    return FusedBatchNorm(name=f"{name}__bn2")(x)
 
 
 def _shortcut(x: KerasTensor, channels: int, stride: int, *, name: str, seed: int) -> KerasTensor:
@@ -67,7 +67,7 @@ def _shortcut(x: KerasTensor, channels: int, stride: int, *, name: str, seed: in
         convolution(path[:, ::stride, ::stride, :], channels // 2, 1, 1, name=f"{name}__path{i}_conv", seed=seed)
         for i, path in enumerate((x, shifted), start=1)
     ]
-    return batch_norm(ops.concatenate(paths, axis=-1), name=f"{name}__final_path_bn")
+    return FusedBatchNorm(name=f"{name}__final_path_bn")(ops.concatenate(paths, axis=-1))
 
 
 @keras.saving.register_keras_serializable("autoaug")

@@ -88,6 +88,7 @@ def most_lost(runs: pd.DataFrame, test_set: str, count: int = 24) -> pd.DataFram
     found = found[found["of"] == found["of"].max()].head(count)
     found.insert(0, "label", by_image["label"].first().astype(str))
     common = [every.loc[[image], "answer"].astype(str).mode()[0] for image in found.index]
+    found.attrs["sha256"] = rows["test_sha256"].iloc[0]
     return found.assign(answer=common)
 
 
@@ -102,14 +103,18 @@ def pictures(frame: pd.DataFrame, test_set: str, data_dir: str | pathlib.Path) -
     if frame.empty:
         return None
     try:
-        images = datasets.load_test(test_set, data_dir).images[frame.index]
+        test = datasets.load_test(test_set, data_dir)
+        if test.sha256 != frame.attrs.get("sha256", test.sha256):
+            raise datasets.DatasetError(
+                f"{data_dir}: Expected {test_set} as these runs read it. Received: other images"
+            )
     except datasets.DatasetError as error:
         warnings.warn(str(error), stacklevel=2)
         return None
     texts = frame["label"].astype(str) + "\n→ " + frame["answer"].astype(str)
     if "wrong" in frame:
         texts += "\n" + frame["wrong"].astype(str) + " of " + frame["of"].astype(str)
-    return plots.image_grid(images, texts.tolist(), columns=8)
+    return plots.image_grid(test.images[frame.index], texts.tolist(), columns=8)
 
 
 def _class_names(test_set: str, least: int) -> np.ndarray:
