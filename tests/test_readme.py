@@ -13,7 +13,7 @@ from autoaug.report import answers, sentences, show
 from autoaug.shift import contrasts, difficulty, published, study, verdict
 
 TEXT = (ROOT / "README.md").read_text()
-OF_ALL = ("WRN-16-2, 60 epochs, bfloat16", "WRN-16-2, 40 epochs", "WRN-16-2, 40 epochs, AutoAugment")  # of all images
+OF_ALL = ("WRN-16-2, 60 epochs, bfloat16", "WRN-16-2, 60 epochs, AutoAugment, bfloat16", "WRN-16-2, 40 epochs")
 ENDS, NUMBERS = ("", "_low", "_high"), ("gap_a", "gap_b", "home", "home_within")  # of verdicts' columns
 TABLE = [[cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.splitlines() if line.startswith("|")]
 
