@@ -83,8 +83,9 @@ def trained_run(drawn_shapes):
     copy, parameters = folder / "train.ipynb", {"model": "ss32", "epochs": 1, "seed": 3}
     with filelock.FileLock(f"{folder}.lock"):
         if not (output := folder / "output.txt").exists():
-            folder.mkdir(exist_ok=True)
-            (folder / "data").symlink_to(drawn_shapes)
+            if not folder.exists():
+                folder.mkdir()
+                (folder / "data").symlink_to(drawn_shapes)
             given = parameters | {"data_dir": str(folder / "data"), "results_dir": str(folder / "results")}
             command = [sys.executable, "-m", "autoaug.papermill_command", "notebooks/train.ipynb", copy]
             command += ["-y", str(given), "--no-progress-bar", "--stdout-file", "-"]

@@ -12,6 +12,7 @@ from autoaug.report.show import percent
 from autoaug.report.tables import SHAPES, plain, title
 from autoaug.shift import study
 from autoaug.shift.verdict import NEGLIGIBLE
+from data_prep.drawing import MIXED
 
 REAL, KNOWN = "reproductions", "photographs whose answer is known"
 """Groups of pairs, with SHAPES the third."""
@@ -174,11 +175,9 @@ def missing(stated: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
         elif pd.isna(row.different) and pd.isna(row.comparable):
             needed = f"judges, at most 2 points less accurate than the models of {plain(row.original)}"
             commands.append(f"# {row.pair}: whether this is difficulty alone needs {needed}")
-            known = datasets.DATASETS.get(
-                row.original
-            )  # the judges are of CIFAR-10's images, and know some of a mixture
-            is_judged = known and known.family == "cifar10" and not row.reproduction.startswith("cifar102")
-            commands += [line for line in judges(row.preset) if line not in commands] if is_judged else []
+            family = getattr(datasets.DATASETS.get(row.original), "family", "")
+            if family == "cifar10" and row.reproduction not in MIXED:  # the judges were trained on a part of those
+                commands += [line for line in judges(row.preset) if line not in commands]
     trained = runs[(runs["train_sha256"] != "") & ~runs["train_data"].isin(stated["reproduction"])]
     for name in trained["train_data"].unique():
         if name not in datasets.TITLES:

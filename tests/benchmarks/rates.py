@@ -63,7 +63,7 @@ def row(name, studies, seed):
 
 def main():
     """Print the table."""
-    studies, seed, *parts = sys.argv[1:] or ["4000", "11"]
+    studies, seed, *parts = sys.argv[1:] + ["4000", "11"][len(sys.argv) - 1 :]
     names = [name for name in WORLDS if not parts or any(part in name for part in parts)]
     print(HEAD, "|---" * HEAD.count(" |") + "|", sep="\n", flush=True)
     with concurrent.futures.ProcessPoolExecutor(2) as pool:
