@@ -132,13 +132,14 @@ def _ends(column: str, numbers: Iterable[Any]) -> dict[str, float]:
 
 def _by_test_set(part: pd.DataFrame, test_sets: Mapping[str, Sequence[str]], confidence: float) -> dict[str, float]:
     """Mean accuracies of the runs of a family on one training set, and what they lose."""
-    counts = {}
+    counts, means = {}, {}
     for column, names in test_sets.items():
         tested = next((rows for name in names if len(rows := part[part["test_set"] == name])), None)
         if tested is not None:
-            total = int(tested["total"].min())
-            counts[column] = round((tested["correct"] / tested["total"]).mean() * total), total
-    return _with_losses(counts, confidence)
+            total, means[column] = int(tested["total"].min()), (tested["correct"] / tested["total"]).mean()
+            counts[column] = round(means[column] * total), total  # for the intervals alone
+    found = _with_losses(counts, confidence) | means
+    return found | {f"lost {name}": means["cifar10"] - means[name] for name in means if f"lost {name}" in found}
 
 
 def _with_losses(counts: dict[str, tuple[int, int]], confidence: float) -> dict[str, float]:
