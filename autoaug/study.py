@@ -226,16 +226,16 @@ def _execute(
     copies: dict[StudyRun, pathlib.Path], slots: Sequence[str], folders: dict[str, pathlib.Path], bar: "tqdm.tqdm[Any]"
 ) -> None:
     """Execute runs, one in each slot (a GPU, or empty); stop all of them if one fails or at an interrupt."""
-    waiting, free = list(copies), list(slots[: len(copies)])
+    waiting, free = list(copies), list(slots)
     running: dict[subprocess.Popen[bytes], tuple[StudyRun, str]] = {}
-    threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // max(1, len(free)))))
     try:
         while waiting or running:
             while waiting and free:
+                sharing = min(len(slots), len(waiting) + (len(copies) - len(waiting)) % len(slots))  # in this turn
+                threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // sharing)))
                 run, gpu = waiting.pop(0), free.pop()
                 passed = {name: str(folder) for name, folder in folders.items() if name in run.given} | run.parameters
-                process = _start(run, copies[run], passed, {"CUDA_VISIBLE_DEVICES": gpu} if gpu else threads)
-                running[process] = run, gpu
+                running[_start(run, copies[run], passed, {"CUDA_VISIBLE_DEVICES": gpu} if gpu else threads)] = run, gpu
             time.sleep(0.1)
             for process in [process for process in running if process.poll() is not None]:
                 run, gpu = running.pop(process)
