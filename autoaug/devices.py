@@ -29,8 +29,8 @@ def select(device: str, preset: str) -> None:
     """
     require_known("device", device, DEVICES)
     if device == "cpu":
-        os.environ[_VISIBLE] = _NONE
         tf.config.set_visible_devices([], "GPU")
+        os.environ[_VISIBLE] = _NONE
     elif preset == "paper" and not gpus():
         raise ValueError(
             "Expected a GPU for the published recipe (preset paper), or -p device cpu to train on the CPU. "

@@ -102,7 +102,7 @@ def _only_notebook(command: click.Command, arguments: list[str]) -> pathlib.Path
     given, _, order = command.make_parser(context).parse_args(list(arguments))
     for text in given.get("parameters_yaml") or ():
         check_yaml(text, "-y")
-    for path in given.get("parameters_file") or ():
+    for path in (path for path in given.get("parameters_file") or () if "://" not in path):
         check_yaml(pathlib.Path(path).read_text("utf-8"), path)
     name, asks_for_help = given.get("notebook_path"), {"version", "help", "help_notebook"} & {o.name for o in order}
     if asks_for_help or not isinstance(name, str) or isinstance(given.get("output_path"), str) or "://" in name:

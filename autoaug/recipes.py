@@ -100,7 +100,7 @@ class Recipe:
         model: long name of the model.
         size: arguments of the model's builder; empty for the published size.
         epochs: passes over the training set.
-        batch_size: images in a step of one worker.
+        batch_size: images in a step; of several hosts, in each one's.
         learning_rate: base of the cosine schedule.
         weight_decay: λ of λ · Σ ½‖w‖² over every trainable variable.
         preset: the one of `PRESETS` that it is, or is a variant of.
@@ -184,7 +184,9 @@ def variant(model: str, preset: str = "quick", **changes: Any) -> Recipe:
     for name in ("learning_rate", "weight_decay"):
         if type(made.get(name)) is int:  # 1 and 1.0 are one recipe
             made[name] = float(made[name])
-    return dataclasses.replace(recipe, **made | {"size": recipe.size | made.get("size", {})})
+    size = recipe.size | dict(sorted(made.get("size", {}).items()))  # the order is part of the run's name
+    changed = dataclasses.replace(recipe, **made | {"size": size})
+    return recipe if title(changed) == title(recipe) else changed  # a size that is the published one
 
 
 def title(recipe: Recipe) -> str:

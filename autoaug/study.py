@@ -227,12 +227,11 @@ def _execute(
 ) -> None:
     """Execute runs, one in each slot (a GPU, or empty); stop all of them if one fails or at an interrupt."""
     waiting, free = list(copies), list(slots)
+    threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // len(slots))))  # bits depend on it
     running: dict[subprocess.Popen[bytes], tuple[StudyRun, str]] = {}
     try:
         while waiting or running:
             while waiting and free:
-                sharing = min(len(slots), len(waiting) + (len(copies) - len(waiting)) % len(slots))  # in this turn
-                threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // sharing)))
                 run, gpu = waiting.pop(0), free.pop()
                 passed = {name: str(folder) for name, folder in folders.items() if name in run.given} | run.parameters
                 running[_start(run, copies[run], passed, {"CUDA_VISIBLE_DEVICES": gpu} if gpu else threads)] = run, gpu

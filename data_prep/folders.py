@@ -44,8 +44,8 @@ def describe(images: UInt8[np.ndarray, "n 32 32 3"], labels: Int[np.ndarray, " n
 
 
 def file_hashes(folder: pathlib.Path) -> dict[str, str]:
-    """SHA-256 in hexadecimal of every file in the folder but the manifest, by name."""
-    paths = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "manifest.json")
+    """SHA-256 in hexadecimal of every file in the folder, by name, but of the manifest and of hidden files."""
+    paths = sorted(path for path in folder.glob("[!.]*") if path.is_file() and path.name != "manifest.json")
     return {path.name: file_hash(path) for path in paths}
 
 

@@ -65,10 +65,12 @@ def check(own: Any, data_dir: pathlib.Path) -> dict[str, Described]:
         except msgspec.ValidationError as error:
             expected = f"values for {', '.join(Described.__struct_fields__)}"
             raise DatasetError(f"own, {name}: Expected {expected}. Received: {error}") from error
-        if (original := checked[name].original) == name:
-            raise DatasetError(f"own, {name}: Expected original, the set that it reproduces. Received: itself")
-        if original and original not in own:
+        if (original := checked[name].original) and original not in own:
             datasets.spec(original, data_dir)  # raises unless there is such a set
+    for name, said in checked.items():
+        if said.original in checked and checked[said.original].original:
+            expected = "Expected original, a set that is itself no reproduction"
+            raise DatasetError(f"own, {name}: {expected}. Received: {said.original}")
     return checked
 
 

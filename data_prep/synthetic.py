@@ -1,4 +1,4 @@
-"""The embedded data sets: `synthetic10` and two reproductions of it whose shift is known by construction.
+"""The drawn data sets: `synthetic10` and two reproductions of it whose shift is known by construction.
 
 Ten classes of coloured shapes in cluttered 32×32 scenes. Every image has a latent difficulty and a latent appearance.
 `synthetic10_harder` has the same generator and the same range of difficulty, but more images at the harder end: nothing
@@ -93,7 +93,7 @@ def generate(distribution: Distribution, size: int, rng: np.random.Generator) ->
 
 
 def latents(name: str, part: str, seed: int = 0) -> tuple[Int64[np.ndarray, " n"], Shaped[np.ndarray, " n"]]:
-    """Labels and LATENTS of a part of an embedded set, drawn again, without its images."""
+    """Labels and LATENTS of a part of a drawn set, drawn again, without its images."""
     return _drawn(SETS[name], DATASETS[name].sizes[part], _stream(name, part, seed))
 
 

@@ -39,7 +39,8 @@ def _compiled(function):
 def geometric(pixels, sources):
     """Image.transform(AFFINE, nearest) and Image.rotate, from `sources` int16 [1024]; outside is transparent black."""
     original = np.empty(AREA + 1, np.uint32)
-    original[:AREA] = pixels
+    for i in range(AREA):  # numba takes two seconds more to compile a slice
+        original[i] = pixels[i]
     original[AREA] = 0
     for i in range(AREA):
         pixels[i] = original[sources[i]]

@@ -1,7 +1,7 @@
 """The augmentation operations and the AutoAugment policy for CIFAR-10, as data.
 
-Source: Cubuk et al., "AutoAugment: Learning Augmentation Policies from Data", CVPR 2019. The 95 sub-policies are those
-of the authors' published code, in the same order; they are in `policy.csv`. A sub-policy is two `(operation,
+Source: Cubuk et al., "AutoAugment: Learning Augmentation Strategies from Data", CVPR 2019. The 95 sub-policies are
+those of the authors' published code, in the same order; they are in `policy.csv`. A sub-policy is two `(operation,
 probability, level)`, applied in turn.
 """
 

@@ -1,4 +1,4 @@
-"""The models, by name: the five of the research, and those of `autoaug/models/<name>.py` that somebody has added."""
+"""The models, by name: the five of Lu et al. (2020), and those of `autoaug/models/<name>.py` that were added."""
 
 import functools
 import importlib

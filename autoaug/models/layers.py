@@ -107,10 +107,6 @@ class FusedBatchNorm(keras.layers.Layer):
             self.moving_variance.assign(variance)
         return tf.cast(y, x.dtype)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The input's shape."""
-        return input_shape
-
 
 @keras.saving.register_keras_serializable("autoaug")
 class Normalize(keras.layers.Layer):
@@ -130,10 +126,6 @@ class Normalize(keras.layers.Layer):
         """Look each value up."""
         return tf.gather(self._table, tf.cast(images, tf.int32) * 3 + tf.range(3))
 
-    def compute_output_spec(self, images: keras.KerasTensor) -> keras.KerasTensor:
-        """float32 of the input's shape."""
-        return keras.KerasTensor(images.shape, "float32")
-
 
 class NoiseLayer(keras.layers.Layer):
     """A layer whose training noise is a function of `noise_key` and of its index among the model's noise layers."""
@@ -142,10 +134,6 @@ class NoiseLayer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.index = index
         self._register_call_context_args("noise_key")  # Keras 3.15.1's, pinned: it is not public
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """The input's shape."""
-        return input_shape
 
     def uniforms(
         self, noise_key: tf.Tensor | None, count: int, batch_size: tf.Tensor

@@ -87,7 +87,3 @@ class ShakeShake(NoiseLayer):
         u = self.uniforms(noise_key, 4, tf.shape(first)[0])
         forward, backward = u[0] / (u[0] + u[1]), u[2] / (u[2] + u[3])
         return scale(first, forward, backward) + scale(second, 1 - forward, 1 - backward)
-
-    def compute_output_shape(self, input_shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
-        """One branch's shape."""
-        return input_shapes[0]

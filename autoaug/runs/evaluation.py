@@ -31,8 +31,7 @@ from autoaug.runs.record import MODEL, PREDICTIONS, RecordError, Test, reading
 
 INPUTS = ("uint8", "0-1", "normalised")
 BATCH_SIZE = 250  # of predictions, in memory
-_LONGEST_LINE, _LONGEST_CONFIG = 2**16, 2**24
-_MOST_BYTES = 2**32
+_LONGEST_LINE, _LONGEST_CONFIG, _MOST_BYTES = 2**16, 2**24, 2**32
 
 _Said = Iterator[tuple[LabelledImages, Shaped[np.ndarray, "..."], pathlib.Path]]
 """Test sets, what a model says of their images, and the file that it is from."""
@@ -66,15 +65,20 @@ def load(run_dir: str | os.PathLike[str]) -> keras.Model:
 def read_model(path: str | os.PathLike[str]) -> keras.Model:
     """The model in a .keras file; RecordError for any other file, and for code in it: a Lambda, an unknown class."""
     with reading(path, "a .keras file without code of its own"):
+        tf.config.experimental.enable_tensor_float_32_execution(False)  # see `autoaug.devices`
         require_regular(path, _MOST_BYTES)
         with zipfile.ZipFile(path) as archive:
             stored = archive.getinfo("model.weights.h5").file_size
             config = archive.open("config.json").read(_LONGEST_CONFIG)
-        with keras.StatelessScope(initialize_variables=False):  # weights without memory: any number may be declared
-            weights = keras.models.model_from_json(config).weights
-        needed = sum(math.prod(weight.shape) * tf.as_dtype(weight.dtype).size for weight in weights)
-        if needed > stored:
+        policy = keras.config.dtype_policy()
+        try:
+            with keras.StatelessScope(initialize_variables=False):  # weights without memory: any number may be declared
+                weights = keras.models.model_from_json(config).weights
+        finally:
             keras.utils.clear_session()  # else Keras makes the weights later
+            keras.config.set_dtype_policy(policy)
+        needed = sum(math.prod(weight.shape) * tf.as_dtype(weight.dtype).size for weight in weights)
+        if needed > min(stored, _MOST_BYTES):
             raise ValueError(f"weights of {needed:,} bytes, of which the file has {stored:,}")
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 

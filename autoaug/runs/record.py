@@ -179,7 +179,8 @@ def start(
         started=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}", wall_seconds=0.0,
     )  # fmt: skip
     if (folder / "record.json").exists():
-        return _same_run(folder, read(folder), record)
+        earlier = _same_run(folder, read(folder), record)
+        return earlier if kind == "trained" else record  # the answers are replaced
     if not record.code.commit:
         print(f"{folder.name}: the code's commit is not known (no git, or no checkout).", flush=True)
     write(folder, record)

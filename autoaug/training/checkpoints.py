@@ -53,7 +53,7 @@ class Checkpoints:
                 f"{self._prefix(step)}: the checkpoint could not be written; {free:.1f} MB are free there. "
                 f"Earlier ones are kept: make space, and give the same command again. TensorFlow says: {said}"
             ) from error
-        self._remove_all_but(self.steps()[-_KEPT:])
+        self._remove_all_but([kept for kept in self.steps() if kept <= step][-_KEPT:])
 
     def restore(self) -> int:
         """Restore the newest good checkpoint. Returns its step, or 0 if the folder has no checkpoints.

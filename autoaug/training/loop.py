@@ -2,7 +2,8 @@
 
 All random choices depend on (seed, epoch) for the data, and on (seed, step, worker) for the noise inside the model. A
 checkpoint holds everything else. So a run that continues from a checkpoint does exactly what it would have done without
-the interruption. On several hosts, where workers do not wait for each other, this does not hold.
+the interruption, on a CPU with as many threads. On several hosts, where workers do not wait for each other, this does
+not hold.
 """
 
 import contextlib

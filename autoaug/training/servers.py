@@ -38,6 +38,7 @@ FIRST_PORT = 22220  # host k has three ports from FIRST_PORT + 3k, since several
 CHIEF_SECONDS = 1800  # for the chief to come up; it loads the data first
 SERVER_SECONDS = 300  # for all servers to come up, once the chief has
 RESTARTS = 3  # of a host's worker
+_MISSES = 3  # answers of the chief in a row that a host does without
 _SCHEDULED = 2  # steps for each worker that are running or waiting
 
 
@@ -176,7 +177,7 @@ def main() -> int:
     hosts, number = from_environment()
     cluster, alive, parent = addresses(hosts), os.pipe(), os.getppid()
     servers = {role: _start(role, number, cluster, alive) for role in ("ps", "worker")}
-    deadline, has_met_chief, restarts = time.monotonic() + CHIEF_SECONDS, False, 0
+    deadline, has_met_chief, missed, restarts = time.monotonic() + CHIEF_SECONDS, False, 0, 0
     while True:
         time.sleep(0.5)
         for role, server in servers.items():
@@ -186,9 +187,10 @@ def main() -> int:
                     return 1
                 restarts += 1
                 servers[role] = _start(role, number, cluster, alive)
-        if _answers(cluster["chief"][0]):
-            has_met_chief = True
-        elif has_met_chief or time.monotonic() > deadline or (number == 0 and os.getppid() != parent):
+        missed = 0 if _answers(cluster["chief"][0]) else missed + 1
+        has_met_chief |= not missed
+        is_over = missed > _MISSES if has_met_chief else time.monotonic() > deadline
+        if is_over or (missed and number == 0 and os.getppid() != parent):
             print(f"Host {hosts[number]}: the chief {'has ended' if has_met_chief else 'has not come'}.", flush=True)
             return 0 if has_met_chief else 1
 

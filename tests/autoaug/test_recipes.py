@@ -85,6 +85,8 @@ def test_a_variant_has_what_is_changed_and_the_rest_of_its_preset(recipe):
     variant = recipes.variant(recipe.model, recipe.preset, **changes)
     assert (variant.epochs, variant.size) == (7, recipe.size | {"depth": depth})
     assert recipes.Recipe(**json.loads(json.dumps(dataclasses.asdict(variant)))) == variant
+    assert recipes.variant("wrn", "paper", size={"depth": 28}) == recipes.get("wrn", "paper")
+    assert [*recipes.variant("wrn", "paper", size={"widen_factor": 1, "depth": 10}).size] == ["depth", "widen_factor"]
 
 
 @pytest.mark.parametrize(

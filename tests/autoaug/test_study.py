@@ -124,15 +124,15 @@ def test_notebooks_run_in_order_with_parameters_in_the_root(folder, capfd):
 
 
 def test_notebooks_side_by_side_share_the_cores_and_one_failure_stops_them(folder, capfd):
-    """Each of two waits for the other's file, so they pass only if they run at the same time; the third is alone."""
+    """Each of two waits for the other's file, so they pass only if they run at the same time."""
     wait = "import os, pathlib, time\nown, other = (pathlib.Path(results_dir) / str(n) for n in (count, 1 + count % 2))"
     wait += "\nown.write_text(os.environ['TF_NUM_INTRAOP_THREADS'])\nwhile not other.exists():\n    time.sleep(0.1)"
     write_notebook(folder / "first.ipynb", FIRST, wait)
     entry = {"notebook": "first", "each": {"count": [1, 2, 3]}}
     path = write(folder, [{"stage": "pair", "side_by_side": True, "runs": [entry]}])
     assert study.run(path, folder / "results", jobs=2) is None
-    shares = [int((folder / "results" / name).read_text()) for name in "123"]
-    assert shares == [*2 * [max(1, os.cpu_count() // 2)], os.cpu_count()]
+    shares = {(folder / "results" / name).read_text() for name in "123"}  # its bits depend on it
+    assert shares == {str(max(1, os.cpu_count() // 2))}
 
     sleep = "import time\nif count == 1:\n    raise ValueError('first of two')\ntime.sleep(300)"
     write_notebook(folder / "first.ipynb", FIRST, sleep)

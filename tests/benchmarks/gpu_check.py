@@ -4,6 +4,7 @@ python tests/benchmarks/gpu_check.py            # the published Wide-ResNet on a
 python tests/benchmarks/gpu_check.py quick      # the small one
 """
 
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -50,9 +51,8 @@ def logits():
         cpu, other = computed
         same = float(np.mean(cpu.argmax(1) == other.argmax(1)))
         rows.append((name, float(np.abs(cpu).max()), float(np.abs(cpu - other).max()), same))
-    return pd.DataFrame(rows, columns=["model", "largest logit", "largest difference", "same answers"]).set_index(
-        "model"
-    )
+    columns = ["model", "largest logit", "largest difference", "same answers"]
+    return pd.DataFrame(rows, columns=columns).set_index("model")
 
 
 def steps_per_second(recipe):
@@ -60,10 +60,10 @@ def steps_per_second(recipe):
     images = np.random.default_rng(0).standard_normal((recipe.batch_size, 32, 32, 3)).astype(np.float32)
     labels, rows = np.arange(recipe.batch_size) % 10, {}
     for (name, precision), xla in itertools.product(PRECISIONS.items(), (False, True)):
-        tf.config.experimental.enable_tensor_float_32_execution(name == "TF32")
         try:
             keras.config.set_dtype_policy(precision)  # no recipe has float16: here it is timed, and its loss is shown
             step = TrainingStep(models.build_model(recipe.model, **recipe.size), dataclasses.replace(recipe, xla=xla))
+            tf.config.experimental.enable_tensor_float_32_execution(name == "TF32")  # `build_model` turns it off
             started = time.perf_counter()
             loss = float(step(images, labels, 0.01, 0)[0])
             compiling, count, started = time.perf_counter() - started, 0, time.perf_counter()
@@ -86,11 +86,9 @@ def resumed():
     with tempfile.TemporaryDirectory() as folder:
         whole = training.train(recipe, dataset, f"{folder}/whole", test_sets=[])
         end = loop.end_epoch
-        try:
-            with mock.patch.object(loop, "end_epoch", lambda run: end(run) or os.kill(os.getpid(), signal.SIGINT)):
-                training.train(recipe, dataset, f"{folder}/cut", test_sets=[])
-        except KeyboardInterrupt:
-            print("interrupted, as it should be")
+        interrupt = mock.patch.object(loop, "end_epoch", lambda run: end(run) or os.kill(os.getpid(), signal.SIGINT))
+        with contextlib.suppress(KeyboardInterrupt), interrupt:
+            training.train(recipe, dataset, f"{folder}/cut", test_sets=[])
         cut = training.train(recipe, dataset, f"{folder}/cut", test_sets=[])
     pairs = zip(whole.get_weights(), cut.get_weights(), strict=True)
     return max(float(np.abs(one - other).max()) for one, other in pairs)

@@ -109,11 +109,7 @@ BATCH = ("cifar-10-batches-py/test_batch", b"")
 
 @pytest.mark.parametrize(
     ("members", "expected"),
-    [
-        (None, "undamaged archive"),
-        ([], "archive with each of"),
-        ([BATCH], "archive with each of"),
-    ],
+    [(None, "undamaged archive"), ([], "archive with each of"), ([BATCH], "archive with each of")],
 )
 def test_other_archives_are_refused(published, tmp_path, members, expected):
     path = published / "cifar-10-python.tar.gz"

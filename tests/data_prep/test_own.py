@@ -179,7 +179,7 @@ def test_other_files_are_named(data_dir, tmp_path, write_files, found):
         ({"my": {"test": 3, "original": "cifar10"}}, "own, my: .*test`"),
         ({"my": {"test": "nowhere", "original": "synthetic10"}}, "nowhere: Expected"),
         ({"my": {"test": "x", "original": "cifar11"}}, "Unknown data set. .*'cifar11'"),
-        ({"my": {"test": "x", "original": "my"}}, "own, my: .* Received: itself"),
+        ({"my": {"test": "x", "original": "my"}}, "own, my: .*no reproduction. Received: my"),
         ({"my": {"test": "x"}}, "own, my: .*not either original"),
         ({"my": {"test": "x", "classes": ["a", "a", "b"]}}, "own, my: .*a class twice"),
         ({"my": {"test": "x", "classes": [f"c{n}" for n in range(257)]}}, "own, my: .*classes`"),

@@ -29,7 +29,6 @@ def run(bar, clock, steps, seconds_per_step=0.1):
 def test_a_log_file_gets_a_line_for_each_twentieth_of_the_run_and_a_resumed_run_counts_on(clock, capsys):
     run(progress.Progress(total=4_000, done=0, batch_size=128), clock, 4_000)
     lines = capsys.readouterr().out.splitlines()
-    # the compiling of the first step is left out
     assert lines[0] == "step 10/4000  loss 1.500  accuracy 43.2 %  1280 images/s  0:06:39 left"
     assert len(lines) == 21
     assert lines[10] == "step 2000/4000  loss 1.500  accuracy 43.2 %  1280 images/s  0:03:20 left"

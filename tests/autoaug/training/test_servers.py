@@ -67,8 +67,7 @@ def test_a_killed_worker_does_not_stop_the_run_and_after_a_killed_server_or_chie
     record, history = records.read(tmp_path / "run"), pd.read_csv(tmp_path / "run" / "history.csv")
     assert (record.status, record.workers) == ("finished", 2)
     assert [*history.epoch] == [*range(1, 17)] and history.loss.iloc[-1] < history.loss.iloc[0]
-    # two steps of each worker in an epoch, and 32 in all
-    rates = [recipes.learning_rate_at(0.1, 2 * epoch, 32) for epoch in history.epoch]
+    rates = [recipes.learning_rate_at(0.1, 2 * epoch, 32) for epoch in history.epoch]  # of 32 steps of each worker
     np.testing.assert_allclose(history.learning_rate, rates, atol=1e-12)
     with pytest.raises(records.RecordError, match="Expected a run of 2 hosts"):
         loop.Run(dataclasses.replace(tiny_recipe, epochs=16), tiny_dataset, tmp_path / "run", 3, 2, Engine())
