@@ -46,6 +46,8 @@ def hosts(training: "Training", instance_type: str) -> int:
     received = f"{instance_type}, workers {workers}, device {device}"
     expect(not count or device != "cpu", "an instance type without GPU, as ml.m5.4xlarge, for device cpu", received)
     expect(count <= 1 or workers == count, f"workers {count}, one for each GPU, or a type with one GPU", received)
+    shared = count <= 1 or training.recipe.batch_size % workers == 0
+    expect(shared, "a batch_size that the workers can share equally", f"{received}, {training.recipe.batch_size}")
     asked = count or device == "cpu" or training.recipe.preset != "paper"
     expect(asked, "a type with a GPU for the preset paper, as ml.g5.2xlarge, or device cpu", received)
     return workers if count <= 1 else 1
@@ -128,9 +130,11 @@ def default_test_sets(train_data: str, studied: Collection[str] = ()) -> list[st
 
 
 def _test_sets(training: Training, options: Options) -> list[str]:
-    own = [training.train_data] if DATASETS[training.train_data].test_file else []
+    family = DATASETS[training.train_data].family
+    known = [name for name, spec in DATASETS.items() if spec.test_file and spec.family == family]
+    own = [name for name in known if name == training.train_data]
     for name in options.test_sets:
-        recipes.require_known("test_sets", name, DATASETS)
+        recipes.require_known("test_sets", name, known)
     return [*own, *(options.test_sets or default_test_sets(training.train_data))]
 
 

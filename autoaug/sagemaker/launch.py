@@ -80,8 +80,9 @@ def state_of(request: dict[str, Any]) -> tuple[str, str, str]:
         bucket, names = split(missing[0])[0], ", ".join(path.split("/")[-2] for path in missing)
         upload = f"papermill notebooks/build_datasets.ipynb -y '{{sets: [{names}], bucket: {bucket}}}'"
         raise LaunchError(f"Expected the data sets of {name} in s3://{bucket}/data. Missing: {names}. Upload: {upload}")
-    pages = client.get_paginator("list_training_jobs").paginate(NameContains=name[:42], SortBy="CreationTime")
-    for summary in (summary for page in pages for summary in page["TrainingJobSummaries"]):  # the newest first
+    pages = client.get_paginator("list_training_jobs").paginate(NameContains=name[:42])
+    summaries = [summary for page in pages for summary in page["TrainingJobSummaries"]]
+    for summary in sorted(summaries, key=lambda one: one["CreationTime"], reverse=True):
         found = client.describe_training_job(TrainingJobName=summary["TrainingJobName"])
         if found.get("CheckpointConfig", {}).get("S3Uri") == path:
             return found["TrainingJobStatus"], summary["TrainingJobName"], found.get("FailureReason", "")
@@ -136,6 +137,7 @@ def submit(request: dict[str, Any], wait: bool = False) -> str:
     from sagemaker.core import image_uris
     from sagemaker.core.helper.session_helper import Session
     from sagemaker.core.training import configs
+    from sagemaker.core.utils.exceptions import WaiterError
     from sagemaker.train import model_trainer
 
     arguments = {name: value for name, value in request.items() if name != "metric_definitions"}
@@ -149,15 +151,15 @@ def submit(request: dict[str, Any], wait: bool = False) -> str:
     # The SDK gives jobs of one second one name, and refuses a role without what only a VPC needs; SageMaker checks it.
     named = mock.Mock(return_value=f"{request['base_job_name'][:42]}-{datetime.datetime.now():%Y%m%d%H%M%S%f}")
     unvalidated = mock.patch.dict(os.environ, SAGEMAKER_VALIDATE_ROLE="false")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        unvalidated,
-        mock.patch.object(model_trainer, "_get_unique_name", named),
-    ):
+    unique = mock.patch.object(model_trainer, "_get_unique_name", named)
+    with tempfile.TemporaryDirectory() as folder, unvalidated, unique:
         stage(folder)
         arguments["source_code"] = arguments["source_code"] | {"source_dir": folder}
         trainer = model_trainer.ModelTrainer(sagemaker_session=session, input_s3_key_prefix=prefix, **arguments)
-        trainer.with_metric_definitions(metrics).train(wait=wait, logs=wait)
+        try:
+            trainer.with_metric_definitions(metrics).train(wait=wait, logs=wait)
+        except WaiterError as error:  # the job has failed
+            raise botocore.exceptions.WaiterError("TrainingJob", str(error), {}) from error
     return trainer._latest_training_job.training_job_name
 
 

@@ -71,6 +71,7 @@ def test_a_study_goes_on_with_what_is_due(job_requests, capsys, tmp_path, monkey
     assert requests[0]["CheckpointConfig"]["S3Uri"] == failed["checkpoint_config"]["s3_uri"]
     assert command.main(["launch", "--model", "ss96", "--train_data", "cifar102_30k", "--preset", "paper"]) == 2
     assert "Received: 'ss96-cifar102-30k-1-InProgress (InProgress)'" in capsys.readouterr().err
+    assert launch.state_of(failed)[1] == again  # the newest of two jobs of one training counts
 
 
 class TestCollecting:
@@ -108,9 +109,8 @@ class TestCollecting:
         assert said["first"] == "collected" and said["begun"].startswith("not finished")
         assert said["mine"].startswith("left alone")
         assert (tmp_path / "runs" / "first" / "history.csv").read_text() == "x"
-        assert {path.name for path in tmp_path.rglob("*")} == {
-            "runs", "first", "record.json", "history.csv", "mine", "checkpoints"
-        }  # fmt: skip
+        kept = {"runs", "first", "record.json", "history.csv", "mine", "checkpoints"}
+        assert {path.name for path in tmp_path.rglob("*")} == kept
         put("three", self.run("first", tests=2))
         assert command.main(["collect", "s3://results/jobs", "--results_dir", str(tmp_path)]) == 0
         assert "first: collected" in capsys.readouterr().out
