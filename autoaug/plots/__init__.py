@@ -6,6 +6,7 @@ Colours are Paul Tol's "medium contrast" scheme (SRON technical note SRON/EPS/TN
 tell apart, also in grey print. Series also differ in marker and line.
 """
 
+import itertools
 import pathlib
 import warnings
 from collections.abc import Mapping, Sequence
@@ -102,7 +103,7 @@ def training_curves(
         order: labels; a label's look follows from its place in this list, so that it is the same in several Axes.
         ax: the Axes to draw on, without a legend; a new figure with one if None.
     """
-    is_alone, chosen = ax is None, dict(zip(dict.fromkeys([*order, *histories]), LOOKS, strict=False))
+    is_alone, chosen = ax is None, dict(zip(dict.fromkeys([*order, *histories]), itertools.cycle(LOOKS), strict=False))
     ax = axes(ax, 5, 3)
     for label, runs in histories.items():
         by_epoch = 100 * pd.concat(runs).groupby("epoch")["accuracy"].agg(["mean", "min", "max"])
@@ -129,6 +130,7 @@ def all_training_curves(panels: Mapping[str, Mapping[str, Sequence[pd.DataFrame]
         training_curves(histories, order, ax).set_title(title, fontsize=8)
         lines |= dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
         ax.set(xlabel="", ylabel="")
-    figure.supylabel("training accuracy, %, by epoch", fontsize=9)
+    figure.supylabel("training accuracy, %", fontsize=9)
+    figure.supxlabel("epoch", fontsize=9)
     figure.legend([lines[label] for label in order], order, fontsize=7, loc="outside lower center", ncols=3)
     return figure

@@ -26,7 +26,7 @@ RUNS = ROOT / "notebooks" / "runs.yml"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0; 1 if a notebook failed; 2 if the study is wrong; 128 + a signal's number."""
     parser = argparse.ArgumentParser(prog="python -m autoaug.report", description="Run the study, render the report.")
-    parser.add_argument("--runs", type=pathlib.Path, default=RUNS, help="what to run")
+    parser.add_argument("--runs", type=pathlib.Path, default=RUNS, help="the study, a YAML file")
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder of runs and report")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data", help="folder of the data sets")
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="number of trainings at a time")

@@ -105,9 +105,7 @@ def pictures(frame: pd.DataFrame, test_set: str, data_dir: str | pathlib.Path) -
     try:
         test = datasets.load_test(test_set, data_dir)
         if test.sha256 != frame.attrs.get("sha256", test.sha256):
-            raise datasets.DatasetError(
-                f"{data_dir}: Expected {test_set} as these runs read it. Received: other images"
-            )
+            raise datasets.DatasetError(f"{data_dir}: Expected {test_set} as these runs read it. Received: others")
     except datasets.DatasetError as error:
         warnings.warn(str(error), stacklevel=2)
         return None

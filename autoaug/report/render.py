@@ -20,9 +20,8 @@ def render(notebook: pathlib.Path, page: pathlib.Path) -> None:
     """
     executed = nbformat.read(notebook, as_version=4)
     executed.cells = _shown(executed.cells)
-    exporter = HTMLExporter(
-        template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
-    )
+    hidden = {f"exclude_{part}": True for part in ("input", "input_prompt", "output_prompt")}
+    exporter = HTMLExporter(template_name="basic", **hidden)
     body, _ = exporter.from_notebook_node(executed)
     title = executed.cells[0].source.splitlines()[0].lstrip("# ") if executed.cells else ""
     parts = {"title": html.escape(title), "body": body}

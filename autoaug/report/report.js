@@ -8,17 +8,16 @@ for (const table of document.querySelectorAll("table")) {
   if (table.querySelector("[rowspan]")) continue;
   const body = table.tBodies[0], titles = [...table.tHead.rows].at(-1).cells;
   const value = (row, place) => row.cells[place].textContent.trim();
-  const number = text => text && parseFloat(text.replaceAll(",", "").replace("−", "-"));
+  const number = text => /^−?[\d.,]+(\s\[.*)?$/.test(text) ? parseFloat(text.replaceAll(",", "").replace("−", "-")) : NaN;
   [...titles].forEach((title, place) => {
     title.tabIndex = 0;
     const sort = () => {
       const down = title.getAttribute("aria-sort") === "ascending";
       for (const other of titles) other.removeAttribute("aria-sort");
       title.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const sign = down ? -1 : 1;
       const rows = [...body.rows].sort((first, second) => {
         const [one, two] = [value(first, place), value(second, place)], difference = number(one) - number(two);
-        return !one - !two || sign * (Number.isNaN(difference) ? one.localeCompare(two) : difference);
+        return !one - !two || (down ? -1 : 1) * (Number.isNaN(difference) ? one.localeCompare(two) : difference);
       });
       body.append(...rows);
     };

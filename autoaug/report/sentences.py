@@ -29,8 +29,10 @@ def statements(verdicts: pd.DataFrame) -> pd.DataFrame:
     """
     if verdicts.empty:
         return pd.DataFrame(columns=["group", "reproduction", "heading", "judged"])
-    truths = [datasets.KNOWN_TRUTH.get(name) for name in verdicts["reproduction"]]
+    names = verdicts["reproduction"]
+    truths = [datasets.KNOWN_TRUTH.get(name) for name in names]
     frame = verdicts.assign(
+        group=[SHAPES if n in datasets.EMBEDDED else KNOWN if n in datasets.KNOWN_TRUTH else REAL for n in names],
         pair=[f"{plain(b)} against {plain(a)}" for a, b in verdicts[["original", "reproduction"]].to_numpy()],
         models=verdicts["families"].where(verdicts["preset"] == "imported", ""),
         expected=["" if truth is None else expected(truth) for truth in truths],
@@ -39,10 +41,6 @@ def statements(verdicts: pd.DataFrame) -> pd.DataFrame:
             for truth, row in zip(truths, verdicts.itertuples(), strict=True)
         ],
     )
-    frame["group"] = [
-        REAL if truth is None else SHAPES if name in datasets.EMBEDDED else KNOWN
-        for name, truth in zip(frame["reproduction"], truths, strict=True)
-    ]
     frame["heading"] = [_heading(row) for row in frame.itertuples()]
     return frame.sort_values("group", key=lambda column: column.map((REAL, KNOWN, SHAPES).index), kind="stable")
 
@@ -122,17 +120,21 @@ def answer(stated: pd.DataFrame, of_public: str, runs: pd.DataFrame) -> HTML:
 
 def measured(row: Any) -> str:
     """The line on a real pair: what is said, and the numbers behind it."""
-    a, b = (plain(name).partition(" (")[0] for name in (row.original, row.reproduction))  # without their sizes
+    names = [plain(name) for name in (row.original, row.reproduction)]
+    short = [name.partition(" (")[0] for name in names]  # without their sizes
+    a, b = short if len(set(short)) == 2 else names
     gaps = f"On {b}, models of {a} lose {_points(row, 'gap_a')} points, and its own models {_points(row, 'gap_b')}"
     gaps += f" (at most {percent(row.gap_at_most)}, by the one-sided bound)" if row.gap_at_most < NEGLIGIBLE else ""
     sizes = (row.train_size_a, row.train_size_b)
     size = f" Part of this may be size: they trained on {sizes[0]:,} and {sizes[1]:,} images."
     home = f"On images of the kind that they were trained on, models are {_points(row, 'home')} points better: "
-    home += f"{_points(row, 'home_a')} on those of {a}, and {_points(row, 'home_b')} on those of {b}"
-    alike = f". Among images of one class and like difficulty it is {_points(row, 'home_within')}"
-    home += alike if pd.notna(row.home_within) else ""
+    parts = [(_points(row, f"home_a{kind}"), _points(row, f"home_b{kind}")) for kind in ("", "_within")]
+    sides = [f"{on_a} on those of {a}, and {on_b} on those of {b}" for on_a, on_b in parts]
+    alike = f". Among images of one class and like difficulty it is {_points(row, 'home_within')}: {sides[1]}"
+    home += sides[0] + (alike if pd.notna(row.home_within) and row.comparable else "")
     weak = f" Models that are right on {percent(row.aa)} % say little: {percent(row.chance)} % is chance."
-    notes = (size if max(sizes) > 1.1 * min(sizes) else "") + (weak if row.aa < 2 * row.chance else "")
+    notes = size if max(sizes) > 1.1 * min(sizes) else ""
+    notes += weak if row.aa - row.chance < min(row.chance, (1 - row.chance) / 9) else ""
     return f"{_sentence(row.said)} {gaps}. {home}.{notes}"
 
 

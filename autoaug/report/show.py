@@ -13,25 +13,23 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from autoaug.files import write_atomically
+from autoaug.shift.intervals import points
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets execute cells that begin so
 _LONG = 18  # characters of a text that may be broken over lines
 _TITLES = {
     "train_data": "trained on", "test_set": "tested on", "train_size": "training images", "total": "images",
-    "gap_a": "AA − AB", "gap_b": "BA − BB", "home": "θ", "home_within": "θ within strata",
+    "gap_a": "AA − AB", "gap_b": "BA − BB", "home": "θ", "home_within": "θ at like difficulty",
     "judged": "right?", "judged_by": "difficulty judged by", "left_out": "images left out",
 }  # fmt: skip
 """Column → its title, where that is not the column's name with spaces."""
 
 
 def percent(value: float, low: float | None = None, high: float | None = None) -> str:
-    """`97.1` or, with its interval, `97.1 [96.8, 97.4]`; a proper minus; empty for a value that is not a number."""
+    """`97.1` or, with its interval, `97.1 [96.8, 97.4]`, by `points`; empty for a value that is not a number."""
     if pd.isna(value):
         return ""
-    numbers = [
-        f"{round(100 * number, 9):.1f}" for number in (value, low, high) if number is not None and not pd.isna(number)
-    ]
-    texts = ["0.0" if text == "-0.0" else text.replace("-", "−") for text in numbers]
+    texts = [points(number) for number in (value, low, high) if number is not None and not pd.isna(number)]
     return f"{texts[0]} [{texts[1]}, {texts[2]}]" if len(texts) == 3 else texts[0]
 
 

@@ -27,7 +27,7 @@ _NAMES = {"cifar10": "CIFAR-10", "cifar10.1": "CIFAR-10.1", "cifar10.2": "CIFAR-
 
 GROUPS = (
     "published",
-    "expected, not measured: line through all models",
+    "expected, not measured: line through models above 15 %",
     "expected, not measured: line through models above 90 %",
     "measured here",
 )
@@ -60,14 +60,14 @@ def accuracies(runs: pd.DataFrame, others: pd.DataFrame, confidence: float) -> p
 
     Returns:
         Index: group, train_data, model. For each name of TEST_SETS that has numbers, and each other test set that is
-        neither drawn nor of known truth, the column with `_low` and `_high`; `lost <name>` likewise. Over several seeds
-        it is the mean, with the interval of a single model that gets as many images right.
+        neither drawn nor of known truth (`<name> images`), the column with `_low` and `_high`; `lost <name>` likewise.
+        Over several seeds it is the mean, with the interval of a single model that gets as many images right.
     """
     runs, _ = study.of_newest_data(runs)
     own = runs[(runs["total"] > 0) & ~runs["train_data"].isin(_KNOWN)]
     known = {*_KNOWN, "photo_original", *itertools.chain(*TEST_SETS.values())}
     further = [name for name in own["test_set"].unique() if name in datasets.TITLES.keys() - known]
-    test_sets = TEST_SETS | {name: (name,) for name in further}
+    test_sets = TEST_SETS | {f"{name} images": (name,) for name in further}  # no other column has such a name
     keys = ["size", "train_data", "family"]
     rows = [
         {"group": GROUPS[-1], "train_data": title(name), "model": family, "seeds": part["seed"].nunique()}
@@ -80,17 +80,15 @@ def accuracies(runs: pd.DataFrame, others: pd.DataFrame, confidence: float) -> p
         return frame
     ends = ("", "_low", "_high")
     columns = [f"{start}{name}{end}" for start in ("", "lost ") for name in test_sets for end in ends]
-    frame = frame.reindex(columns=["group", "train_data", "model", "seeds", *columns])
-    return (
-        frame.astype({"seeds": "Int64"}).set_index(["group", "train_data", "model"]).dropna(axis="columns", how="all")
-    )
+    frame = frame.reindex(columns=["group", "train_data", "model", "seeds", *columns]).astype({"seeds": "Int64"})
+    return frame.set_index(["group", "train_data", "model"]).dropna(axis="columns", how="all")
 
 
 def titles(accuracies: pd.DataFrame) -> dict[str, str]:
     """Titles of the columns of a table of accuracies."""
-    found: dict[str, str] = {}
-    for column in accuracies:
-        _, lost, name = column.rpartition("lost ")
+    found = {"train_data": "trained on", "model": "model", "seeds": "seeds"}
+    for column in accuracies.columns.drop("seeds", errors="ignore"):
+        _, lost, name = column.removesuffix(" images").rpartition("lost ")
         text = f"{lost and 'lost on '}{_NAMES.get(name) or title(name)}"
         found[column] = f"{text} ({name})" if text in found.values() else text
     return found
@@ -115,14 +113,13 @@ def others(published_dir: str | pathlib.Path, confidence: float) -> pd.DataFrame
     for (model, line), part in published.expected(published_dir, confidence).groupby(["model", "line"], sort=False):
         group = GROUPS[1 if line == f"models above {published.TRAINED:.0%}" else 2]
         row: dict[str, Any] = {"group": group, "train_data": "CIFAR-10"}
-        row["model"] = recipes.title(recipes.get(str(model), "paper"))
+        row["model"] = f"{recipes.title(recipes.get(str(model), 'paper'))}, AutoAugment"
         for one in part.itertuples():
             row |= {"cifar10": one.cifar10} | _ends(one.test_set, (one.expected, one.low, one.high))
             lost = [one.cifar10 - end for end in (one.expected, one.high, one.low)]
             row |= _ends(f"lost {one.test_set}", lost)
         rows.append(row)
-    frame = pd.DataFrame(rows)
-    return frame.sort_values("group", key=lambda column: column.map(GROUPS.index), kind="stable")
+    return pd.DataFrame(rows).sort_values("group", key=lambda column: column.map(GROUPS.index), kind="stable")
 
 
 def _ends(column: str, numbers: Iterable[Any]) -> dict[str, float]:
@@ -205,6 +202,6 @@ def histories(runs: pd.DataFrame) -> dict[str, dict[str, list[pd.DataFrame]]]:
     others = runs[~runs["train_data"].isin(_KNOWN)]
     for row in (others if len(others) else runs).drop_duplicates("run_id").sort_values("train_size").itertuples():
         history = run_folders.history(row.folder)
-        if len(history) > 1:
+        if len(history) > 1 and "accuracy" in history:
             found.setdefault(title(row.train_data), {}).setdefault(row.family, []).append(history)
     return found

@@ -24,6 +24,12 @@ class Estimate(NamedTuple):
     high: float
 
 
+def points(fraction: float) -> str:
+    """A fraction in percent with one decimal; what would round to zero with its first digit; a proper minus."""
+    number = round(100 * fraction, 9) + 0.0
+    return f"{number:{'.1f' if abs(number) >= 0.05 or not number else '.1g'}}".replace("-", "−")
+
+
 def require_confidence(confidence: float) -> None:
     """Raise ValueError unless the confidence lies between 0 and 1."""
     if not 0 < confidence < 1:

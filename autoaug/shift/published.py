@@ -56,10 +56,9 @@ def both_sides(bed: pd.DataFrame, confidence: float, model: str = "myrtlenet") -
     AA − BA and BB − AB compare models of different training sizes: 50,000 images, and about 10,000.
     """
     rows = bed[bed["model"] == model].set_index("group")
-    of_a, of_b = rows.loc[SCRATCH], rows.loc[REPRODUCTION]
     counts = {
-        f"{letter}{other}": (round(row[name] * TOTALS[name]), TOTALS[name])
-        for letter, row in (("A", of_a), ("B", of_b))
+        f"{letter}{other}": (round(rows.loc[group, name] * TOTALS[name]), TOTALS[name])
+        for letter, group in (("A", SCRATCH), ("B", REPRODUCTION))
         for other, name in (("A", "cifar10"), ("B", "cifar10.2"))
     }
     found: dict[str, tuple[Any, Any, Any]] = {
@@ -88,7 +87,7 @@ def random_features(bed: pd.DataFrame, confidence: float) -> pd.DataFrame:
     of_b = features[features["group"] == REPRODUCTION].set_index("filters").sort_index()
     rows = []
     for filters, b in of_b.iterrows():
-        a = of_a[of_a["filters"] == filters].drop_duplicates([*TOTALS])
+        a = of_a[of_a["filters"] == filters].drop_duplicates(["cifar10", "cifar10.2"])
         if a.empty:
             continue
         cells = {"AA": a["cifar10"].mean(), "AB": a["cifar10.2"].mean(), "BA": b["cifar10"], "BB": b["cifar10.2"]}
@@ -110,8 +109,8 @@ def random_features(bed: pd.DataFrame, confidence: float) -> pd.DataFrame:
 def size_matched(features: pd.DataFrame, line: Line, confidence: float) -> pd.DataFrame:
     """`random_features` as if A's models had had 10,000 training images, as B's had: an estimate.
 
-    What models made anew lose on CIFAR-10, from 50,000 to 10,000 images with the same filters, comes off AA, and off AB
-    as the line says. The interval holds that loss's spread too, over filters.
+    What models trained here lose on CIFAR-10, from 50,000 to 10,000 images with the same filters, comes off AA, and off
+    AB as the line says. The interval holds that loss's spread too, over filters.
 
     Args:
         features: of `random_features`.
@@ -120,11 +119,10 @@ def size_matched(features: pd.DataFrame, line: Line, confidence: float) -> pd.Da
 
     Returns:
         The rows with new columns: `remade`, accuracy on CIFAR-10 with 50,000 images, to be checked against AA; `loss`;
-        and θ with its interval, `equal_size`. NaN where no models were made anew.
+        and θ with its interval, `equal_size`. NaN where no models were trained here.
     """
-    by_size = (
-        pd.read_csv(REMADE).pivot(index=["filters", "seed"], columns="train_size", values="correct") / TOTALS["cifar10"]
-    )
+    remade = pd.read_csv(REMADE).pivot(index=["filters", "seed"], columns="train_size", values="correct")
+    by_size = remade / TOTALS["cifar10"]
     losses = (by_size[max(by_size)] - by_size[min(by_size)]).groupby("filters").agg(["mean", "sem", "count"])
     losses = losses.reindex(features.index)
     frame = features.assign(remade=by_size[max(by_size)].groupby("filters").mean(), loss=losses["mean"])
@@ -137,7 +135,7 @@ def size_matched(features: pd.DataFrame, line: Line, confidence: float) -> pd.Da
 
 
 def expected(folder: str | pathlib.Path, confidence: float) -> pd.DataFrame:
-    """What the five models of the research would get on the new sets: expectations from both lines, not measurements.
+    """What the five models of Lu et al. would get on the new sets: expectations from both lines, not measurements.
 
     Returns:
         A row for each model, test set and line: `model`, `cifar10`, `test_set`, `line`, `expected`, `low`, `high`. The
@@ -198,9 +196,9 @@ def said(folder: str | pathlib.Path, confidence: float) -> str:
     harder = own.loc[["AA − AB", "BA − BB"], "low"].min() > 0
     shown = int((small["equal_size_low"] > 0).sum())
     return (
-        f"harder is {'shown' if harder else 'not shown'}. Different is open: {shown} of {len(small)} small "
-        "random-feature models are better at home, when the training sets' sizes are allowed for, and large ones "
-        "probably are too. Without the images, nobody can say whether that is difference or difficulty"
+        f"harder is {'shown' if harder else 'not shown'}, in the one network trained on each set. Different is open: "
+        f"{shown} of {len(small)} small random-feature models are better at home, when the training sets' sizes are "
+        "allowed for, and large ones probably are too. Without the images, nobody can say how much of it is difficulty"
     )
 
 

@@ -14,10 +14,10 @@ from autoaug.runs import predictions
 from autoaug.shift.contrasts import Cells, Sides, accuracies
 from autoaug.shift.difficulty import FEWEST_JUDGES, WEAKER_JUDGES
 from autoaug.shift.intervals import Estimate
-from autoaug.shift.verdict import compare, said
+from autoaug.shift.verdict import FEWEST_SEEDS, compare, said
 from data_prep import synthetic
 
-_ESTIMATES = ("gap_a", "gap_b", "home_a", "home_b", "home", "home_within")
+_ESTIMATES = ("gap_a", "gap_b", "home_a", "home_b", "home", "home_within", "home_a_within", "home_b_within")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +116,8 @@ def _pair(runs: pd.DataFrame, original: str, reproduction: str, preset: str, jud
     """The Pair, or None without a family that was trained on both sets and tested on both, or without clean images."""
     spec = datasets.DATASETS.get(reproduction, datasets.Spec(""))
     original_test, judges = spec.original_test or original, judges or spec.judges
-    judges = judges or sorted(set(runs["train_data"]) - set(runs["test_set"]))
+    others = {name for one in datasets.DATASETS.values() for name in one.judges}  # they share images with JUDGES
+    judges = judges or sorted(set(runs["train_data"]) - set(runs["test_set"]) - others)
     tests, trained_on = Sides(original_test, reproduction), (original, reproduction)
     columns = ["run_id", "folder", "family", "preset", "train_data", "train_size", "test_set"]
     both = runs.loc[runs["test_set"].isin(tests), columns].sort_values("run_id", kind="stable")
@@ -139,7 +140,8 @@ def _pair(runs: pd.DataFrame, original: str, reproduction: str, preset: str, jud
         return None
     labels = Sides(*(side[0].labels for side in models))
     difficulty: Sequence[Any] | None = _margins(judging, clean) if judging else _drawn(tests, labels, clean)
-    own = [Sides(cells.aa, cells.ab) for cells in answers.values()]
+    counted = [cells for cells in answers.values() if min(len(cells.aa), len(cells.ba)) >= FEWEST_SEEDS]
+    own = [Sides(cells.aa, cells.ab) for cells in counted or answers.values()]
     if judging and (far := _right(judging, clean) - _right(own, clean)) < -WEAKER_JUDGES:
         difficulty, judged_by = None, f"{judged_by}: {-100 * far:.1f} points less accurate than A's models"
     return Pair(

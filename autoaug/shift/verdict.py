@@ -19,7 +19,7 @@ import numpy as np
 
 from autoaug.shift import difficulty
 from autoaug.shift.contrasts import Cells, Contrast, Sides, checked_families, contrast, sizes
-from autoaug.shift.intervals import Estimate, require_confidence
+from autoaug.shift.intervals import Estimate, points, require_confidence
 
 FEWEST_SEEDS = 3  # that a family needs on each side
 NEGLIGIBLE = 0.01  # a gap or a home advantage below this is said to be none that matters
@@ -37,7 +37,7 @@ class Verdict:
         different: whether it is shown; None: too few seeds, or θ > 0 is not separated from difficulty.
         gap_a, gap_b, home_a, home_b: AA − AB, BA − BB, AA − BA and BB − AB.
         home: θ.
-        home_within: θ among images of like class and difficulty; None: nobody judged it, or no images are alike.
+        home_within, home_a_within, home_b_within: θ, AA − BA, BB − AB at like class and difficulty; None: not known.
         gap_at_most: the smaller one-sided upper bound of the two gaps.
         home_at_most, home_within_at_most: the one-sided upper bounds of θ.
         comparable: whether enough images of A and B are alike; None: nobody judged their difficulty.
@@ -57,6 +57,8 @@ class Verdict:
     home_b: Estimate
     home: Estimate
     home_within: Estimate | None
+    home_a_within: Estimate | None
+    home_b_within: Estimate | None
     gap_at_most: float
     home_at_most: float
     home_within_at_most: float | None
@@ -101,7 +103,8 @@ def compare(
     weights = None if judges is None else difficulty.weights(judges, labels or (), sizes(counted))
     gap_a, gap_b = (contrast(counted, of_cells) for of_cells in GAPS)
     home = contrast(counted, HOME)
-    within = contrast(counted, HOME, weights.images) if weights and weights.images else None
+    alike = weights.images if weights else None
+    within, *sides = [contrast(counted, of, alike) if alike else None for of in (HOME, *HOMES)]
     harder = _is_harder((gap_a, gap_b), confidence)
     return Verdict(
         harder=harder if enough else None,
@@ -112,6 +115,7 @@ def compare(
         home_b=contrast(counted, HOMES.b).interval(confidence),
         home=home.interval(confidence),
         home_within=within.interval(confidence) if within else None,
+        **{f"home_{side}_within": one and one.interval(confidence) for side, one in zip("ab", sides, strict=True)},
         gap_at_most=min(gap_a.at_most(confidence), gap_b.at_most(confidence)),
         home_at_most=home.at_most(confidence),
         home_within_at_most=within.at_most(confidence) if within else None,
@@ -139,7 +143,7 @@ def _is_different(
     if home.interval(confidence).low <= 0:
         return False
     if within is None or weights is None or not weights.comparable:
-        return None
+        return False if home.at_most(confidence) < NEGLIGIBLE else None
     return within.interval(confidence).low > 0
 
 
@@ -176,10 +180,10 @@ def _of_difference(verdict: Verdict, judged_by: str) -> str:
         if verdict.comparable is not None:
             why = "the images cannot be compared at like difficulty"
         return f"different is not separated from difficulty ({why})"
-    within = f", {_range(verdict.home_within)} at like difficulty" if verdict.home_within else ""
+    within = f", {_range(verdict.home_within)} at like difficulty" if verdict.home_within and verdict.comparable else ""
     return f"different is undecided (θ {_range(verdict.home)} points{within})"
 
 
 def _range(number: Estimate) -> str:
     """The ends of the interval, in percentage points."""
-    return " to ".join(f"{round(round(100 * end, 9), 1) + 0.0:.1f}".replace("-", "−") for end in number[1:])
+    return " to ".join(map(points, number[1:]))

@@ -29,3 +29,4 @@ def test_a_label_looks_the_same_in_every_panel_and_there_is_one_legend():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["wide", "narrow"]
     assert (first.get_title(loc="left"), first.get_legend()) == ("first", None)
     assert plots.all_training_curves({}) is None
+    assert len(plots.training_curves({f"family {n}": [history(0.2, 0.6)] for n in range(50)}).lines) == 50

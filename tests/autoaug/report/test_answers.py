@@ -48,7 +48,7 @@ def test_the_images_that_most_runs_lose_come_first_and_are_drawn_if_they_are_the
     with pytest.warns(UserWarning, match="Expected the data set 'synthetic10_harder'"):
         assert answers.pictures(lost, "synthetic10_harder", tmp_path) is None
     synthetic.build(tmp_path, ["synthetic10_harder"])
-    with pytest.warns(UserWarning, match="Expected synthetic10_harder as these runs read it. Received: other images"):
+    with pytest.warns(UserWarning, match="Expected synthetic10_harder as these runs read it. Received: others"):
         assert answers.pictures(lost, "synthetic10_harder", tmp_path) is None
     lost.attrs.clear()
     texts = [text.get_text() for text in answers.pictures(lost, "synthetic10_harder", tmp_path).texts]

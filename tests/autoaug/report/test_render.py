@@ -138,11 +138,12 @@ def test_the_page_opens_without_errors_or_requests_and_fits_a_small_screen(brows
     browser.set_window_size(1280, 900)
 
 
-def test_a_table_is_sorted_by_a_click_as_numbers_and_back(browser):
+@pytest.mark.parametrize(("name", "read"), [("accuracy", "parseFloat"), ("commit", "String")])
+def test_a_table_is_sorted_by_a_click_as_numbers_or_texts_and_back(browser, name, read):
     table = "[...document.querySelectorAll('table')].at(-1)"
-    find = "findIndex(cell => cell.innerText === 'accuracy')"
+    find = f"findIndex(cell => cell.innerText === '{name}')"
     place = browser.execute_script(f"return [...{table}.tHead.rows[0].cells].{find}")
-    column = f"return [...{table}.tBodies[0].rows].map(row => parseFloat(row.cells[{place}].textContent))"
+    column = f"return [...{table}.tBodies[0].rows].map(row => {read}(row.cells[{place}].textContent))"
     before = browser.execute_script(column)
     for expected in (sorted(before), sorted(before, reverse=True)):
         browser.execute_script(f"{table}.tHead.rows[0].cells[{place}].click()")

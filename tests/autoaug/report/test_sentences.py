@@ -9,7 +9,8 @@ from autoaug.datasets import Truth
 from autoaug.files import ROOT
 from autoaug.report import sentences
 
-NUMBERS = ("aa", "ab", "ba", "bb", "gap_a", "gap_b", "home_a", "home_b", "home", "home_within")
+NUMBERS = ("aa", "ab", "ba", "bb", "gap_a", "gap_b", "home_a", "home_b", "home", "home_within",
+           "home_a_within", "home_b_within")  # fmt: skip
 
 
 def verdict(reproduction, original, harder, different, said="harder", preset="small"):

@@ -81,6 +81,7 @@ def test_known_difficulty_takes_the_place_of_judges():
     study = World(gap=0.15, special=(0.04, 0.03)).study(rng)
     found = shift.compare([study.family], 0.95, rng, study.difficulty, study.labels)
     assert found.home.low > 0 > found.home_within.low and found.different is False
+    assert found.home_within.value == pytest.approx((found.home_a_within.value + found.home_b_within.value) / 2)
 
 
 def test_images_that_are_not_alike_leave_it_open():
@@ -120,8 +121,8 @@ ZERO = Estimate(0, -0.02, 0.02)
 WITHIN = {"home_within": Estimate(0, 0, 0), "home_within_at_most": 0.004}
 SAID = verdict.Verdict(
     harder=False, different=False, gap_a=ZERO, gap_b=ZERO, home_a=ZERO, home_b=ZERO, home=ZERO, home_within=None,
-    gap_at_most=0.02, home_at_most=0.02, home_within_at_most=None, comparable=None,
-    images=Sides(9, 9), runs=Sides(3, 3), few_seeds=False, left_out=(), exceptions=(),
+    home_a_within=None, home_b_within=None, gap_at_most=0.02, home_at_most=0.02, home_within_at_most=None,
+    comparable=None, images=Sides(9, 9), runs=Sides(3, 3), few_seeds=False, left_out=(), exceptions=(),
 )  # fmt: skip
 
 
@@ -136,7 +137,8 @@ SAID = verdict.Verdict(
         ({"different": True, "comparable": True}, "points); different"),
         ({"different": True, "home_at_most": 0.005}, "; different, but not by more than 1 point"),
         (WITHIN | {"comparable": True}, "not different by more than 1 point, once difficulty is taken off"),
-        (WITHIN | {"comparable": False}, "θ −2.0 to 2.0 points, 0.0 to 0.0 at like difficulty)"),
+        (WITHIN | {"comparable": True, "home_within_at_most": 0.02}, "2.0 points, 0.0 to 0.0 at like difficulty)"),
+        (WITHIN | {"comparable": False}, "θ −2.0 to 2.0 points)"),
         ({"different": None}, "different is not separated from difficulty (nobody has judged it)"),
         ({"different": None, "comparable": False}, "(the images cannot be compared at like difficulty)"),
         ({"few_seeds": True}, "too few seeds to say"),
