@@ -240,8 +240,8 @@ def _execute(
                 run, gpu = running.pop(process)
                 free.append(gpu)
                 if process.returncode:
-                    said = copies[run].with_suffix(".log").read_text("utf-8", errors="replace").splitlines()[-2:]
-                    raise NotebookError("\n".join([*said, f"Failed: {run.title}"]))
+                    log, mark = copies[run].with_suffix(".log").read_text("utf-8", errors="replace"), "\nError: "
+                    raise NotebookError(f"{log[max(0, log.rfind(mark)) :].strip()[-2000:]}\nFailed: {run.title}")
                 bar.write(f"Done: {run.title}")
                 bar.update()
     finally:

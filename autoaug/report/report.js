@@ -28,5 +28,4 @@ for (const table of document.querySelectorAll("table")) {
 function markWide() {
   for (const box of document.querySelectorAll(".output_area > *")) box.classList.toggle("scrolls", box.scrollWidth > box.clientWidth + 1);
 }
-addEventListener("resize", markWide);
-addEventListener("load", markWide);
+for (const event of ["resize", "load"]) addEventListener(event, markWide);

@@ -143,8 +143,9 @@ def evaluate_given(
             probabilities, or int [n], classes.
         inputs: what the `.keras` file's model takes, one of `INPUTS`.
     """
-    if bool(model_file) == bool(predictions_dir):
-        raise RecordError(f"Expected model_file or predictions. Received: {model_file!r} and {predictions_dir!r}")
+    given = [family, model_file, predictions_dir]
+    if not family or bool(model_file) == bool(predictions_dir):
+        raise RecordError(f"Expected name, and model_file or predictions. Received: {given}")
     run_dir = absolute(results_dir) / "runs" / record.name(family, train_data, seed)
     dataset = _training_set(train_data, data_dir, needed=bool(model_file))
     recipe, model = None, None

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from autoaug import datasets
+from autoaug.recipes import require_known
 from autoaug.runs import predictions
 from autoaug.shift.contrasts import Cells, Sides, accuracies
 from autoaug.shift.difficulty import FEWEST_JUDGES, WEAKER_JUDGES
@@ -51,7 +52,7 @@ class Pair:
 
 
 def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The runs on the newest version of every data set, that is, with the pixels and labels of the newest run.
+    """The runs on the newest version of every data set: with the pixels and labels of the newest run on verified files.
 
     Args:
         runs: `runs.collect`'s table.
@@ -61,7 +62,8 @@ def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """
     kept = pd.Series(True, runs.index)
     for name, version in (("train_data", "train_sha256"), ("test_set", "test_sha256")):
-        newest = runs.sort_values("started", kind="stable").groupby(name)[version].last()
+        verified = ~runs[f"{name.partition('_')[0]}_source"].str.contains(r"\(|unverified")
+        newest = runs.assign(verified=verified).sort_values(["verified", "started"]).groupby(name)[version].last()
         kept &= runs[version] == runs[name].map(newest)
     return runs[kept], sorted(runs["run_id"][~kept].unique())
 
@@ -77,6 +79,8 @@ def pairs(runs: pd.DataFrame, judges: Sequence[str] = ()) -> list[Pair]:
         RecordError: the predictions of a run are damaged.
     """
     runs, _ = of_newest_data(runs)
+    for name in judges:
+        require_known("judges", name, runs["train_data"].unique())
     found = [
         _pair(runs, original, reproduction, preset, judges)
         for reproduction, original in datasets.ORIGINALS.items()

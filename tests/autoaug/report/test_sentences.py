@@ -77,9 +77,8 @@ def test_the_first_lines_link_to_their_sections_and_end_with_what_is_missing():
     assert "Part of this may be size" not in html and "is chance" not in html
     apart = verdict("cinic10_5k", "cifar10_5k", True, None) | {"comparable": False}  # there are judges already
     assert "judges" not in sentences.answer(sentences.statements(pd.DataFrame([apart])), "x", RUNS).data
-    of_shapes = sentences.statements(
-        pd.DataFrame([verdict("my10", "synthetic10", True, None) | {"train_size_b": 900, "chance": 0.1}])
-    )
+    of_mine = verdict("my10", "synthetic10", True, None) | {"train_size_b": 900, "chance": 0.1}
+    of_shapes = sentences.statements(pd.DataFrame([of_mine]))
     html = sentences.answer(of_shapes, "x", RUNS).data
     assert "Part of this may be size: they trained on 2,460 and 900 images." in html
     assert "Models that are right on 10.0 % say little: 10.0 % is chance." in html
@@ -102,7 +101,7 @@ def test_without_statements_it_says_what_is_missing_and_names_of_unreadable_runs
     assert "&lt;b&gt; rm -r /" in html and "\nrm" not in html
     assert html.count("<dt>") == 1 and "make study" in html
     trained = {"train_data": ["my10", "cinic10_5k"], "test_set": "cifar10", "train_sha256": "a", "test_sha256": "b"}
-    table = pd.DataFrame(trained | {"run_id": ["a", "b"], "started": "2026"})
+    table = pd.DataFrame(trained | {"run_id": ["a", "b"], "started": "2026", "train_source": "", "test_source": ""})
     html = sentences.answer(none, "x", table).data
     assert "# my10 is not in data_dir" in html and "trained on it and on cifar10_5k, all tested on both" in html
     assert none.empty and sentences.table(none).empty

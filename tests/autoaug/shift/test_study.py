@@ -75,8 +75,10 @@ def test_judges_are_runs_with_margins_on_both_of_their_sets(tmp_path):
     assert (pair.original, pair.original_test, pair.reproduction) == ("cifar10_5k", "cifar10", "cinic10_5k")
     assert pair.judges is not None and len(pair.judges) == 2 and pair.judged_by.startswith(WRN)
     assert "cifar10_rest_a and cifar10_rest_b" in pair.judged_by
-    (without,) = study.pairs(runs.collect(tmp_path), judges=("cifar10_rest_a", "cifar10_half_a"))
+    (without,) = study.pairs(runs.collect(tmp_path), judges=("cifar10_rest_a", "cifar10_5k"))
     assert without.judges is None
+    with pytest.raises(ValueError, match=r"Expected judges, one of .* Received: judges='cifar10_half_a'"):
+        study.pairs(runs.collect(tmp_path), judges=("cifar10_rest_a", "cifar10_half_a"))
     margins = pair.judges[0][1]
     right = runs.collect(tmp_path).query("train_data == 'cifar10_rest_a' and test_set == 'cinic10_5k'")["correct"]
     assert (margins > 0).sum(axis=1).tolist() == right.tolist()
@@ -110,12 +112,13 @@ def test_runs_are_compared_on_the_newest_version_of_every_data_set(tmp_path):
     older_test = write(tmp_path, "synthetic10", SHAPES, seed=2, test_sha256="00" * 32)
     older_training = write(tmp_path, "synthetic10", SHAPES, seed=3, train_sha256="00" * 32)
     other = write(tmp_path, "synthetic10_harder", SHAPES, train_sha256="11" * 32)  # the only version of that set
-    newest, left_out = study.of_newest_data(runs.collect(tmp_path))
+    newest, left_out = study.of_newest_data(collected := runs.collect(tmp_path))
     assert left_out == sorted([older_test, older_training])
+    collected.loc[collected["run_id"].isin(kept), "train_source"] = "CIFAR-10 (JPEG copy)"  # then the older data count
+    assert set(kept) < set(study.of_newest_data(collected)[1])
     assert sorted(newest["run_id"]) == sorted(2 * [*kept, other])
     (pair,) = study.pairs(runs.collect(tmp_path))
-    assert [len(cell) for cell in pair.families[WRN]] == [2, 2, 1, 1]
-    assert study.of_newest_data(newest[:0])[0].empty
+    assert [len(cell) for cell in pair.families[WRN]] == [2, 2, 1, 1] and study.of_newest_data(newest[:0])[0].empty
 
 
 def test_a_row_a_pair_with_numbers_for_every_estimate(tmp_path):
