@@ -38,7 +38,7 @@ FIRST_PORT = 22220  # host k has three ports from FIRST_PORT + 3k, since several
 CHIEF_SECONDS = 1800  # for the chief to come up; it loads the data first
 SERVER_SECONDS = 300  # for all servers to come up, once the chief has
 RESTARTS = 3  # of a host's worker
-_MISSES = 3  # answers of the chief in a row that a host does without
+_MISSES = 1  # answers of the chief in a row that a host does without
 _SCHEDULED = 2  # steps for each worker that are running or waiting
 
 
