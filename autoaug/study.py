@@ -227,7 +227,7 @@ def _execute(
 ) -> None:
     """Execute runs, one in each slot (a GPU, or empty); stop all of them if one fails or at an interrupt."""
     waiting, free = list(copies), list(slots)
-    threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // len(slots))))  # bits depend on it
+    threads = dict.fromkeys(_THREADS, str(max(1, (os.cpu_count() or 1) // len(slots))))  # results depend on it
     running: dict[subprocess.Popen[bytes], tuple[StudyRun, str]] = {}
     try:
         while waiting or running:

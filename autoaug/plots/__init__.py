@@ -129,8 +129,7 @@ def all_training_curves(panels: Mapping[str, Mapping[str, Sequence[pd.DataFrame]
     for ax, (title, histories) in zip(grid, panels.items(), strict=True):
         training_curves(histories, order, ax).set_title(title, fontsize=8)
         lines |= dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
-        ax.set(xlabel="", ylabel="")
+        ax.set(ylabel="")
     figure.supylabel("training accuracy, %", fontsize=9)
-    figure.supxlabel("epoch", fontsize=9)
     figure.legend([lines[label] for label in order], order, fontsize=7, loc="outside lower center", ncols=3)
     return figure
