@@ -56,7 +56,8 @@ def check_parameters(namespace: MutableMapping[str, Any]) -> None:
     for name, kind in annotations.items():
         value = namespace[name]
         if isinstance(value, bool) != (kind is bool) or not isinstance(value, (kind, int) if kind is float else kind):
-            remedy = _REMEDIES.get(kind, "").format(name=name, value=value)
+            example = "{NAME: VALUE}" if kind is dict and not isinstance(value, str) else value
+            remedy = _REMEDIES.get(kind, "").format(name=name, value=example)
             received = f"{value!r} ({type(value).__name__}){remedy}"
             raise ParameterError(f"Expected {name}, {kind.__name__}. Received: {received}")
         if name.endswith(_PATHS) and isinstance(value, str) and value and "://" not in value:

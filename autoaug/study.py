@@ -151,6 +151,7 @@ def run(
     stages, gpus = read(path), _gpus()
     folders = {"data_dir": absolute(data_dir), "results_dir": absolute(results_dir)}
     runs = [run for stage in stages for run in stage.runs]
+    _require_data_sets(path, runs, folders["data_dir"])
     due = [run for run in runs if not is_finished(run, **folders)]
     if not _may_start(path, due, len(runs) - len(due), yes):
         return None
@@ -163,6 +164,18 @@ def run(
             left = [run for run in stage.runs if not is_finished(run, **folders)]  # on the data that are there by now
             _execute({run: copies[run] for run in left}, slots, folders, bar)
     return next((copy for run, copy in copies.items() if run.render), None)
+
+
+def _require_data_sets(path: pathlib.Path, runs: Sequence[StudyRun], data_dir: pathlib.Path) -> None:
+    """Raise StudyError unless every training set is built in, there already, or built by the study."""
+    from autoaug import datasets
+
+    built = {name for run in runs for name in run.given.get("own", {})}
+    for name in {run.given["train_data"] for run in runs if run.recipe} - built:
+        try:
+            datasets.spec(name, data_dir)
+        except datasets.DatasetError as error:
+            raise StudyError(f"{path}: train_data: {error}") from error
 
 
 def is_finished(run: StudyRun, data_dir: pathlib.Path, results_dir: pathlib.Path) -> bool:

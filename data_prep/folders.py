@@ -104,6 +104,8 @@ def update(
     Raises:
         DatasetError: the folder holds files that were not built here, or damaged ones without `rebuild`.
     """
+    if not rebuild and condition(folder, recipe) == "whole":
+        return "there already"  # also where nobody may write
     folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder.parent / ".lock"):
         state = condition(folder, recipe)

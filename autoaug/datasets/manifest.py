@@ -5,11 +5,11 @@
 A set of the user's own has `own` too: what the catalogue says of a built-in set.
 """
 
-import contextlib
 import os
 import pathlib
 import re
 import shlex
+import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -65,21 +65,24 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-        remedy = build_command(path.parents[1].name, path.parents[2], rebuild=True)
+        remedy = rebuild_command(path.parents[1].name, path.parents[2], {"own": path.parents[1].name not in DATASETS})
         raise DatasetError(f"{path}: Expected a manifest. Received: {error}. {remedy}") from error
     return manifest
 
 
 def own(data_dir: str | os.PathLike[str]) -> dict[str, Spec]:
-    """The specifications of the user's own sets in a folder of data sets; damaged manifests are passed over."""
+    """The specifications of the user's own sets in a folder of data sets; a warning names damaged ones."""
     found = {}
     for path in sorted(pathlib.Path(data_dir).expanduser().glob("*/training/manifest.json")):
-        name = path.parents[1].name
-        with contextlib.suppress(DatasetError, msgspec.ValidationError):
+        if (name := path.parents[1].name) in DATASETS:
+            continue
+        try:
             require_own_name(name)
             said = msgspec.convert(read(path.parent), _Manifest).own
             if said and said.original != name:
                 found[name] = spec_of(name, msgspec.structs.asdict(said))
+        except (DatasetError, msgspec.ValidationError) as error:
+            warnings.warn(f"Left out: {error}", stacklevel=1)  # said once
     return found
 
 

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=pathlib.Path, default=RUNS, help="the study, a YAML file")
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder of runs and report")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data", help="folder of the data sets")
-    jobs = min(4, 1 + (os.cpu_count() or 1))  # one more than cores: so none is idle while one starts, or the last ones end
+    jobs = min(4, 1 + (os.cpu_count() or 1))  # with one more than cores, fewer are idle at starts and at the end
     parser.add_argument("--jobs", type=int, default=jobs, help="number of trainings at a time")
     parser.add_argument("--yes", action="store_true", help="train published recipes without asking")
     options = parser.parse_args(arguments)

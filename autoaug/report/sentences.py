@@ -18,6 +18,7 @@ REAL, KNOWN = "reproductions", "photographs whose answer is known"
 """Groups of pairs, with SHAPES the third."""
 
 _SECTION = "Pair-by-pair"
+_JUDGED = ("wrong", "missed", "open")
 
 
 def statements(verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -25,7 +26,7 @@ def statements(verdicts: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The rows, real reproductions first, with the columns `pair`, `heading` (of a picture), `said`; and for sets of
-        known truth `expected` and `judged` (right, wrong or open), else empty.
+        known truth `expected` and `judged`, else empty.
     """
     if verdicts.empty:
         return pd.DataFrame(columns=["group", "reproduction", "heading", "judged"])
@@ -37,7 +38,7 @@ def statements(verdicts: pd.DataFrame) -> pd.DataFrame:
         models=verdicts["families"].where(verdicts["preset"] == "imported", ""),
         expected=["" if truth is None else expected(truth) for truth in truths],
         judged=[
-            "" if truth is None else judged(truth, row.harder, row.different)
+            "" if truth is None else judged(truth, row.harder, row.different, row.said)
             for truth, row in zip(truths, verdicts.itertuples(), strict=True)
         ],
     )
@@ -51,7 +52,7 @@ def table(stated: pd.DataFrame) -> pd.DataFrame:
         return stated
     numbers = [f"{name}{end}" for name in ("gap_a", "gap_b", "home", "home_within") for end in ("", "_low", "_high")]
     sides = ["runs", "images", "left_out"]
-    counts = {name: stated[f"{name}_a"].astype(str) + " + " + stated[f"{name}_b"].astype(str) for name in sides}
+    counts = {name: [f"{a:,} + {b:,}" for a, b in stated[[f"{name}_a", f"{name}_b"]].to_numpy()] for name in sides}
     columns = ["group", "pair", "said", "expected", "judged", *numbers, "families", *sides, "judged_by"]
     return stated.assign(**counts)[columns]
 
@@ -64,13 +65,16 @@ def expected(truth: datasets.Truth) -> str:
     return f"{text} ({left_open} is left open)" if left_open else text
 
 
-def judged(truth: datasets.Truth, harder: Any, different: Any) -> str:
-    """Whether an answer is right, wrong, or open, by the known truth; what the truth leaves open does not count."""
-    pairs = [(truth.harder, harder), (truth.different, different)]
-    found = [(must, None if pd.isna(said) else bool(said)) for must, said in pairs if must is not None]
-    if any(said is not None and said != must for must, said in found):
-        return "wrong"
-    return "right" if all(said is not None for _, said in found) else "open"
+def judged(truth: datasets.Truth, harder: Any, different: Any, said: str) -> str:
+    """`wrong`: something false is said; `missed`: what is true is not shown; `open`; or `right`. What is left open in
+    the truth does not count.
+    """
+    found = []
+    for word, must, shown in (("harder", truth.harder, harder), ("different", truth.different, different)):
+        if must is not None and shown != must:
+            is_false = f"not {word} by more" in said if must else shown
+            found.append("open" if pd.isna(shown) else "wrong" if is_false else "missed")
+    return next((word for word in _JUDGED if word in found), "right")
 
 
 def in_short(harder: Any, different: Any) -> str:
@@ -134,6 +138,7 @@ def measured(row: Any) -> str:
     home += sides[0] + (alike if pd.notna(row.home_within) and row.comparable else "")
     weak = f" Models that are right on {percent(row.aa)} % say little: {percent(row.chance)} % is chance."
     notes = size if max(sizes) > 1.1 * min(sizes) else ""
+    notes += " The intervals leave out the chance in training of a side with one run." if row.few_seeds else ""
     notes += weak if row.aa - row.chance < min(row.chance, (1 - row.chance) / 9) else ""
     return f"{_sentence(row.said)} {gaps}. {home}.{notes}"
 
@@ -153,12 +158,11 @@ def known_truth(stated: pd.DataFrame) -> str:
     for group, part in known.groupby("group", sort=False):
         undecided = sum("undecided" in said for said in part["said"])
         count = {**part["judged"].value_counts(), "undecided in part": undecided}
-        others = [f"{word} on {count[word]}" for word in ("wrong", "open", "undecided in part") if count.get(word)]
+        others = [f"{word} on {count[word]}" for word in (*_JUDGED, "undecided in part") if count.get(word)]
         found = ", ".join([f"as expected on {count.get('right', 0)} of {len(part)}", *others])
         texts.append(f"{group[0].upper()}{group[1:]}: {found}.")
     for row in known[known["judged"] == "wrong"].itertuples():
-        short = in_short(row.harder, row.different)
-        texts.append(f"Wrong on “{plain(row.reproduction)}”: {short} is said, {row.expected} is true.")
+        texts.append(f"Wrong on “{plain(row.reproduction)}”: {row.said}. True is {row.expected}.")
     if "open" in set(known["judged"]):
         texts.append("Open: too few seeds, or a home advantage that nothing has separated from difficulty.")
     return " ".join(texts)
@@ -176,9 +180,10 @@ def missing(stated: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
             commands += [f"# {row.pair}: three seeds on each side"]
         elif pd.isna(row.different) and pd.isna(row.comparable):
             needed = f"judges, at most 2 points less accurate than the models of {plain(row.original)}"
-            commands.append(f"# {row.pair}: whether this is difficulty alone needs {needed}")
+            too_weak = f" ({row.judged_by}; train them with the recipe of those)" if row.judged_by else ""
+            commands.append(f"# {row.pair}: whether this is difficulty alone needs {needed}{too_weak}")
             family = getattr(datasets.DATASETS.get(row.original), "family", "")
-            if family == "cifar10" and row.reproduction not in MIXED:  # the judges were trained on a part of those
+            if family == "cifar10" and not too_weak and row.reproduction not in MIXED:  # which hold judges' images
                 commands += [line for line in judges(row.preset) if line not in commands]
     trained = runs[(runs["train_sha256"] != "") & ~runs["train_data"].isin(stated["reproduction"])]
     for name in trained["train_data"].unique():

@@ -43,10 +43,10 @@ class Verdict:
         comparable: whether enough images of A and B are alike; None: nobody judged their difficulty.
         images: numbers of test images.
         runs: numbers of models trained on A and on B.
-        few_seeds: no family has three seeds on each side. The intervals then leave out the chance in training, and
-            nothing is stated. Otherwise, families with fewer seeds do not count.
+        few_seeds: no family has three seeds on each side, so nothing is stated. The intervals then leave out the chance
+            in training of a side with one run. Otherwise, families with fewer seeds do not count.
         left_out: names of the families with fewer seeds.
-        exceptions: if B is harder, the families whose own two gaps are not both shown to be above zero.
+        exceptions: if B is harder, or not harder by more than a point, the families of which it is not shown alone.
     """
 
     harder: bool | None
@@ -105,9 +105,9 @@ def compare(
     home = contrast(counted, HOME)
     alike = weights.images if weights else None
     within, *sides = [contrast(counted, of, alike) if alike else None for of in (HOME, *HOMES)]
-    harder = _is_harder((gap_a, gap_b), confidence)
+    hardness = _hardness((gap_a, gap_b), confidence)
     return Verdict(
-        harder=harder if enough else None,
+        harder=hardness == "harder" if enough else None,
         different=_is_different(home, within, weights, confidence) if enough else None,
         gap_a=gap_a.interval(confidence),
         gap_b=gap_b.interval(confidence),
@@ -127,13 +127,16 @@ def compare(
         exceptions=tuple(
             name
             for name, one in enough.items()
-            if harder and not _is_harder([contrast([one], of_cells) for of_cells in GAPS], confidence)
+            if hardness and _hardness([contrast([one], of_cells) for of_cells in GAPS], confidence) != hardness
         ),
     )
 
 
-def _is_harder(gaps: Sequence[Contrast], confidence: float) -> bool:
-    return all(gap.interval(confidence).low > 0 for gap in gaps)
+def _hardness(gaps: Sequence[Contrast], confidence: float) -> str:
+    """`harder`, or `not harder` by more than a point, if that is shown."""
+    if all(gap.interval(confidence).low > 0 for gap in gaps):
+        return "harder"
+    return "not harder" if min(gap.at_most(confidence) for gap in gaps) < NEGLIGIBLE else ""
 
 
 def _is_different(
@@ -159,11 +162,11 @@ def said(verdict: Verdict, judged_by: str = "") -> str:
 
 def _of_hardness(verdict: Verdict) -> str:
     small = verdict.gap_at_most < NEGLIGIBLE
+    exceptions = f" (not shown for {', '.join(verdict.exceptions)} alone)" if verdict.exceptions else ""
     if verdict.harder:
-        exceptions = f" (not shown for {', '.join(verdict.exceptions)} alone)" if verdict.exceptions else ""
         return f"harder{', but not by more than 1 point' if small else ''}{exceptions}"
     if small:
-        return "not harder by more than 1 point"
+        return f"not harder by more than 1 point{exceptions}"
     return f"harder is undecided (AA − AB {_range(verdict.gap_a)}, BA − BB {_range(verdict.gap_b)} points)"
 
 

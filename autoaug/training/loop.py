@@ -8,6 +8,7 @@ not hold.
 
 import contextlib
 import json
+import os
 import pathlib
 import signal
 import threading
@@ -55,7 +56,8 @@ class Run:
         self.whole = evaluation.whole(self.model, dataset)
         parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
         tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
-        computing = {"device": devices.description(), "tf32": tf32}
+        threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count() or 1)  # the bits depend on them
+        computing = {"device": devices.description(), "tf32": tf32, "threads": threads}
         record.start(run_dir, recipe, dataset, seed, parameters, workers=workers, computing=computing)
         self._state = tf.Variable(b"")  # JSON; part of the checkpoint, so that both always agree
         state = {"model": self.model, "state": self._state, **self.step.state}

@@ -37,6 +37,7 @@ def test_known_parameters_of_their_types_pass(passed):
         ("rate", "0.1", "Expected rate, float"),
         ("model", 2026, r"Received: 2026 \(int\)\. Give a text by -r model 2026"),
         ("sets", "X", r"Received: 'X' \(str\)\. Give a list by -y '\{sets: \[X\]\}'"),
+        ("size", 3, r"\(int\)\. Give names with values by -y '\{size: \{NAME: VALUE\}\}'"),
         ("size", "{depth: 10}", r"\(str\)\. Give names with values by -y '\{size: \{depth: 10\}\}'"),
     ],
 )

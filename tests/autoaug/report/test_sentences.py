@@ -34,19 +34,21 @@ RUNS = runs.collect(ROOT / "results" / "measured")[:0]
 
 
 @pytest.mark.parametrize(
-    ("truth", "harder", "different", "judged"),
+    ("truth", "harder", "different", "said", "judged"),
     [
-        (Truth(True, False, ""), True, False, "right"),
-        (Truth(True, False, ""), True, True, "wrong"),
-        (Truth(True, False, ""), False, False, "wrong"),
-        (Truth(True, False, ""), True, None, "open"),
-        (Truth(True, None, ""), True, None, "right"),
-        (Truth(None, True, ""), False, True, "right"),
-        (Truth(None, True, ""), np.nan, None, "open"),
+        (Truth(True, False, ""), True, False, "", "right"),
+        (Truth(True, False, ""), True, True, "", "wrong"),
+        (Truth(True, False, ""), False, False, "harder is undecided; different is undecided", "missed"),
+        (Truth(True, False, ""), False, False, "not harder by more than 1 point; different is undecided", "wrong"),
+        (Truth(False, True, ""), False, False, "not different by more than 1 point, once", "wrong"),
+        (Truth(True, False, ""), True, None, "", "open"),
+        (Truth(True, None, ""), True, None, "", "right"),
+        (Truth(None, True, ""), False, True, "not harder by more than 1 point", "right"),
+        (Truth(None, True, ""), np.nan, None, "", "open"),
     ],
 )
-def test_an_answer_is_judged_by_what_must_come_out(truth, harder, different, judged):
-    assert sentences.judged(truth, harder, different) == judged
+def test_an_answer_is_judged_by_what_must_come_out(truth, harder, different, said, judged):
+    assert sentences.judged(truth, harder, different, said) == judged
 
 
 def test_real_pairs_come_first_and_headings_say_what_was_expected_and_said():
@@ -58,7 +60,7 @@ def test_real_pairs_come_first_and_headings_say_what_was_expected_and_said():
     assert "expected" not in stated["heading"].iloc[0]
     shown = sentences.table(stated)
     assert list(shown["judged"]) == ["", "wrong", "open", "right"] and set(shown["runs"]) == {"3 + 3"}
-    assert set(shown["images"]) == {"10000 + 1990"} and set(shown["left_out"]) == {"0 + 10"}
+    assert set(shown["images"]) == {"10,000 + 1,990"} and set(shown["left_out"]) == {"0 + 10"}
 
 
 def test_the_first_lines_link_to_their_sections_and_end_with_what_is_missing():
@@ -71,7 +73,7 @@ def test_the_first_lines_link_to_their_sections_and_end_with_what_is_missing():
         "as expected on 0 of 2, wrong on 1, open on 1.",
     ):
         assert text in lines[2]
-    assert "different is true" in lines[2]
+    assert "True is different" in lines[2]
     block = html.split("<pre>")[1]
     assert "make study STUDY=notebooks/cifar10.2.yml" in block and "-p train_data cifar10_rest_b -p seed 2" in block
     assert "Part of this may be size" not in html and "is chance" not in html
