@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-import yaml
+import msgspec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +32,7 @@ class Source:
     content: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-_FILES = yaml.safe_load(pathlib.Path(__file__).with_name("sources.yml").read_text("utf-8"))
-FILES = {name: tuple(Source(**file) for file in files) for name, files in _FILES.items()}
+FILES = msgspec.yaml.decode(pathlib.Path(__file__).with_suffix(".yml").read_bytes(), type=dict[str, tuple[Source, ...]])
 """The files of each published set; the other sets are drawn from these (data_prep/build.py)."""
 
 CINIC10_SHEETS = FILES.pop("cinic10_5k")
