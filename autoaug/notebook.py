@@ -15,15 +15,11 @@ import pandas as pd
 from IPython.display import display
 
 from autoaug.files import ROOT, absolute
-from autoaug.recipes import did_you_mean
+from autoaug.recipes import require_known
 
 _PATHS = ("_dir", "_file", "checkpoint", "predictions")  # ends of the names of parameters that are paths
 _REMEDIES = {str: ". Give a text by -r {name} {value}", list: ". Give a list by -y '{{{name}: [{value}]}}'",
              dict: ". Give names with values by -y '{{{name}: {value}}}'"}  # fmt: skip
-
-
-class ParameterError(ValueError):
-    """A notebook was given an unknown parameter, or a value of the wrong type."""
 
 
 def start() -> None:
@@ -50,16 +46,14 @@ def check_parameters(namespace: MutableMapping[str, Any]) -> None:
     annotations = namespace.get("__annotations__", {})
     passed = next((cell for cell in reversed(namespace.get("In", [])) if cell.startswith("# Parameters\n")), "")
     for name in (ast.unparse(node.targets[0]) for node in ast.parse(passed).body if isinstance(node, ast.Assign)):
-        if name not in annotations:
-            known = did_you_mean(name, annotations) or f". Known are {', '.join(annotations)}"
-            raise ParameterError(f"Expected a parameter of the notebook. Received: {name}{known}")
+        require_known("parameter", name, annotations)
     for name, kind in annotations.items():
         value = namespace[name]
         if isinstance(value, bool) != (kind is bool) or not isinstance(value, (kind, int) if kind is float else kind):
             example = "{NAME: VALUE}" if kind is dict and not isinstance(value, str) else value
             remedy = _REMEDIES.get(kind, "").format(name=name, value=example)
             received = f"{value!r} ({type(value).__name__}){remedy}"
-            raise ParameterError(f"Expected {name}, {kind.__name__}. Received: {received}")
+            raise ValueError(f"Expected {name}, {kind.__name__}. Received: {received}")
         if name.endswith(_PATHS) and isinstance(value, str) and value and "://" not in value:
             namespace[name] = str(absolute(value))
 

@@ -143,7 +143,7 @@ def test_a_trained_run_becomes_a_report(trained_run, tmp_path):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"modle": "wrn"}, "Received: modle. Did you mean model?"),
+        ({"modle": "wrn"}, "Received: parameter='modle'. Did you mean model?"),
         ({"model": "vgg"}, "Received: model='vgg'"),
         ({"seed": -1}, "Expected seed: `int` >= 0. Received: seed=-1"),
         ({"device": "tpu"}, "Received: device='tpu'"),

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Float32, Shaped, UInt8
 from autoaug.augment import kernel, policies
 from autoaug.augment.geometry import geometric_sources
 from autoaug.augment.kernel import AREA, SIDE
-from autoaug.augment.plan import PLAN, STEP, checked_integer, epoch_generator, operation_number, sample_plan
+from autoaug.augment.plan import PLAN, STEP, checked_integer, epoch_generator, sample_plan, set_operation
 
 __all__ = ["PLAN", "STEP", "apply_operations", "augment_batch", "epoch_generator", "sample_plan"]
 
@@ -74,8 +74,7 @@ def _fill_step(step: Any, operation: Mapping[str, Any]) -> None:
     center = operation.get("center")
     if operation["op"] == "Cutout" and center is None:
         raise ValueError("Expected a center (column, row) for Cutout. Received: center=None")
-    step["operation"] = operation_number(operation["op"])
-    step["level"] = checked_integer("level", operation["level"], policies.LEVELS)
+    set_operation(step, operation["op"], operation["level"])
     step["acts"] = True
     step["negate"] = operation.get("negate", False)
     if center is not None:

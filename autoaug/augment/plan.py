@@ -9,6 +9,7 @@ from jaxtyping import Float64, Shaped
 from autoaug.augment import policies
 from autoaug.augment.kernel import PADDING, SIDE
 from autoaug.augment.policies import Operation, Policy
+from autoaug.recipes import require_known
 
 # One operation on one image. Only the five geometric operations read `negate`, and only Cutout the centre.
 STEP = np.dtype(
@@ -73,19 +74,17 @@ def _policy_arrays(policy: Policy) -> tuple[Shaped[np.ndarray, "policies 2"], Fl
         if len(sub_policy) != 2:
             raise ValueError(f"Expected two operations in each sub-policy. Received: {sub_policy}")
         for position, (name, chance, level) in enumerate(sub_policy):
-            steps[index, position]["operation"] = operation_number(name)
-            steps[index, position]["level"] = checked_integer("level", level, policies.LEVELS)
+            set_operation(steps[index, position], name, level)
             if not 0 <= chance <= 1:
                 raise ValueError(f"Expected a probability in 0…1. Received: {name} with probability {chance}")
             probability[index, position] = chance
     return steps, probability
 
 
-def operation_number(name: str) -> int:
-    """An operation's number in plans; ValueError if there is none of this name."""
-    if name not in Operation.__members__:
-        raise ValueError(f"Expected op to be one of {', '.join(Operation.__members__)}. Received: op={name!r}")
-    return Operation[name]
+def set_operation(step: Any, name: str, level: Any) -> None:
+    """Writes an operation and its level into a STEP; ValueError unless there are such."""
+    require_known("op", name, Operation.__members__)
+    step["operation"], step["level"] = Operation[name], checked_integer("level", level, policies.LEVELS)
 
 
 def checked_integer(name: str, value: Any, end: int) -> int:

@@ -94,7 +94,7 @@ def test_without_a_policy_crop_flip_and_cutout_are_the_same_and_nothing_acts():
 @pytest.mark.parametrize(
     ("seed", "policy", "message"),
     [
-        (0, ((("Blur", 0.5, 1), ("Color", 0.5, 1)),), "op to be one of ShearX.*op='Blur'"),
+        (0, ((("Blur", 0.5, 1), ("Color", 0.5, 1)),), "op, one of ShearX.*op='Blur'"),
         (0, ((("Color", 0.5, 10), ("Color", 0.5, 1)),), "level, an integer in 0…9. Received: level=10"),
         (0, ((("Color", 1.5, 1), ("Color", 0.5, 1)),), "probability in 0…1. Received: Color with probability 1.5"),
         (0, ((("Color", 0.5, 1),),), "two operations in each sub-policy. Received: "),
