@@ -81,4 +81,5 @@ class Mirrored(Engine):
         tf.get_logger().setLevel("WARNING")  # else it says for each of many sums where it is computed
         # On GPUs, TensorFlow chooses NCCL. On a CPU, sums are added in a fixed order, so that they repeat to the bit.
         in_turn = tf.distribute.ReductionToOneDevice(accumulation_fn=functools.partial(functools.reduce, operator.add))
-        self.strategy = tf.distribute.MirroredStrategy(devices, in_turn if devices[0].startswith("CPU") else None)
+        strategy = tf.distribute.MirroredStrategy(devices, in_turn if devices[0].startswith("CPU") else None)
+        self.scope = strategy.scope

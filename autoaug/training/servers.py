@@ -115,7 +115,7 @@ class Servers(Engine):
         resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
             tf.train.ClusterSpec(cluster), task_type="chief", task_id=0, rpc_layer="grpc"
         )
-        self.strategy = tf.distribute.ParameterServerStrategy(resolver)
+        self.scope = tf.distribute.ParameterServerStrategy(resolver).scope
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ a ← 0.9·a + g;  w ← w − lr·(g + 0.9·a)
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -143,20 +143,16 @@ class Engine:
     """Where the steps of a run are computed: here in this process, on one device; see `mirrored` and `servers`.
 
     Attributes:
-        step: makes the step of a model, in the scope of the strategy.
-        strategy: TensorFlow's; None for one device.
+        step: makes the step of a model.
+        scope: makes the context in which the model and its step are built.
         turns: number of workers that take turns, each with a batch of its own.
         io_device: the TensorFlow device whose machine writes checkpoints; None: the device of the variables.
     """
 
     step: type[TrainingStep] = TrainingStep
-    strategy: Any = None
+    scope: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
     turns: int = 1
     io_device: str | None = None
-
-    def scope(self) -> contextlib.AbstractContextManager[Any]:
-        """The context in which the model and its step are built."""
-        return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
 
 def _zeros_beside(weight):
