@@ -129,13 +129,13 @@ def default_test_sets(train_data: str, studied: Collection[str] = ()) -> list[st
     return [name for name in dict.fromkeys((*compared, *originals, *older)) if name not in ("", train_data)]
 
 
-def _test_sets(training: Training, options: Options) -> list[str]:
+def _test_sets(training: Training, options: Options, studied: Collection[str]) -> list[str]:
     family = DATASETS[training.train_data].family
     known = [name for name, spec in DATASETS.items() if spec.test_file and spec.family == family]
     own = [name for name in known if name == training.train_data]
     for name in options.test_sets:
         recipes.require_known("test_sets", name, known)
-    return [*own, *(options.test_sets or default_test_sets(training.train_data))]
+    return [*own, *(options.test_sets or default_test_sets(training.train_data, studied))]
 
 
 def channel_name(data_name: str) -> str:
@@ -150,10 +150,13 @@ def checkpoint_path(training: Training, options: Options) -> str:
     return f"s3://{options.bucket}/checkpoints/{folder}"
 
 
-def describe(training: Training, options: Options) -> dict[str, Any]:
-    """The configuration of a job: a dictionary of `ModelTrainer`'s arguments, `source_code.source_dir` left out."""
+def describe(training: Training, options: Options, studied: Collection[str] = ()) -> dict[str, Any]:
+    """The configuration of a job: a dictionary of `ModelTrainer`'s arguments, `source_code.source_dir` left out.
+
+    `studied` are the training sets of its study, whose test sets it compares.
+    """
     is_spot, stopping = _limits(training, options)
-    tests = _test_sets(training, options)
+    tests = _test_sets(training, options, studied)
     channels = [name for name in dict.fromkeys([training.train_data, *tests]) if name not in EMBEDDED]  # drawn there
     metrics = _METRICS | {f"test:accuracy:{name}": rf"test accuracy {re.escape(name)} {_NUMBER}" for name in tests}
     configuration: dict[str, Any] = {

@@ -4,7 +4,6 @@ boto3 finds region and credentials. Neither TensorFlow nor numba is imported, so
 SageMaker's SDK is imported last, and its telemetry is turned off.
 """
 
-import dataclasses
 import datetime
 import importlib.util
 import os
@@ -110,11 +109,8 @@ def read_study(path: pathlib.Path, options: Options) -> list[dict[str, Any]]:
         trainings = [job.training(run.parameters) for run in runs]
     except ValueError as error:
         raise LaunchError(f"{path}: {error}") from error
-    names, requests = {training.train_data for training in trainings}, []
-    for training in trainings:
-        tests = options.test_sets or tuple(job.default_test_sets(training.train_data, names))
-        requests.append(job.describe(training, dataclasses.replace(options, test_sets=tests)))
-    return requests
+    names = {training.train_data for training in trainings}
+    return [job.describe(training, options, names) for training in trainings]
 
 
 def launch_study(requests: list[dict[str, Any]], at_once: int) -> None:
