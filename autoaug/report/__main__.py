@@ -5,12 +5,10 @@ become `<results>/report/tables/*.csv`. Executed notebooks lie in `<results>/rep
 """
 
 import argparse
-import importlib
 import os
 import pathlib
 import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
 
@@ -61,11 +59,10 @@ def _make(options: argparse.Namespace) -> None:
     page.parent.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(page.parent / ".lock", timeout=0):
-            threading.Thread(target=importlib.import_module, args=["autoaug.report.render"]).start()  # slow
             executed = study.run(options.runs, options.results, options.data, options.jobs, options.yes)
             if executed is None:
                 return
-            from autoaug.report import render
+            from autoaug.report import render  # slow
 
             render.render(executed, page)
     except filelock.Timeout as error:
