@@ -11,8 +11,6 @@ import scipy.special
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from autoaug.shift.intervals import require_confidence
-
 NEAREST = 100  # models, whose residuals tell how far a model of a given accuracy lies from the line
 
 
@@ -53,16 +51,7 @@ def fit(old: ArrayLike, new: ArrayLike, confidence: float = 0.95) -> Line:
     Args:
         old, new: float [models], fractions inside (0, 1); at least 3 models with different old accuracies.
         confidence: of the band, in (0, 1).
-
-    Raises:
-        ValueError: an argument is not as said above.
     """
-    require_confidence(confidence)
-    old, new = np.asarray(old, float), np.asarray(new, float)
-    if old.shape != new.shape or old.ndim != 1 or len(np.unique(old)) < 3:
-        raise ValueError(f"Expected old and new of at least 3 different models. Received: {old=}, {new=}")
-    x, y = scipy.special.ndtri(old), scipy.special.ndtri(new)
-    if not np.isfinite([x, y]).all():
-        raise ValueError(f"Expected accuracies above 0 and below 1. Received: {old=}, {new=}")
+    x, y = (scipy.special.ndtri(np.asarray(side, float)) for side in (old, new))
     slope, intercept = np.polyfit(x, y, 1).tolist()
     return Line(slope, intercept, confidence, at=x, residuals=y - intercept - slope * x)

@@ -36,17 +36,3 @@ def test_line_and_band_are_the_textbooks_prediction_and_its_interval_where_all_m
     middle = line.intercept + line.slope * place
     found = (low[0], line.predict([0.95])[0], high[0])
     assert found == pytest.approx(tuple(scipy.special.ndtr([middle - half, middle, middle + half])))
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ([0.5, 0.5, 0.6], [0.4, 0.4, 0.5], "at least 3 different models"),
-        ([0.5, 0.6, 0.7], [0.4, 0.5], "at least 3 different models"),
-        ([0.5, 0.6, 1.0], [0.4, 0.5, 0.6], "above 0 and below 1"),
-        ([0.5, 0.6, 0.7], [0.4, np.nan, 0.6], "above 0 and below 1"),
-    ],
-)
-def test_what_has_no_line_is_refused(old, new, message):
-    with pytest.raises(ValueError, match=message):
-        line_fit.fit(old, new)
