@@ -15,14 +15,6 @@ ROUNDS = 9  # of each contender, taking turns; the median counts
 ROUND_SECONDS = 0.4
 
 
-def photographs(n):
-    """Smooth random shapes with a little noise, uint8 [n, 32, 32, 3]."""
-    rng = np.random.default_rng(0)
-    octaves = (rng.normal(size=(n, side, side, 3)).repeat(32 // side, 1).repeat(32 // side, 2) for side in (2, 8, 32))
-    values = 128 + sum(weight * octave for weight, octave in zip((50, 20, 5), octaves, strict=True))
-    return np.clip(values, 0, 255).astype(np.uint8)
-
-
 def kernel(images, plan, piece=512, threads=1):
     """A function that augments all images with the kernel, `piece` at a time, in so many threads."""
     parts = [slice(start, start + piece) for start in range(0, len(images), piece)]
@@ -54,4 +46,6 @@ def measure_speed(images, plan):
 
 if __name__ == "__main__":
     measuring.show_machine()
-    measure_speed(photographs(N), augment.sample_plan(augment.epoch_generator(0, 0), N))
+    rng = np.random.default_rng(0)
+    images = np.stack([pillow_oracle.photograph(rng) for _ in range(N)]).astype(np.uint8)
+    measure_speed(images, augment.sample_plan(augment.epoch_generator(0, 0), N))

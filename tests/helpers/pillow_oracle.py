@@ -6,6 +6,13 @@ from PIL import Image, ImageEnhance, ImageOps
 from autoaug.augment import policies
 
 
+def photograph(rng):
+    """Smooth shapes with a little noise: three octaves of enlarged random squares."""
+    octaves = (rng.normal(size=(side, side, 3)).repeat(32 // side, 0).repeat(32 // side, 1) for side in (2, 8, 32))
+    values = sum(weight * octave for weight, octave in zip((50, 20, 5), octaves, strict=True))
+    return np.clip(128 + values, 0, 255)
+
+
 def _affine(picture, *numbers):
     return picture.transform(picture.size, Image.Transform.AFFINE, numbers)
 

@@ -17,15 +17,8 @@ MEAN, STD = np.array([0.4914, 0.4822, 0.4465]), np.array([0.2470, 0.2435, 0.2616
 NAMES = [operation.name for operation in policies.Operation]
 
 
-def photograph(rng):
-    """Smooth shapes with a little noise: three octaves of enlarged random squares."""
-    octaves = (rng.normal(size=(side, side, 3)).repeat(32 // side, 0).repeat(32 // side, 1) for side in (2, 8, 32))
-    values = sum(weight * octave for weight, octave in zip((50, 20, 5), octaves, strict=True))
-    return np.clip(128 + values, 0, 255)
-
-
 IMAGE_KINDS = {
-    "photograph": photograph,
+    "photograph": pillow_oracle.photograph,
     "noise": lambda rng: rng.integers(0, 256, (32, 32, 3)),
     "narrow noise": lambda rng: rng.integers(100, 104, (32, 32, 3)),
     "constant": lambda rng: np.full((32, 32, 3), rng.integers(0, 256, 3)),
