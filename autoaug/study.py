@@ -33,9 +33,10 @@ import msgspec
 import tqdm
 import yaml
 
-from autoaug import recipes
+from autoaug import datasets, recipes
 from autoaug.files import ROOT, absolute, check_yaml, parameters_of, read_text
 from autoaug.recipes import require_known
+from autoaug.runs import record
 
 _TRAIN, _DATA = ROOT / "notebooks" / "train.ipynb", ROOT / "data"
 _FOLDERS = ("data_dir", "results_dir")
@@ -92,8 +93,6 @@ class StudyRun:
         """The same for two runs that leave the same results, whichever of its names the model has."""
         if not self.recipe:
             return f"{self.notebook} {self.given}"
-        from autoaug.runs import record  # pandas comes with it, which a report alone need not wait for
-
         return record.name(self.recipe, *(self.given[name] for name in ("train_data", "seed", "workers")))
 
 
@@ -168,8 +167,6 @@ def run(
 
 def _require_data_sets(path: pathlib.Path, runs: Sequence[StudyRun], data_dir: pathlib.Path) -> None:
     """Raise StudyError unless every training set is built in, there already, or built by the study."""
-    from autoaug import datasets
-
     built = {name for run in runs for name in run.given.get("own", {})}
     for name in {run.given["train_data"] for run in runs if run.recipe} - built:
         try:
@@ -185,9 +182,6 @@ def is_finished(run: StudyRun, data_dir: pathlib.Path, results_dir: pathlib.Path
     """
     if not run.recipe:
         return False
-    from autoaug import datasets
-    from autoaug.runs import record
-
     data, folder = run.given["train_data"], results_dir / "runs" / run.identity
     try:
         found = record.read(folder)
