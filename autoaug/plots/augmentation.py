@@ -3,18 +3,16 @@
 import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from ipywidgets import Checkbox, Dropdown, HBox, IntSlider, Layout, VBox, dlink, interactive_output
 from jaxtyping import Float, Float32, Shaped, UInt8
 from matplotlib.axes import Axes
 
 from autoaug import augment, plots
 from autoaug.augment import policies
-
-if TYPE_CHECKING:
-    import ipywidgets
 
 CENTRE = (16, 16)  # of Cutout, in pictures of one operation
 
@@ -112,10 +110,8 @@ def plan_table(plan: Shaped[np.ndarray, " n"]) -> pd.DataFrame:
     return frame.assign(**{name.replace("_", " "): plan[name] for name in (plan.dtype.names or ())[2:]})
 
 
-def choose(images: UInt8[np.ndarray, "n 32 32 3"], mean: Float[np.ndarray, "3"], **chosen: Any) -> "ipywidgets.Widget":
+def choose(images: UInt8[np.ndarray, "n 32 32 3"], mean: Float[np.ndarray, "3"], **chosen: Any) -> VBox:
     """`operation` with widgets; `chosen`: its `image_index`, `name`, `level` and `negate` at the beginning."""
-    from ipywidgets import Checkbox, Dropdown, HBox, IntSlider, Layout, VBox, dlink, interactive_output
-
     wide, names = Layout(width="100%", max_width="900px"), list(policies.Operation.__members__)
     image = IntSlider(chosen["image_index"], 0, len(images) - 1, description="image", layout=wide)
     name = Dropdown(options=names, value=chosen["name"], description="operation")
