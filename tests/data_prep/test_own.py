@@ -150,6 +150,8 @@ REFUSED = {
     "planes": (arrays(images=IMAGES.transpose(0, 3, 1, 2), labels=LABELS), r"in.npz: .*\(30, 3, 32, 32\)"),
     "few labels": (arrays(images=IMAGES, labels=LABELS[:5]), r"in.npz: .*\(30, 32, 32, 3\), not uint8 and \(5,"),
     "no image": (arrays(images=IMAGES[:0], labels=LABELS[:0]), r"in.npz: .*\(0, 32"),
+    "a label too large": (arrays(images=IMAGES, labels=LABELS + 1), "in.npz: .*labels in 1…10"),
+    "classes by name": (arrays(images=IMAGES, labels=np.array(CLASSES)[LABELS]), "in.npz: .*labels of type <U"),
     "other names": (arrays(pictures=IMAGES), "in.npz: .*images"),
     "objects": (arrays(images=np.array([os.system], object), labels=LABELS[:1]), "in.npz: .*Object arrays"),
     "a batch of four axes": (lambda folder: (folder / "in").write_bytes(BATCH), r"in: .*\(30, 32, 32, 3\)"),
