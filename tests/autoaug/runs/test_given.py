@@ -66,19 +66,7 @@ def test_predictions_become_a_run_with_their_counts(suffix, evaluate, drawn_shap
     assert runs.collect(tmp_path / "results").empty
 
 
-def test_three_seeds_on_both_sets_are_compared_like_any_other_runs(evaluate, labels, tmp_path):
-    rng = np.random.default_rng(0)
-    for train_data in SETS:
-        for seed in range(3):
-            for name in SETS:
-                wrong = rng.random(2_000) < (0.1 if name == SETS[0] else 0.4)
-                save(tmp_path / "own", name, ".npy", np.where(wrong, (labels[name] + 1) % 10, labels[name]))
-            evaluate(train_data=train_data, seed=seed)
-    (pair,) = study.pairs(runs.collect(tmp_path / "results"))
-    assert {name: [len(cell) for cell in cells] for name, cells in pair.families.items()} == {"my-net": [3] * 4}
-
-
-def test_models_of_a_set_without_a_test_part_judge_by_logits_or_probabilities(drawn_shapes, labels, tmp_path):
+def test_three_seeds_are_compared_like_other_runs_and_those_without_a_test_part_judge(drawn_shapes, labels, tmp_path):
     own, mine = shutil.copytree(drawn_shapes, tmp_path / "data"), np.random.default_rng(0)
     for name in ("rest_a", "rest_b"):
         images = mine.integers(0, 256, (20, 32, 32, 3), np.uint8)
@@ -100,6 +88,7 @@ def test_models_of_a_set_without_a_test_part_judge_by_logits_or_probabilities(dr
                 kept, evaluation.predictions.margins(logits, labels[SETS[1]]), rtol=2e-3, atol=1e-5
             )
     (pair,) = study.pairs(runs.collect(tmp_path / "results"))
+    assert {name: [len(cell) for cell in cells] for name, cells in pair.families.items()} == {"my-net": [3] * 4}
     assert pair.judged_by == "my-net, trained on rest_a and rest_b" and pair.judges is not None
     (known,) = study.pairs(runs.collect(tmp_path / "results"), judges=["rest_a"])
     assert known.judged_by == "known: each image was drawn with it"

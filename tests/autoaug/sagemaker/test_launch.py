@@ -155,7 +155,6 @@ def refused(study, capsys):
         (["--bucket", "absent"], "s3://absent: Expected a bucket that you may use"),
         (["--train_data", "cifar10_10k"], "'{sets: [cifar10_10k, cifar102], bucket: study}'"),
         (["--instance_type", "ml.g5.12xlarge"], "Expected workers 4, one for each GPU"),
-        (["--xla", "perhaps"], "xla: Expected `bool`, got `str`. Received: 'perhaps'"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_created(refused, arguments, message):
