@@ -243,10 +243,10 @@ def _background(stripes: Float64[np.ndarray, "n 1 1"], rng: np.random.Generator)
     return _over(clouds, waves, stripes)
 
 
-def _spots(background: Pixels, rng: np.random.Generator, count: int = 4) -> Pixels:
-    """Small discs on the background, so that brightness alone does not give the shape away."""
+def _spots(background: Pixels, rng: np.random.Generator) -> Pixels:
+    """Four small discs on the background, so that brightness alone does not give the shape away."""
     n = len(background)
-    for _ in range(count):
+    for _ in range(4):
         x, y, radius = _uniform(rng, -16, 16, n), _uniform(rng, -16, 16, n), _uniform(rng, 1, 2.5, n)
         coverage = np.clip(radius + 0.5 - np.hypot(_X - x, _Y - y), 0, 1)
         background = _over(background, _uniform(rng, -0.3, 0.4, n), coverage)

@@ -64,7 +64,7 @@ class Options:
     wait: bool = _told(False, "whether to wait until the job ends, showing its log")
 
 
-def convert(kind: Any, value: Any, name: str = "") -> Any:
+def convert(kind: Any, value: Any, name: str) -> Any:
     """A value of a type, also from text as people write it: `yes`, `100`, `a,b`, `k=v`, or JSON; or LaunchError."""
     base, read = get_origin(kind) or kind, value
     try:

@@ -50,12 +50,12 @@ def lines(bed: pd.DataFrame, confidence: float, above: float = TRAINED) -> dict[
     return {name: fit(part["cifar10"], part[name], confidence) for name, part in known.items()}
 
 
-def both_sides(bed: pd.DataFrame, confidence: float, model: str = "myrtlenet") -> pd.DataFrame:
-    """The four accuracies of a model trained on either set, and their differences: `value`, `low`, `high`.
+def both_sides(bed: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """The four accuracies of myrtlenet, trained on either set, and their differences: `value`, `low`, `high`.
 
     AA − BA and BB − AB compare models of different training sizes: 50,000 images, and about 10,000.
     """
-    rows = bed[bed["model"] == model].set_index("group")
+    rows = bed[bed["model"] == "myrtlenet"].set_index("group")
     counts = {
         f"{letter}{other}": (round(rows.loc[group, name] * TOTALS[name]), TOTALS[name])
         for letter, group in (("A", SCRATCH), ("B", REPRODUCTION))
