@@ -19,7 +19,7 @@ from autoaug.recipes import require_known
 
 _PATHS = ("_dir", "_file", "checkpoint", "predictions")  # ends of the names of parameters that are paths
 _REMEDIES = {str: ". Give a text by -r {name} {value}", list: ". Give a list by -y '{{{name}: [{value}]}}'",
-             dict: ". Give names with values by -y '{{{name}: {value}}}'"}  # fmt: skip
+             dict: ". Give names with values by -y '{{{name}: {{NAME: VALUE}}}}'"}  # fmt: skip
 
 
 def start() -> None:
@@ -50,8 +50,7 @@ def check_parameters(namespace: MutableMapping[str, Any]) -> None:
     for name, kind in annotations.items():
         value = namespace[name]
         if isinstance(value, bool) != (kind is bool) or not isinstance(value, (kind, int) if kind is float else kind):
-            example = "{NAME: VALUE}" if kind is dict and not isinstance(value, str) else value
-            remedy = _REMEDIES.get(kind, "").format(name=name, value=example)
+            remedy = _REMEDIES.get(kind, "").format(name=name, value=value)
             received = f"{value!r} ({type(value).__name__}){remedy}"
             raise ValueError(f"Expected {name}, {kind.__name__}. Received: {received}")
         if name.endswith(_PATHS) and isinstance(value, str) and value and "://" not in value:

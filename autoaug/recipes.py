@@ -8,7 +8,7 @@ import difflib
 import importlib
 import math
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
@@ -81,6 +81,14 @@ def check_size(model: str, size: dict[str, int]) -> None:
 def check_seed(seed: int) -> None:
     """Raise ValueError unless a run may have this seed."""
     _check("seed", seed, Seed)
+
+
+def check_options(given: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a training can have this `device`, these `workers` and `checkpoint_…`."""
+    require_known("device", given["device"], DEVICES)
+    for name in ("workers", "checkpoint_epochs", "checkpoint_minutes"):
+        if not given[name] > 0:
+            raise ValueError(f"Expected {name} above 0. Received: {name}={given[name]!r}")
 
 
 def _check(name: str, value: object, kind: Any) -> None:

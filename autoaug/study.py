@@ -33,7 +33,7 @@ import msgspec
 import tqdm
 import yaml
 
-from autoaug import datasets, recipes
+from autoaug import datasets, recipes, runs
 from autoaug.files import ROOT, absolute, check_yaml, parameters_of, read_text
 from autoaug.recipes import require_known
 from autoaug.runs import record
@@ -103,15 +103,21 @@ class Stage(NamedTuple):
     side_by_side: bool
 
 
-def read(path: pathlib.Path) -> list[Stage]:
-    """The stages of a study; StudyError names the file, what was expected and what was received."""
-    stages, seen = [], dict[str, StudyRun]()
+def read(path: pathlib.Path, data_dir: pathlib.Path = _DATA) -> list[Stage]:
+    """The stages of a study; StudyError names the file, what was expected and what was received.
+
+    Training sets must be built in, or be in data_dir, or built by the study before.
+    """
+    stages, seen, built = [], dict[str, StudyRun](), set[str]()
     try:
         text = read_text(path, most_bytes=2**18)
         check_yaml(text, path.name)
         listed = msgspec.convert(yaml.safe_load(text), list[_Listed])
         for stage in listed:
             runs = [run for entry in stage.runs for run in _runs(entry, path.parent.resolve())]
+            built |= {name for run in runs for name in run.given.get("own", {})}
+            for name in {run.given["train_data"] for run in runs if run.recipe} - built:
+                datasets.spec(name, data_dir)
             new = tuple(run for run in runs if seen.setdefault(run.identity, run) is run)
             stages.append(Stage(new, stage.side_by_side))
     except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:  # YAML's dates too
@@ -126,11 +132,15 @@ def _runs(entry: _Entry, folder: pathlib.Path) -> Iterator[StudyRun]:
     defaults = parameters_of(notebooks[entry.notebook])
     for name in (*entry.parameters, *entry.each):
         require_known("parameter", name, sorted(defaults.keys() - set(_FOLDERS)))
-    kinds = msgspec.defstruct("Parameters", [(name, type(default)) for name, default in defaults.items()])
+    known = {"confidence": Annotated[float, msgspec.Meta(gt=0, lt=1)]}
+    kinds = msgspec.defstruct("Parameters", [(name, known.get(name, type(of))) for name, of in defaults.items()])
     for values in itertools.product(*entry.each.values()):
         parameters = entry.parameters | dict(zip(entry.each, values, strict=True))
         msgspec.convert(defaults | parameters, kinds)
-        yield StudyRun(notebooks[entry.notebook], parameters, defaults | parameters, entry.render)
+        run = StudyRun(notebooks[entry.notebook], parameters, defaults | parameters, entry.render)
+        if run.recipe:
+            recipes.check_options(run.given)
+        yield run
 
 
 def run(
@@ -147,10 +157,9 @@ def run(
     Returns:
         The executed copy of the notebook with `render: true`; None if there is none, or the user does not start.
     """
-    stages, gpus = read(path), _gpus()
+    stages, gpus = read(path, data_dir), _gpus()
     folders = {"data_dir": absolute(data_dir), "results_dir": absolute(results_dir)}
     runs = [run for stage in stages for run in stage.runs]
-    _require_data_sets(path, runs, folders["data_dir"])
     due = [run for run in runs if not is_finished(run, **folders)]
     if not _may_start(path, due, len(runs) - len(due), yes):
         return None
@@ -163,16 +172,6 @@ def run(
             left = [run for run in stage.runs if not is_finished(run, **folders)]  # on the data that are there by now
             _execute({run: copies[run] for run in left}, slots, folders, bar)
     return next((copy for run, copy in copies.items() if run.render), None)
-
-
-def _require_data_sets(path: pathlib.Path, runs: Sequence[StudyRun], data_dir: pathlib.Path) -> None:
-    """Raise StudyError unless every training set is built in, there already, or built by the study."""
-    built = {name for run in runs for name in run.given.get("own", {})}
-    for name in {run.given["train_data"] for run in runs if run.recipe} - built:
-        try:
-            datasets.spec(name, data_dir)
-        except datasets.DatasetError as error:
-            raise StudyError(f"{path}: train_data: {error}") from error
 
 
 def is_finished(run: StudyRun, data_dir: pathlib.Path, results_dir: pathlib.Path) -> bool:
@@ -190,8 +189,9 @@ def is_finished(run: StudyRun, data_dir: pathlib.Path, results_dir: pathlib.Path
         same = [kept and datasets.stated_hash(of, part, data_dir) in (None, kept.sha256) for of, part, kept in parts]
     except (KeyError, ValueError, TypeError, AttributeError):
         return False  # the notebook says what is wrong
-    can_be_tested = (folder / record.CHECKPOINTS).exists()
-    return found.status == "finished" and all(same if can_be_tested else same[:1])
+    if (folder / record.CHECKPOINTS).exists():
+        return runs.is_whole(folder) and all(same)
+    return found.status == "finished" and bool(same[0])
 
 
 def _may_start(path: pathlib.Path, due: Sequence[StudyRun], done: int, yes: bool) -> bool:

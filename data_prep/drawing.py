@@ -110,7 +110,7 @@ def subset(name: str, load: Callable[[str], Dataset], seed: int, new_fraction: f
     pools: list[Part] = [(old.train_images, old.train_labels)]
     drawable = np.where(datasets.repeated(old.train_images), -1, old.train_labels)
     if name == "cifar10_5k":
-        drawable[~_in_12k(old, load)] = -1
+        drawable[~in_12k(old, load("cifar10_12k"))] = -1
     if name in MIXED:
         new = load("cifar105")
         pools += [(new.train_images, new.train_labels), (new.test_images, new.test_labels)]
@@ -125,15 +125,14 @@ def of_judges(name: str, load: Callable[[str], Dataset], seed: int) -> dict[str,
     """The images of one of the JUDGES: CIFAR-10's training images outside of `cifar10_12k`."""
     spec, old = datasets.DATASETS[name], load("cifar10")
     size = spec.train_size // spec.num_classes
-    drawable = np.where(_in_12k(old, load), -1, old.train_labels)
+    drawable = np.where(in_12k(old, load("cifar10_12k")), -1, old.train_labels)
     both = per_class(drawable, [size, size], spec.num_classes, generator(seed, "cifar10_rest"))
     rows = both[datasets.JUDGES.index(name)]
     return {"training": (old.train_images[rows], old.train_labels[rows])}
 
 
-def _in_12k(old: Dataset, load: Callable[[str], Dataset]) -> Bool[np.ndarray, " n"]:
-    """Whether each training image of CIFAR-10 is in `cifar10_12k`."""
-    original = load("cifar10_12k")
+def in_12k(old: Dataset, original: Dataset) -> Bool[np.ndarray, " n"]:
+    """Whether each training image of CIFAR-10 (`old`) is in `cifar10_12k` (`original`)."""
     return datasets.overlap(old.train_images, np.concatenate([original.train_images, original.test_images]))
 
 

@@ -52,8 +52,7 @@ def _pools(old: datasets.Dataset, original: datasets.Dataset, seed: int) -> dict
 
     Repeated images and those of `cifar10_12k` (`original`) are left out.
     """
-    taken = datasets.overlap(old.train_images, np.concatenate([original.train_images, original.test_images]))
-    taken |= datasets.repeated(old.train_images)
+    taken = drawing.in_12k(old, original) | datasets.repeated(old.train_images)
     twice = datasets.overlap(old.test_images, old.train_images) | datasets.repeated(old.test_images)
     spec, classes = datasets.DATASETS["photo_same"], old.num_classes
     training, test = np.where(taken, -1, old.train_labels), np.where(twice, -1, old.test_labels)

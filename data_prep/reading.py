@@ -75,7 +75,9 @@ def load_arrays(path: pathlib.Path, choose: Callable[[dict[str, Any]], Any]) -> 
     try:
         return choose(predictions.arrays(path, LARGEST, ("images", "labels")))
     except Exception as error:  # NumPy and zipfile raise a dozen kinds of errors for damaged files
-        raise DatasetError(f"{path}: Expected NumPy arrays. Received: {error}") from error
+        expected = "NumPy arrays: images, uint8 [n, 32, 32, 3], and labels, integers from 0, [n]"
+        received = f"none called {error}" if isinstance(error, KeyError) else str(error)
+        raise DatasetError(f"{path}: Expected {expected}. Received: {received}") from error
 
 
 def read_npz(path: pathlib.Path, num_classes: int, size: int | None = None) -> Part:

@@ -201,7 +201,8 @@ def render(
         rng: draws everything that is neither class nor latent.
     """
     n = len(labels)
-    difficulty, polarity, orientation, hue, stripes = (_column(latents[field]) for field in LATENTS.names or ())
+    columns = (latents[field].astype(float)[:, None, None] for field in LATENTS.names or ())  # to broadcast with images
+    difficulty, polarity, orientation, hue, stripes = columns
     center = rng.uniform(-4, 4, (2, n, 1, 1))
     radius = _uniform(rng, 8, 10.5, n)
     shape = shape_coverage(labels, center, radius, orientation)
@@ -216,11 +217,6 @@ def render(
         colour = luminance + 0.11 * np.cos(hue + channel * (2 * np.pi / 3)) * (2 * shape - 1)
         images[..., channel] = np.round(255 * np.clip(0.5 + polarity * (colour - 0.2), 0, 1))
     return images
-
-
-def _column(values: Float[np.ndarray, " n"]) -> Float64[np.ndarray, "n 1 1"]:
-    """A number for each image, in a shape that broadcasts with images."""
-    return values.astype(float)[:, None, None]
 
 
 def _uniform(rng: np.random.Generator, low: float, high: float, n: int) -> Float64[np.ndarray, "n 1 1"]:

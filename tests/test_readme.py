@@ -105,7 +105,10 @@ def test_what_is_said_of_known_truth_is_what_the_runs_say(kept, verdicts):
     for row in points.to_dict("records"):
         truth, said = datasets.KNOWN_TRUTH[row["reproduction"]], (row["harder"], row["different"])
         before = first.loc[row["reproduction"]]
-        assert sentences.judged(truth, *said) == "right" and said == (before["harder"], before["different"])
+        assert sentences.judged(truth, *said, row["said"]) == "right" and said == (
+            before["harder"],
+            before["different"],
+        )
         numbers = [show.percent(*(row[f"{name}{end}"] for end in ENDS)) for name in NUMBERS]
         numbers.append(show.percent(*(before[f"home_within{end}"] for end in ENDS)))
         line = f"| `{row['reproduction']}` | {sentences.expected(truth)} | {sentences.in_short(*said)} | "

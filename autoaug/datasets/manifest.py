@@ -48,7 +48,7 @@ class _Manifest(msgspec.Struct):
 def require_own_name(name: object) -> None:
     """Raises DatasetError unless a set of the user's own can have this name."""
     if not isinstance(name, str) or not re.fullmatch(_NAME, name) or name in DATASETS:
-        expected = "a name of up to 40 small letters, digits, _, . and -, which no built-in set has"
+        expected = "a small letter and up to 39 small letters, digits, _, . and -, a name that no built-in set has"
         raise DatasetError(f"own: Expected {expected}. Received: {str(name)[:80]!r}")
 
 

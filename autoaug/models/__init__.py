@@ -11,7 +11,7 @@ import tensorflow as tf
 from autoaug.models.pyramid_net import pyramid_net
 from autoaug.models.shake_shake import shake_shake
 from autoaug.models.wide_resnet import wide_resnet
-from autoaug.recipes import SHORT_NAMES, check_size, long_name
+from autoaug.recipes import SHORT_NAMES, check_size, long_name, require_known
 
 MODELS: dict[str, Callable[..., keras.Model]] = {
     "wrn": wide_resnet,
@@ -42,10 +42,10 @@ def build_model(name: str, num_classes: int = 10, seed: int = 0, **size: int) ->
     tf.config.experimental.enable_tensor_float_32_execution(False)  # see `autoaug.devices`
     name = long_name(name)
     check_size(name, size)
-    builder = MODELS[name]
-    known = [argument for argument in inspect.signature(builder).parameters if argument not in ("num_classes", "seed")]
-    if unknown := sorted(set(size) - set(known)):
-        raise ValueError(f"Expected size arguments of {name}: {', '.join(known)}. Received: {', '.join(unknown)}")
+    for argument in size:
+        require_known(
+            f"size of {name}", argument, inspect.signature(MODELS[name]).parameters.keys() - {"num_classes", "seed"}
+        )
     if num_classes < 2:
         raise ValueError(f"Expected num_classes of at least 2. Received: num_classes={num_classes}")
-    return builder(**size, num_classes=num_classes, seed=seed)
+    return MODELS[name](**size, num_classes=num_classes, seed=seed)

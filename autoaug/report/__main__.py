@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _make(options: argparse.Namespace) -> None:
     """Carry out the study and render its page."""
     page, started = absolute(options.results) / "report" / "index.html", time.perf_counter()
-    rendered = sum(run.render for stage in study.read(options.runs) for run in stage.runs)
+    rendered = sum(run.render for stage in study.read(options.runs, options.data) for run in stage.runs)
     if rendered != 1:
         raise StudyError(f"{options.runs}: Expected one run with render: true. Received: {rendered}")
     page.parent.mkdir(parents=True, exist_ok=True)

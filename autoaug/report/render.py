@@ -37,7 +37,7 @@ def _shown(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
         if "interactive" in cell.metadata.get("tags", []):
             continue
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if _is_seen(output)]
+            cell.outputs = [one for one in cell.outputs if one.get("data", {}).keys() - {"text/plain"}]  # not mere text
             if cell.outputs:
                 kept.append(cell)
             continue
@@ -49,8 +49,3 @@ def _shown(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
         if cell.source:
             kept.append(cell)
     return kept[::-1]
-
-
-def _is_seen(output: nbformat.NotebookNode) -> bool:
-    """Whether an output is for readers: no text on standard error, no mere name of an object."""
-    return output.output_type in ("display_data", "execute_result") and bool(output.data.keys() - {"text/plain"})

@@ -66,9 +66,7 @@ def expected(truth: datasets.Truth) -> str:
 
 
 def judged(truth: datasets.Truth, harder: Any, different: Any, said: str) -> str:
-    """`wrong`: something false is said; `missed`: what is true is not shown; `open`; or `right`. What is left open in
-    the truth does not count.
-    """
+    """`wrong` if something false is said, `missed` if not all is shown, `open` or `right`, as far as known."""
     found = []
     for word, must, shown in (("harder", truth.harder, harder), ("different", truth.different, different)):
         if must is not None and shown != must:

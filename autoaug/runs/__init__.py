@@ -15,6 +15,7 @@ import os
 import pathlib
 import shlex
 import warnings
+import zipfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ import pandas as pd
 from autoaug.datasets import Dataset, LabelledImages
 from autoaug.files import read_text
 from autoaug.runs import predictions
-from autoaug.runs.record import HISTORY, MODEL, PREDICTIONS, Record, RecordError, Test, name, read, reading
+from autoaug.runs.record import CHECKPOINTS, HISTORY, MODEL, PREDICTIONS, Record, RecordError, Test, name, read, reading
 
 __all__ = ["COLUMNS", "Record", "RecordError", "accuracies", "collect", "history", "is_finished", "name"]
 
@@ -62,8 +63,9 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
                     history(folder)  # the report reads it later
                     rows[record.run_id] = _rows(folder, record, labels)
             except RecordError as error:
-                remedy = "Restore it from a copy; or remove it, and repeat its command"
-                message = f"{error}. {remedy}: rm -r {shlex.quote(str(folder))}"
+                remedy = f"or remove it, and repeat its command: rm -r {shlex.quote(str(folder))}"
+                is_trained = (folder / CHECKPOINTS).exists() and "record.json" not in str(error)
+                message = f"{error}. {'Repeat its command' if is_trained else f'Restore it from a copy; {remedy}'}"
                 unreadable.append((str(folder), message))
                 warnings.warn(f"Left out, since it cannot be read: {message}", stacklevel=2)
     table = _table([row for run in rows.values() for row in run])
@@ -78,14 +80,20 @@ def accuracies(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
 
 def is_finished(run_dir: str | os.PathLike[str], dataset: Dataset, test_sets: Sequence[LabelledImages]) -> bool:
     """Whether nothing is left to do: the run was trained on this data, tested on these sets, and no file is missing."""
+    if not is_whole(run_dir):
+        return False
+    kept, tests = read(run_dir), {test.name: Test(test.source, test.sha256) for test in test_sets}
+    return kept.train_data.sha256 == dataset.sha256 and tests.items() <= kept.tests.items()
+
+
+def is_whole(run_dir: str | os.PathLike[str]) -> bool:
+    """Whether a training is finished, and none of its run's files is missing or damaged."""
     try:
-        kept, _ = read(run_dir), accuracies(run_dir)  # all predictions are read
+        kept, _, epochs = read(run_dir), accuracies(run_dir), history(run_dir)  # all predictions are read
     except RecordError:
         return False
-    tests = {test.name: Test(test.source, test.sha256) for test in test_sets}
-    is_complete = kept.status == "finished" and tests.items() <= kept.tests.items()
-    has_files = all((pathlib.Path(run_dir) / file).is_file() for file in (HISTORY, MODEL))
-    return is_complete and kept.train_data.sha256 == dataset.sha256 and has_files
+    is_trained = kept.status == "finished" and kept.recipe and len(epochs) == kept.recipe.epochs
+    return bool(is_trained) and zipfile.is_zipfile(pathlib.Path(run_dir) / MODEL)
 
 
 def _rows(folder: pathlib.Path, record: Record, labels: dict[tuple[str, str], bytes]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ The file takes uint8 images and gives logits, normalisation inside. After `impor
 
 import contextlib
 import dataclasses
+import json
 import math
 import os
 import pathlib
@@ -69,11 +70,13 @@ def read_model(path: str | os.PathLike[str]) -> keras.Model:
         require_regular(path, _MOST_BYTES)
         with zipfile.ZipFile(path) as archive:
             stored = archive.getinfo("model.weights.h5").file_size
-            config = archive.open("config.json").read(_LONGEST_CONFIG)
+            text = archive.open("config.json").read(_LONGEST_CONFIG)
+        # An optimizer of a compiled model would make variables at once.
+        config = json.loads(text, object_hook=lambda part: {key: part[key] for key in part if key != "compile_config"})
         policy = keras.config.dtype_policy()
         try:
             with keras.StatelessScope(initialize_variables=False):  # weights without memory: any number may be declared
-                weights = keras.models.model_from_json(config).weights
+                weights = keras.saving.deserialize_keras_object(config, safe_mode=True).weights
         finally:
             keras.utils.clear_session()  # else Keras makes the weights later
             keras.config.set_dtype_policy(policy)
@@ -91,15 +94,13 @@ def evaluate_run(
     A test set with the same pixels and labels is not evaluated again, unless its predictions are missing or damaged.
 
     Args:
-        model: the trained model, from normalised images; a RecordError if it was not trained to its end.
+        model: the trained model, from normalised images.
         dataset: the data set that it was trained on; its statistics normalise every test set.
         run_dir: the run's folder, with the record that was begun by the training.
         test_sets: from `datasets.load_test_sets`.
     """
     run_dir, begun = pathlib.Path(run_dir), time.perf_counter()
     started, history = record.read(run_dir), runs.history(run_dir)
-    if started.recipe and len(history) != started.recipe.epochs:
-        raise RecordError(f"{run_dir} has trained {len(history)} of {started.recipe.epochs} epochs. Train it first.")
     model, tests = whole(model, dataset), dict(started.tests)
     for test in tqdm.tqdm(test_sets, desc="test sets", disable=None):
         path, described = run_dir / PREDICTIONS / f"{test.name}.npz", Test(test.source, test.sha256)
@@ -110,7 +111,7 @@ def evaluate_run(
         logits = model.predict(test.images, BATCH_SIZE, verbose=0)
         predictions.write(path, _predictions(logits, test, dataset.num_classes, dataset, path))
         tests[test.name] = described
-    if not (run_dir / MODEL).is_file():
+    if not zipfile.is_zipfile(run_dir / MODEL):
         write_model(model, run_dir)
     seconds = started.wall_seconds or math.fsum(history["seconds"]) + time.perf_counter() - begun
     record.write(run_dir, msgspec.structs.replace(started, status="finished", tests=tests, wall_seconds=seconds))
@@ -143,9 +144,9 @@ def evaluate_given(
             probabilities, or int [n], classes.
         inputs: what the `.keras` file's model takes, one of `INPUTS`.
     """
-    given = [family, model_file, predictions_dir]
-    if not family or bool(model_file) == bool(predictions_dir):
-        raise RecordError(f"Expected name, and model_file or predictions. Received: {given}")
+    given = [family, train_data, model_file, predictions_dir]
+    if not (family and train_data) or bool(model_file) == bool(predictions_dir):
+        raise RecordError(f"Expected name, train_data, and model_file or predictions. Received: {given}")
     run_dir = absolute(results_dir) / "runs" / record.name(family, train_data, seed)
     dataset = _training_set(train_data, data_dir, needed=bool(model_file))
     recipe, model = None, None
@@ -223,8 +224,13 @@ def _read_folder(folder: pathlib.Path, data_dir: str | os.PathLike[str], dataset
         nothing = "none" if folder.is_dir() else "no such folder"
         raise RecordError(f"{folder}: {expected}. Received: {', '.join(path.name for path in files) or nothing}")
     for path in files:
+        known, here = datasets.DATASETS.get(path.stem), datasets.available(data_dir, family, part="test")
         with reading(path, "predictions for a test set with the model's classes"):
-            recipes.require_known("its name", path.stem, datasets.available(data_dir, family, part="test"))
+            if known and family in (None, known.family) and known.test_file and path.stem not in here:
+                raise ValueError(
+                    f"{path.stem}, which is not here. {datasets.manifests.build_command(path.stem, data_dir)}"
+                )
+            recipes.require_known("its name", path.stem, here)
             array = _read(path)
         family = datasets.spec(path.stem, data_dir).family
         yield datasets.load_test(path.stem, data_dir), array, path

@@ -136,7 +136,7 @@ def name(recipe: recipes.Recipe | str, train_data: str, seed: int, workers: int 
     identity = msgspec.json.encode([recipe, train_data, seed, *([workers] if workers > 1 else []), "trained"])
     model, preset = (recipe, []) if isinstance(recipe, str) else (recipes.SHORT_NAMES[recipe.model], [recipe.preset])
     parts = [model, train_data.replace("_", "-"), *preset, f"seed{seed}", hashlib.sha256(identity).hexdigest()[:8]]
-    with reading("-".join(parts), "a name of letters, digits, dots, plus and minus signs"):
+    with reading("-".join(parts), "name and train_data of letters, digits, _, ., + and -"):
         return msgspec.convert("-".join(parts), Name)
 
 
@@ -183,8 +183,10 @@ def start(
         return earlier if kind == "trained" else record  # the answers are replaced
     if not record.code.commit:
         print(f"{folder.name}: the code's commit is not known (no git, or no checkout).", flush=True)
+    with reading(folder, "a folder and names that a record may have"):
+        record = msgspec.convert(msgspec.to_builtins(record), Record)
     write(folder, record)
-    return read(folder)  # what could not be read again is said before the work
+    return record
 
 
 def _same_run(folder: pathlib.Path, earlier: Record, record: Record) -> Record:
@@ -194,9 +196,9 @@ def _same_run(folder: pathlib.Path, earlier: Record, record: Record) -> Record:
         {name: one[name] for name in names} | (one["recipe"] or {}) | one["train_data"]
         for one in map(msgspec.to_builtins, (earlier, record))
     )
-    if differing := [key for key in new | old if old.get(key) != new.get(key)]:
-        said = "; ".join(f"{key}: {old.get(key)} there, {new.get(key)} now" for key in differing)
-        raise RecordError(f"{folder} belongs to another run. {said}. Use another folder.")
+    if differing := [key for key in new | old if old.get(key) != new.get(key) and key not in ("mean", "std")]:
+        said = "; ".join(f"{key}: {str(old.get(key))[:40]} there, {str(new.get(key))[:40]} now" for key in differing)
+        raise RecordError(f"{folder} belongs to another run. {said}. Remove it, or give another results_dir.")
     return earlier
 
 

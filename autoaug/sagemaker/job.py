@@ -101,9 +101,7 @@ def training(given: Mapping[str, Any]) -> Training:
     recipes.check_seed(every["seed"])
     data = every["train_data"]
     recipes.require_known("train_data", data, [name for name, spec in DATASETS.items() if spec.training_files])
-    recipes.require_known("device", every["device"], recipes.DEVICES)
-    for name in ("workers", "checkpoint_epochs", "checkpoint_minutes"):
-        expect(every[name] > 0, f"{name} above 0", every[name])
+    recipes.check_options(every)
     expect(not recipe.xla or every["workers"] == 1, "xla=False with several workers", "xla=True")
     recipe.steps_per_epoch(DATASETS[data].train_size - recipe.validation_size, every["workers"])
     return Training(recipe, data, every["seed"], every["workers"], every["device"], told)

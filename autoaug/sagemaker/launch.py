@@ -105,10 +105,7 @@ def read_study(path: pathlib.Path, options: Options) -> list[dict[str, Any]]:
     """The requests for a study's trainings, each once, to be tested on what the study compares them with."""
     runs = [run for stage in studies.read(path) for run in stage.runs if run.notebook.stem == "train"]
     expect(runs, f"runs of train in {path}", "none")
-    try:
-        trainings = [job.training(run.parameters) for run in runs]
-    except ValueError as error:
-        raise LaunchError(f"{path}: {error}") from error
+    trainings = [job.training(run.parameters) for run in runs]
     names = {training.train_data for training in trainings}
     return [job.describe(training, options, names) for training in trainings]
 

@@ -104,7 +104,7 @@ def contrast(families: Sequence[Cells], weights: Cells, images: Sides | None = N
             of_squares += spread**2 / (runs - 1)
     variance = max(variance, 0.0) + seeds
     degrees = min(max(variance**2 / of_squares, 1.0), 1e6) if of_squares else 1e6
-    return Contrast(value, float(np.sqrt(variance)), float(degrees))
+    return Contrast(round(value, 12), float(np.sqrt(variance)), float(degrees))  # else equal accuracies may differ
 
 
 def accuracies(families: Sequence[Cells], confidence: float) -> Cells:

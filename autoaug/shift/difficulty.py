@@ -137,10 +137,12 @@ def _overlap(strata: Sides, images: Sides) -> Weights:
 
 def _labels(labels: Sequence[Any], images: Sides) -> list[Int[np.ndarray, " images"]]:
     sides = [np.asarray(side) for side in labels]
-    of_classes = all(side.dtype.kind in "iu" and side.size and side.min() >= 0 for side in sides)
+    of_classes = all(side.dtype.kind in "iu" and side.size and 0 <= side.min() <= side.max() < 256 for side in sides)
     if not of_classes or [side.shape for side in sides] != [(size,) for size in images]:
         received = ", ".join(f"{side.dtype} {side.shape}" for side in sides)
-        raise ValueError(f"Expected labels of both test sets, classes from 0, int {images}. Received: {received}")
+        raise ValueError(
+            f"Expected labels of both test sets, classes from 0 to 255, int {images}. Received: {received}"
+        )
     return [side.astype(int) for side in sides]
 
 

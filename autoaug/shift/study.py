@@ -79,6 +79,8 @@ def pairs(runs: pd.DataFrame, judges: Sequence[str] = ()) -> list[Pair]:
         RecordError: the predictions of a run are damaged.
     """
     runs, _ = of_newest_data(runs)
+    if judges and len(set(judges)) < 2:
+        raise ValueError(f"Expected judges, two training sets or more. Received: {judges}")
     for name in judges:
         require_known("judges", name, runs["train_data"].unique())
     found = [
@@ -119,7 +121,7 @@ def _row(pair: Pair, confidence: float) -> dict[str, Any]:
 def _pair(runs: pd.DataFrame, original: str, reproduction: str, preset: str, judges: Sequence[str]) -> Pair | None:
     """The Pair, or None without a family that was trained on both sets and tested on both, or without clean images."""
     spec = datasets.DATASETS.get(reproduction, datasets.Spec(""))
-    original_test, judges = spec.original_test or original, judges or spec.judges
+    original_test, named, judges = spec.original_test or original, judges, judges or spec.judges
     others = {name for one in datasets.DATASETS.values() for name in one.judges}  # they share images with JUDGES
     judges = judges or sorted(set(runs["train_data"]) - set(runs["test_set"]) - others)
     tests, trained_on = Sides(original_test, reproduction), (original, reproduction)
@@ -134,6 +136,8 @@ def _pair(runs: pd.DataFrame, original: str, reproduction: str, preset: str, jud
     if not answers:
         return None
     judging, judged_by = _judges(both, tests, judges)
+    if named and not judging:
+        judged_by = f"of {', '.join(named)}, no two have {FEWEST_JUDGES} runs of one family with margins on both sets"
     models = Sides(
         [read for cells in answers.values() for read in (*cells.aa, *cells.ba)],
         [read for cells in answers.values() for read in (*cells.ab, *cells.bb)],

@@ -100,7 +100,7 @@ def compare(
     counted = list((enough or cells).values())
     if judges is not None and labels is None:
         raise ValueError("Expected labels of both test sets, since judges are given. Received: None")
-    weights = None if judges is None else difficulty.weights(judges, labels or (), sizes(counted))
+    weights = None if judges is None or labels is None else difficulty.weights(judges, labels, sizes(counted))
     gap_a, gap_b = (contrast(counted, of_cells) for of_cells in GAPS)
     home = contrast(counted, HOME)
     alike = weights.images if weights else None

@@ -57,16 +57,18 @@ def train(
     """
     from autoaug.training import servers  # here, since it is also a program
 
-    run_dir, numbers = pathlib.Path(run_dir), (workers, checkpoint_epochs, checkpoint_minutes)
+    run_dir = pathlib.Path(run_dir)
     recipes.check_seed(seed)
+    numbers = {"workers": workers, "checkpoint_epochs": checkpoint_epochs, "checkpoint_minutes": checkpoint_minutes}
+    recipes.check_options({"device": device} | numbers)
     devices.select(device, recipe.preset)
-    for name, value in zip(("workers", "checkpoint_epochs", "checkpoint_minutes"), numbers, strict=True):
-        if not value > 0:
-            raise ValueError(f"Expected {name} above 0. Received: {name}={value!r}")
     engine = _engine(recipe, len(dataset.train_labels) - recipe.validation_size, workers)
     if test_sets is None:
         test = LabelledImages(dataset.name, dataset.test_images, dataset.test_labels, dataset.source)
         test_sets = [test] if len(test.labels) else []
+    for name, labels in ((dataset.name, dataset.train_labels), *((test.name, test.labels) for test in test_sets)):
+        if not len(labels) or labels.min() < 0 or labels.max() >= dataset.num_classes:
+            raise ValueError(f"{name}: Expected images, labels below {dataset.num_classes}. Received: none, or others")
     with record.lock(run_dir), servers.losses_named(run_dir):
         with loop.signals_held_back() as signals:
             run = loop.Run(recipe, dataset, run_dir, seed, workers, engine)

@@ -81,5 +81,4 @@ class Mirrored(Engine):
         tf.get_logger().setLevel("WARNING")  # else it says for each of many sums where it is computed
         # On GPUs, TensorFlow chooses NCCL. On a CPU, sums are added in a fixed order, so that they repeat to the bit.
         in_turn = tf.distribute.ReductionToOneDevice(accumulation_fn=functools.partial(functools.reduce, operator.add))
-        strategy = tf.distribute.MirroredStrategy(devices, in_turn if devices[0].startswith("CPU") else None)
-        self.scope = strategy.scope
+        self.scope = tf.distribute.MirroredStrategy(devices, None if devices[0].startswith("GPU") else in_turn).scope

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from jaxtyping import Float32, Int32, Int64
+from jaxtyping import Float32, Int, Int32
 
 from autoaug.recipes import Recipe
 
@@ -69,7 +69,7 @@ class TrainingStep(tf.Module):
     def __call__(
         self,
         images: Float32[np.ndarray, "batch 32 32 3"],
-        labels: Int64[np.ndarray, " batch"],
+        labels: Int[np.ndarray, " batch"],
         learning_rate: float,
         step: int,
     ) -> Any:
@@ -79,7 +79,7 @@ class TrainingStep(tf.Module):
             float32 [5]: cross-entropy, cost, accuracy, gradient norm before clipping, 1 if it was clipped.
         """
         key = noise_key(self.seed, step)
-        return self._compute(images, labels, np.float32(learning_rate), key, np.int64(step))
+        return self._compute(images, np.asarray(labels, np.int64), np.float32(learning_rate), key, np.int64(step))
 
     def _compute(self, *arguments: Any) -> Any:
         return self._compiled(*arguments)

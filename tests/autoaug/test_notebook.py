@@ -37,7 +37,6 @@ def test_known_parameters_of_their_types_pass(passed):
         ("model", 2026, r"Received: 2026 \(int\)\. Give a text by -r model 2026"),
         ("sets", "X", r"Received: 'X' \(str\)\. Give a list by -y '\{sets: \[X\]\}'"),
         ("size", 3, r"\(int\)\. Give names with values by -y '\{size: \{NAME: VALUE\}\}'"),
-        ("size", "{depth: 10}", r"\(str\)\. Give names with values by -y '\{size: \{depth: 10\}\}'"),
     ],
 )
 def test_a_wrong_parameter_is_answered_with_what_is_meant(name, value, said):

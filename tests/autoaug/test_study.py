@@ -78,6 +78,9 @@ def test_a_run_that_is_named_twice_is_one_run(folder):
         ([[{"notebook": "first", "each": {"count": [1, "abc"]}}]], r"Expected `int`. Received: `str` - at `\$.count`"),
         ([[{"notebook": "train", "parameters": {"seed": -1}}]], "Expected seed: "),
         ([[{"notebook": "train", "parameters": {"model": "vgg"}}]], "Expected model, one of wrn"),
+        ([[{"notebook": "train", "parameters": {"train_data": "cifar11"}}]], "Received: 'cifar11'. Did you"),
+        ([[{"notebook": "train", "parameters": {"workers": 0}}]], "Expected workers above 0"),
+        ([[{"notebook": "distribution_shift", "parameters": {"confidence": 95.0}}]], r"< 1.0 - at `\$.confidence`"),
         ("- stage: a\n  runs:\n  - {notebook: first, each: {},\n     each: {}}", "line 3: .*twice: each"),
         ("- stage: a\n  runs:\n  - {notebook: first, parameters: {count: 1, count: 2}}", "line 3: .*twice: count"),
         ("- stage: a\n  runs:\n  - notebook: first\n    parameters: {count: 010}", "line 4: .* Received: 010"),
@@ -86,6 +89,14 @@ def test_a_run_that_is_named_twice_is_one_run(folder):
 def test_a_wrong_study_is_refused_by_file_and_place(folder, content, said):
     with pytest.raises(study.StudyError, match=f"study.yml.*{said}"):
         study.read(write(folder, content))
+
+
+def test_own_sets_that_the_study_builds_before_are_known(folder):
+    build = {"notebook": "build_datasets", "parameters": {"own": {"my10": {"train": "my10.npz"}}}}
+    train = {"notebook": "train", "parameters": {"train_data": "my10"}}
+    assert len(study.read(write(folder, [[build], [train]]))) == 2
+    with pytest.raises(study.StudyError, match="Received: 'my10'"):
+        study.read(write(folder, [[train], [build]]))
 
 
 def test_yaml_that_is_what_it_seems():

@@ -172,7 +172,10 @@ def test_other_files_are_named(data_dir, tmp_path, write_files, found):
     ("own", "found"),
     [
         ([1], r"Expected own, such as \{my10: .*Received: \[1\]"),
-        *[({name: {}}, "own: Expected a name of") for name in ("../a", "a/b", "<b>", "A", "", "cifar10", 3, "a" * 41)],
+        *[
+            ({name: {}}, "own: Expected a small letter")
+            for name in ("../a", "a/b", "<b>", "A", "", "cifar10", 3, "a" * 41)
+        ],
         ({"my": "folder"}, "own, my: Expected values for test, train"),
         ({"my": {"test": "x", "tset": "x"}}, "own, my: .*`tset`"),
         ({"my": {"original": "synthetic10"}}, "own, my: .*neither test nor train"),

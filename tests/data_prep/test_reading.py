@@ -57,7 +57,7 @@ def test_damaged_and_other_files_in_place_of_arrays_are_refused(name, write, fou
     monkeypatch.setattr(reading, "LARGEST", 2**24)
     path = tmp_path / name
     write(path)
-    with pytest.raises(DatasetError, match=rf"{path}: Expected NumPy arrays\. Received: {found}"):
+    with pytest.raises(DatasetError, match=rf"{path}: Expected NumPy arrays: .* Received: {found}"):
         read_published("cifar10.2", [path]) if path.suffix == ".npz" else read_published("cifar10.1-v4", [path] * 2)
 
 

@@ -90,7 +90,7 @@ def test_three_seeds_are_compared_like_other_runs_and_those_without_a_test_part_
     (pair,) = study.pairs(runs.collect(tmp_path / "results"))
     assert {name: [len(cell) for cell in cells] for name, cells in pair.families.items()} == {"my-net": [3] * 4}
     assert pair.judged_by == "my-net, trained on rest_a and rest_b" and pair.judges is not None
-    (known,) = study.pairs(runs.collect(tmp_path / "results"), judges=["rest_a"])
+    (known,) = study.pairs(runs.collect(tmp_path / "results"), judges=["rest_a", SETS[0]])
     assert known.judged_by == "known: each image was drawn with it"
 
 
@@ -113,6 +113,7 @@ def network(path, inputs=(32, 32, 3), classes=10, value=0.0):
     model = keras.Model(images, dense(keras.layers.Flatten()(images)))
     if not value:
         dense.kernel.assign(np.eye(3072, classes, dtype=np.float32))
+    model.compile("adam", "mse")  # as a model that Keras has trained
     model.save(path)
     return model
 
@@ -181,17 +182,24 @@ def test_predictions_that_do_not_fit_are_refused_by_file_and_leave_no_run(file, 
     assert not (tmp_path / "results").exists()
 
 
+def test_predictions_of_a_built_in_set_that_is_not_here_are_answered_with_how_to_make_it(evaluate, tmp_path):
+    save(tmp_path / "own", "cifar10.1-v6", ".npy", np.zeros(2_000, int))
+    with pytest.raises(RecordError, match=r"cifar10\.1-v6\.npy: .* not here\. To make it, run: papermill .*1-v6\]"):
+        evaluate(train_data="laion")
+
+
 MODELS = {
     "other images": ({"inputs": (3, 32, 32)}, {}, r"Received: \(None, 3, 32, 32\)"),
     "other classes": ({"classes": 100}, {}, r"→ \(None, 100\)"),
     "NaN in its weights": ({"value": float("nan")}, {}, "from nan to nan"),
+    "no training set": ({}, {"train_data": ""}, "Expected name, train_data, and model_file or predictions"),
     "unknown inputs": ({}, {"inputs": "0-255"}, "Expected inputs, one of uint8, 0-1, normalised"),
-    "both": ({}, {"predictions_dir": "own"}, "Expected name, and model_file or predictions"),
-    "neither": ({}, {"model_file": ""}, "Expected name, and model_file or predictions"),
+    "both": ({}, {"predictions_dir": "own"}, "Expected name, train_data, and model_file or predictions"),
+    "neither": ({}, {"model_file": ""}, "Expected name, train_data, and model_file or predictions"),
     "no hash": ({}, {"model_file": "https://example.org/a.keras"}, "with sha256, 64 digits"),
     "another protocol": ({}, {"model_file": "http://example.org/a.keras", "sha256": "a" * 64}, "https.*: http:"),
-    "markup in the name": ({}, {"family": "<b>mine</b>"}, "Expected a name of letters"),
-    "a path for a name": ({}, {"family": "../mine"}, "Expected a name of letters"),
+    "markup in the name": ({}, {"family": "<b>mine</b>"}, "Expected name and train_data of letters"),
+    "a path for a name": ({}, {"family": "../mine"}, "Expected name and train_data of letters"),
     "a training set that is misspelt": ({}, {"train_data": "synthetic1O"}, "Did you mean synthetic10"),
     "a seed that is none": ({}, {"seed": -1}, "seed"),
 }

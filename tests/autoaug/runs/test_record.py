@@ -74,8 +74,10 @@ def test_anything_else_is_refused_by_file(content, tmp_path):
 
 
 def test_a_record_that_could_not_be_read_again_is_refused_before_the_work(tmp_path, tiny_dataset, tiny_recipe):
-    with pytest.raises(RecordError, match=r"Expected a run's record.*machine"):
-        record.start(tmp_path / "run", tiny_recipe, tiny_dataset, 0, 1, computing={"device": "<b>"})
+    for name, computing, place in (("run", {"device": "<b>"}, "machine"), ("my run", {}, "run_id")):
+        with pytest.raises(RecordError, match=rf"{name}: Expected a folder and names that a record may have.*{place}"):
+            record.start(tmp_path / name, tiny_recipe, tiny_dataset, 0, 1, computing=computing)
+        assert not (tmp_path / name / "record.json").exists()
 
 
 def test_a_run_goes_on_only_as_the_same_run(tmp_path, tiny_dataset, tiny_recipe, capsys):
@@ -88,7 +90,7 @@ def test_a_run_goes_on_only_as_the_same_run(tmp_path, tiny_dataset, tiny_recipe,
     for arguments, message in (
         ((longer, tiny_dataset, 0, 123), "epochs: 3 there, 9 now"),
         ((tiny_recipe, tiny_dataset, 4, 123), "seed: 0 there, 4 now"),
-        ((tiny_recipe, other, 0, 123), f"sha256: {tiny_dataset.sha256} there"),
+        ((tiny_recipe, other, 0, 123), f"sha256: {tiny_dataset.sha256[:40]} there"),
         ((tiny_recipe, tiny_dataset, 0, 123, "checkpoint"), "kind: trained there"),
         ((tiny_recipe, tiny_dataset, 0, 123, "trained", 2), "workers: 1 there, 2 now"),
     ):

@@ -100,6 +100,9 @@ def test_one_unreadable_run_stops_nothing_and_is_named_with_its_remedy(damage, t
     assert table["run_id"].tolist() == [good]
     ((folder, message),) = table.attrs["unreadable"]
     assert folder == str(bad) and str(bad) in message
+    (bad / "checkpoints").mkdir()
+    with pytest.warns(UserWarning, match="rm -r" if "record.json" in message else "Repeat its command$"):
+        runs.collect(tmp_path)
 
 
 def test_a_history_is_read_as_it_was_written(tmp_path):

@@ -105,4 +105,4 @@ def test_every_option_has_its_help_and_the_notebooks_parameters_have_theirs(caps
     assert [text for text in told if text not in shown] == []
     assert command.main(["study", "--help"]) == 0
     shown = capsys.readouterr().out
-    assert "[default: 4]" in shown and "--wait" not in shown
+    assert "[default: 4;" in shown and "--wait" not in shown

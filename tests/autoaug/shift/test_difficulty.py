@@ -65,7 +65,7 @@ def test_judges_margins_of_any_scale_and_float_type_give_the_same_weights():
 
 MARGINS = (np.ones((3, 400)), np.ones((3, 200)))
 JUDGES = r"Expected judges: two sources, .*\[runs, 400\] and \[runs, 200\]"
-CLASSES = "Expected labels of both test sets, classes from 0, int"
+CLASSES = "Expected labels of both test sets, classes from 0 to 255, int"
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,9 @@ def test_judges_are_runs_with_margins_on_both_of_their_sets(tmp_path):
     assert pair.judges is not None and len(pair.judges) == 2 and pair.judged_by.startswith(WRN)
     assert "cifar10_rest_a and cifar10_rest_b" in pair.judged_by
     (without,) = study.pairs(runs.collect(tmp_path), judges=("cifar10_rest_a", "cifar10_5k"))
-    assert without.judges is None
+    assert without.judges is None and without.judged_by.startswith("of cifar10_rest_a, cifar10_5k, no two have 3 runs")
+    with pytest.raises(ValueError, match=r"Expected judges, two training sets or more\. Received: "):
+        study.pairs(runs.collect(tmp_path), judges=["cifar10_rest_a"])
     with pytest.raises(ValueError, match=r"Expected judges, one of .* Received: judges='cifar10_half_a'"):
         study.pairs(runs.collect(tmp_path), judges=("cifar10_rest_a", "cifar10_half_a"))
     margins = pair.judges[0][1]

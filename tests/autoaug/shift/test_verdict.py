@@ -54,6 +54,9 @@ def test_differences_by_hand_and_without_any_spread_the_interval_is_a_point():
     same = Cells(*[np.ones((3, 50), bool)] * 4)
     found = shift.compare([same], 0.95, np.random.default_rng(0))
     assert found.home == found.gap_a == (0, 0, 0) and (found.harder, found.different) == (False, False)
+    for a, b in ((2_000, 500), (1, 6), (500, 200)):  # whose shares have sums that are not exactly 1
+        all_right = Cells(*(np.ones((3, images), bool) for images in (a, b, a, b)))
+        assert judged(np.random.default_rng(0), [all_right]).harder is False
 
 
 def test_interval_and_bounds_are_those_of_the_formula():
@@ -111,6 +114,9 @@ def test_families_count_alike_whatever_their_number_of_runs_and_those_of_which_i
     strong, flat = family(rng, 0.9, 0.6, 0.9, 0.6, runs=5), family(rng, 0.9, 0.9, 0.9, 0.9)
     found = shift.compare({"strong": strong, "flat": flat}, 0.95, rng)
     assert found.harder and found.exceptions == ("flat",)
+    both = {"loses": family(rng, 0.9, 0.88, 0.9, 0.88), "gains": family(rng, 0.8, 0.95, 0.8, 0.95)}
+    average = shift.compare(both, 0.95, rng)
+    assert average.gap_at_most < verdict.NEGLIGIBLE and average.exceptions == ("loses",)
     assert shift.compare([strong, flat], 0.95, rng).exceptions == ("family 2",)
     alone = [shift.compare([one], 0.95, rng) for one in (strong, flat)]
     assert alone[0].exceptions == ()
@@ -133,6 +139,7 @@ SAID = verdict.Verdict(
         ({}, "; different is undecided (θ −2.0 to 2.0 points)"),
         ({"gap_at_most": 0.009, "home_at_most": 0.009}, "not harder by more than 1 point; not different by more"),
         ({"harder": True, "exceptions": ("WRN",)}, "harder (not shown for WRN alone); different is undecided"),
+        ({"gap_at_most": 0.009, "exceptions": ("WRN",)}, "not harder by more than 1 point (not shown for WRN alone)"),
         ({"harder": True, "gap_at_most": 0.005}, "harder, but not by more than 1 point; "),
         ({"different": True, "comparable": True}, "points); different"),
         ({"different": True, "home_at_most": 0.005}, "; different, but not by more than 1 point"),
@@ -166,6 +173,7 @@ LARGER = family(np.random.default_rng(9), 0.5, 0.5, 0.5, 0.5, images=60)
         ([], {}, "Expected families"),
         ([FITS], {"confidence": 95}, "confidence between 0 and 1"),
         ([FITS], {"judges": (np.ones(50), np.ones(50))}, "Expected labels of both test sets"),
+        ([FITS], {"judges": (np.ones(50), np.ones(50)), "labels": [np.full(50, 10**9)] * 2}, "classes from 0 to 255"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(families, options, message):

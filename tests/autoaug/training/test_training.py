@@ -103,7 +103,7 @@ def test_a_step_of_a_deep_network_repeats_to_the_bit():
     """Gradients of several branches meet there: added in the order of the threads, they differed in 3 of 3 tries."""
     step = TrainingStep(models.build_model("wrn", depth=28, widen_factor=2), recipes.get("wrn"))
     images = np.random.default_rng(0).standard_normal((64, 32, 32, 3), np.float32)
-    arguments = images, np.arange(64) % 10, 0.1, 0
+    arguments = images, np.arange(64, dtype=np.int32) % 10, 0.1, 0
     variables = [*step.variables, *(variable.value for variable in step.model.variables)]
     start, ends = [variable.numpy() for variable in variables], []
     for _ in range(6):
@@ -148,6 +148,11 @@ def test_held_out_images_and_test_sets_are_evaluated_without_the_images_trained_
         ({"checkpoint_minutes": float("nan")}, "Received: checkpoint_minutes=nan"),
         ({"workers": 0}, "Expected workers above 0. Received: workers=0"),
         ({"workers": 3}, "can share equally. Received: batch_size=32, workers=3"),
+        (
+            {"test_sets": [datasets.LabelledImages("x", np.zeros((0, 32, 32, 3), np.uint8), np.zeros(0, int))]},
+            "^x: .*none",
+        ),
+        ({"dataset": dataclasses.replace(tiny.dataset(), test_labels=np.full(50, 10))}, "labels below 10"),
         ({"recipe": dataclasses.replace(tiny.recipe(), batch_size=129)}, "Received: train_size=128, batch_size=129"),
         ({"recipe": dataclasses.replace(tiny.recipe(), xla=True), "workers": 2}, "Expected xla=False with several"),
     ],
