@@ -3,6 +3,7 @@
 import functools
 import importlib
 import inspect
+import operator
 from collections.abc import Callable
 
 import keras
@@ -48,4 +49,4 @@ def build_model(name: str, num_classes: int = 10, seed: int = 0, **size: int) ->
         )
     if num_classes < 2:
         raise ValueError(f"Expected num_classes of at least 2. Received: num_classes={num_classes}")
-    return MODELS[name](**size, num_classes=num_classes, seed=seed)
+    return MODELS[name](**size, num_classes=operator.index(num_classes), seed=operator.index(seed))

@@ -111,10 +111,8 @@ def answer(stated: pd.DataFrame, of_public: str, runs: pd.DataFrame) -> HTML:
     said += [(f"{_named(row)}, measured here", _SECTION, measured(row)) for row in real.itertuples()]
     if len(stated) > len(real):
         said.append(("Where the answer is known", _SECTION, known_truth(stated)))
-    items = [
-        Markup('<div><dt><a href="#{}">{}</a></dt><dd>{}</dd></div>').format(section, head, text)
-        for head, section, text in said
-    ]
+    form = Markup('<div><dt><a href="#{}">{}</a></dt><dd><strong>{}{}</strong>{}</dd></div>')
+    items = [form.format(section, head, *text.partition(". ")) for head, section, text in said]
     commands = missing(stated, runs)
     block = Markup("<p>What is missing, and how to get it:</p><pre>{}</pre>").format("\n".join(commands))
     return HTML(Markup('<dl class="answer">{}</dl>{}').format(Markup("").join(items), block if commands else ""))

@@ -106,7 +106,7 @@ def _row(pair: Pair, confidence: float) -> dict[str, Any]:
     counted = [name for name in pair.families if name not in verdict.left_out]
     cells = accuracies([pair.families[name] for name in counted], confidence)
     row: dict[str, Any] = {name: getattr(pair, name) for name in ("reproduction", "original", "original_test")}
-    row |= {"preset": pair.preset, "said": said(verdict, pair.judged_by), "families": ", ".join(counted)}
+    row |= {"preset": pair.preset, "said": said(verdict, pair.judged_by), "families": "; ".join(counted)}
     row |= {"chance": 1 / (pair.labels.a.max() + 1), "judged_by": pair.judged_by}
     row |= {name: getattr(verdict, name) for name in ("harder", "different", "comparable", "few_seeds", "gap_at_most")}
     for source, name in ((verdict, "runs"), (verdict, "images"), (pair, "left_out"), (pair, "train_size")):

@@ -162,7 +162,7 @@ def said(verdict: Verdict, judged_by: str = "") -> str:
 
 def _of_hardness(verdict: Verdict) -> str:
     small = verdict.gap_at_most < NEGLIGIBLE
-    exceptions = f" (not shown for {', '.join(verdict.exceptions)} alone)" if verdict.exceptions else ""
+    exceptions = f" (not shown for {', '.join(verdict.exceptions)}, taken alone)" if verdict.exceptions else ""
     if verdict.harder:
         return f"harder{', but not by more than 1 point' if small else ''}{exceptions}"
     if small:

@@ -138,8 +138,11 @@ SAID = verdict.Verdict(
         ({}, "harder is undecided (AA − AB −2.0 to 2.0, BA − BB −2.0 to 2.0 points); different"),
         ({}, "; different is undecided (θ −2.0 to 2.0 points)"),
         ({"gap_at_most": 0.009, "home_at_most": 0.009}, "not harder by more than 1 point; not different by more"),
-        ({"harder": True, "exceptions": ("WRN",)}, "harder (not shown for WRN alone); different is undecided"),
-        ({"gap_at_most": 0.009, "exceptions": ("WRN",)}, "not harder by more than 1 point (not shown for WRN alone)"),
+        ({"harder": True, "exceptions": ("WRN",)}, "harder (not shown for WRN, taken alone); different is undecided"),
+        (
+            {"gap_at_most": 0.009, "exceptions": ("WRN",)},
+            "not harder by more than 1 point (not shown for WRN, taken alone)",
+        ),
         ({"harder": True, "gap_at_most": 0.005}, "harder, but not by more than 1 point; "),
         ({"different": True, "comparable": True}, "points); different"),
         ({"different": True, "home_at_most": 0.005}, "; different, but not by more than 1 point"),
