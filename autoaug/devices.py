@@ -11,6 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from autoaug.recipes import DEVICES, require_known
+
 _VISIBLE, _NONE = "CUDA_VISIBLE_DEVICES", "-1"
 
 
@@ -22,8 +24,10 @@ def select(device: str, preset: str) -> None:
         preset: of the recipe; "paper" runs on a CPU only with device "cpu".
 
     Raises:
-        ValueError: the preset is "paper", the device "auto", and there is no GPU.
+        ValueError: the device is none of `recipes.DEVICES`; or the preset is "paper", the device "auto", and there is
+            no GPU.
     """
+    require_known("device", device, DEVICES)
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
         os.environ[_VISIBLE] = _NONE

@@ -66,7 +66,7 @@ _SHAPES = {"wrn": (6, 4, "widen_factor"), "shake_shake": (6, 2, "widen_factor"),
 
 def check_size(model: str, size: dict[str, int]) -> None:
     """Raise ValueError unless a model, by its long name, can have this size. Of added models, `build_model` says it."""
-    _check("size", size, Sizes)
+    check("size", size, Sizes)
     if model in _ADDED:
         return
     a, b, width = _SHAPES[model.rstrip("_0123456789")]
@@ -78,20 +78,17 @@ def check_size(model: str, size: dict[str, int]) -> None:
         raise ValueError(f"Expected depth = {a}·n + {b}, that is {known} …. Received: depth={depth}")
 
 
-def check_seed(seed: int) -> None:
-    """Raise ValueError unless a run may have this seed."""
-    _check("seed", seed, Seed)
-
-
 def check_options(given: Mapping[str, Any]) -> None:
-    """Raise ValueError unless a training can have this `device`, these `workers` and `checkpoint_…`."""
+    """Raise ValueError unless a training can have this `seed`, this `device`, these `workers` and `checkpoint_…`."""
+    check("seed", given["seed"], Seed)
     require_known("device", given["device"], DEVICES)
     for name in ("workers", "checkpoint_epochs", "checkpoint_minutes"):
         if not given[name] > 0:
             raise ValueError(f"Expected {name} above 0. Received: {name}={given[name]!r}")
 
 
-def _check(name: str, value: object, kind: Any) -> None:
+def check(name: str, value: object, kind: Any) -> None:
+    """Raise ValueError, which names the value, unless it is of this annotated type, as a seed of `Seed`."""
     if name in _CHOICES:
         require_known(name, value, _CHOICES[name])
     try:
@@ -137,7 +134,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(Recipe, include_extras=True).items():
-            _check(name, getattr(self, name), kind)
+            check(name, getattr(self, name), kind)
         check_size(self.model, self.size)
 
     def steps_per_epoch(self, train_size: int, workers: int = 1) -> int:

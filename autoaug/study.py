@@ -116,8 +116,10 @@ def read(path: pathlib.Path, data_dir: pathlib.Path = _DATA) -> list[Stage]:
         for stage in listed:
             runs = [run for entry in stage.runs for run in _runs(entry, path.parent.resolve())]
             built |= {name for run in runs for name in run.given.get("own", {})}
-            for name in {run.given["train_data"] for run in runs if run.recipe} - built:
-                datasets.spec(name, data_dir)
+            are_ours = all(run.notebook.parent == _TRAIN.parent for run in (*seen.values(), *runs))
+            for name in {run.given["train_data"] for run in runs if run.recipe and are_ours} - built:
+                if not datasets.spec(name, data_dir).training_files:
+                    raise ValueError(f"Expected train_data, a data set with a training part. Received: {name}")
             new = tuple(run for run in runs if seen.setdefault(run.identity, run) is run)
             stages.append(Stage(new, stage.side_by_side))
     except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:  # YAML's dates too
@@ -132,8 +134,9 @@ def _runs(entry: _Entry, folder: pathlib.Path) -> Iterator[StudyRun]:
     defaults = parameters_of(notebooks[entry.notebook])
     for name in (*entry.parameters, *entry.each):
         require_known("parameter", name, sorted(defaults.keys() - set(_FOLDERS)))
-    known = {"confidence": Annotated[float, msgspec.Meta(gt=0, lt=1)]}
-    kinds = msgspec.defstruct("Parameters", [(name, known.get(name, type(of))) for name, of in defaults.items()])
+    bounds = {("confidence", float): Annotated[float, msgspec.Meta(gt=0, lt=1)]}
+    fields = [(name, bounds.get((name, type(of)), type(of))) for name, of in defaults.items()]
+    kinds = msgspec.defstruct("Parameters", fields)
     for values in itertools.product(*entry.each.values()):
         parameters = entry.parameters | dict(zip(entry.each, values, strict=True))
         msgspec.convert(defaults | parameters, kinds)

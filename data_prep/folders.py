@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import filelock
+import msgspec
 import numpy as np
 from jaxtyping import Int, UInt8
 
 from autoaug.datasets import DatasetError, Spec, channel_statistics, content_hash
 from autoaug.datasets import manifest as manifests
 from autoaug.datasets.batch_file import write_batch
-from autoaug.files import write_atomically
+from autoaug.files import read_text, write_atomically
 
 Part = tuple[UInt8[np.ndarray, "_ 32 32 3"], Int[np.ndarray, " _"]]
 """Images and labels."""
@@ -66,13 +67,17 @@ def condition(folder: pathlib.Path, recipe: Mapping[str, Any]) -> str:
         "missing"; "foreign": files without a manifest, or with that of another set; "damaged": files that differ from
         the manifest; "outdated": files of another recipe; or "whole".
     """
+    path = folder / "manifest.json"
     if not folder.exists() or not any(folder.iterdir()):
         return "missing"
+    if not path.exists():
+        return "foreign"
     try:
-        manifest = manifests.read(folder)
-    except DatasetError:
+        manifest = msgspec.json.decode(read_text(path))
+        name = manifest["name"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return "damaged"
-    if manifest is None or manifest.get("name") != recipe["name"]:
+    if name != recipe["name"]:
         return "foreign"
     if file_hashes(folder) != manifest.get("files"):
         return "damaged"

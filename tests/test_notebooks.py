@@ -107,9 +107,16 @@ def test_a_finished_run_is_due_again_on_other_data_unless_it_has_no_checkpoint(t
     shutil.copytree(trained_run.run, results / "runs" / trained_run.run.name)
     assert study.is_finished(again, data, results)
     kept = results / "runs" / trained_run.run.name / "predictions" / "synthetic10.npz"
-    for damage in (kept.unlink, lambda: kept.write_bytes(b"")):
-        damage()
+    for path, content in (
+        (kept, b""),
+        (kept.parents[1] / "model.keras", b"PK"),
+        (kept.parents[1] / "history.csv", b"\xff"),
+    ):
+        whole = path.read_bytes()
+        path.write_bytes(content)
         assert not study.is_finished(again, data, results)
+        path.write_bytes(whole)
+    kept.unlink()
     for part, is_left_alone in (("test", True), ("training", False)):
         path = data / "synthetic10" / "training" / "manifest.json"
         content = json.loads(path.read_text())

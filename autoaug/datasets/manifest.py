@@ -74,15 +74,14 @@ def own(data_dir: str | os.PathLike[str]) -> dict[str, Spec]:
     """The specifications of the user's own sets in a folder of data sets; a warning names damaged ones."""
     found = {}
     for path in sorted(pathlib.Path(data_dir).expanduser().glob("*/training/manifest.json")):
-        if (name := path.parents[1].name) in DATASETS:
+        if (name := path.parents[1].name) in DATASETS or not re.fullmatch(_NAME, name):
             continue
         try:
-            require_own_name(name)
             said = msgspec.convert(read(path.parent), _Manifest).own
             if said and said.original != name:
                 found[name] = spec_of(name, msgspec.structs.asdict(said))
         except (DatasetError, msgspec.ValidationError) as error:
-            warnings.warn(f"Left out: {error}", stacklevel=1)  # said once
+            warnings.warn(f"Left out: {error}", stacklevel=1)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ipywidgets import Checkbox, Dropdown, HBox, IntSlider, Layout, VBox, dlink, interactive_output
-from jaxtyping import Float, Float32, Shaped, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from matplotlib.axes import Axes
 
 from autoaug import augment, plots
@@ -23,13 +23,6 @@ def augmented(
     """The image after operations (see `augment.apply_operations`); `mean` is a fraction of 255."""
     colours, opaque = augment.apply_operations(image, operations)
     return np.where(opaque[..., None], colours, np.rint(np.multiply(mean, 255)).astype(np.uint8))
-
-
-def displayable(
-    batch: Float32[np.ndarray, "n 32 32 3"], mean: Float[np.ndarray, "3"], std: Float[np.ndarray, "3"]
-) -> UInt8[np.ndarray, "n 32 32 3"]:
-    """Normalised images as pictures."""
-    return np.rint((batch * std + mean) * 255).astype(np.uint8)
 
 
 def operation(

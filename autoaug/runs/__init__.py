@@ -64,8 +64,8 @@ def collect(results_dir: str | os.PathLike[str], *others: str | os.PathLike[str]
                     rows[record.run_id] = _rows(folder, record, labels)
             except RecordError as error:
                 remedy = f"or remove it, and repeat its command: rm -r {shlex.quote(str(folder))}"
-                is_trained = (folder / CHECKPOINTS).exists() and "record.json" not in str(error)
-                message = f"{error}. {'Repeat its command' if is_trained else f'Restore it from a copy; {remedy}'}"
+                can_go_on = (folder / CHECKPOINTS).exists() and "record.json" not in str(error) and not is_whole(folder)
+                message = f"{error}. {'Repeat its command' if can_go_on else f'Restore it from a copy; {remedy}'}"
                 unreadable.append((str(folder), message))
                 warnings.warn(f"Left out, since it cannot be read: {message}", stacklevel=2)
     table = _table([row for run in rows.values() for row in run])

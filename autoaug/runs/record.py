@@ -132,7 +132,7 @@ def name(recipe: recipes.Recipe | str, train_data: str, seed: int, workers: int 
 
     `recipe` may be the name of a stranger's model. The data's content is not in the hash, but in the record.
     """
-    recipes.check_seed(seed)
+    recipes.check("seed", seed, recipes.Seed)
     identity = msgspec.json.encode([recipe, train_data, seed, *([workers] if workers > 1 else []), "trained"])
     model, preset = (recipe, []) if isinstance(recipe, str) else (recipes.SHORT_NAMES[recipe.model], [recipe.preset])
     parts = [model, train_data.replace("_", "-"), *preset, f"seed{seed}", hashlib.sha256(identity).hexdigest()[:8]]

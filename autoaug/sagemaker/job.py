@@ -98,7 +98,6 @@ def training(given: Mapping[str, Any]) -> Training:
         told[name] = convert(dict[str, int] if kind is dict else kind, value, name)
     every = known | told
     recipe = recipes.variant(every["model"], every["preset"], **{name: every[name] for name in recipes.CHANGES})
-    recipes.check_seed(every["seed"])
     data = every["train_data"]
     recipes.require_known("train_data", data, [name for name, spec in DATASETS.items() if spec.training_files])
     recipes.check_options(every)

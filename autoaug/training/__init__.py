@@ -58,9 +58,8 @@ def train(
     from autoaug.training import servers  # here, since it is also a program
 
     run_dir = pathlib.Path(run_dir)
-    recipes.check_seed(seed)
     numbers = {"workers": workers, "checkpoint_epochs": checkpoint_epochs, "checkpoint_minutes": checkpoint_minutes}
-    recipes.check_options({"device": device} | numbers)
+    recipes.check_options({"seed": seed, "device": device} | numbers)
     devices.select(device, recipe.preset)
     engine = _engine(recipe, len(dataset.train_labels) - recipe.validation_size, workers)
     if test_sets is None:

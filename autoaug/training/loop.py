@@ -20,6 +20,7 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from numba.core import config as numba_config
 
 from autoaug import devices, models, recipes
 from autoaug.datasets import Dataset
@@ -55,9 +56,9 @@ class Run:
             self.step = self.engine.step(self.model, recipe, seed)
         self.whole = evaluation.whole(self.model, dataset)
         parameters = sum(weight.shape.num_elements() for weight in self.step.weights)
-        tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
-        threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count() or 1)  # the bits depend on them
-        computing = {"device": devices.description(), "tf32": tf32, "threads": threads}
+        cores = vars(numba_config)["NUMBA_DEFAULT_NUM_THREADS"]  # that are usable, as TensorFlow too counts them
+        computing = {"device": devices.description(), "threads": int(os.environ.get("TF_NUM_INTRAOP_THREADS") or cores)}
+        computing["tf32"] = tf.config.experimental.tensor_float_32_execution_enabled()
         record.start(run_dir, recipe, dataset, seed, parameters, workers=workers, computing=computing)
         self._state = tf.Variable(b"")  # JSON; part of the checkpoint, so that both always agree
         state = {"model": self.model, "state": self._state, **self.step.state}
@@ -194,7 +195,7 @@ class Saver:
 
     def _write_history(self) -> None:
         path, content = self._run.run_dir / record.HISTORY, pd.DataFrame(self._run.history).to_csv(index=False)
-        if self._run.history and not (path.exists() and path.read_text() == content):
+        if self._run.history and not (path.exists() and path.read_bytes() == content.encode()):
             write_atomically(path, content.encode())
 
 

@@ -51,7 +51,7 @@ EVERY = [recipe for of_models in recipes.RECIPES.values() for recipe in of_model
                 {"batch_size": 0}, {"weight_decay": -1e-4}, {"preset": "slow"}, {"augmentation": "none"}, {"xla": 1},
             )
         ),
-        *((lambda seed=seed: recipes.check_seed(seed), "Expected seed: .*Received: seed=")
+        *((lambda seed=seed: recipes.check("seed", seed, recipes.Seed), "Expected seed: .*Received: seed=")
           for seed in (-1, 2**31, 1.0, True, "0")),
         (lambda: recipes.get("resnet"), "model, one of wrn, shake_shake_32, ss32,.*Received: model='resnet'"),
         (lambda: recipes.get("wrn", "fast"), "one of quick, small, paper. Received: preset='fast'"),

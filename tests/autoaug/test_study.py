@@ -79,6 +79,7 @@ def test_a_run_that_is_named_twice_is_one_run(folder):
         ([[{"notebook": "train", "parameters": {"seed": -1}}]], "Expected seed: "),
         ([[{"notebook": "train", "parameters": {"model": "vgg"}}]], "Expected model, one of wrn"),
         ([[{"notebook": "train", "parameters": {"train_data": "cifar11"}}]], "Received: 'cifar11'. Did you"),
+        ([[{"notebook": "train", "parameters": {"train_data": "cifar10.1-v6"}}]], "training part. .*: cifar10.1-v6"),
         ([[{"notebook": "train", "parameters": {"workers": 0}}]], "Expected workers above 0"),
         ([[{"notebook": "distribution_shift", "parameters": {"confidence": 95.0}}]], r"< 1.0 - at `\$.confidence`"),
         ("- stage: a\n  runs:\n  - {notebook: first, each: {},\n     each: {}}", "line 3: .*twice: each"),
@@ -97,6 +98,7 @@ def test_own_sets_that_the_study_builds_before_are_known(folder):
     assert len(study.read(write(folder, [[build], [train]]))) == 2
     with pytest.raises(study.StudyError, match="Received: 'my10'"):
         study.read(write(folder, [[train], [build]]))
+    assert len(study.read(write(folder, [[{"notebook": "first"}], [train]]))) == 2  # this notebook may build it
 
 
 def test_yaml_that_is_what_it_seems():

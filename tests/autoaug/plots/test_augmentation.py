@@ -21,11 +21,6 @@ def test_transparent_pixels_are_shown_in_the_mean_colour(images):
     np.testing.assert_array_equal(picture[:, :29], images[0][:, 3:])
 
 
-def test_displayable_reverses_the_normalisation(images):
-    normalised = ((images / 255 - MEAN) / STD).astype(np.float32)
-    np.testing.assert_array_equal(augment_plots.displayable(normalised, MEAN, STD), images)
-
-
 def test_effects_count_and_measure_each_operation(images):
     policy = ((("Invert", 1.0, 0), ("TranslateX", 0.0, 9)), (("Invert", 1.0, 0), ("Posterize", 1.0, 0)))
     plan = augment.sample_plan(augment.epoch_generator(0, 0), len(images), policy)

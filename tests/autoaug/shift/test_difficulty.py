@@ -72,7 +72,6 @@ CLASSES = "Expected labels of both test sets, classes from 0 to 255, int"
     ("judges", "labels", "message"),
     [
         ((MARGINS,), LABELS, JUDGES),
-        ((MARGINS, MARGINS, MARGINS), LABELS, JUDGES),
         ((MARGINS, (MARGINS[0],)), LABELS, JUDGES),
         ((MARGINS, MARGINS[::-1]), LABELS, JUDGES),
         ((MARGINS, (MARGINS[0][:2], MARGINS[1])), LABELS, JUDGES),
@@ -80,8 +79,6 @@ CLASSES = "Expected labels of both test sets, classes from 0 to 255, int"
         ((MARGINS, (MARGINS[0], np.full((3, 200), np.nan))), LABELS, JUDGES),
         ((MARGINS, (np.ones((0, 400)), np.ones((0, 200)))), LABELS, JUDGES),
         ((np.ones(400), np.ones(199)), LABELS, JUDGES),
-        ((np.ones(400), np.full(200, np.inf)), LABELS, JUDGES),
-        ((np.ones(400, int), np.ones(200, int)), LABELS, JUDGES),
         ((MARGINS, MARGINS), (LABELS.a,), CLASSES),
         ((MARGINS, MARGINS), (LABELS.a, LABELS.a), CLASSES),
         ((MARGINS, MARGINS), (LABELS.a, LABELS.b.astype(float)), CLASSES),

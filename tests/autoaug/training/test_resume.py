@@ -1,5 +1,6 @@
 """Runs that are killed, stopped, damaged, or out of space end as if nothing had happened, or say what did."""
 
+import dataclasses
 import os
 import resource
 import shutil
@@ -12,7 +13,8 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from autoaug import training
+from autoaug import runs, training
+from autoaug.runs import predictions
 from autoaug.runs import record as records
 from autoaug.training import checkpoints, loop
 from autoaug.training.step import MEASURES, Engine, TrainingStep
@@ -53,8 +55,8 @@ def test_a_run_killed_three_times_is_the_uninterrupted_run(whole, tiny_dataset, 
     assert f"going on after step {reached[2]} of 12" in said
     model = training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)  # finished: its weights are restored
     assert_same_run(tmp_path, whole[0], model, whole[1])
-    predictions = [np.load(folder / "predictions" / "synthetic10.npz") for folder in (tmp_path, whole[0])]
-    np.testing.assert_array_equal(predictions[0]["answers"], predictions[1]["answers"])
+    answers = [np.load(folder / "predictions" / "synthetic10.npz")["answers"] for folder in (tmp_path, whole[0])]
+    np.testing.assert_array_equal(*answers)
     assert {path.name.split(".")[0] for path in (tmp_path / "checkpoints").iterdir()} == NEWEST_TWO
     assert history(tmp_path).learning_rate.iloc[-1] == 0.0
 
@@ -152,6 +154,18 @@ def test_no_flipped_bit_is_trained_on(tmp_path):
         saved.restore()
     saved.save(3)
     assert saved.steps() == [2, 3]  # the damaged one is none of the two that are kept
+
+
+def test_what_is_damaged_beside_the_checkpoints_is_written_again(whole, tiny_dataset, tiny_recipe, tmp_path):
+    folder = shutil.copytree(whole[0], tmp_path / "run")
+    (folder / "history.csv").write_bytes(b"\xff")
+    (folder / "model.keras").write_bytes(b"PK")
+    path = folder / "predictions" / "synthetic10.npz"
+    kept = predictions.read(path)
+    predictions.write(path, dataclasses.replace(kept, answers=kept.answers + np.uint8(100)))
+    assert not runs.is_whole(folder)
+    training.train(tiny_recipe, tiny_dataset, folder, seed=3)
+    assert runs.is_whole(folder)
 
 
 def test_a_full_disk_loses_nothing(whole, tiny_dataset, tiny_recipe, tmp_path, monkeypatch):

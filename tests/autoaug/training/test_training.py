@@ -143,10 +143,8 @@ def test_held_out_images_and_test_sets_are_evaluated_without_the_images_trained_
     ("arguments", "message"),
     [
         ({"seed": -1}, "Received: seed=-1"),
-        ({"seed": 2**31}, "Received: seed=2147483648"),
         ({"checkpoint_epochs": 0}, "Expected checkpoint_epochs above 0. Received: checkpoint_epochs=0"),
         ({"checkpoint_minutes": float("nan")}, "Received: checkpoint_minutes=nan"),
-        ({"workers": 0}, "Expected workers above 0. Received: workers=0"),
         ({"workers": 3}, "can share equally. Received: batch_size=32, workers=3"),
         (
             {"test_sets": [datasets.LabelledImages("x", np.zeros((0, 32, 32, 3), np.uint8), np.zeros(0, int))]},
