@@ -106,7 +106,7 @@ class Stage(NamedTuple):
 def read(path: pathlib.Path, data_dir: pathlib.Path = _DATA) -> list[Stage]:
     """The stages of a study; StudyError names the file, what was expected and what was received.
 
-    Training sets must be built in, or be in data_dir, or built by the study before.
+    Training sets must be built in, or in data_dir, or built by the study before; notebooks of one's own may build any.
     """
     stages, seen, built = [], dict[str, StudyRun](), set[str]()
     try:
