@@ -40,7 +40,7 @@ from autoaug.runs import record
 
 _TRAIN, _DATA = ROOT / "notebooks" / "train.ipynb", ROOT / "data"
 _FOLDERS = ("data_dir", "results_dir")
-_THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 # PR_SET_PDEATHSIG of prctl(2): Linux ends the process when its parent ends.
 _END_WITH_PARENT = functools.partial(ctypes.CDLL(None).prctl, 1, signal.SIGTERM) if sys.platform == "linux" else None
 

@@ -24,7 +24,7 @@ _CUTOUT_COLOR = np.uint32(125 | 122 << 8 | 113 << 16)  # alpha 0
 _WITHOUT_PIXELS = (Operation.Invert, Operation.Posterize, Operation.Solarize, Operation.Brightness)
 _ENHANCE_FACTORS = np.array([level * 1.8 / 10 + 0.1 for level in range(LEVELS)]).astype(np.float32)
 
-_OPTIONS = {"nogil": True, "error_model": "numpy"}
+_OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 
 def _compiled(function):
