@@ -102,7 +102,7 @@ sagemaker: .venv/sagemaker
 
 # All locks from one resolution, so that the versions they share are the same.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
-	--generate-hashes --no-emit-index-url --no-annotate --no-header
+	--generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras
 lock: $(READY)
 	$(LOCK) pyproject.toml --extra test --extra cpu --extra sagemaker --output-file requirements-sagemaker.lock
 	$(LOCK) pyproject.toml --extra test --extra cpu --constraint requirements-sagemaker.lock --output-file requirements.lock

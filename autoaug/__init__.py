@@ -33,8 +33,6 @@ __all__ = [*_FUNCTIONS, *_SUBMODULES]
 
 for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)  # Keras and TensorFlow read them at their import
-# papermill and nbconvert bring it in, and it compiles a grammar of web addresses for two seconds, which nobody needs.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 # With TensorFlow, Python needs a second for its last search for objects that refer to each other. This leaves it out.
 atexit.register(gc.freeze)
 

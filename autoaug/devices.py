@@ -1,9 +1,7 @@
 """The device that a model is trained on: a GPU if TensorFlow sees one, else the CPU.
 
-- A GPU's memory is taken only as needed (`autoaug/__init__.py`), so that other processes can use the rest.
-- TensorFloat-32 is off (`models.build_model`). It would round the factors in float32 convolutions to 10 bits of
-  mantissa, and the published recipes say float32. `mixed_bfloat16` uses the tensor cores.
-- XLA compiles the step only if the recipe says so (`xla`).
+TensorFloat-32 is off (`models.build_model`). It would round the factors in float32 convolutions to 10 bits of mantissa,
+and the published recipes say float32. `mixed_bfloat16` uses the tensor cores.
 """
 
 import os

@@ -39,7 +39,6 @@ from autoaug.recipes import require_known
 from autoaug.runs import record
 
 _TRAIN, _DATA = ROOT / "notebooks" / "train.ipynb", ROOT / "data"
-_FOLDERS = ("data_dir", "results_dir")
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 # PR_SET_PDEATHSIG of prctl(2): Linux ends the process when its parent ends.
 _END_WITH_PARENT = functools.partial(ctypes.CDLL(None).prctl, 1, signal.SIGTERM) if sys.platform == "linux" else None
@@ -133,7 +132,7 @@ def _runs(entry: _Entry, folder: pathlib.Path) -> Iterator[StudyRun]:
     require_known("notebook", entry.notebook, notebooks)
     defaults = parameters_of(notebooks[entry.notebook])
     for name in (*entry.parameters, *entry.each):
-        require_known("parameter", name, sorted(defaults.keys() - set(_FOLDERS)))
+        require_known("parameter", name, sorted(defaults.keys() - {"data_dir", "results_dir"}))
     bounds = {("confidence", float): Annotated[float, msgspec.Meta(gt=0, lt=1)]}
     fields = [(name, bounds.get((name, type(of)), type(of))) for name, of in defaults.items()]
     kinds = msgspec.defstruct("Parameters", fields)
