@@ -51,13 +51,9 @@ def classifier(x: KerasTensor, num_classes: int, *, name: str, seed: int) -> Ker
     )(ops.mean(x, axis=(1, 2)))
 
 
-def average_pool(x: KerasTensor, stride: int) -> KerasTensor:
-    """Mean over stride×stride squares, SAME padding; the identity at stride 1."""
-    return x if stride == 1 else ops.average_pool(x, stride, stride, padding="same")
-
-
-def pad_channels(x: KerasTensor, before: int, after: int) -> KerasTensor:
-    """Zero channels before and after those of x."""
+def padded_shortcut(x: KerasTensor, stride: int, before: int, after: int) -> KerasTensor:
+    """Mean over stride×stride squares, SAME padding, with zero channels before and after those of x."""
+    x = x if stride == 1 else ops.average_pool(x, stride, stride, padding="same")
     return ops.pad(x, [(0, 0), (0, 0), (0, 0), (before, after)]) if before + after else x
 
 

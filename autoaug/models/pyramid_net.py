@@ -21,11 +21,10 @@ from keras import KerasTensor
 from autoaug.models.layers import (
     FusedBatchNorm,
     NoiseLayer,
-    average_pool,
     batch_norm_relu,
     classifier,
     convolution,
-    pad_channels,
+    padded_shortcut,
     scale,
 )
 
@@ -73,7 +72,7 @@ def _bottleneck(x: KerasTensor, channels: int, stride: int, *, index: int, survi
     y = convolution(y, EXPANSION * channels, 1, 1, name=f"{name}__1x1_conv_expand", seed=seed)
     y = FusedBatchNorm(name=f"{name}__bn_3")(y)
     y = ShakeDrop(index, survival, name=f"{name}__shake_drop")(y)
-    return y + pad_channels(average_pool(x, stride), 0, y.shape[-1] - x.shape[-1])
+    return y + padded_shortcut(x, stride, 0, y.shape[-1] - x.shape[-1])
 
 
 @keras.saving.register_keras_serializable("autoaug")

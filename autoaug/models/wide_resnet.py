@@ -15,7 +15,7 @@ Deviations from the paper, all made by the original code:
 import keras
 from keras import KerasTensor
 
-from autoaug.models.layers import average_pool, batch_norm_relu, classifier, convolution, pad_channels
+from autoaug.models.layers import batch_norm_relu, classifier, convolution, padded_shortcut
 
 BASE_CHANNELS = 16
 
@@ -62,4 +62,4 @@ def _block(x: KerasTensor, channels: int, stride: int, *, name: str, seed: int) 
 def _shortcut(x: KerasTensor, channels: int, stride: int) -> KerasTensor:
     """Average pool by the stride, with as many zero channels before as after; the identity if the channels agree."""
     missing = channels - x.shape[-1]
-    return pad_channels(average_pool(x, stride), missing // 2, missing // 2) if missing else x
+    return padded_shortcut(x, stride, missing // 2, missing // 2)
