@@ -87,17 +87,14 @@ def choose(
     """
     per_class = size // num_classes
     preference = rng.gumbel(size=len(labels))  # the largest sums are a weighted draw without replacement
-    if scores is not None:
-        for label in range(num_classes):
-            members = np.flatnonzero(labels == label)
+    rows = []
+    for label in range(num_classes):
+        members = np.flatnonzero(labels == label)
+        if scores is not None:
             ranks = scipy.stats.rankdata(scores[members])
             preference[members] += design.sharpness * scipy.stats.norm.ppf((ranks - 0.5) / len(members))
-    chosen = np.concatenate(
-        [
-            (members := np.flatnonzero(labels == label))[np.argsort(-preference[members], kind="stable")[:per_class]]
-            for label in range(num_classes)
-        ]
-    )
+        rows.append(members[np.argsort(-preference[members], kind="stable")[:per_class]])
+    chosen = np.concatenate(rows)
     place = np.concatenate([rng.permutation(per_class) for _ in range(num_classes)])
     new_look, wrong = place < round(design.new_look * per_class), place < round(design.wrong_labels * per_class)
     turn = rng.integers(1, num_classes, size)
