@@ -118,8 +118,12 @@ def load_test_sets(dataset: Dataset, data_dir: str | os.PathLike[str]) -> list[L
 
 
 def _load(name: str, data_dir: str | os.PathLike[str], part: str) -> LabelledImages:
-    """A part of a data set, checked against its manifest; it is empty if the set has no such part."""
-    found, folder = _find(name, data_dir)
+    """A part of a data set whose files are all there, checked against its manifest; empty if it has no such part."""
+    found, folder = spec(name, data_dir), training_folder(name, data_dir)
+    if missing := _missing(found, folder):
+        files = ", ".join(file for part in found.sizes for file in found.files(part))
+        remedy = f"{manifests.build_command(name, data_dir)}; or put {files} into {folder}"
+        raise DatasetError(f"{folder}: Expected the data set {name!r}. Missing: {', '.join(missing)}. {remedy}")
     loaded, manifest = LabelledImages(name, *read_part(folder, found, part)), manifests.read(folder)
     if manifest is None or part not in found.sizes:
         return loaded
@@ -196,16 +200,6 @@ def training_folder(name: str, data_dir: str | os.PathLike[str]) -> pathlib.Path
 
 def _missing(spec: Spec, folder: pathlib.Path) -> list[str]:
     return [file for part in spec.sizes for file in spec.files(part) if not (folder / file).is_file()]
-
-
-def _find(name: str, data_dir: str | os.PathLike[str]) -> tuple[Spec, pathlib.Path]:
-    """The specification and folder of a data set whose files are all there."""
-    found, folder = spec(name, data_dir), training_folder(name, data_dir)
-    if missing := _missing(found, folder):
-        files = ", ".join(file for part in found.sizes for file in found.files(part))
-        remedy = f"{manifests.build_command(name, data_dir)}; or put {files} into {folder}"
-        raise DatasetError(f"{folder}: Expected the data set {name!r}. Missing: {', '.join(missing)}. {remedy}")
-    return found, folder
 
 
 def channel_statistics(
