@@ -9,8 +9,6 @@ import pandas as pd
 from autoaug import datasets
 from autoaug.datasets import manifest as manifests
 
-CHANNELS = ("red", "green", "blue")
-
 
 def parts(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
     """The data sets on disk.
@@ -31,7 +29,7 @@ def parts(data_dir: str | os.PathLike[str]) -> pd.DataFrame:
             row: dict[str, Any] = {"data set": name, "part": part, "title": spec.title, "source": source}
             row |= {"images": size, "fewest": min(counts), "most": max(counts), "sha256": said.get("sha256", "")}
             for what in ("mean", "std"):
-                values = zip(CHANNELS, said.get(what, [np.nan] * 3), strict=True)
+                values = zip(("red", "green", "blue"), said.get(what, [np.nan] * 3), strict=True)
                 row |= {f"{what}, {channel}": value for channel, value in values}
             rows.append(row)
     columns = ["data set", "part", "title", "source", "images", "fewest", "most", "sha256"]
