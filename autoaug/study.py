@@ -177,23 +177,9 @@ def run(
 
 
 def is_finished(run: StudyRun, data_dir: pathlib.Path, results_dir: pathlib.Path) -> bool:
-    """Whether it is a training whose run is finished on the data set as it is now, with every test set that is there.
-
-    A run without checkpoints, such as one that was collected from S3, cannot be tested again, and is finished.
-    """
-    if not run.recipe:
-        return False
-    data, folder = run.given["train_data"], results_dir / "runs" / run.identity
-    try:
-        found = record.read(folder)
-        tests = datasets.available(data_dir, datasets.spec(data, data_dir).family, part="test")
-        parts = [(data, "training", found.train_data), *((name, "test", found.tests.get(name)) for name in tests)]
-        same = [kept and datasets.stated_hash(of, part, data_dir) in (None, kept.sha256) for of, part, kept in parts]
-    except (KeyError, ValueError, TypeError, AttributeError):
-        return False  # the notebook says what is wrong
-    if (folder / record.CHECKPOINTS).exists():
-        return runs.is_whole(folder) and all(same)
-    return found.status == "finished" and bool(same[0])
+    """Whether it is a training whose run is finished on the data as they are now."""
+    folder = results_dir / "runs" / run.identity
+    return bool(run.recipe) and runs.is_up_to_date(folder, run.given["train_data"], data_dir)
 
 
 def _may_start(path: pathlib.Path, due: Sequence[StudyRun], done: int, yes: bool) -> bool:

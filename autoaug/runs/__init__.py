@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 
+from autoaug import datasets
 from autoaug.datasets import Dataset, LabelledImages
 from autoaug.files import read_text
 from autoaug.runs import predictions
@@ -84,6 +85,23 @@ def is_finished(run_dir: str | os.PathLike[str], dataset: Dataset, test_sets: Se
         return False
     kept, tests = read(run_dir), {test.name: Test(test.source, test.sha256) for test in test_sets}
     return kept.train_data.sha256 == dataset.sha256 and tests.items() <= kept.tests.items()
+
+
+def is_up_to_date(run_dir: pathlib.Path, train_data: str, data_dir: pathlib.Path) -> bool:
+    """The same without their images: on the data sets as their manifests are now, with every test set that is there.
+
+    A run without checkpoints, such as one that was collected from S3, cannot be tested again, and is finished.
+    """
+    try:
+        kept, family = read(run_dir), datasets.spec(train_data, data_dir).family
+        tests = datasets.available(data_dir, family, part="test")
+        parts = [(train_data, "training", kept.train_data), *((test, "test", kept.tests.get(test)) for test in tests)]
+        same = [of and datasets.stated_hash(data, part, data_dir) in (None, of.sha256) for data, part, of in parts]
+    except ValueError:
+        return False  # the notebook says what is wrong
+    if (run_dir / CHECKPOINTS).exists():
+        return is_whole(run_dir) and all(same)
+    return kept.status == "finished" and bool(same[0])
 
 
 def is_whole(run_dir: str | os.PathLike[str]) -> bool:
