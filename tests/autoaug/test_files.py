@@ -1,4 +1,4 @@
-"""Files are written whole or not at all; only strict JSON is read."""
+"""Files are written whole or not at all; nothing of a hostile archive is unpacked."""
 
 import io
 import os
@@ -10,7 +10,6 @@ import tarfile
 import pytest
 
 from autoaug import files
-from autoaug.datasets import manifest
 
 WRITE_AND_DIE = """
 import os, signal, sys
@@ -24,13 +23,6 @@ def test_a_process_that_is_killed_while_it_writes_leaves_the_file_as_it_was(tmp_
     (path := tmp_path / "record.json").write_text("earlier")
     assert subprocess.run([sys.executable, "-c", WRITE_AND_DIE, str(path)], check=False).returncode == -signal.SIGKILL
     assert path.read_text() == "earlier"
-
-
-@pytest.mark.parametrize("text", ['{"a": NaN}', "1e999", "[" * 100_000, "9" * 5000, '"\\ud800"', "{'a': 1}", ""])
-def test_what_is_no_strict_json_is_refused(text, tmp_path):
-    (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(manifest.DatasetError, match="Expected a manifest"):
-        manifest.read(tmp_path)
 
 
 def member(path, **changes):

@@ -159,6 +159,7 @@ CHANGES = [
     "content",
     [
         None, b"", b"\xff\xfe", b"[]", b"[" * 100_000, b'{"source": "a"}', b'{"source": "a", "parts": [1]}',
+        b"1e999", b"9" * 5_000, b'"\\ud800"', b"{'a': 1}",
         *[json.dumps(MANIFEST | change).encode() for change in ({"source": "<img src=x>"}, {"seed": float("nan")})],
         *[json.dumps(MANIFEST | {"own": OWN | change}).encode() for change in CHANGES],
     ],
