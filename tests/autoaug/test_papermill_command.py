@@ -15,6 +15,7 @@ import psutil
 import pytest
 from notebook_files import write_notebook
 
+from autoaug import papermill_command
 from autoaug.files import ROOT
 
 COMMAND = [sys.executable, "-m", "autoaug.papermill_command"]
@@ -140,14 +141,17 @@ def test_a_signal_interrupts_the_cell_and_says_how_to_go_on(tmp_path, number):
         (["some.ipynb", "-f", "given.yml"], 1, "given.yml, line 2: Expected a decimal number"),
     ],
 )  # fmt: skip
-def test_other_calls_are_papermills_own_and_wrong_ones_are_refused(notebook, tmp_path, arguments, status, said):
+def test_other_calls_are_papermills_own_and_wrong_ones_are_refused(
+    notebook, tmp_path, monkeypatch, capfd, arguments, status, said
+):
     (tmp_path / "given.yml").write_text("some: 1\ncount: 010\n")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [*COMMAND, *arguments], cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    assert done.returncode == status and said in done.stdout + done.stderr
-    assert "Executed copy" not in done.stdout and "Traceback" not in done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # of the tests' process nothing changes
+    with pytest.raises(SystemExit) as ended:  # as a process; papermill's own help ends it too
+        sys.exit(papermill_command.main(arguments))
+    out, err = capfd.readouterr()
+    assert ended.value.code == status and said in out + err
+    assert "Executed copy" not in out and "Traceback" not in err
     assert (tmp_path / "out.ipynb").exists() == ("out.ipynb" in arguments)
 
 
