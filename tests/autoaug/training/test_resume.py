@@ -61,25 +61,26 @@ def test_a_run_killed_three_times_is_the_uninterrupted_run(whole, tiny_dataset, 
     assert history(tmp_path).learning_rate.iloc[-1] == 0.0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_lets_the_step_end_and_writes_a_checkpoint(
-    number, whole, tiny_dataset, tiny_recipe, tmp_path, monkeypatch, capsys
+    whole, tiny_dataset, tiny_recipe, tmp_path, monkeypatch, capsys
 ):
+    """One run, stopped by each of the signals in turn."""
     handlers = [signal.getsignal(each) for each in loop._SIGNALS]
+    numbers = {3: signal.SIGINT, 6: signal.SIGTERM, 9: signal.SIGHUP}
 
-    def six_steps(self, images, labels, learning_rate, step, compute=TrainingStep.__call__):
+    def step_and_signal(self, images, labels, learning_rate, step, compute=TrainingStep.__call__):
         compute(self, images, labels, learning_rate, step)
-        if step + 1 == 6:
+        if number := numbers.get(step + 1):
             os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(TrainingStep, "__call__", six_steps)
-    with pytest.raises((KeyboardInterrupt, SystemExit)) as stopped:
-        training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)
-    monkeypatch.undo()
-    assert getattr(stopped.value, "code", 130) == 128 + number
-    assert [signal.getsignal(each) for each in loop._SIGNALS] == handlers
-    assert "Stopped after step 6 of 12. The same command goes on from there." in capsys.readouterr().out
-    assert (tmp_path / "checkpoints" / "step-000000006.index").exists()
+    monkeypatch.setattr(TrainingStep, "__call__", step_and_signal)
+    for done, number in numbers.items():
+        with pytest.raises((KeyboardInterrupt, SystemExit)) as stopped:
+            training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)
+        assert getattr(stopped.value, "code", 130) == 128 + number
+        assert [signal.getsignal(each) for each in loop._SIGNALS] == handlers
+        assert f"Stopped after step {done} of 12. The same command goes on from there." in capsys.readouterr().out
+        assert (tmp_path / "checkpoints" / f"step-{done:09d}.index").exists()
     model = training.train(tiny_recipe, tiny_dataset, tmp_path, seed=3)
     assert_same_run(tmp_path, whole[0], model, whole[1])
 
