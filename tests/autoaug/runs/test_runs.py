@@ -68,15 +68,10 @@ def lose_record(folder):
     (folder / "record.json").symlink_to("absent")
 
 
-def answer_another_class(folder):
-    path = folder / "predictions" / "synthetic10.npz"
-    kept = predictions.read(path)
-    predictions.write(path, predictions.Predictions(kept.answers + np.uint8(100), kept.labels, kept.overlap))
-
-
-def swap_labels(path):
-    kept = predictions.read(path)
-    predictions.write(path, dataclasses.replace(kept, labels=kept.labels[::-1]))
+def change(folder, name, values):
+    """Write the predictions again, with one of their arrays computed from what it was."""
+    kept = predictions.read(path := folder / "predictions" / "synthetic10.npz")
+    predictions.write(path, dataclasses.replace(kept, **{name: values(getattr(kept, name))}))
 
 
 DAMAGE = {
@@ -84,8 +79,8 @@ DAMAGE = {
     "a link to nothing": lose_record,
     "other predictions": lambda folder: (folder / "predictions" / "synthetic10.npz").write_bytes(b"PK"),
     "no predictions": lambda folder: shutil.rmtree(folder / "predictions"),
-    "an eleventh class": answer_another_class,
-    "other labels": lambda folder: swap_labels(folder / "predictions" / "synthetic10.npz"),
+    "an eleventh class": lambda folder: change(folder, "answers", lambda answers: answers + np.uint8(100)),
+    "other labels": lambda folder: change(folder, "labels", lambda labels: labels[::-1]),
     "another history": lambda folder: (folder / "history.csv").write_text("x,y\n1,2\n"),
 }
 
