@@ -141,10 +141,10 @@ def test_notebooks_side_by_side_share_the_cores_and_one_failure_stops_them(folde
     wait = "import os, pathlib, time\nown, other = (pathlib.Path(results_dir) / str(n) for n in (count, 1 + count % 2))"
     wait += "\nown.write_text(os.environ['TF_NUM_INTRAOP_THREADS'])\nwhile not other.exists():\n    time.sleep(0.1)"
     write_notebook(folder / "first.ipynb", FIRST, wait)
-    entry = {"notebook": "first", "each": {"count": [1, 2, 3]}}
+    entry = {"notebook": "first", "each": {"count": [1, 2]}}
     path = write(folder, [{"stage": "pair", "side_by_side": True, "runs": [entry]}])
     assert study.run(path, folder / "results", jobs=2) is None
-    shares = {(folder / "results" / name).read_text() for name in "123"}  # its bits depend on it
+    shares = {(folder / "results" / name).read_text() for name in "12"}  # its bits depend on it
     assert shares == {str(max(1, os.cpu_count() // 2))}
 
     sleep = "import time\nif count == 1:\n    raise ValueError('first of two')\ntime.sleep(300)"
