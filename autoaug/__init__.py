@@ -3,6 +3,7 @@
 `import autoaug` is light: submodules, and with them TensorFlow and numba, are imported at first use.
 """
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -32,15 +33,17 @@ __all__ = [*_FUNCTIONS, *_SUBMODULES]
 
 for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)  # Keras and TensorFlow read them at their import
+# With TensorFlow, Python needs a second for its last search for objects that refer to each other. This leaves it out.
+atexit.register(gc.freeze)
 
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Nothing is written to standard error, and Python does not search for unused objects."""
+    """Nothing is written to standard error, and Python searches for unused objects once, at the end."""
     with contextlib.ExitStack() as at_end:
         at_end.callback(gc.enable if gc.isenabled() else gc.disable)
-        gc.disable()  # TensorFlow has half a million: to search them takes a second of its import and of the first step
-        at_end.callback(gc.freeze)  # later searches leave them out
+        gc.disable()  # TensorFlow has half a million: to search them again and again takes more than half a second
+        at_end.callback(gc.collect)
         with contextlib.suppress(OSError):  # standard error is closed
             shown, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, 2)

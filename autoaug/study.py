@@ -116,9 +116,11 @@ def read(path: pathlib.Path, data_dir: pathlib.Path = _DATA) -> list[Stage]:
             runs = [run for entry in stage.runs for run in _runs(entry, path.parent.resolve())]
             built |= {name for run in runs for name in run.given.get("own", {})}
             are_ours = all(run.notebook.parent == _TRAIN.parent for run in (*seen.values(), *runs))
-            for name in {run.given["train_data"] for run in runs if run.recipe and are_ours} - built:
-                if not datasets.spec(name, data_dir).training_files:
-                    raise ValueError(f"Expected train_data, a data set with a training part. Received: {name}")
+            for run in runs:
+                if run.recipe and are_ours and (name := run.given["train_data"]) not in built:
+                    if not (spec := datasets.spec(name, data_dir)).training_files:
+                        raise ValueError(f"Expected train_data, a data set with a training part. Received: {name}")
+                    run.recipe.steps_per_epoch(spec.train_size - run.recipe.validation_size)
             new = tuple(run for run in runs if seen.setdefault(run.identity, run) is run)
             stages.append(Stage(new, stage.side_by_side))
     except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:  # YAML's dates too

@@ -92,8 +92,7 @@ def build(
         raise DatasetError(f"sets: Expected some of {', '.join(SETS)}. Received: {unknown[0]!r}{meant}")
     own = own_sets.check(own or {}, choices.data_dir)
     wanted = [name for name in SETS if name in sets or any(name in DRAWN_FROM.get(other, ()) for other in sets)]
-    done = synthetic.build(choices.data_dir, [name for name in wanted if name in datasets.EMBEDDED], seed, rebuild)
-    done |= {name: _build(name, choices) for name in wanted if name not in done}
+    done = {name: _build(name, choices) for name in wanted}
     for name in sorted(own, key=lambda name: own[name].original in own):  # originals first
         done[name] = own_sets.build(name, own[name], choices.data_dir, rebuild)
     return pd.Series(done, name="this run", dtype=str).rename_axis("data set").to_frame()
@@ -101,11 +100,14 @@ def build(
 
 def _build(name: str, choices: Choices) -> str:
     """Builds a set, whose inputs are built; returns what `build` shows."""
+    rebuild = choices.rebuild and name in choices.sets
+    if name in datasets.EMBEDDED:
+        return synthetic.build(choices.data_dir, [name], choices.seed, rebuild)[name]
     folder = datasets.training_folder(name, choices.data_dir)
     if name in datasets.available(choices.data_dir) and not (folder / "manifest.json").exists():
         return "unverified files, left as they are"
     write_files = functools.partial(_write, name, choices)
-    return folders.update(folder, _recipe(name, choices), write_files, choices.rebuild and name in choices.sets)
+    return folders.update(folder, _recipe(name, choices), write_files, rebuild)
 
 
 def _recipe(name: str, choices: Choices) -> dict[str, Any]:

@@ -13,8 +13,8 @@ of coordinates (right, down) in units of its radius: about the signed distance t
 float64: the last bits of a sine differ between processors, and in float32 that would change pixels.
 """
 
-import concurrent.futures
 import dataclasses
+import functools
 import os
 import pathlib
 from collections.abc import Iterable
@@ -116,7 +116,13 @@ def build(
         Name → "written", "replaced" or "there already"; raises what `folders.update` does.
     """
 
-    def build_set(name: str) -> str:
+    def write_files(name: str, folder: pathlib.Path) -> dict[str, Any]:
+        sizes = DATASETS[name].sizes.items()
+        parts = {part: generate(SETS[name], size, _stream(name, part, seed)) for part, size in sizes}
+        return folders.write_parts(DATASETS[name], folder, parts)
+
+    done = {}
+    for name in names:
         recipe = {
             "name": name,
             "source": "embedded images",
@@ -124,17 +130,9 @@ def build(
             "seed": seed,
             "distribution": msgspec.json.decode(msgspec.json.encode(SETS[name])),  # as it is read back
         }
-
-        def write_files(folder: pathlib.Path) -> dict[str, Any]:
-            sizes = DATASETS[name].sizes.items()
-            parts = {part: generate(SETS[name], size, _stream(name, part, seed)) for part, size in sizes}
-            return folders.write_parts(DATASETS[name], folder, parts)
-
-        return folders.update(training_folder(name, data_dir), recipe, write_files, rebuild)
-
-    names = list(names)
-    with concurrent.futures.ThreadPoolExecutor() as pool:  # NumPy draws without the interpreter's lock
-        return dict(zip(names, pool.map(build_set, names), strict=True))
+        files = functools.partial(write_files, name)
+        done[name] = folders.update(training_folder(name, data_dir), recipe, files, rebuild)
+    return done
 
 
 def _box(x: Pixels, y: Pixels, half_width: float, half_height: float) -> Pixels:

@@ -37,11 +37,10 @@ def _compiled(function, **more):
         return numba.njit(**_OPTIONS, **more)(function)
 
 
-_inner = functools.partial(_compiled, no_cpython_wrapper=True)  # called by compiled functions alone
 _inlined = functools.partial(_compiled, inline="always")  # with its caller, a second sooner
 
 
-@_inner
+@_compiled
 def geometric(pixels, sources):
     """Image.transform(AFFINE, nearest) and Image.rotate, from `sources` int16 [1024]; outside is transparent black."""
     original = np.empty(AREA + 1, np.uint32)
@@ -52,7 +51,7 @@ def geometric(pixels, sources):
         pixels[i] = original[sources[i]]
 
 
-@_inner
+@_compiled
 def auto_contrast(pixels, table):
     """ImageOps.autocontrast: stretches each channel to 0…255."""
     for channel in range(3):
@@ -68,7 +67,7 @@ def auto_contrast(pixels, table):
                 table[channel, value] = min(max(np.int32(value * scale + offset), 0), 255)
 
 
-@_inner
+@_compiled
 def equalize(pixels, table):
     """ImageOps.equalize: makes each channel's histogram flat."""
     counts = np.zeros((3, 256), np.int32)
@@ -90,7 +89,7 @@ def equalize(pixels, table):
                 total += counts[channel, value]
 
 
-@_inner
+@_compiled
 def invert(table):
     """ImageOps.invert."""
     for channel in range(3):
@@ -98,7 +97,7 @@ def invert(table):
             table[channel, value] = 255 - table[channel, value]
 
 
-@_inner
+@_compiled
 def posterize(table, level):
     """ImageOps.posterize, keeping 4 − int(4·level/10) bits."""
     mask = 256 - (1 << (4 + level * 4 // 10))
@@ -107,7 +106,7 @@ def posterize(table, level):
             table[channel, value] &= mask
 
 
-@_inner
+@_compiled
 def solarize(table, level):
     """ImageOps.solarize, threshold 256 − int(256·level/10)."""
     threshold = 256 - level * 256 // 10
@@ -117,7 +116,7 @@ def solarize(table, level):
                 table[channel, value] = 255 - table[channel, value]
 
 
-@_inner
+@_compiled
 def _blend(degenerate, value, factor):
     """Image.blend of one value: float32 arithmetic, clipped, then truncated."""
     start = np.float32(np.int32(degenerate))
@@ -125,14 +124,14 @@ def _blend(degenerate, value, factor):
     return np.uint32(np.int32(min(max(mixed, np.float32(0)), np.float32(255))))
 
 
-@_inner
+@_compiled
 def _grey(pixel):
     """Image.convert("L") of one pixel: 0.299 red + 0.587 green + 0.114 blue in 16-bit fixed point."""
     red, green, blue = pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255
     return np.uint32((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16)
 
 
-@_inner
+@_compiled
 def color(pixels, factor):
     """ImageEnhance.Color: between the image's grey version and the image."""
     for i in range(AREA):
@@ -144,7 +143,7 @@ def color(pixels, factor):
         pixels[i] = red | green << 8 | blue << 16 | (pixel & _OPAQUE)
 
 
-@_inner
+@_compiled
 def contrast(pixels, table, factor):
     """ImageEnhance.Contrast: between the image's mean grey, rounded, and the image."""
     total = np.uint32(0)
@@ -156,7 +155,7 @@ def contrast(pixels, table, factor):
             table[channel, value] = _blend(mean, table[channel, value], factor)
 
 
-@_inner
+@_compiled
 def brightness(table, factor):
     """ImageEnhance.Brightness: between black and the image."""
     for channel in range(3):
@@ -164,7 +163,7 @@ def brightness(table, factor):
             table[channel, value] = _blend(0, table[channel, value], factor)
 
 
-@_inner
+@_compiled
 def sharpness(pixels, factor):
     """ImageEnhance.Sharpness: between ImageFilter.SMOOTH (3×3, centre 5, sum 13; borders stay) and the image."""
     original = pixels.copy()
@@ -182,7 +181,7 @@ def sharpness(pixels, factor):
             pixels[i] = sharpened
 
 
-@_inner
+@_compiled
 def cutout(pixels, level, center_column, center_row):
     """A square of side int(20·level/10) in the mean colour of CIFAR-10, transparent, clipped at the border."""
     for row in range(max(center_row - level, 0), min(center_row + level, SIDE)):
@@ -260,7 +259,7 @@ def pack(image, pixels):
         pixels[i] = np.uint32(red) | np.uint32(green) << 8 | np.uint32(blue) << 16 | _OPAQUE
 
 
-@_inner
+@_compiled
 def write(pixels, values, plan, output):
     """Crops, flips and cuts out as planned; writes the `values`, float32 [3, 256], of opaque pixels and 0 elsewhere."""
     half = FINAL_CUTOUT // 2

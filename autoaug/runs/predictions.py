@@ -83,6 +83,8 @@ def arrays(
         members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
         if sum(member.file_size for member in members.values()) > most_bytes:
             raise ValueError(f"more than {most_bytes:,} bytes")
-        return {
-            name: np.lib.format.read_array(archive.open(members[name]), allow_pickle=False) for name in names or members
-        }
+        found = {}
+        for name in names or members:
+            with archive.open(members[name]) as file:
+                found[name] = np.lib.format.read_array(file, allow_pickle=False)
+        return found

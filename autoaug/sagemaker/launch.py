@@ -175,7 +175,7 @@ def collect(url: str, results_dir: pathlib.Path) -> dict[str, str]:
         Run, or address of a damaged archive, which stops no other → what became of it.
     """
     expect(re.fullmatch("s3://[^/]+/.+", url), "url, an address such as s3://my-bucket/jobs", url)
-    found = {key: written for key, written in listing(url).items() if key.endswith("/output/output.tar.gz")}
+    found = {key: written for key, written in listing(url).items() if f"/{key}".endswith("/output/output.tar.gz")}
     (results_dir / "runs").mkdir(parents=True, exist_ok=True)
     said: dict[str, str] = {}
     for key in sorted(found, key=lambda key: (found[key], key)):

@@ -62,9 +62,9 @@ def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """
     kept = pd.Series(True, runs.index)
     for name, version in (("train_data", "train_sha256"), ("test_set", "test_sha256")):
-        verified = ~runs[f"{name.partition('_')[0]}_source"].str.contains(r"\(|unverified")
-        newest = runs.assign(verified=verified).sort_values(["verified", "started"]).groupby(name)[version].last()
-        kept &= runs[version] == runs[name].map(newest)
+        sources = runs[f"{name.partition('_')[0]}_source"].where(runs[name].isin(datasets.DATASETS), "")  # no titles
+        newest = runs.assign(verified=~sources.str.contains(r"\(|unverified")).sort_values(["verified", "started"])
+        kept &= runs[version] == runs[name].map(newest.groupby(name)[version].last())
     return runs[kept], sorted(runs["run_id"][~kept].unique())
 
 

@@ -81,6 +81,7 @@ def test_a_run_that_is_named_twice_is_one_run(folder):
         ([[{"notebook": "train", "parameters": {"train_data": "cifar11"}}]], "Received: 'cifar11'. Did you"),
         ([[{"notebook": "train", "parameters": {"train_data": "cifar10.1-v6"}}]], "training part. .*: cifar10.1-v6"),
         ([[{"notebook": "train", "parameters": {"workers": 0}}]], "Expected workers above 0"),
+        ([[{"notebook": "train", "parameters": {"validation_size": 5000}}]], "Expected at least 128 training images"),
         ([[{"notebook": "distribution_shift", "parameters": {"confidence": 95.0}}]], r"< 1.0 - at `\$.confidence`"),
         ("- stage: a\n  runs:\n  - {notebook: first, each: {},\n     each: {}}", "line 3: .*twice: each"),
         ("- stage: a\n  runs:\n  - {notebook: first, parameters: {count: 1, count: 2}}", "line 3: .*twice: count"),

@@ -114,6 +114,7 @@ class TestCollecting:
         put("three", self.run("first", tests=2))
         assert command.main(["collect", "s3://results/jobs", "--results_dir", str(tmp_path)]) == 0
         assert "first: collected" in capsys.readouterr().out
+        assert list(launch.collect("s3://results/jobs/three", tmp_path)) == ["first"]  # of one job
 
     def test_damaged_archives_are_named_and_stop_no_others(self, put, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(launch, "_MOST_BYTES", 10**6)

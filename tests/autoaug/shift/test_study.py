@@ -118,6 +118,8 @@ def test_runs_are_compared_on_the_newest_version_of_every_data_set(tmp_path):
     assert left_out == sorted([older_test, older_training])
     collected.loc[collected["run_id"].isin(kept), "train_source"] = "CIFAR-10 (JPEG copy)"  # then the older data count
     assert set(kept) < set(study.of_newest_data(collected)[1])
+    own = collected.assign(train_data="my10")  # whose source is a title, in which brackets say nothing
+    assert not set(kept) & set(study.of_newest_data(own)[1])
     assert sorted(newest["run_id"]) == sorted(2 * [*kept, other])
     (pair,) = study.pairs(runs.collect(tmp_path))
     assert [len(cell) for cell in pair.families[WRN]] == [2, 2, 1, 1] and study.of_newest_data(newest[:0])[0].empty
