@@ -42,7 +42,7 @@ def _quietly() -> Iterator[None]:
     """Nothing is written to standard error, and Python searches for unused objects once, at the end."""
     with contextlib.ExitStack() as at_end:
         at_end.callback(gc.enable if gc.isenabled() else gc.disable)
-        gc.disable()  # TensorFlow has half a million: to search them again and again takes more than half a second
+        gc.disable()  # else it searches TensorFlow's half a million objects again and again, for a quarter of a second
         at_end.callback(gc.collect)
         with contextlib.suppress(OSError):  # standard error is closed
             shown, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

@@ -26,7 +26,7 @@ _CUTOUT_COLOR = np.uint32(125 | 122 << 8 | 113 << 16)  # alpha 0
 _WITHOUT_PIXELS = (Operation.Invert, Operation.Posterize, Operation.Solarize, Operation.Brightness)
 _ENHANCE_FACTORS = np.array([level * 1.8 / 10 + 0.1 for level in range(LEVELS)]).astype(np.float32)
 
-_OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}  # nothing calls them from C
 
 
 def _compiled(function, **more):
@@ -37,7 +37,7 @@ def _compiled(function, **more):
         return numba.njit(**_OPTIONS, **more)(function)
 
 
-_inlined = functools.partial(_compiled, inline="always")  # with its caller, a second sooner
+_inlined = functools.partial(_compiled, inline="always")  # a part of its caller, which then compiles sooner
 
 
 @_compiled

@@ -60,6 +60,6 @@ def _block(x: KerasTensor, channels: int, stride: int, *, name: str, seed: int) 
 
 
 def _shortcut(x: KerasTensor, channels: int, stride: int) -> KerasTensor:
-    """Average pool by the stride, with as many zero channels before as after; the identity if the channels agree."""
+    """Average pool by the stride, with as many zero channels before as after; the identity if nothing changes."""
     missing = channels - x.shape[-1]
     return padded_shortcut(x, stride, missing // 2, missing // 2)

@@ -88,7 +88,7 @@ def is_finished(run_dir: str | os.PathLike[str], dataset: Dataset, test_sets: Se
 
 
 def is_up_to_date(run_dir: pathlib.Path, train_data: str, data_dir: pathlib.Path) -> bool:
-    """The same without their images: on the data sets as their manifests are now, with every test set that is there.
+    """Whether nothing is left to do on the data sets as their manifests are now, with every test set that is there.
 
     A run without checkpoints, such as one that was collected from S3, cannot be tested again, and is finished.
     """

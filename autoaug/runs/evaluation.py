@@ -211,10 +211,10 @@ def _model(
         return recipe, whole(ours, dataset)
     model = read_model(path)
     shapes = [getattr(model, name, None) for name in ("input_shape", "output_shape")]
-    has_names = shapes[0] is not None and any(isinstance(end, dict) for end in (model.input, model.output))
-    if has_names or shapes != [(None, 32, 32, 3), (None, dataset.num_classes)]:
-        expected = f"a model [n, 32, 32, 3] → [n, {dataset.num_classes}] without names"
-        raise RecordError(f"{path}: Expected {expected}. Received: {shapes[0]} → {shapes[1]}{', named' * has_names}")
+    has_dicts = shapes[0] is not None and any(isinstance(end, dict) for end in (model.input, model.output))
+    if has_dicts or shapes != [(None, 32, 32, 3), (None, dataset.num_classes)]:
+        expected = f"a model [n, 32, 32, 3] → [n, {dataset.num_classes}], without dicts"
+        raise RecordError(f"{path}: Expected {expected}. Received: {shapes[0]} → {shapes[1]}{', dicts' * has_dicts}")
     return None, whole(model, dataset, inputs)
 
 

@@ -55,14 +55,14 @@ def of_newest_data(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The runs on the newest version of every data set: with the pixels and labels of the newest run on verified files.
 
     Args:
-        runs: `runs.collect`'s table.
+        runs: `runs.collect`'s table. Own sets count as verified: their source is a title, which may have brackets.
 
     Returns:
         The rows on these versions; and the ids of the runs that the other rows belong to, sorted.
     """
     kept = pd.Series(True, runs.index)
     for name, version in (("train_data", "train_sha256"), ("test_set", "test_sha256")):
-        sources = runs[f"{name.partition('_')[0]}_source"].where(runs[name].isin(datasets.DATASETS), "")  # no titles
+        sources = runs[f"{name.partition('_')[0]}_source"].where(runs[name].isin(datasets.DATASETS), "")
         newest = runs.assign(verified=~sources.str.contains(r"\(|unverified")).sort_values(["verified", "started"])
         kept &= runs[version] == runs[name].map(newest.groupby(name)[version].last())
     return runs[kept], sorted(runs["run_id"][~kept].unique())

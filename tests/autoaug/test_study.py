@@ -140,13 +140,15 @@ def test_notebooks_run_in_order_with_parameters_in_the_root(folder, capfd):
 def test_notebooks_side_by_side_share_the_cores_and_one_failure_stops_them(folder, capfd):
     """Each of two waits for the other's file, so they pass only if they run at the same time."""
     wait = "import os, pathlib, time\nown, other = (pathlib.Path(results_dir) / str(n) for n in (count, 1 + count % 2))"
-    wait += "\nown.write_text(os.environ['TF_NUM_INTRAOP_THREADS'])\nwhile not other.exists():\n    time.sleep(0.1)"
+    wait += "\nown.write_text(''.join(os.environ[f'TF_NUM_{of}OP_THREADS'] for of in ('INTRA', 'INTER')))"
+    wait += "\nwhile not other.exists():\n    time.sleep(0.1)"
     write_notebook(folder / "first.ipynb", FIRST, wait)
     entry = {"notebook": "first", "each": {"count": [1, 2]}}
     path = write(folder, [{"stage": "pair", "side_by_side": True, "runs": [entry]}])
     assert study.run(path, folder / "results", jobs=2) is None
     shares = {(folder / "results" / name).read_text() for name in "12"}  # its bits depend on it
-    assert shares == {str(max(1, os.cpu_count() // 2))}
+    share = max(1, os.cpu_count() // 2)
+    assert shares == {f"{share}{share}"}
 
     sleep = "import time\nif count == 1:\n    raise ValueError('first of two')\ntime.sleep(300)"
     write_notebook(folder / "first.ipynb", FIRST, sleep)

@@ -106,12 +106,12 @@ def test_overlap_with_a_training_set_of_ours_is_left_out_and_with_a_strangers_is
     assert (table.loc["laion", "overlap"], table.loc["laion", "train_sha256"]) == (0, "")
 
 
-def network(path, inputs=(32, 32, 3), classes=10, value=0.0, dtype=None, has_names=False):
+def network(path, inputs=(32, 32, 3), classes=10, value=0.0, dtype=None, has_dicts=False):
     """A model that answers the class of the brightest of ten pixels."""
     images = keras.Input(inputs)
     dense = keras.layers.Dense(classes, kernel_initializer=keras.initializers.Constant(value), dtype=dtype)
     logits = dense(keras.layers.Flatten()(images))
-    model = keras.Model(images, {"logits": logits} if has_names else logits)
+    model = keras.Model(images, {"logits": logits} if has_dicts else logits)
     if not value:
         dense.kernel.assign(np.eye(3072, classes, dtype=np.float32))
     model.compile("adam", "mse")  # as a model that Keras has trained
@@ -191,7 +191,7 @@ def test_predictions_of_a_built_in_set_that_is_not_here_are_answered_with_how_to
 MODELS = {
     "other images": ({"inputs": (3, 32, 32)}, {}, r"Received: \(None, 3, 32, 32\)"),
     "other classes": ({"classes": 100}, {}, r"→ \(None, 100\)"),
-    "names of its answers": ({"has_names": True}, {}, r"without names\. .*, named$"),
+    "answers in a dict": ({"has_dicts": True}, {}, r"without dicts\. .*, dicts$"),
     "NaN in its weights, of bfloat16": ({"value": float("nan"), "dtype": "bfloat16"}, {}, "from nan to nan"),
     "NaN in its weights": ({"value": float("nan")}, {}, "from nan to nan"),
     "no training set": ({}, {"train_data": ""}, "Expected name, train_data, and model_file or predictions"),
