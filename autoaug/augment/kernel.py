@@ -90,14 +90,6 @@ def equalize(pixels, table):
 
 
 @_compiled
-def invert(table):
-    """ImageOps.invert."""
-    for channel in range(3):
-        for value in range(256):
-            table[channel, value] = 255 - table[channel, value]
-
-
-@_compiled
 def posterize(table, level):
     """ImageOps.posterize, keeping 4 − int(4·level/10) bits."""
     mask = 256 - (1 << (4 + level * 4 // 10))
@@ -107,9 +99,8 @@ def posterize(table, level):
 
 
 @_compiled
-def solarize(table, level):
-    """ImageOps.solarize, threshold 256 − int(256·level/10)."""
-    threshold = 256 - level * 256 // 10
+def solarize(table, threshold):
+    """ImageOps.solarize; with threshold 0 it is ImageOps.invert."""
     for channel in range(3):
         for value in range(256):
             if table[channel, value] >= threshold:
@@ -144,23 +135,20 @@ def color(pixels, factor):
 
 
 @_compiled
-def contrast(pixels, table, factor):
-    """ImageEnhance.Contrast: between the image's mean grey, rounded, and the image."""
+def mean_grey(pixels):
+    """The image's mean grey, rounded."""
     total = np.uint32(0)
     for i in range(AREA):
         total += _grey(pixels[i])
-    mean = (total + AREA // 2) // AREA
-    for channel in range(3):
-        for value in range(256):
-            table[channel, value] = _blend(mean, table[channel, value], factor)
+    return (total + AREA // 2) // AREA
 
 
 @_compiled
-def brightness(table, factor):
-    """ImageEnhance.Brightness: between black and the image."""
+def enhance(table, grey, factor):
+    """ImageEnhance.Contrast, between the image's mean grey and the image, and Brightness, between black and it."""
     for channel in range(3):
         for value in range(256):
-            table[channel, value] = _blend(0, table[channel, value], factor)
+            table[channel, value] = _blend(grey, table[channel, value], factor)
 
 
 @_compiled
@@ -229,17 +217,17 @@ def _apply_step(pixels, table, step, sources):
     elif operation == Operation.Equalize:
         equalize(pixels, table)
     elif operation == Operation.Invert:
-        invert(table)
+        solarize(table, 0)
     elif operation == Operation.Posterize:
         posterize(table, level)
     elif operation == Operation.Solarize:
-        solarize(table, level)
+        solarize(table, 256 - level * 256 // 10)
     elif operation == Operation.Color:
         color(pixels, factor)
     elif operation == Operation.Contrast:
-        contrast(pixels, table, factor)
+        enhance(table, mean_grey(pixels), factor)
     elif operation == Operation.Brightness:
-        brightness(table, factor)
+        enhance(table, 0, factor)
     elif operation == Operation.Sharpness:
         sharpness(pixels, factor)
     else:
