@@ -19,6 +19,7 @@ from keras import KerasTensor, ops
 
 DECAY = 0.9
 EPSILON = 1e-5
+Maps = Float[tf.Tensor, "n h w channels"]
 
 
 def convolution(x: KerasTensor, filters: int, kernel_size: int, stride: int, *, name: str, seed: int) -> KerasTensor:
@@ -81,7 +82,7 @@ class FusedBatchNorm(keras.layers.Layer):
         self.moving_mean = self.add_weight(shape=shape, initializer="zeros", name="moving_mean", **moving)
         self.moving_variance = self.add_weight(shape=shape, initializer="ones", name="moving_variance", **moving)
 
-    def call(self, x: Float[tf.Tensor, "n h w channels"], training: bool = False) -> Float[tf.Tensor, "n h w channels"]:
+    def call(self, x: Maps, training: bool = False) -> Maps:
         """Normalise x; in training, update the moving averages.
 
         A CPU's bfloat16 operation is made for channels in sixteens; with 84 it takes four times as long as float32's.

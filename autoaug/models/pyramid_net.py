@@ -15,11 +15,11 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from jaxtyping import Float
 from keras import KerasTensor
 
 from autoaug.models.layers import (
     FusedBatchNorm,
+    Maps,
     NoiseLayer,
     batch_norm_relu,
     classifier,
@@ -95,12 +95,7 @@ class ShakeDrop(NoiseLayer):
         super().__init__(index, **kwargs)
         self.survival = survival
 
-    def call(
-        self,
-        x: Float[tf.Tensor, "n h w channels"],
-        training: bool = False,
-        noise_key: tf.Tensor | None = None,
-    ) -> Float[tf.Tensor, "n h w channels"]:
+    def call(self, x: Maps, training: bool = False, noise_key: tf.Tensor | None = None) -> Maps:
         """Scale a branch."""
         if not training:
             return self.survival * x

@@ -14,10 +14,9 @@ Deviations from the paper, both made by the original code:
 
 import keras
 import tensorflow as tf
-from jaxtyping import Float
 from keras import KerasTensor, ops
 
-from autoaug.models.layers import FusedBatchNorm, NoiseLayer, batch_norm_relu, classifier, convolution, scale
+from autoaug.models.layers import FusedBatchNorm, Maps, NoiseLayer, batch_norm_relu, classifier, convolution, scale
 
 BASE_CHANNELS = 16
 
@@ -74,12 +73,7 @@ def _shortcut(x: KerasTensor, channels: int, stride: int, *, name: str, seed: in
 class ShakeShake(NoiseLayer):
     """a·x₁ + (1 − a)·x₂ with a = u₁ / (u₁ + u₂) for each image, another a backward; a = ½ in evaluation."""
 
-    def call(
-        self,
-        branches: list[Float[tf.Tensor, "n h w channels"]],
-        training: bool = False,
-        noise_key: tf.Tensor | None = None,
-    ) -> Float[tf.Tensor, "n h w channels"]:
+    def call(self, branches: list[Maps], training: bool = False, noise_key: tf.Tensor | None = None) -> Maps:
         """Mix two branches."""
         first, second = branches
         if not training:
