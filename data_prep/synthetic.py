@@ -84,27 +84,24 @@ SETS = {
 }
 
 
-def generate(distribution: Distribution, size: int, rng: np.random.Generator) -> folders.Part:
-    """Returns `size` images, and their labels (balanced, in random order)."""
-    labels, latents = _drawn(distribution, size, rng)
-    blocks = [slice(start, start + 128) for start in range(0, size, 128)]  # small enough for the processor's cache
+def generate(name: str, part: str, seed: int) -> folders.Part:
+    """The images of a part of a drawn set, and their labels (balanced, in random order)."""
+    labels, latents, rng = _drawn(name, part, seed)
+    blocks = [slice(start, start + 128) for start in range(0, len(labels), 128)]  # fit in the processor's cache
     images = [render(labels[block], latents[block], rng) for block in blocks]
     return np.concatenate(images), labels
 
 
 def latents(name: str, part: str, seed: int = 0) -> tuple[Int64[np.ndarray, " n"], Shaped[np.ndarray, " n"]]:
     """Labels and LATENTS of a part of a drawn set, drawn again, without its images."""
-    return _drawn(SETS[name], DATASETS[name].sizes[part], _stream(name, part, seed))
+    return _drawn(name, part, seed)[:2]
 
 
-def _stream(name: str, part: str, seed: int) -> np.random.Generator:
-    return np.random.default_rng([seed, *name.encode(), *DATASETS[name].files(part)[0].encode()])
-
-
-def _drawn(
-    distribution: Distribution, size: int, rng: np.random.Generator
-) -> tuple[Int64[np.ndarray, " n"], Shaped[np.ndarray, " n"]]:
-    return rng.permutation(np.arange(size) % len(SHAPES)), distribution.sample(size, rng)
+def _drawn(name: str, part: str, seed: int) -> tuple[Any, Any, np.random.Generator]:
+    """The same, and the random stream, which goes on with what the images need."""
+    size, file = DATASETS[name].sizes[part], DATASETS[name].files(part)[0]
+    rng = np.random.default_rng([seed, *name.encode(), *file.encode()])
+    return rng.permutation(np.arange(size) % len(SHAPES)), SETS[name].sample(size, rng), rng
 
 
 def build(
@@ -117,8 +114,7 @@ def build(
     """
 
     def write_files(name: str, folder: pathlib.Path) -> dict[str, Any]:
-        sizes = DATASETS[name].sizes.items()
-        parts = {part: generate(SETS[name], size, _stream(name, part, seed)) for part, size in sizes}
+        parts = {part: generate(name, part, seed) for part in DATASETS[name].sizes}
         return folders.write_parts(DATASETS[name], folder, parts)
 
     done = {}
