@@ -88,7 +88,7 @@ def _engine(recipe: Recipe, train_size: int, workers: int) -> Engine:
     from autoaug.training import mirrored, servers
 
     hosts, host = servers.from_environment()
-    recipe.total_steps(train_size, len(hosts))
+    recipe.steps_per_epoch(train_size, len(hosts))
     if workers > 1 and recipe.xla:
         raise ValueError(f"Expected xla=False with several workers. Received: xla=True, workers={workers}")
     if len(hosts) > 1:
