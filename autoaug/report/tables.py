@@ -171,26 +171,21 @@ def data(runs: pd.DataFrame) -> pd.DataFrame:
 
 def every_run(runs: pd.DataFrame) -> pd.DataFrame:
     """A row for each run: what was trained on what, accuracy on its own test part, recipe, commit, time."""
-    rows = []
+    rows, shown = [], ("epochs", "batch_size", "learning_rate", "weight_decay", "augmentation", "precision")
     for folder, of_run in runs.groupby("folder", sort=False):
         kept, first = record.read(folder), of_run.iloc[0]
         own = of_run[of_run["test_set"] == first["train_data"]]
         values = own.iloc[0] if len(own) else first
+        recipe = [f"{name} {getattr(kept.recipe, name)}".replace("_", " ") for name in shown if kept.recipe]
         code = (kept.code.commit or "not known")[:10] + (" and changes" if kept.code.dirty else "")
         rows.append(
             {name: first[name] for name in ("run_id", "family", "seed", "train_data", "train_size")}
             | {"tested on": values["test_set"], "images": values["total"], "accuracy": values["accuracy"]}
             | {"accuracy_low": values["low"], "accuracy_high": values["high"]}
-            | {"recipe": _short(kept.recipe), "commit": code, "day": first["started"][:10]}
+            | {"recipe": ", ".join(recipe), "commit": code, "day": first["started"][:10]}
             | {"minutes": round(kept.wall_seconds / 60)}
         )
     return pd.DataFrame(rows)
-
-
-def _short(recipe: recipes.Recipe | None) -> str:
-    """A recipe's settings as a line of text."""
-    names = ("epochs", "batch_size", "learning_rate", "weight_decay", "augmentation", "precision")
-    return ", ".join(f"{name} {getattr(recipe, name)}".replace("_", " ") for name in names if recipe)
 
 
 def histories(runs: pd.DataFrame) -> dict[str, dict[str, list[pd.DataFrame]]]:
