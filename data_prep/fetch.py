@@ -113,26 +113,20 @@ def _difference(path: pathlib.Path, expected: dict[str, str]) -> str:
 
 
 def _download_all(sources: Sequence[Source], folder: pathlib.Path) -> None:
-    """Downloads files; one error lists all that could not be downloaded."""
+    """Downloads files, which get their names only after they are verified; one error lists all that are not."""
     failures = []
     for source in sources:
+        part = folder / f".{source.file}.part"
         try:
-            _download(source, folder / source.file)
+            pooch.HTTPDownloader(progressbar=True, chunk_size=2**16, timeout=TIMEOUT)(source.url, str(part), None)
+            if difference := _difference(part, source.hashes):
+                raise DatasetError(f"{difference} The download was deleted.")
+            part.replace(folder / source.file)
         except (requests.RequestException, DatasetError) as error:
             reason = str(error) if isinstance(error, requests.HTTPError | DatasetError) else type(error).__name__
             failures.append(f"  {source.file}  {source.url}  ({reason})")
+        finally:
+            part.unlink(missing_ok=True)
     if failures:
         remedy = f"Put copies into {folder.absolute()} (they are verified in the same way), or try again."
         raise DatasetError("\n".join(["These files could not be downloaded:", *failures, remedy]))
-
-
-def _download(source: Source, path: pathlib.Path) -> None:
-    """Downloads one file; it gets its name only after it is verified."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        pooch.HTTPDownloader(progressbar=True, chunk_size=2**16, timeout=TIMEOUT)(source.url, str(part), None)
-        if difference := _difference(part, source.hashes):
-            raise DatasetError(f"{difference} The download was deleted.")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
