@@ -43,10 +43,9 @@ def build_model(name: str, num_classes: int = 10, seed: int = 0, **size: int) ->
     tf.config.experimental.enable_tensor_float_32_execution(False)  # see `autoaug.devices`
     name = long_name(name)
     check_size(name, size)
+    known = inspect.signature(MODELS[name]).parameters.keys() - {"num_classes", "seed"}
     for argument in size:
-        require_known(
-            f"size of {name}", argument, inspect.signature(MODELS[name]).parameters.keys() - {"num_classes", "seed"}
-        )
+        require_known(f"size of {name}", argument, known)
     if num_classes < 2:
         raise ValueError(f"Expected num_classes of at least 2. Received: num_classes={num_classes}")
     return MODELS[name](**size, num_classes=operator.index(num_classes), seed=operator.index(seed))
