@@ -143,16 +143,13 @@ def expected(folder: str | pathlib.Path, confidence: float) -> pd.DataFrame:
     """
     accuracies = pd.read_csv(pathlib.Path(folder) / "autoaugment-accuracies.csv")
     accuracies = accuracies[(accuracies["train_data"] == "cifar10") & (accuracies["test_set"] == "cifar10")]
-    rows = []
+    known, frames = accuracies[["model", "accuracy"]].set_axis(["model", "cifar10"], axis=1), []
     for above in (TRAINED, HIGH):
         for name, line in lines(testbed(folder), confidence, above).items():
-            old = accuracies["accuracy"].to_numpy(float)
-            ends = zip(line.predict(old), *line.band(old), strict=True)
-            for model, accuracy, (value, low, high) in zip(accuracies["model"], old, ends, strict=True):
-                found = {"expected": value, "low": low, "high": high}
-                through = f"models above {above:.0%}"
-                rows.append({"model": model, "cifar10": accuracy, "test_set": name, "line": through} | found)
-    return pd.DataFrame(rows)
+            low, high = line.band(known["cifar10"])
+            frame = known.assign(test_set=name, line=f"models above {above:.0%}")
+            frames.append(frame.assign(expected=line.predict(known["cifar10"]), low=low, high=high))
+    return pd.concat(frames, ignore_index=True)
 
 
 def statements(folder: str | pathlib.Path, confidence: float) -> pd.DataFrame:
