@@ -8,10 +8,16 @@ contrast has these parts:
     the residual of run × image                 W
     runs, from the spread over seeds            S, the sum over families and sides of s² / runs; S contains W as well
 
+Within strata of images, V is Σ w² [e² + k² ((θₛ − θ)² − e²)]: w is a stratum's weight, θₛ the contrast in it, e the
+standard error of θₛ, and k that of w as a share of w, since weights depend on chance too. Chance in θₛ makes (θₛ − θ)²
+too large by e².
+
 V − W + S is the variance, without bias (Searle, Casella & McCulloch, Variance Components, 1992, chapter 4). A run's
 value is its contribution to the contrast, so what its seed does to both of its accuracies cancels where their weights
 cancel. Three seeds give only a rough estimate of S, so the interval is Student's t, with the degrees of freedom of
 Welch and Satterthwaite (Satterthwaite, Biometrics Bulletin 2 (1946), 110–114).
+
+Where all models answer alike, V − W is zero by chance. So it counts at least as one image in each accuracy.
 
 The intervals hold for these families, and given the two training sets: another draw of training images is not in them.
 """
@@ -47,6 +53,31 @@ class Sides(NamedTuple):
     b: Any
 
 
+class Strata(NamedTuple):
+    """Strata of A's and of B's test images, which count alike on both sides.
+
+    Args:
+        members: the stratum of each image, int [images] of A and of B.
+        weights: of the strata, float [strata], with sum 1; all 0 if no stratum holds images of both sets.
+        errors: k², the squared relative standard errors of the weights, float [strata].
+    """
+
+    members: Sides
+    weights: Any
+    errors: Any
+
+    @property
+    def counts(self) -> Sides:
+        """Numbers of images in the strata."""
+        return Sides(*(np.bincount(side, minlength=len(self.weights)) for side in self.members))
+
+    @property
+    def shares(self) -> Sides:
+        """Weights of the images, float [images] of A and of B, each with sum 1."""
+        of_images = (self.weights / np.maximum(count, 1) for count in self.counts)
+        return Sides(*(share[side] for share, side in zip(of_images, self.members, strict=True)))
+
+
 class Contrast(NamedTuple):
     """A weighted sum of accuracies, its standard error, and the degrees of freedom of the error."""
 
@@ -68,7 +99,7 @@ _ON_IMAGES = Sides((0, 2), (1, 3))  # places in Cells of what is tested on A's a
 _OF_RUNS = ((0, 1), (2, 3))  # of what is trained on A and on B
 
 
-def contrast(families: Sequence[Cells], weights: Cells, images: Sides | None = None) -> Contrast:
+def contrast(families: Sequence[Cells], weights: Cells, strata: Strata | None = None) -> Contrast:
     """A weighted sum of the four accuracies; families have equal weight, whatever their number of runs.
 
     A side with one run has no spread over seeds; then the interval holds for this run, not for its recipe.
@@ -76,35 +107,44 @@ def contrast(families: Sequence[Cells], weights: Cells, images: Sides | None = N
     Args:
         families: checked by `checked_families`.
         weights: of the four accuracies.
-        images: weights of A's and of B's test images, each float [images] with sum 1; None: all alike.
+        strata: of the test images; None: all images count alike.
     """
-    images = images or Sides(*(np.full(size, 1 / size) for size in sizes(families)))
-    value = variance = of_squares = 0.0
-    for shares, cells in zip(images, _ON_IMAGES, strict=True):
-        answers = sum(
-            weights[cell] * np.mean([family[cell].mean(axis=0) for family in families], axis=0) for cell in cells
-        )
-        part = float(shares @ answers)
-        value += part
-        variance += ((shares * (answers - part)) ** 2).sum() * len(shares) / max(len(shares) - 1, 1)
-    seeds = 0.0
+    strata = strata or Strata(Sides(*(np.zeros(size, int) for size in sizes(families))), np.ones(1), np.zeros(1))
+    value, variance = _over_images(families, weights, strata)
+    residual = seeds = of_squares = 0.0
     for family in families:
         for cells in _OF_RUNS:
             runs = len(family[cells[0]])
             if runs == 1:
                 continue
-            shares = [weights[cell] / len(families) * images[cell % 2] for cell in cells]
+            shares = [weights[cell] / len(families) * strata.shares[cell % 2] for cell in cells]
             values = sum(family[cell] @ share for cell, share in zip(cells, shares, strict=True))
-            residual = sum(
+            residual += sum(
                 (share**2 @ family[cell].var(axis=0, ddof=1)) / runs for cell, share in zip(cells, shares, strict=True)
             )
             spread = np.var(values, ddof=1) / runs
-            variance -= residual
             seeds += spread
             of_squares += spread**2 / (runs - 1)
-    variance = max(variance, 0.0) + seeds
+    one_image = sum((weight / size) ** 2 for weight, size in zip(weights, sizes(families) * 2, strict=True))
+    variance = max(variance - residual, one_image) + seeds
     degrees = min(max(variance**2 / of_squares, 1.0), 1e6) if of_squares else 1e6
     return Contrast(round(value, 12), float(np.sqrt(variance)), float(degrees))  # else equal accuracies may differ
+
+
+def _over_images(families: Sequence[Cells], weights: Cells, strata: Strata) -> tuple[float, float]:
+    """The contrast, and V."""
+    effects = errors = 0.0
+    for members, count, cells in zip(strata.members, strata.counts, _ON_IMAGES, strict=True):
+        answers = sum(
+            weights[cell] * np.mean([family[cell].mean(axis=0) for family in families], axis=0) for cell in cells
+        )
+        mean = np.bincount(members, answers, len(count)) / np.maximum(count, 1)
+        squares = np.bincount(members, (answers - mean[members]) ** 2, len(count)) / np.maximum(count - 1, 1)
+        alone = (mean - mean @ strata.weights) ** 2  # one image has no spread of its own
+        effects = effects + mean
+        errors = errors + np.where(count > 1, squares, alone) / np.maximum(count, 1)
+    value = float(effects @ strata.weights)
+    return value, float(strata.weights**2 @ (errors + strata.errors * ((effects - value) ** 2 - errors)))
 
 
 def accuracies(families: Sequence[Cells], confidence: float) -> Cells:

@@ -17,9 +17,9 @@ import numpy as np
 import scipy.special
 from jaxtyping import Float, Int
 
-from autoaug.shift.contrasts import Sides
+from autoaug.shift.contrasts import Sides, Strata
 
-STRATA = 10  # in each class
+STRATA = 20  # in each class
 FEWEST_JUDGES = 3  # runs of each source
 WEAKER_JUDGES = 0.02  # that judges may be less accurate on A than the models of A, by chance
 SMALLEST_SAMPLE = 0.3  # effective, as a share of the test images on each side
@@ -33,23 +33,8 @@ class Judged(NamedTuple):
     errors: Sides
 
 
-class Weights(NamedTuple):
-    """Weights of A's and of B's test images, each with sum 1, and the effective sample sizes as shares of all images.
-
-    `images` is None if no stratum holds images of both sets.
-    """
-
-    images: Sides | None
-    sample: Sides
-
-    @property
-    def comparable(self) -> bool:
-        """Whether enough images of both sets have their like in the other."""
-        return min(self.sample) >= SMALLEST_SAMPLE
-
-
-def weights(judges: Sequence[Any], labels: Sequence[Any], images: Sides) -> Weights:
-    """Overlap weights over strata of class × difficulty (Li, Morgan & Zaslavsky, JASA 113 (2018), 390–400).
+def strata(judges: Sequence[Any], labels: Sequence[Any], images: Sides) -> Strata:
+    """Strata of class × difficulty, with overlap weights (Li, Morgan & Zaslavsky, JASA 113 (2018), 390–400).
 
     Args:
         judges: two sources, each a pair (on A's images, on B's images) of margins, float [runs, images]: the label's
@@ -68,7 +53,7 @@ def weights(judges: Sequence[Any], labels: Sequence[Any], images: Sides) -> Weig
         judged = Judged(scores, Sides(*map(np.zeros_like, scores)))
     else:
         judged = _judged(_margins(judges, images), classes)
-    return _overlap(Sides(*_strata(judged, classes)), images)
+    return _overlap(Sides(*_members(judged, classes)))
 
 
 def _judged(sources: list[Sides], classes: Sides) -> Judged:
@@ -101,7 +86,7 @@ def _true_score(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " n"])
     return score.mean() + 2 * correlation / (1 + correlation) * (score - score.mean())
 
 
-def _strata(judged: Judged, classes: Sides) -> list[Int[np.ndarray, " images"]]:
+def _members(judged: Judged, classes: Sides) -> list[Int[np.ndarray, " images"]]:
     """A number for each image's class and stratum: the same number, the same stratum.
 
     Edges are at equal shares of the judges' errors, plus a quarter of the images': strata are finer where it is hard,
@@ -123,16 +108,25 @@ def _strata(judged: Judged, classes: Sides) -> list[Int[np.ndarray, " images"]]:
     return strata
 
 
-def _overlap(strata: Sides, images: Sides) -> Weights:
-    """Weights in proportion to a·b / (a + b), where a and b are a stratum's shares of A's and of B's images."""
-    size = int(max(strata.a.max(), strata.b.max())) + 1
-    counts = [np.bincount(side, minlength=size) for side in strata]
-    a, b = (count / number for count, number in zip(counts, images, strict=True))
-    both = a * b / np.where(a + b, a + b, 1)
-    if not both.any():
-        return Weights(None, Sides(0.0, 0.0))
-    of_images = [(both / both.sum() / np.maximum(count, 1))[side] for count, side in zip(counts, strata, strict=True)]
-    return Weights(Sides(*of_images), Sides(*(float(1 / (side**2).sum() / len(side)) for side in of_images)))
+def _overlap(members: Sides) -> Strata:
+    """Weights in proportion to a·b / (a + b), where a and b are a stratum's shares of A's and of B's images.
+
+    Since the numbers of images depend on chance, this is too small on average, most in small strata; so it is corrected
+    (delta method, to the second order).
+    """
+    size = int(max(members.a.max(), members.b.max())) + 1
+    counts = [np.bincount(side, minlength=size) for side in members]
+    a, b = (count / count.sum() for count in counts)
+    of_a, of_b = (1 / np.maximum(count, 1) for count in counts)  # squared relative standard errors of a and of b
+    part = b / np.where(a + b, a + b, 1)
+    weights = a * part / (1 - part * (1 - part) * (of_a + of_b))
+    return Strata(members, weights / (weights.sum() or 1), part**2 * of_a + (1 - part) ** 2 * of_b)
+
+
+def is_comparable(strata: Strata) -> bool:
+    """Whether enough images of both sets have their like in the other, by the effective sample sizes."""
+    shares = [len(side) * (side**2).sum() for side in strata.shares]  # 1 / effective share of the images
+    return bool(strata.weights.any() and max(shares) <= 1 / SMALLEST_SAMPLE)
 
 
 def _labels(labels: Sequence[Any], images: Sides) -> list[Int[np.ndarray, " images"]]:

@@ -85,7 +85,7 @@ def compare(
         confidence: of the intervals, and of the one-sided bounds, in (0, 1).
         rng: numpy.random.Generator. The intervals are computed without draws; it is not used today.
         judges: two sources, each a pair (on A's images, on B's images) of margins, float [runs, images], as
-            `difficulty.weights` describes; three runs each, about as accurate on A as the models of A. Or, where the
+            `difficulty.strata` describes; three runs each, about as accurate on A as the models of A. Or, where the
             images' difficulty is known by construction, one pair of it, float [images], larger is harder.
         labels: classes of A's and of B's test images, each int [images]; needed with judges.
 
@@ -100,15 +100,16 @@ def compare(
     counted = list((enough or cells).values())
     if judges is not None and labels is None:
         raise ValueError("Expected labels of both test sets, since judges are given. Received: None")
-    weights = None if judges is None or labels is None else difficulty.weights(judges, labels, sizes(counted))
+    strata = None if judges is None or labels is None else difficulty.strata(judges, labels, sizes(counted))
     gap_a, gap_b = (contrast(counted, of_cells) for of_cells in GAPS)
     home = contrast(counted, HOME)
-    alike = weights.images if weights else None
-    within, *sides = [contrast(counted, of, alike) if alike else None for of in (HOME, *HOMES)]
+    comparable = strata and difficulty.is_comparable(strata)
+    alike = strata and strata.weights.any()
+    within, *sides = [contrast(counted, of, strata) if alike else None for of in (HOME, *HOMES)]
     hardness = _hardness((gap_a, gap_b), confidence)
     return Verdict(
         harder=hardness == "harder" if enough else None,
-        different=_is_different(home, within, weights, confidence) if enough else None,
+        different=_is_different(home, within if comparable else None, confidence) if enough else None,
         gap_a=gap_a.interval(confidence),
         gap_b=gap_b.interval(confidence),
         home_a=contrast(counted, HOMES.a).interval(confidence),
@@ -119,7 +120,7 @@ def compare(
         gap_at_most=min(gap_a.at_most(confidence), gap_b.at_most(confidence)),
         home_at_most=home.at_most(confidence),
         home_within_at_most=within.at_most(confidence) if within else None,
-        comparable=weights.comparable if weights else None,
+        comparable=comparable,
         images=sizes(counted),
         runs=Sides(sum(len(one.aa) for one in counted), sum(len(one.ba) for one in counted)),
         few_seeds=not enough,
@@ -139,13 +140,11 @@ def _hardness(gaps: Sequence[Contrast], confidence: float) -> str:
     return "not harder" if min(gap.at_most(confidence) for gap in gaps) < NEGLIGIBLE else ""
 
 
-def _is_different(
-    home: Contrast, within: Contrast | None, weights: difficulty.Weights | None, confidence: float
-) -> bool | None:
+def _is_different(home: Contrast, within: Contrast | None, confidence: float) -> bool | None:
     """None: θ > 0, and it is not known whether difficulty explains it."""
     if home.interval(confidence).low <= 0:
         return False
-    if within is None or weights is None or not weights.comparable:
+    if within is None:
         return False if home.at_most(confidence) < NEGLIGIBLE else None
     return within.interval(confidence).low > 0
 

@@ -46,14 +46,16 @@ def test_what_is_said_of_an_order(accuracies, harder, different):
     assert (alone.home_within, alone.home_within_at_most, alone.comparable) == (None, None, None)
 
 
-def test_differences_by_hand_and_without_any_spread_the_interval_is_a_point():
+def test_differences_by_hand_and_without_any_spread_the_interval_is_of_one_image():
     rows = [[1, 1, 1, 1], [1, 0, 1, 0], [1, 1, 1, 0], [0, 0, 1, 0]]
     found = shift.compare([Cells(*(np.array([row], bool) for row in rows))], 0.95, np.random.default_rng(0))
     values = [getattr(found, name).value for name in ("gap_a", "gap_b", "home_a", "home_b", "home")]
     assert values == [0.5, 0.5, 0.25, -0.25, 0]
     same = Cells(*[np.ones((3, 50), bool)] * 4)
     found = shift.compare([same], 0.95, np.random.default_rng(0))
-    assert found.home == found.gap_a == (0, 0, 0) and (found.harder, found.different) == (False, False)
+    half = scipy.stats.t.ppf(0.975, 1e6) * np.sqrt(2) / 50
+    assert found.gap_a == pytest.approx((0, -half, half)) and (found.harder, found.different) == (False, False)
+    assert found.home == pytest.approx((0, -half / np.sqrt(2), half / np.sqrt(2))) and "not" not in shift.said(found)
     for a, b in ((2_000, 500), (1, 6), (500, 200)):  # whose shares have sums that are not exactly 1
         all_right = Cells(*(np.ones((3, images), bool) for images in (a, b, a, b)))
         assert judged(np.random.default_rng(0), [all_right]).harder is False
@@ -67,7 +69,7 @@ def test_interval_and_bounds_are_those_of_the_formula():
     images = sum(np.var((x.mean(0) - y.mean(0)) / 2, ddof=1) / 300 for x, y in ((aa, ba), (bb, ab)))
     residual = sum(cell.var(axis=0, ddof=1).mean() / 4 / 900 for cell in (aa, ab, ba, bb))
     seeds = [np.var((x.mean(1) - y.mean(1)) / 2, ddof=1) / 3 for x, y in ((aa, ab), (bb, ba))]
-    variance = max(images - residual, 0) + sum(seeds)
+    variance = max(images - residual, 1 / 300**2) + sum(seeds)  # here one image in each accuracy
     degrees = variance**2 / sum(seed**2 / 2 for seed in seeds)
     found = shift.compare([one], 0.9, rng)
     value = (aa.mean() - ba.mean() + bb.mean() - ab.mean()) / 2
