@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 _MOST_VALUES = 100_000  # in YAML
+_MISREAD = r".*:(int|float) ([-+]?0[0-9_]|.*:)|.*:str [-+]?\d*\.?\d+[eE][-+]?\d+\Z"  # tag, and quote with text, in YAML
 _LONGEST_HEADER = 1024  # bytes, of a member's long name and the like in a tar; some Pythons search it for hours
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 """The checkout, or the folder that holds the installed packages."""
@@ -69,18 +70,17 @@ def check_yaml(text: str, name: str) -> None:
     """Refuse YAML that is read as something else than it seems; `name` is that of its file.
 
     Raises:
-        ValueError: a key is there twice, of which only the last would count; a number would be read as octal or
-            sexagesimal (010 as 8, 1:30 as 90); or it is no YAML.
+        ValueError: a key is there twice, of which only the last would count; a number would be read as octal,
+            sexagesimal or text (010 as 8, 1:30 as 90, 1e-3 as "1e-3"); or it is no YAML.
     """
     try:
-        nodes = [yaml.compose(text, Loader=yaml.SafeLoader)]
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"{name}: Expected YAML. Received: {error}") from error
+    nodes = [root] if root else []
     for node in nodes:  # it grows, by an anchor's values at each of its aliases
         if len(nodes) > _MOST_VALUES:
             raise ValueError(f"{name}: Expected at most {_MOST_VALUES:,} values. Received: more, as aliases may make")
-        if node is None:
-            continue
         place = f"{name}, line {node.start_mark.line + 1}"
         if isinstance(node, yaml.MappingNode):
             keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
@@ -89,8 +89,8 @@ def check_yaml(text: str, name: str) -> None:
             nodes += itertools.chain.from_iterable(node.value)
         elif isinstance(node, yaml.SequenceNode):
             nodes += node.value
-        elif node.tag.endswith((":int", ":float")) and re.match(r"[-+]?0[0-9_]|.*:", node.value):
-            raise ValueError(f"{place}: Expected a decimal number, such as 10. Received: {node.value}")
+        elif isinstance(node, yaml.ScalarNode) and re.match(_MISREAD, f"{node.tag} {node.style or ''}{node.value}"):
+            raise ValueError(f"{place}: Expected a decimal number, as 10 or 1.0e-3, or quotes. Received: {node.value}")
 
 
 def parameters_of(notebook: pathlib.Path) -> dict[str, Any]:

@@ -86,6 +86,7 @@ def test_a_run_that_is_named_twice_is_one_run(folder):
         ("- stage: a\n  runs:\n  - {notebook: first, each: {},\n     each: {}}", "line 3: .*twice: each"),
         ("- stage: a\n  runs:\n  - {notebook: first, parameters: {count: 1, count: 2}}", "line 3: .*twice: count"),
         ("- stage: a\n  runs:\n  - notebook: first\n    parameters: {count: 010}", "line 4: .* Received: 010"),
+        ("- stage: a\n  runs:\n  - {notebook: train, each: {weight_decay: [1e-3]}}", r"line 3: .*1\.0e-3.*: 1e-3"),
     ],
 )  # fmt: skip
 def test_a_wrong_study_is_refused_by_file_and_place(folder, content, said):
@@ -103,7 +104,7 @@ def test_own_sets_that_the_study_builds_before_are_known(folder):
 
 
 def test_yaml_that_is_what_it_seems():
-    check_yaml("a: &x [1, 0, -3, 0.5, 0x1F, '010', 1_000]\nb: {a: *x, c: *x}\n? [a]\n: 1", "name")
+    check_yaml("a: &x [1, 0, -3, 0.5, 0x1F, '010', 1_000, '1e-3', .e5]\nb: {a: *x, c: *x}\n? [a]\n: 1", "name")
     with pytest.raises(ValueError, match=r"name, line 1: .* Received: 1:30"):
         check_yaml("a: 1:30", "name")
     with pytest.raises(ValueError, match=r"name, line 1: .* Received: 1:30\.5"):
