@@ -135,7 +135,7 @@ def _runs(entry: _Entry, folder: pathlib.Path) -> Iterator[StudyRun]:
     defaults = parameters_of(notebooks[entry.notebook])
     for name in (*entry.parameters, *entry.each):
         require_known("parameter", name, sorted(defaults.keys() - {"data_dir", "results_dir"}))
-    bounds = {("confidence", float): Annotated[float, msgspec.Meta(gt=0, lt=1)]}
+    bounds = {("confidence", float): Annotated[float, msgspec.Meta(gt=0, lt=1)], ("judges", list): list[str]}
     fields = [(name, bounds.get((name, type(of)), type(of))) for name, of in defaults.items()]
     kinds = msgspec.defstruct("Parameters", fields)
     for values in itertools.product(*entry.each.values()):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from autoaug import datasets
-from autoaug.recipes import require_known
+from autoaug.recipes import check, require_known
 from autoaug.runs import predictions
 from autoaug.shift.contrasts import Cells, Sides, accuracies
 from autoaug.shift.difficulty import FEWEST_JUDGES, WEAKER_JUDGES
@@ -78,6 +78,7 @@ def pairs(runs: pd.DataFrame, judges: Sequence[str] = ()) -> list[Pair]:
     Raises:
         RecordError: the predictions of a run are damaged.
     """
+    check("judges", judges, list[str])
     runs, _ = of_newest_data(runs)
     if judges and len(set(judges)) < 2:
         raise ValueError(f"Expected judges, two training sets or more. Received: {judges}")
@@ -190,9 +191,7 @@ def _judges(both: pd.DataFrame, tests: Sides, names: Sequence[str]) -> tuple[lis
         for two in itertools.combinations(sorted(sources), 2):
             of_two = [sources[name] for name in two]
             found.append((_right(of_two, everything), f"{family}, trained on {' and '.join(two)}", of_two))
-    if not found:
-        return [], ""
-    _, who, judging = max(found, key=lambda one: one[0])
+    _, who, judging = max(found, key=lambda one: one[0], default=(0, "", []))
     return judging, who
 
 

@@ -75,6 +75,7 @@ def test_a_run_that_is_named_twice_is_one_run(folder):
         ([[{"notebook": "first", "each": {"results_dir": ["x"]}}]], "Received: parameter='results_dir'"),
         ([[{"notebook": "first", "each": {"count": []}}]], "of length >= 1"),
         ([[{"notebook": "first", "parameters": {"judges": "a"}}]], r"Received: `str` - at `\$.judges`"),
+        ([[{"notebook": "first", "each": {"judges": [["a", []]]}}]], r"Received: `array` - at `\$.judges\[1\]`"),
         ([[{"notebook": "first", "each": {"count": [1, "abc"]}}]], r"Expected `int`. Received: `str` - at `\$.count`"),
         ([[{"notebook": "train", "parameters": {"seed": -1}}]], "Expected seed: "),
         ([[{"notebook": "train", "parameters": {"model": "vgg"}}]], "Expected model, one of wrn"),
