@@ -44,9 +44,9 @@ class Described(msgspec.Struct, forbid_unknown_fields=True):
             raise ValueError("a class twice")
         if bool(self.original) == bool(self.classes) or len(self.classes) == 1:
             raise ValueError("not either original, the set that it reproduces, or classes, a list of names")
-        test, train = ({of} - {""} if isinstance(of, str) else set(of) for of in (self.test, self.train))
-        if not test | train or test & train:
-            raise ValueError("the same files in test and train" if test else "neither test nor train")
+        given = [path for of in (self.test, self.train) for path in ([of] if isinstance(of, str) else of) if path]
+        if len({absolute(path).resolve() for path in given}) < max(len(given), 1):
+            raise ValueError("the same files twice, as in test and train" if given else "neither test nor train")
 
 
 def check(own: Any, data_dir: pathlib.Path) -> dict[str, Described]:
@@ -83,9 +83,8 @@ def build(name: str, said: Described, data_dir: pathlib.Path, rebuild: bool = Fa
     sources = {"training": said.train, "test": said.test}
     parts = {part: _read(paths, class_names, said) for part, paths in sources.items() if paths}
     sizes = {part: len(labels) for part, (_, labels) in parts.items()}
-    said_of_it: dict[str, Any] = {"title": said.title or name, "family": family, "original": said.original}
-    said_of_it |= {"train_size": sizes.get("training", 0), "test_size": sizes.get("test", 0)}
-    said_of_it["classes"] = list(class_names)
+    said_of_it = {"train_size": sizes.get("training", 0), "test_size": sizes.get("test", 0), "classes": [*class_names]}
+    said_of_it |= {"title": said.title or name, "family": family, "original": said.original}
     spec = manifests.spec_of(name, said_of_it)
     recipe = {
         "name": name,
