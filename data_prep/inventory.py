@@ -54,9 +54,7 @@ def overlaps(data_dir: str | os.PathLike[str]) -> tuple[dict[str, pd.DataFrame],
     known = {name: set(images) for name, images in hashes["training"].items()}
     tables = {}
     for part, sets in hashes.items():
-        counts = {
-            name: [sum(image in images for image in of) for images in known.values()] for name, of in sets.items()
-        }
+        counts = {name: [sum(one in images for one in of) for images in known.values()] for name, of in sets.items()}
         tables[part] = pd.DataFrame(counts, index=list(known), dtype=int)
     repeats = {part: {name: len(of) - len(set(of)) for name, of in sets.items()} for part, sets in hashes.items()}
     return tables, pd.DataFrame(repeats, index=datasets.available(data_dir)).fillna(0).astype(int)

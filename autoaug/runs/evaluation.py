@@ -133,7 +133,7 @@ def evaluate_given(
 ) -> pathlib.Path:
     """Leave a finished run of a model from elsewhere, after all checks; return its folder, `results_dir/runs/<run id>`.
 
-    Earlier answers of the same name, training set, seed and kind are replaced. Errors name the file or parameter.
+    Earlier answers of the same run are replaced, and those of another seed refused. Errors name the file or parameter.
 
     Args:
         family: name of the model; its runs of several seeds are a family.
@@ -163,7 +163,12 @@ def evaluate_given(
         classes = datasets.spec(test.name, data_dir).num_classes
         kept[test.name] = _predictions(values, test, classes, dataset, path)
         described[test.name] = Test(test.source, test.sha256)
-
+    for other in sorted({*run_dir.parent.glob(f"{run_dir.name.rpartition('-seed')[0]}-seed*")} - {run_dir}):
+        with contextlib.suppress(RecordError):  # it has other test sets, or is damaged
+            both = [(predictions.read(other / PREDICTIONS / f"{name}.npz"), of) for name, of in kept.items()]
+            if both and all(np.array_equal(one.answers, of.answers) and not of.right.all() for one, of in both):
+                expected = f"other answers than those of another seed, {other}"
+                raise ValueError(f"{predictions_dir or model_file}: Expected {expected}. Received: the same")
     trained_on = dataset or record.TrainData(train_data, classes)
     kind: record.Kind = "checkpoint" if recipe else "predictions"
     parameters = model.count_params() if model else None
@@ -228,11 +233,10 @@ def _read_folder(folder: pathlib.Path, data_dir: str | os.PathLike[str], dataset
         raise RecordError(f"{folder}: {expected}. Received: {', '.join(path.name for path in files) or nothing}")
     for path in files:
         known, here = datasets.DATASETS.get(path.stem), datasets.available(data_dir, family, part="test")
+        remedy = datasets.manifests.build_command(path.stem, data_dir)
         with reading(path, "predictions for a test set with the model's classes"):
             if known and family in (None, known.family) and known.test_file and path.stem not in here:
-                raise ValueError(
-                    f"{path.stem}, which is not here. {datasets.manifests.build_command(path.stem, data_dir)}"
-                )
+                raise ValueError(f"{path.stem}, which is not here. {remedy}")
             recipes.require_known("its name", path.stem, here)
             array = _read(path)
         family = datasets.spec(path.stem, data_dir).family

@@ -57,6 +57,8 @@ def test_predictions_become_a_run_with_their_counts(suffix, evaluate, drawn_shap
     row = table.iloc[0]
     assert (row.kind, row.family, row.preset, row.recipe, row.seed) == ("predictions", "my-net", "imported", "", 3)
     assert (row.train_data, row.train_sha256) == (SETS[0], datasets.load(SETS[0], drawn_shapes).sha256)
+    with pytest.raises(ValueError, match=f"own: Expected other answers than those of another seed, {run}"):
+        evaluate(seed=4)
     save(tmp_path / "own", SETS[0], suffix, labels[SETS[0]])  # better ones of the same run
     assert evaluate(seed=3) == run
     assert runs.collect(tmp_path / "results")["correct"].tolist() == [2_000, 1_600]
