@@ -111,8 +111,7 @@ def read(path: pathlib.Path, data_dir: pathlib.Path = _DATA) -> list[Stage]:
     try:
         text = read_text(path, most_bytes=2**18)
         check_yaml(text, path.name)
-        listed = msgspec.convert(yaml.safe_load(text), list[_Listed])
-        for stage in listed:
+        for stage in msgspec.convert(yaml.safe_load(text), list[_Listed]):
             runs = [run for entry in stage.runs for run in _runs(entry, path.parent.resolve())]
             built |= {name for run in runs for name in run.given.get("own", {})}
             are_ours = all(run.notebook.parent == _TRAIN.parent for run in (*seen.values(), *runs))
@@ -210,12 +209,12 @@ def _gpus() -> list[str]:
 def _start(run: StudyRun, copy: pathlib.Path, passed: dict[str, Any], env: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start papermill for a notebook, in a process that ends with this one; what it prints is kept beside the copy."""
     command = [sys.executable, "-m", "autoaug.papermill_command", str(run.notebook), str(copy), "--cwd", str(ROOT)]
-    command += ["-y", yaml.safe_dump(passed), "--stdout-file", "-", "--no-progress-bar", "--log-level", "CRITICAL"]
+    command += ["-y", yaml.safe_dump(passed), "--no-progress-bar", "--log-level=CRITICAL"]
+    command += ["--stdout-file=-", "--stderr-file=-"]
     with copy.with_suffix(".log").open("wb") as log:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=os.environ | env,
-            start_new_session=True,  # Ctrl-C reaches only this process, which passes it on
-            preexec_fn=_END_WITH_PARENT,
+            start_new_session=True, preexec_fn=_END_WITH_PARENT,  # Ctrl-C reaches only this process, which passes it on
         )  # fmt: skip
 
 
@@ -236,8 +235,10 @@ def _execute(
             for process in [process for process in running if process.poll() is not None]:
                 run, gpu = running.pop(process)
                 free.append(gpu)
+                log, mark = copies[run].with_suffix(".log").read_text("utf-8", errors="replace"), "\nError: "
+                for line in re.findall(r"^UserWarning: .*", log, re.MULTILINE):
+                    bar.write(line, file=sys.stderr)
                 if process.returncode:
-                    log, mark = copies[run].with_suffix(".log").read_text("utf-8", errors="replace"), "\nError: "
                     raise NotebookError(f"{log[max(0, log.rfind(mark)) :].strip()[-2000:]}\nFailed: {run.title}")
                 bar.write(f"Done: {run.title}")
                 bar.update()
