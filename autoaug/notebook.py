@@ -51,8 +51,9 @@ def check_parameters(namespace: MutableMapping[str, Any]) -> None:
         value = namespace[name]
         if isinstance(value, bool) != (kind is bool) or not isinstance(value, (kind, int) if kind is float else kind):
             remedy = _REMEDIES.get(kind, "").format(name=name, value=value)
-            received = f"{value!r} ({type(value).__name__}){remedy}"
-            raise ValueError(f"Expected {name}, {kind.__name__}. Received: {received}")
+            raise ValueError(f"Expected {name}, {kind.__name__}. Received: {value!r} ({type(value).__name__}){remedy}")
+        if not value and name in ("data_dir", "results_dir", "source_dir", "published_dir"):
+            raise ValueError(f"Expected {name}, a folder. Received: {value!r}")
         if name.endswith(_PATHS) and isinstance(value, str) and value and "://" not in value:
             namespace[name] = str(absolute(value))
 

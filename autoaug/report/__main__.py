@@ -24,9 +24,9 @@ RUNS = ROOT / "notebooks" / "runs.yml"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0; 1 if a notebook failed; 2 if the study is wrong; 128 + a signal's number."""
     parser = argparse.ArgumentParser(prog="python -m autoaug.report", description="Run the study, render the report.")
-    parser.add_argument("--runs", type=pathlib.Path, default=RUNS, help="the study, a YAML file")
-    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "results", help="folder of runs and report")
-    parser.add_argument("--data", type=pathlib.Path, default=ROOT / "data", help="folder of the data sets")
+    parser.add_argument("--runs", type=_path, default=RUNS, help="the study, a YAML file")
+    parser.add_argument("--results", type=_path, default=ROOT / "results", help="folder of runs and report")
+    parser.add_argument("--data", type=_path, default=ROOT / "data", help="folder of the data sets")
     jobs = min(4, 1 + (os.cpu_count() or 1))  # with one more than cores, fewer are idle at starts and at the end
     parser.add_argument("--jobs", type=int, default=jobs, help="number of trainings at a time")
     parser.add_argument("--yes", action="store_true", help="train published recipes without asking")
@@ -48,6 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number, handler in earlier.items():
             signal.signal(number, handler)
     return 0
+
+
+def _path(text: str) -> pathlib.Path:
+    if not text:
+        raise argparse.ArgumentTypeError("Expected a path. Received: ''")
+    return pathlib.Path(text)
 
 
 def _make(options: argparse.Namespace) -> None:

@@ -46,9 +46,7 @@ def launch_job(show: bool, **given: Any) -> None:
 
 @cli.command(params=[option for option in _OPTIONS if option.name != "wait"])
 @click.argument("file", type=click.Path(path_type=pathlib.Path))
-@click.option(
-    "--at-once", type=click.IntRange(1), default=4, show_default=True, help="at most so many jobs in training"
-)
+@click.option("--at-once", type=click.IntRange(1), default=4, show_default=True, help="most jobs in training at once")
 @click.option("--show", is_flag=True, help="print the trainings; needs no account and no network")
 def study(file: pathlib.Path, at_once: int, show: bool, **given: Any) -> None:
     """Submit the trainings of a study, such as notebooks/cifar10.2.yml, that are due. Given again, it goes on."""

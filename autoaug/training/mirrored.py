@@ -28,9 +28,7 @@ def prepare_devices(workers: int) -> list[str]:
     """
     if gpus := tf.config.get_visible_devices("GPU"):
         if len(gpus) < workers:
-            raise ValueError(
-                f"Expected workers={len(gpus)}, one for each GPU here, or fewer. Received: workers={workers}"
-            )
+            raise ValueError(f"Expected workers={len(gpus)}, one for each GPU, or fewer. Received: workers={workers}")
         return [f"GPU:{number}" for number in range(workers)]
     try:
         (cpu,) = tf.config.list_physical_devices("CPU")

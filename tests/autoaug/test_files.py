@@ -51,9 +51,7 @@ def test_nothing_of_a_hostile_archive_is_unpacked(tmp_path, hostile):
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
         tar.addfile(member("good"))
         tar.addfile(hostile, io.BytesIO(bytes(hostile.size)))
-    with pytest.raises(
-        files.ArchiveError, match=r"a\.tar\.gz: Expected an undamaged archive of plain files\. Received: "
-    ):
+    with pytest.raises(files.ArchiveError, match=r"a\.tar\.gz: Expected an undamaged archive of plain files\. Rec"):
         files.unpack(tmp_path / "a.tar.gz", tmp_path / "out", lambda _: True, 2**20)
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar.gz"]
 

@@ -9,8 +9,8 @@ from autoaug import notebook
 from autoaug.notebook import check_parameters
 from autoaug.runs import RecordError
 
-ANNOTATIONS = {"model": str, "epochs": int, "rate": float, "sets": list, "size": dict}
-DEFAULTS = {"model": "wrn", "epochs": 0, "rate": 0.5, "sets": [], "size": {}}
+ANNOTATIONS = {"model": str, "epochs": int, "rate": float, "sets": list, "size": dict, "data_dir": str}
+DEFAULTS = {"model": "wrn", "epochs": 0, "rate": 0.5, "sets": [], "size": {}, "data_dir": "d"}
 
 
 def namespace(**passed):
@@ -36,6 +36,7 @@ def test_known_parameters_of_their_types_pass(passed):
         ("rate", "0.1", "Expected rate, float"),
         ("model", 2026, r"Received: 2026 \(int\)\. Give a text by -r model 2026"),
         ("sets", "X", r"Received: 'X' \(str\)\. Give a list by -y '\{sets: \[X\]\}'"),
+        ("data_dir", "", "Expected data_dir, a folder. Received: ''$"),
         ("size", 3, r"\(int\)\. Give names with values by -y '\{size: \{NAME: VALUE\}\}'"),
     ],
 )
@@ -47,18 +48,12 @@ def test_a_wrong_parameter_is_answered_with_what_is_meant(name, value, said):
 def test_paths_are_absolute_and_begin_at_home_where_they_say_so(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    given = {
-        "data_dir": "~/cifar",
-        "results_dir": "r",
-        "checkpoint": "a/model.ckpt-199",
-        "source_dir": "",
-        "model": "m",
-    }
+    given = {"data_dir": "~/cifar", "results_dir": "r", "checkpoint": "a/b.ckpt-199", "predictions": "", "model": "m"}
     names = {"__annotations__": dict.fromkeys([*given, "measured_dir"], str), "In": [], **given}
     check_parameters(names := names | {"measured_dir": "s3://bucket/jobs"})
     assert (names["data_dir"], names["results_dir"]) == (str(tmp_path / "home" / "cifar"), str(tmp_path / "r"))
-    assert names["checkpoint"] == str(tmp_path / "a" / "model.ckpt-199")
-    assert (names["source_dir"], names["measured_dir"], names["model"]) == ("", "s3://bucket/jobs", "m")
+    assert names["checkpoint"] == str(tmp_path / "a" / "b.ckpt-199")
+    assert (names["predictions"], names["measured_dir"], names["model"]) == ("", "s3://bucket/jobs", "m")
 
 
 @pytest.mark.parametrize(

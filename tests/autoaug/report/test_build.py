@@ -51,6 +51,14 @@ def test_a_failing_notebook_stops_the_report_with_its_error_and_names_the_copy(f
     assert "first: " not in out and not (folder / "results" / "report" / "index.html").exists()
 
 
+@pytest.mark.parametrize("name", ["--runs", "--results", "--data"])
+def test_an_empty_path_is_refused(name, capsys, monkeypatch):
+    monkeypatch.setattr(report, "_make", lambda options: None)
+    with pytest.raises(SystemExit, match="2"):
+        report.main([name, ""])
+    assert f"error: argument {name}: Expected a path. Received: ''" in capsys.readouterr().err
+
+
 def test_of_two_reports_in_one_folder_the_second_does_not_start(folder, capsys):
     path, results = write_study(folder, [SHOWN]), folder / "results"
     (results / "report").mkdir(parents=True)

@@ -69,5 +69,5 @@ def test_a_process_in_which_tensorflow_has_started_has_no_devices_left(tiny_data
 def test_each_worker_needs_a_gpu_where_there_are_any(monkeypatch):
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: {"GPU": ["first", "second"]}[kind])
     assert mirrored.prepare_devices(2) == ["GPU:0", "GPU:1"]
-    with pytest.raises(ValueError, match=r"Expected workers=2, one for each GPU here, or fewer\. Received: workers=3"):
+    with pytest.raises(ValueError, match=r"Expected workers=2, one for each GPU, or fewer\. Received: workers=3"):
         mirrored.prepare_devices(3)
