@@ -16,7 +16,7 @@ import botocore.exceptions
 import pandas as pd
 import tqdm.auto
 
-from autoaug.datasets import DatasetError, training_folder
+from autoaug.datasets import DATASETS, DatasetError, training_folder
 from data_prep import folders
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -37,7 +37,7 @@ def upload(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) 
 
     Args:
         data_dir: folder of the data sets; each set must agree with its manifest.
-        names: of data sets.
+        names: of data sets; those of the user's own are left out, since jobs take built-in ones only.
         bucket: name of the bucket.
 
     Returns:
@@ -49,7 +49,7 @@ def upload(data_dir: str | os.PathLike[str], names: Iterable[str], bucket: str) 
         UploadError: credentials, bucket or permission are missing, or S3 fails. To continue, upload again.
     """
     require_bucket(bucket)
-    sets = {name: _files(name, data_dir) for name in dict.fromkeys(names)}
+    sets = {name: _files(name, data_dir) for name in dict.fromkeys(names) if name in DATASETS}
     files = [(name, path) for name, paths in sets.items() for path in paths]
     uploaded = dict.fromkeys(sets, 0)
     try:
