@@ -143,8 +143,7 @@ def channel_name(data_name: str) -> str:
 def checkpoint_path(training: Training, options: Options) -> str:
     """S3 path of the run while it trains; its last eight letters are a hash of all that defines the run."""
     run_id = record.name(training.recipe, training.train_data, training.seed, training.workers)
-    folder = f"{training.name}-{training.recipe.preset}-{run_id[-8:]}"
-    return f"s3://{options.bucket}/checkpoints/{folder}"
+    return f"s3://{options.bucket}/checkpoints/{training.name}-{training.recipe.preset}-{run_id[-8:]}"
 
 
 def describe(training: Training, options: Options, studied: Collection[str] = ()) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from autoaug.runs import record
 from autoaug.sagemaker import job
 from autoaug.sagemaker.options import LaunchError, Options, expect
 
-_MANIFEST = "manifest.json"  # uploaded last, so a set that has it is complete
 _MOST_BYTES = 2**32  # of a job's results, unpacked
 _NO_TELEMETRY = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
 
@@ -75,7 +74,7 @@ def state_of(request: dict[str, Any]) -> tuple[str, str, str]:
     """SageMaker's state of a training's last job, or `new`; that job; why it failed. The data must be in S3."""
     name, path, client = request["base_job_name"], request["checkpoint_config"]["s3_uri"], boto3.client("sagemaker")
     paths = [channel["data_source"] for channel in request["input_data_config"]]
-    if missing := [path for path in paths if _MANIFEST not in listing(path)]:
+    if missing := [path for path in paths if "manifest.json" not in listing(path)]:  # it is uploaded last
         bucket, names = split(missing[0])[0], ", ".join(path.split("/")[-2] for path in missing)
         upload = f"papermill notebooks/build_datasets.ipynb -y '{{sets: [{names}], bucket: {bucket}}}'"
         raise LaunchError(f"Expected the data sets of {name} in s3://{bucket}/data. Missing: {names}. Upload: {upload}")
@@ -104,10 +103,13 @@ def listing(url: str) -> dict[str, datetime.datetime]:
 def read_study(path: pathlib.Path, options: Options) -> list[dict[str, Any]]:
     """The requests for a study's trainings, each once, to be tested on what the study compares them with."""
     runs = [run for stage in studies.read(path) for run in stage.runs if run.notebook.stem == "train"]
-    expect(runs, f"runs of train in {path}", "none")
-    trainings = [job.training(run.parameters) for run in runs]
-    names = {training.train_data for training in trainings}
-    return [job.describe(training, options, names) for training in trainings]
+    try:
+        expect(runs, "runs of train", "none")
+        trainings = [job.training(run.parameters) for run in runs]
+        names = {training.train_data for training in trainings}
+        return [job.describe(training, options, names) for training in trainings]
+    except ValueError as error:
+        raise LaunchError(f"{path}: {error}") from error
 
 
 def launch_study(requests: list[dict[str, Any]], at_once: int) -> None:

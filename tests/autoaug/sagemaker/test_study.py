@@ -24,8 +24,10 @@ def test_of_any_study_the_trainings_become_jobs_that_are_tested_on_what_it_compa
     tests = {f"test:accuracy:{name}" for name in (*PAIR, "cifar10", "cifar10.1-v4", "cifar10.1-v6")}
     for request in launch.read_study(ROOT / "notebooks" / "cifar10.2.yml", OPTIONS):
         assert tests == {metric["name"] for metric in request["metric_definitions"]} - {"train:loss", "train:accuracy"}
-    with pytest.raises(options.LaunchError, match=r"Expected runs of train in .*report\.yml. Received: 'none'"):
+    with pytest.raises(options.LaunchError, match=r"report\.yml: Expected runs of train\. Received: 'none'"):
         launch.read_study(ROOT / "notebooks" / "report.yml", OPTIONS)
+    with pytest.raises(options.LaunchError, match=r"cifar10\.2\.yml: Expected workers 4, one for each GPU"):
+        launch.read_study(ROOT / "notebooks" / "cifar10.2.yml", options.Options(instance_type="ml.g5.12xlarge"))
 
 
 def create_job(request, status, reason=""):
