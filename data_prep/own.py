@@ -4,6 +4,7 @@ What the catalogue says of a built-in set stands in the manifest (`autoaug.datas
 """
 
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -64,7 +65,8 @@ def check(own: Any, data_dir: pathlib.Path) -> dict[str, Described]:
             checked[name] = msgspec.convert(said, Described)
         except msgspec.ValidationError as error:
             expected = f"values for {', '.join(Described.__struct_fields__)}"
-            raise DatasetError(f"own, {name}: Expected {expected}. Received: {error}") from error
+            received = re.sub("Expected `str` matching regex '.*'", "no text, or one with <, >, & or $", str(error))
+            raise DatasetError(f"own, {name}: Expected {expected}. Received: {received}") from error
         if (original := checked[name].original) and original not in own:
             datasets.spec(original, data_dir)  # raises unless there is such a set
     for name, said in checked.items():

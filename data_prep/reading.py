@@ -53,10 +53,8 @@ def read_published(name: str, paths: Sequence[pathlib.Path]) -> dict[str, Part]:
         labels = load_arrays(paths[1], lambda found: found[""])
         check = functools.partial(_checked, labels=labels, num_classes=spec.num_classes, size=spec.test_size)
         return {"test": load_arrays(paths[0], lambda found: check(found[""]))}
-    return {
-        part: read_npz(path, spec.num_classes, size)
-        for (part, size), path in zip(spec.sizes.items(), paths, strict=True)
-    }
+    parts = zip(spec.sizes.items(), paths, strict=True)
+    return {part: read_npz(path, spec.num_classes, size) for (part, size), path in parts}
 
 
 @contextlib.contextmanager
@@ -89,8 +87,7 @@ def _checked(images: Any, labels: Any, num_classes: int, size: int | None) -> Pa
     """The arrays, if they are `size` images (None: any) and their labels."""
     count = size or max(np.size(labels), 1)
     if images.dtype != np.uint8 or images.shape != (count, 32, 32, 3):
-        expected = f"not uint8 and {(count, 32, 32, 3)}"
-        raise ValueError(f"images of type {images.dtype} and shape {images.shape}, {expected}")
+        raise ValueError(f"images of type {images.dtype} and shape {images.shape}, not uint8 and {(count, 32, 32, 3)}")
     return images, checked_labels(labels, count, num_classes)
 
 

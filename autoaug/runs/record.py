@@ -11,6 +11,7 @@ import importlib.metadata
 import os
 import pathlib
 import platform
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -46,8 +47,8 @@ def reading(path: str | os.PathLike[str], expected: str) -> Iterator[None]:
         yield
     except Exception as error:  # NumPy, zipfile, pandas and Keras raise a dozen kinds of errors for damaged files
         said = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
-        line = " ".join(said.split())[:300]
-        raise RecordError(f"{path}: Expected {expected}. Received: {line}") from error
+        line = re.sub("Expected `str` matching regex '.*'", "other characters, or too many", " ".join(said.split()))
+        raise RecordError(f"{path}: Expected {expected}. Received: {line[:300]}") from error
 
 
 class TrainData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -191,7 +191,7 @@ def test_other_files_are_named(data_dir, tmp_path, write_files, found):
         ({"my": {"test": "x", "classes": [f"c{n}" for n in range(257)]}}, "own, my: .*classes`"),
         ({"my": {"test": "x", "original": "cifar10", "classes": ["a", "b"]}}, "own, my: .*not either original"),
         ({"my": {"test": "x", "original": "cifar10", "resize": "crop"}}, "own, my: .*'crop'"),
-        ({"my": {"test": "x", "original": "cifar10", "title": "<b>"}}, "own, my: .*title`"),
+        ({"my": {"test": "x", "original": "cifar10", "title": "<b>"}}, "own, my: .*or one with <, >, & or .*title`"),
     ],
 )
 @pytest.mark.usefixtures("wrong_types")

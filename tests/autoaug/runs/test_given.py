@@ -202,7 +202,7 @@ MODELS = {
     "neither": ({}, {"model_file": ""}, "Expected name, train_data, and model_file or predictions"),
     "no hash": ({}, {"model_file": "https://example.org/a.keras"}, "with sha256, 64 digits"),
     "another protocol": ({}, {"model_file": "http://example.org/a.keras", "sha256": "a" * 64}, "https.*: http:"),
-    "markup in the name": ({}, {"family": "<b>mine</b>"}, "Expected name and train_data of letters"),
+    "markup in the name": ({}, {"family": "<b>mine</b>"}, "train_data of letters, .* Received: other characters, or"),
     "a path for a name": ({}, {"family": "../mine"}, "Expected name and train_data of letters"),
     "a training set that is misspelt": ({}, {"train_data": "synthetic1O"}, "Did you mean synthetic10"),
     "a seed that is none": ({}, {"seed": -1}, "seed"),
