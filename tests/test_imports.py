@@ -57,9 +57,7 @@ def imported(source, module, is_package=False):
     return {name for name in names if name in PATHS} - {module}
 
 
-IMPORTS = {
-    module: imported(path.read_text(), module, path.name == "__init__.py") for module, path in sorted(PATHS.items())
-}
+IMPORTS = {name: imported(path.read_text(), name, path.name == "__init__.py") for name, path in sorted(PATHS.items())}
 
 
 def test_every_module_has_a_layer():
@@ -89,9 +87,7 @@ def test_what_a_reader_has_to_hold_in_mind_stays_small():
     lines |= {path: len(path.read_text().splitlines()) for path in (ROOT / "autoaug" / "report").glob("report.*")}
     of_tests = sum(count for path, count in lines.items() if path.is_relative_to(ROOT / "tests"))
     assert len(PATHS) <= 75 and sum(lines.values()) - of_tests <= 9_000 and of_tests <= 8_500
-    assert {
-        path: count for path, count in lines.items() if count > 300 and not path.is_relative_to(ROOT / "tests")
-    } == {}
+    assert {path: n for path, n in lines.items() if n > 300 and not path.is_relative_to(ROOT / "tests")} == {}
 
 
 def test_no_two_files_and_no_two_classes_have_one_name():

@@ -76,6 +76,15 @@ def arguments(tmp_path):
     return [*given, "--jobs", "1", "--data", str(tmp_path / "data"), "--results", str(tmp_path / "results")]
 
 
+def test_ctrl_c_at_the_start_shows_no_traceback(tmp_path):
+    (tmp_path / "filelock.py").write_text(
+        "import signal\nsignal.raise_signal(signal.SIGINT)"
+    )  # among the first imports
+    command, env = [sys.executable, "-m", "autoaug.report"], os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGINT, b"")
+
+
 def test_make_study_from_nothing_to_the_answer_interrupted_once(server, arguments, tmp_path, capfd):
     runs, page = tmp_path / "results" / "runs", tmp_path / "results" / "report" / "index.html"
 

@@ -12,6 +12,9 @@ import sys
 import time
 from collections.abc import Sequence
 
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT))  # no traceback of the imports below
+
 import filelock
 
 from autoaug import study

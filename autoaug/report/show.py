@@ -34,10 +34,7 @@ def percent(value: float, low: float | None = None, high: float | None = None) -
 
 
 def table(
-    frame: pd.DataFrame,
-    name: str,
-    results_dir: str | pathlib.Path,
-    titles: Mapping[str, str] | None = None,
+    frame: pd.DataFrame, name: str, results_dir: str | pathlib.Path, titles: Mapping[str, str] | None = None
 ) -> Styler | None:
     """Show a frame, and save it as `results_dir/report/tables/<name>.csv`; None if it has no rows.
 

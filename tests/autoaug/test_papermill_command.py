@@ -141,9 +141,7 @@ def test_a_signal_interrupts_the_cell_and_says_how_to_go_on(tmp_path, number):
         (["some.ipynb", "-f", "given.yml"], 1, "given.yml, line 2: Expected a decimal number"),
     ],
 )  # fmt: skip
-def test_other_calls_are_papermills_own_and_wrong_ones_are_refused(
-    notebook, tmp_path, monkeypatch, capfd, arguments, status, said
-):
+def test_other_calls_are_papermills_or_refused(notebook, tmp_path, monkeypatch, capfd, arguments, status, said):
     (tmp_path / "given.yml").write_text("some: 1\ncount: 010\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # of the tests' process nothing changes

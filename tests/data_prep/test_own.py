@@ -69,9 +69,7 @@ def test_a_set_of_ones_own_is_a_set_like_the_others(data_dir, tmp_path, kind):
     assert datasets.available(data_dir, part="test") == ["synthetic10"]
 
 
-def test_reports_know_sets_of_ones_own_that_are_test_parts_alone_and_overlap_is_counted(
-    data_dir, tmp_path, monkeypatch
-):
+def test_reports_know_sets_of_ones_own_with_a_test_part_alone_and_overlap_is_counted(data_dir, tmp_path, monkeypatch):
     for name in ("ORIGINALS", "TITLES", "CLASS_NAMES"):
         monkeypatch.setattr(datasets, name, dict(getattr(datasets, name)))
     original = datasets.load("synthetic10", data_dir)

@@ -29,9 +29,8 @@ def test_batch_norm_normalises_by_the_batch_and_averages_the_corrected_variance(
     np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * variance * n / (n - 1), rtol=1e-5)
     moving_mean, moving_variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
     evaluated = layer(x, training=False)
-    np.testing.assert_allclose(
-        evaluated, (x - moving_mean) / np.sqrt(moving_variance + 1e-5) * gamma + beta, rtol=1e-4, atol=1e-5
-    )
+    expected = (x - moving_mean) / np.sqrt(moving_variance + 1e-5) * gamma + beta
+    np.testing.assert_allclose(evaluated, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(layer.moving_mean, moving_mean)
 
 

@@ -86,9 +86,8 @@ def test_three_seeds_are_compared_like_other_runs_and_those_without_a_test_part_
         if train_data in SETS:
             assert kept is None
         else:
-            np.testing.assert_allclose(
-                kept, evaluation.predictions.margins(logits, labels[SETS[1]]), rtol=2e-3, atol=1e-5
-            )
+            expected = evaluation.predictions.margins(logits, labels[SETS[1]])
+            np.testing.assert_allclose(kept, expected, rtol=2e-3, atol=1e-5)
     (pair,) = study.pairs(runs.collect(tmp_path / "results"))
     assert {name: [len(cell) for cell in cells] for name, cells in pair.families.items()} == {"my-net": [3] * 4}
     assert pair.judged_by == "my-net, trained on rest_a and rest_b" and pair.judges is not None

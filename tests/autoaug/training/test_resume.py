@@ -61,9 +61,7 @@ def test_a_run_killed_three_times_is_the_uninterrupted_run(whole, tiny_dataset, 
     assert history(tmp_path).learning_rate.iloc[-1] == 0.0
 
 
-def test_a_signal_lets_the_step_end_and_writes_a_checkpoint(
-    whole, tiny_dataset, tiny_recipe, tmp_path, monkeypatch, capsys
-):
+def test_at_a_signal_the_step_ends_with_a_checkpoint(whole, tiny_dataset, tiny_recipe, tmp_path, monkeypatch, capsys):
     """One run, stopped by each of the signals in turn."""
     handlers = [signal.getsignal(each) for each in loop._SIGNALS]
     numbers = {3: signal.SIGINT, 6: signal.SIGTERM, 9: signal.SIGHUP}

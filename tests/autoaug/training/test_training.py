@@ -125,9 +125,8 @@ def test_held_out_images_and_test_sets_are_evaluated_without_the_images_trained_
     labels = np.concatenate([labels for _, labels in batches.of_epoch(tiny_dataset, recipe, 5, 0)])
     assert len(labels) == 64  # two batches of the 78 images trained on
     whole = evaluation.whole(model, tiny_dataset)
-    correct = (
-        whole.predict(tiny_dataset.train_images[held_out], verbose=0).argmax(1) == tiny_dataset.train_labels[held_out]
-    )
+    answers = whole.predict(tiny_dataset.train_images[held_out], verbose=0).argmax(1)
+    correct = answers == tiny_dataset.train_labels[held_out]
     history = pd.read_csv(tmp_path / "history.csv")
     assert history.validation_accuracy.iloc[-1] == correct.mean()
     assert list(history.epoch) == [1, 2] and (history.images_per_second > 0).all()
