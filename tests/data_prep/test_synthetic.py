@@ -1,5 +1,7 @@
 """The embedded data: balanced, reproducible, shifted as stated."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -29,18 +31,17 @@ def test_the_hardest_images_tell_nothing_of_their_class(difficulty, same):
     assert np.array_equal(discs, rings) == same
 
 
-def test_the_sets_stay_as_they_were_to_the_pixel_and_load_and_their_latents_are_drawn_again(tmp_path):
+def test_the_sets_stay_as_they_were_to_the_pixel_and_load_and_their_latents_are_drawn_again(drawn_shapes, tmp_path):
     hashes = dict(zip(synthetic.SETS, ("5c2788023526", "f3b7a86f2a15", "1c56010f57c0"), strict=True))
-    (tmp_path / "synthetic10" / "training.partial").mkdir(parents=True)  # of a builder that was killed
-    for done in ("written", "there already"):  # in whatever order
-        assert synthetic.build(tmp_path, reversed(synthetic.SETS)) == dict.fromkeys(synthetic.SETS, done)
+    assert synthetic.build(drawn_shapes, synthetic.SETS) == dict.fromkeys(synthetic.SETS, "there already")
     for name in synthetic.SETS:
-        dataset = datasets.load(name, tmp_path)
+        dataset = datasets.load(name, drawn_shapes)
         assert dataset.sha256.startswith(hashes[name])
-        assert dataset.class_names == tuple(synthetic.SHAPES)
-        assert np.bincount(dataset.train_labels).tolist() == [512] * 10
+        assert (dataset.class_names, [*np.bincount(dataset.train_labels)]) == (tuple(synthetic.SHAPES), [512] * 10)
         np.testing.assert_array_equal(synthetic.latents(name, "test")[0], dataset.test_labels)
         assert not datasets.overlap(dataset.test_images, dataset.train_images).any()
+    shutil.copytree(drawn_shapes / "synthetic10", tmp_path / "synthetic10")
+    (tmp_path / "synthetic10" / "training.partial").mkdir()  # of a builder that was killed
     assert synthetic.build(tmp_path, ["synthetic10"], seed=1) == {"synthetic10": "replaced"}
     labels, _ = synthetic.latents("synthetic10", "training", seed=1)
     np.testing.assert_array_equal(datasets.load("synthetic10", tmp_path).train_labels, labels)

@@ -77,7 +77,7 @@ def test_intervals_hold_the_truth_as_often_as_they_promise(worlds):
 
 
 @pytest.mark.parametrize(
-    ("name", "truth"), [("40 % of a new look", 0.0568), ("harder by 5; specialised by 2 and 2", -0.0003)]
+    "name, truth", [("40 % of a new look", 0.0568), ("harder by 5; specialised by 2 and 2", -0.0003)]
 )
 def test_the_home_advantage_at_like_difficulty_is_right_on_average_and_its_error_as_large_as_said(name, truth):
     """The truth is that of 200,000 images (`tests/benchmarks/rates.py`)."""

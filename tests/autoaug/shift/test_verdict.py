@@ -76,8 +76,7 @@ def test_interval_and_bounds_are_those_of_the_formula():
     half = scipy.stats.t.ppf(0.95, degrees) * np.sqrt(variance)
     assert found.home == pytest.approx((value, value - half, value + half))
     assert found.home_at_most == pytest.approx(value + scipy.stats.t.ppf(0.9, degrees) * np.sqrt(variance))
-    gaps = [contrasts.contrast([one], of_cells).at_most(0.9) for of_cells in verdict.GAPS]
-    assert found.gap_at_most == min(gaps)
+    assert found.gap_at_most == min(contrasts.contrast([one], gap).at_most(0.9) for gap in verdict.GAPS)
 
 
 def test_known_difficulty_takes_the_place_of_judges():
