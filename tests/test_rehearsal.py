@@ -77,9 +77,7 @@ def arguments(tmp_path):
 
 
 def test_ctrl_c_at_the_start_shows_no_traceback(tmp_path):
-    (tmp_path / "filelock.py").write_text(
-        "import signal\nsignal.raise_signal(signal.SIGINT)"
-    )  # among the first imports
+    (tmp_path / "filelock.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)")  # an early import
     command, env = [sys.executable, "-m", "autoaug.report"], os.environ | {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (128 + signal.SIGINT, b"")

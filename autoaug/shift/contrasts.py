@@ -8,9 +8,9 @@ contrast has these parts:
     the residual of run × image                 W
     runs, from the spread over seeds            S, the sum over families and sides of s² / runs; S contains W as well
 
-Within strata of images, V is Σ w² [e² + k² ((θₛ − θ)² − e²)]: w is a stratum's weight, θₛ the contrast in it, e the
-standard error of θₛ, and k that of w as a share of w, since weights depend on chance too. Chance in θₛ makes (θₛ − θ)²
-too large by e².
+Within strata of images, V is Σ w² [(1 − k²) e² + k² (θₛ − θ)²]: w is a stratum's weight, θₛ the contrast in it, e the
+standard error of θₛ, and k that of w as a share of w, since weights depend on chance too. (Chance in θₛ makes (θₛ − θ)²
+too large by e².)
 
 V − W + S is the variance, without bias (Searle, Casella & McCulloch, Variance Components, 1992, chapter 4). A run's
 value is its contribution to the contrast, so what its seed does to both of its accuracies cancels where their weights
@@ -59,12 +59,12 @@ class Strata(NamedTuple):
     Args:
         members: the stratum of each image, int [images] of A and of B.
         weights: of the strata, float [strata], with sum 1; all 0 if no stratum holds images of both sets.
-        errors: k², the squared relative standard errors of the weights, float [strata].
+        variances: k², the relative variances of the weights, float [strata].
     """
 
     members: Sides
     weights: Any
-    errors: Any
+    variances: Any
 
     @property
     def counts(self) -> Sides:
@@ -144,7 +144,8 @@ def _over_images(families: Sequence[Cells], weights: Cells, strata: Strata) -> t
         effects = effects + mean
         errors = errors + np.where(count > 1, squares, alone) / np.maximum(count, 1)
     value = float(effects @ strata.weights)
-    return value, float(strata.weights**2 @ (errors + strata.errors * ((effects - value) ** 2 - errors)))
+    inside, between = (1 - strata.variances) * errors, strata.variances * (effects - value) ** 2
+    return value, float(strata.weights**2 @ (inside + between))
 
 
 def accuracies(families: Sequence[Cells], confidence: float) -> Cells:

@@ -20,10 +20,11 @@ from jaxtyping import Float, Int
 from autoaug.shift.contrasts import Sides, Strata
 
 STRATA = 20  # in each class
+SMALLEST_STRATUM = 8  # images of A and B together, about; classes with fewer than 160 have fewer strata
+FEWEST_STRATA = 10  # in a class, to compare its images; with five, false "different" was said in 5 % of studies
 FEWEST_JUDGES = 3  # runs of each source
 WEAKER_JUDGES = 0.02  # that judges may be less accurate on A than the models of A, by chance
 SMALLEST_SAMPLE = 0.3  # effective, as a share of the test images on each side
-_LEAST_CORRELATION = 0.05  # of two sources; less would draw all images of a class to one point
 
 
 class Judged(NamedTuple):
@@ -78,19 +79,27 @@ def _on_common_scale(scores: Sides) -> Sides:
 
 
 def _true_score(first: Float[np.ndarray, " n"], second: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """The mean of two scores, drawn towards its own mean by its reliability (Spearman and Brown)."""
+    """The mean of two scores, drawn towards its own mean as far as one score does not tell the other.
+
+    How one depends on the other is fitted by a parabola, since difficulty may be skewed. With a line, as for normal
+    scores, the distance to the mean would shrink by the reliability of Spearman and Brown, 2ρ / (1 + ρ).
+    """
     score = (first + second) / 2
     if not (first.std() and second.std()):
         return score
-    correlation = max(float(np.corrcoef(first, second)[0, 1]), _LEAST_CORRELATION)
-    return score.mean() + 2 * correlation / (1 + correlation) * (score - score.mean())
+    told = np.zeros(len(score))
+    for one, other in ((first, second), (second, first)):
+        powers = np.vander(one, 3)
+        told += powers @ np.linalg.lstsq(powers, other, rcond=None)[0] - score.mean()
+    return score.mean() + told / (1 + max(float(np.corrcoef(first, second)[0, 1]), 0.0))
 
 
 def _members(judged: Judged, classes: Sides) -> list[Int[np.ndarray, " images"]]:
     """A number for each image's class and stratum: the same number, the same stratum.
 
     Edges are at equal shares of the judges' errors, plus a quarter of the images': strata are finer where it is hard,
-    since there, accuracy changes fast with difficulty.
+    since there, accuracy changes fast with difficulty. An image fills at most an eighth of a stratum, so none is alone.
+    A class of few images has fewer strata; with fewer than FEWEST_STRATA, its images are not taken for alike.
     """
     strata = [np.empty(len(side), int) for side in classes]
     for label in np.union1d(*classes):
@@ -98,13 +107,17 @@ def _members(judged: Judged, classes: Sides) -> list[Int[np.ndarray, " images"]]
         scores, errors = (
             np.concatenate([side[chosen] for side, chosen in zip(sides, members, strict=True)]) for sides in judged
         )
+        count = min(STRATA, len(errors) // SMALLEST_STRATUM)
         shares = errors / max(errors.sum(), 1e-300) + 0.25 / len(errors)
+        for _ in range(30):
+            shares = np.minimum(shares / shares.sum(), 1 / (SMALLEST_STRATUM * max(count, 1)))
         order = np.argsort(scores, kind="stable")
         reached = np.cumsum(shares[order]) / shares.sum()
-        places = np.searchsorted(reached, np.linspace(0, 1, STRATA + 1)[1:-1])
+        places = np.searchsorted(reached, np.linspace(0, 1, count + 1)[1:-1])
         edges = np.unique(scores[order][places])
-        for stratum, side, chosen in zip(strata, judged.scores, members, strict=True):
-            stratum[chosen] = STRATA * label + np.searchsorted(edges, side[chosen], side="right")
+        for number, (stratum, side, chosen) in enumerate(zip(strata, judged.scores, members, strict=True)):
+            inside = np.searchsorted(edges, side[chosen], side="right") if count >= FEWEST_STRATA else number
+            stratum[chosen] = STRATA * label + inside
     return strata
 
 

@@ -67,15 +67,7 @@ def gap(
     proportion and the ends of its Wilson score interval, and q, m, v those of the second. The interval goes
     from p − q − √((p − l)² + (v − q)²) to p − q + √((u − p)² + (q − m)²).
 
-    Args:
-        correct, total, other_correct, other_total: as for `accuracy_interval`.
-        confidence: in (0, 1).
-
-    Returns:
-        (gap, low, high), fractions in [−1, 1].
-
-    Raises:
-        ValueError: as for `accuracy_interval`.
+    Arguments and errors are as for `accuracy_interval`. Returns (gap, low, high), fractions in [−1, 1].
     """
     p, low, high = _wilson(*_checked(correct, total, confidence), confidence)
     q, other_low, other_high = _wilson(*_checked(other_correct, other_total, confidence), confidence)

@@ -1,20 +1,13 @@
-"""What a run takes beside its steps: memory, start-up, checkpoints.
+"""What a run takes beside its steps: memory and start-up.
 
 python tests/benchmarks/runs.py                            # a few minutes on two slow cores
 """
 
-import pathlib
 import subprocess
 import sys
-import tempfile
-import time
 
 import measuring
 import numpy as np
-
-from autoaug import models, recipes
-from autoaug.training.checkpoints import Checkpoints
-from autoaug.training.step import TrainingStep
 
 ROUNDS = 3  # of the start-up
 
@@ -58,22 +51,7 @@ def startup():
     measuring.show("width 16", **dict(zip(names, parts[:-1], strict=True)))
 
 
-def saving():
-    """Seconds to write a checkpoint of the full Wide-ResNet, momentum included."""
-    model = models.build_model("wrn")
-    state = TrainingStep(model, recipes.get("wrn", "paper")).state
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoints, seconds = Checkpoints(folder, model=model, **state), []
-        for step in range(1, 4):
-            started = time.perf_counter()
-            checkpoints.save(step)
-            seconds.append(time.perf_counter() - started)
-        size = sum(path.stat().st_size for path in pathlib.Path(folder).glob("step-000000003*")) / 1e6
-    measuring.show("checkpoint of the full Wide-ResNet", megabytes=size, seconds=seconds)
-
-
 if __name__ == "__main__":
     measuring.show_machine()
     memory()
-    saving()
     startup()

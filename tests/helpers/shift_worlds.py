@@ -49,6 +49,8 @@ class World:
         noisy: share of B's labels that are wrong.
         classes: spread of the classes' difficulty; B then has more images of the easy classes.
         shared: share of the affinity that judges have in common with B's models.
+        tail: difficulty has a long tail of easy images; gap and special are then only about what they say.
+        kinds: number of classes.
         images, images_a, runs: numbers of test images of B and of A (None: as many), and of runs on a side.
     """
 
@@ -63,6 +65,8 @@ class World:
     noisy: float = 0.0
     classes: float = 0.0
     shared: float = 0.0
+    tail: bool = False
+    kinds: int = 10
     images: int = 2_000
     images_a: int | None = None
     runs: int = 3
@@ -96,15 +100,16 @@ class World:
         levels, slopes, shift = self.solved()
         numbers = Sides(self.images_a or self.images, self.images)
         new, wrong = rng.random(numbers.b) < self.new, rng.random(numbers.b) < self.noisy
-        offsets, chances = np.linspace(-self.classes, self.classes, 10), np.full(10, 0.1)
+        offsets, chances = np.linspace(-self.classes, self.classes, self.kinds), np.full(self.kinds, 1 / self.kinds)
         favoured = np.exp(1.5 * offsets) if self.classes else chances
-        labels = Sides(rng.choice(10, numbers.a), rng.choice(10, numbers.b, p=favoured / favoured.sum()))
-        hard = [rng.standard_normal(size) for size in numbers]
+        shares = favoured / favoured.sum()
+        labels = Sides(rng.choice(self.kinds, numbers.a), rng.choice(self.kinds, numbers.b, p=shares))
+        hard = [1 - rng.exponential(1, size) if self.tail else rng.standard_normal(size) for size in numbers]
         hard[1] += shift * (~new if self.half else 1)
         hard = Sides(*(one + offsets[label] for one, label in zip(hard, labels, strict=True)))
         affinity = [[AFFINITY * rng.standard_normal(size) for size in numbers] for _ in range(4)]
         penalty_a = self.penalty * self.new if self.penalty_a is None else self.penalty_a
-        prior = np.log(10 * favoured / favoured.sum())
+        prior = np.log(self.kinds * shares)
 
         def margins(side, runs, level, slope, own):
             """Of runs trained on A (0) or B (1), on both test sets; `own` is their training set's affinity."""
@@ -156,11 +161,19 @@ WORLDS = {
     "half of a new look, the other half hard": World(gap=0.3, penalty=3.0, penalty_a=1.5, new=0.5, half=True),
     "harder by 5, with the look of 3.1": World(gap=0.05, penalty=0.4),
     "harder by 5, with the look of 3.1; specialised by 1 and 1": World(gap=0.05, special=(0.01, 0.01), penalty=0.4),
-    # Three worlds that were not in the method's specification.
+    # Worlds that were not in the method's specification.
     "judges share part of B's training images; harder by 5, specialised by 1 and 1": World(
         gap=0.05, special=(0.01, 0.01), shared=0.5
     ),
     "500 images of each; harder by 15, specialised by 4 and 3": World(gap=0.15, special=(0.04, 0.03), images=500),
     "weak models (60 %); harder by 10, specialised by 2 and 2": World(aa=0.6, gap=0.1, special=(0.02, 0.02)),
+    # Worlds of a referee, in which the method failed with twenty strata of any size and a correction by lines.
+    "a tail of easy images; harder by about 5, specialised": World(gap=0.05, special=(0.02, 0.02), tail=True),
+    "a tail of easy images; harder by about 15, specialised": World(gap=0.15, special=(0.04, 0.03), tail=True),
+    "different by 1 near the ceiling (98 %)": World(aa=0.98, penalty=0.5),
+    "500 images of each; different by 5.8": World(images=500, penalty=0.7),
+    "100 classes, 5,000 images of each; different by 3.1": World(penalty=0.4, kinds=100, images=5_000),
+    "100 classes, 5,000 images of each; harder by 5, specialised by 2 and 2": World(
+        gap=0.05, special=(0.02, 0.02), kinds=100, images=5_000
+    ),
 }
-"""What `tests/benchmarks/rates.py` draws studies from, and the tests a part of it."""

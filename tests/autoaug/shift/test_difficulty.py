@@ -10,13 +10,15 @@ LABELS = Sides(np.zeros(400, int), np.zeros(200, int))
 
 
 def test_overlap_weights_by_hand():
-    """A has 3 of 4 images in the easy stratum, B has 1 of 4: a·b / (a + b) is 3/16 in both strata."""
-    a, b = np.array([0.0, 0.0, 0.0, 9.0]), np.array([0.0, 9.0, 9.0, 9.0])
-    found = difficulty.strata((a, b), [np.zeros(4, int)] * 2, Sides(4, 4))
-    np.testing.assert_allclose(found.shares.a, [1 / 6, 1 / 6, 1 / 6, 1 / 2])
-    np.testing.assert_allclose(found.shares.b, [1 / 2, 1 / 6, 1 / 6, 1 / 6])
-    np.testing.assert_allclose(found.errors[found.weights > 0], 1 / 16 / 3 + 9 / 16)
+    """A has 30 of 40 images in the easy stratum, B has 10: a·b / (a + b) is 3/16 in both strata."""
+    a, b = (np.repeat([0.0, 9.0], counts) for counts in ((30, 10), (10, 30)))
+    found = difficulty.strata((a, b), [np.zeros(40, int)] * 2, Sides(40, 40))
+    for side, counts in zip(found.shares, ((30, 10), (10, 30)), strict=True):
+        np.testing.assert_allclose(side, np.repeat([1 / 2, 1 / 2], counts) / np.repeat(counts, counts))
+    np.testing.assert_allclose(found.variances[found.weights > 0], 1 / 16 / 30 + 9 / 16 / 10)
     assert difficulty.is_comparable(found)  # effective sample sizes are three of four
+    few = difficulty.strata((a[1:], b), [np.zeros(39, int), np.zeros(40, int)], Sides(39, 40))
+    assert not few.weights.any() and not difficulty.is_comparable(few)  # of one class, fewer than eighty
 
 
 def test_small_strata_count_as_much_as_they_would_among_very_many_images():
