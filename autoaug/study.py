@@ -236,7 +236,7 @@ def _execute(
                 run, gpu = running.pop(process)
                 free.append(gpu)
                 log, mark = copies[run].with_suffix(".log").read_text("utf-8", errors="replace"), "\nError: "
-                for line in re.findall(r"^UserWarning: .*", log, re.MULTILINE):
+                for line in re.findall(r"^UserWarning: Left out.*", log, re.MULTILINE):
                     bar.write(line, file=sys.stderr)
                 if process.returncode:
                     raise NotebookError(f"{log[max(0, log.rfind(mark)) :].strip()[-2000:]}\nFailed: {run.title}")

@@ -24,7 +24,7 @@ def folder(tmp_path):
     """A folder with the notebooks `first`, with parameters, and `second`, with one."""
     write_notebook(tmp_path / "first.ipynb", FIRST, "print(count, size, results_dir)")
     warn = "import os, sys\nprint(title, os.getcwd(), file=sys.stderr)"
-    write_notebook(tmp_path / "second.ipynb", 'title: str = "UserWarning:"', warn)
+    write_notebook(tmp_path / "second.ipynb", 'title: str = "UserWarning: Left out"', warn)
     return tmp_path
 
 
@@ -131,10 +131,10 @@ def test_notebooks_run_in_order_with_parameters_in_the_root(folder, capfd):
     )
     copy = study.run(write(folder, text), folder / "results")
     out, err = capfd.readouterr()
-    assert "study.yml: 0 notebooks are done, 2 are due." in out and "Cost: little" in out and "UserWarning: /" in err
+    assert "study.yml: 0 notebooks are done, 2 are due." in out and "Cost: little" in out and "Left out /" in err
     assert out.index("Done: first count=7 size={'depth': 1}") < out.index("Done: second")
     assert copy.name == "02-second.ipynb"
-    assert copy.with_suffix(".log").read_text().startswith(f"UserWarning: {ROOT}\n")  # libzmq may add to it
+    assert copy.with_suffix(".log").read_text().startswith(f"UserWarning: Left out {ROOT}\n")  # libzmq may add to it
     (log,) = copy.parent.glob("01-*.log")
     assert log.name == "01-first-count=7-size=-depth-1-.log"
     assert log.read_text().startswith(f"7 {{'depth': 1}} {folder / 'results'}\n")
