@@ -111,13 +111,13 @@ def contrast(families: Sequence[Cells], weights: Cells, strata: Strata | None = 
     """
     strata = strata or Strata(Sides(*(np.zeros(size, int) for size in sizes(families))), np.ones(1), np.zeros(1))
     value, variance = _over_images(families, weights, strata)
-    residual = seeds = of_squares = 0.0
+    images, residual, seeds, of_squares = strata.shares, 0.0, 0.0, 0.0
     for family in families:
         for cells in _OF_RUNS:
             runs = len(family[cells[0]])
             if runs == 1:
                 continue
-            shares = [weights[cell] / len(families) * strata.shares[cell % 2] for cell in cells]
+            shares = [weights[cell] / len(families) * images[cell % 2] for cell in cells]
             values = sum(family[cell] @ share for cell, share in zip(cells, shares, strict=True))
             residual += sum(
                 (share**2 @ family[cell].var(axis=0, ddof=1)) / runs for cell, share in zip(cells, shares, strict=True)

@@ -21,7 +21,7 @@ from autoaug.shift.contrasts import Sides, Strata
 
 STRATA = 20  # in each class
 SMALLEST_STRATUM = 8  # images of A and B together, about; classes with fewer than 160 have fewer strata
-FEWEST_STRATA = 10  # in a class, to compare its images; with five, false "different" was said in 5 % of studies
+FEWEST_STRATA = 10  # in a class, to compare its images; with five, 100 classes had 5 % of false "different"
 FEWEST_JUDGES = 3  # runs of each source
 WEAKER_JUDGES = 0.02  # that judges may be less accurate on A than the models of A, by chance
 SMALLEST_SAMPLE = 0.3  # effective, as a share of the test images on each side

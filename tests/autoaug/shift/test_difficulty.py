@@ -90,6 +90,7 @@ CLASSES = "Expected labels of both test sets, classes from 0 to 255, int"
         ((MARGINS, (MARGINS[0], np.full((3, 200), np.nan))), LABELS, JUDGES),
         ((MARGINS, (np.ones((0, 400)), np.ones((0, 200)))), LABELS, JUDGES),
         ((np.ones(400), np.ones(199)), LABELS, JUDGES),
+        ((MARGINS, MARGINS), (LABELS.a,), CLASSES),
         ((MARGINS, MARGINS), (LABELS.a, LABELS.a), CLASSES),
         ((MARGINS, MARGINS), (LABELS.a, LABELS.b.astype(float)), CLASSES),
         ((MARGINS, MARGINS), (LABELS.a, LABELS.b - 1), CLASSES),
