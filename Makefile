@@ -77,6 +77,7 @@ setup: $(READY)
 # Python 3.11 to 3.13 with pip. uv installs, several times as fast as pip, which does it where uv cannot. The project itself
 # comes last: its command `papermill` replaces papermill's. The file `ready` is written at the end, so an interrupted set-up
 # is done again. TensorFlow's two packages overwrite each other's files, so .venv is made again for another device.
+# The augmentation's kernel is compiled here, by a call without images; else trainings side by side would each compile it.
 $(READY): $(LOCKED) requirements-uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
 	f"Expected Python 3.11 to 3.13. Received: {v}. Name another: make PYTHON=python3.12")'
@@ -87,6 +88,8 @@ $(READY): $(LOCKED) requirements-uv.lock pyproject.toml
 	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement $(LOCKED)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m ipykernel install --sys-prefix --name autoaug --display-name autoaug
+	$(BIN)/python -c 'import numpy as np; from autoaug import augment; \
+	augment.augment_batch(np.empty((0, 32, 32, 3), np.uint8), np.empty(0, augment.PLAN), np.zeros(3), np.ones(3))'
 	touch $@
 
 sagemaker: .venv/sagemaker

@@ -80,7 +80,8 @@ def drawn_shapes(tmp_path_factory, worker_id):
 def trained_run(drawn_shapes):
     """One trained run for all tests of all workers, which take a copy of its folder where they change it."""
     folder = drawn_shapes.with_name("trained_run")
-    copy, parameters = folder / "train.ipynb", {"model": "ss32", "epochs": 1, "seed": 3}
+    copy, parameters = folder / "train.ipynb", {"model": "wrn", "epochs": 1, "seed": 3}
+    parameters |= {"batch_size": 32, "augmentation": "crop_flip_cutout"}
     with filelock.FileLock(f"{folder}.lock"):
         if not (output := folder / "output.txt").exists():
             if not folder.exists():

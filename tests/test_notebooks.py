@@ -1,7 +1,6 @@
 """Every notebook keeps the rules and runs from top to bottom."""
 
 import ast
-import dataclasses
 import json
 import os
 import re
@@ -74,13 +73,13 @@ def figures_in(notebook):
 
 
 def test_train_leaves_a_finished_run_that_has_learned(trained_run):
-    """The seeds 3, 4 and 5 had 64, 50 and 66 %."""
+    """The seeds 3, 4 and 5 had 63, 61 and 65 %."""
     executed, run = nbformat.read(trained_run.copy, as_version=4), trained_run.run
     assert figures_in(executed) == 2  # the data and the curves
     record = records.read(run)
-    assert (record.status, record.recipe) == ("finished", dataclasses.replace(recipes.get("ss32"), epochs=1))
+    assert (record.status, record.family) == ("finished", "WRN-10-1, 1 epoch, without AutoAugment, batch size 32")
     tested = accuracies(run).set_index("test_set")
-    assert tested.loc["synthetic10", "total"] == 2_000 and 0.4 <= tested.loc["synthetic10", "accuracy"] <= 0.75
+    assert tested.loc["synthetic10", "total"] == 2_000 and 0.45 <= tested.loc["synthetic10", "accuracy"] <= 0.8
     assert f"{record.machine['device']}. Precision float32, TensorFloat-32 off, XLA off." in trained_run.output
     assert " left" in trained_run.output and "step 160/160" in trained_run.output
     assert trained_run.output.count("\n") < 60
@@ -147,7 +146,7 @@ def test_a_trained_run_becomes_a_report(trained_run, tmp_path):
     accuracy = accuracies(run).set_index("test_set").loc["synthetic10", "accuracy"]
     text = page.read_text()
     assert run.name in text and f"{show.percent(accuracy)}\n[" in text
-    assert "Shake-Shake-8 2×16d, 1 epoch" in text
+    assert "WRN-10-1, 1 epoch" in text
     assert (page.parent / "tables" / "runs.csv").exists()
 
 

@@ -13,7 +13,7 @@ import boto3
 import numpy as np
 import pytest
 
-from autoaug import datasets, runs, training
+from autoaug import datasets, runs
 from autoaug.files import ROOT
 from autoaug.runs import predictions
 from autoaug.runs import record as records
@@ -43,27 +43,26 @@ def start_job(as_opt, drawn_shapes, tmp_path_factory):
     return start
 
 
-def test_an_interrupted_job_goes_on_where_it_was(start_job, drawn_shapes, tmp_path):
+def test_an_interrupted_job_goes_on_where_it_was(start_job, trained_run, tmp_path):
     """SIGTERM first; then a job that has nothing but what SageMaker keeps of /opt/ml/checkpoints."""
     first, second = tmp_path / "first", tmp_path / "second"
-    with start_job(first, "--epochs", "1") as process:
+    arguments = [word for name, value in trained_run.parameters.items() for word in (f"--{name}", str(value))]
+    with start_job(first, *arguments) as process:
         assert any(" left" in line for line in process.stdout)
         process.terminate()
         said, errors = process.communicate(timeout=300)
-    step = int(re.search(r"Stopped after step (\d+) of 40", said)[1])
+    step = int(re.search(r"Stopped after step (\d+) of 160", said)[1])
     assert process.returncode == 143, errors
     assert (first / "ml" / "output" / "failure").read_text() == "SIGTERM: the job continues from its checkpoint"
     assert (first / "ml" / "output" / "data" / "train.ipynb").exists()  # executed up to the signal
     shutil.copytree(first / "ml" / "checkpoints", second / "ml" / "checkpoints")
-    with start_job(second, "--epochs", "1") as process:
+    with start_job(second, *arguments) as process:
         said, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
-    assert f"going on after step {step} of 40" in said
+    assert f"going on after step {step} of 160" in said
     (run,) = (second / "ml" / "output" / "data" / "runs").iterdir()
-    record = records.read(run)
-    assert record.status == "finished"
-    training.train(record.recipe, datasets.load("synthetic10", drawn_shapes), whole := tmp_path / "whole")
-    answers = [predictions.read(of / "predictions" / "synthetic10.npz").answers for of in (run, whole)]
+    assert (run.name, records.read(run).status) == (trained_run.run.name, "finished")
+    answers = [predictions.read(of / "predictions" / "synthetic10.npz").answers for of in (run, trained_run.run)]
     np.testing.assert_array_equal(*answers)  # as without an interruption
     assert not (second / "ml" / "output" / "failure").exists()
 
