@@ -147,6 +147,10 @@ class Recipe:
             )
         return steps
 
+    def total_steps(self, train_size: int, workers: int = 1) -> int:
+        """Steps of one worker in the whole training, the T of the schedule."""
+        return self.epochs * self.steps_per_epoch(train_size, workers)
+
 
 def learning_rate_at(base: float, step: int, total_steps: int) -> float:
     """Cosine schedule ½ · base · (1 + cos(π · step / total_steps)), step counted from 1: exactly 0 at the last step."""

@@ -172,10 +172,7 @@ def spec(name: str, data_dir: str | os.PathLike[str]) -> Spec:
 def available(data_dir: str | os.PathLike[str], family: str | None = None, part: str = "") -> list[str]:
     """Names of the data sets whose files are all on disk, built-in ones first.
 
-    Args:
-        data_dir: folder of the data sets.
-        family: only sets of this family.
-        part: only sets that have this part, "training" or "test".
+    If they are given, only sets of this family, and only sets that have this part, "training" or "test".
     """
     return [
         name

@@ -50,7 +50,7 @@ class Run:
         trained_on, self.held_out = batches.split(dataset, recipe, seed)
         turns = self.engine.turns
         self.steps_per_epoch = turns * recipe.steps_per_epoch(len(trained_on), turns)
-        self.total = recipe.epochs * self.steps_per_epoch
+        self.total = turns * recipe.total_steps(len(trained_on), turns)
         with self.engine.scope():
             self.model = self._build()
             self.step = self.engine.step(self.model, recipe, seed)

@@ -13,12 +13,8 @@ _ESTIMATE_AFTER = 10  # steps a line is due too, to see how long the run will ta
 class Progress:
     """A bar in a terminal, and at most 21 lines elsewhere.
 
-    Call `advance` after every step, and `show` whenever it returns True.
-
-    Args:
-        total: number of steps of the whole run.
-        done: number of steps that a resumed run has already done.
-        batch_size: images in a step.
+    Call `advance` after every step, and `show` whenever it returns True. Of the `total` steps of the whole run, a
+    resumed one has already `done` some.
     """
 
     def __init__(self, total: int, done: int, batch_size: int) -> None:

@@ -71,8 +71,8 @@ def test_what_is_out_of_range_is_named(call, message):
 
 def test_steps_drop_the_last_incomplete_batch_and_divide_among_workers():
     recipe = recipes.get("wrn", "paper")
-    assert recipe.steps_per_epoch(50_000) == 390
-    assert recipe.steps_per_epoch(50_000, workers=4) == 97
+    assert (recipe.steps_per_epoch(50_000), recipe.total_steps(50_000)) == (390, 78_000)
+    assert (recipe.steps_per_epoch(50_000, workers=4), recipe.total_steps(50_000, 4)) == (97, 19_400)
 
 
 @pytest.mark.parametrize("recipe", EVERY, ids=lambda recipe: f"{recipe.model}-{recipe.preset}")
