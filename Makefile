@@ -25,7 +25,7 @@ SIZE := 2.3 GB
 endif
 
 help:
-	@echo 'make report   draw shapes, train small networks on it, make results/report/index.html (minutes)'
+	@echo 'make report   draw shapes, train small networks on them, make results/report/index.html (minutes)'
 	@echo 'make study    CIFAR-10.2: download, train, evaluate, make the report; says first what it costs, and asks'
 	@echo '              STUDY=notebooks/full.yml names another study, YES=1 starts without asking'
 	@echo 'make lab      the notebooks in Jupyter; git leaves their outputs out'

@@ -113,7 +113,7 @@ def test_what_is_said_of_known_truth_is_what_the_runs_say(kept, verdicts):
         numbers.append(show.percent(*(before[f"home_within{end}"] for end in ENDS)))
         line = f"| `{row['reproduction']}` | {sentences.expected(truth)} | {sentences.in_short(*said)} | "
         assert f"{line}{' | '.join(numbers).replace(' | ', ' and ', 1)} |\n" in text
-    assert "On these, with answers written down before, it says nothing wrong" in " ".join(TEXT.split())
+    assert "On the eight, with answers written down before, it says nothing wrong" in " ".join(TEXT.split())
 
 
 def test_what_is_said_of_cinic10_is_what_the_runs_say(kept, verdicts):

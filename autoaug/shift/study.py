@@ -109,7 +109,8 @@ def _row(pair: Pair, confidence: float) -> dict[str, Any]:
     row: dict[str, Any] = {name: getattr(pair, name) for name in ("reproduction", "original", "original_test")}
     row |= {"preset": pair.preset, "said": said(verdict, pair.judged_by), "families": "; ".join(counted)}
     row |= {"chance": 1 / (pair.labels.a.max() + 1), "judged_by": pair.judged_by}
-    row |= {name: getattr(verdict, name) for name in ("harder", "different", "comparable", "few_seeds", "gap_at_most")}
+    bounds = ("gap_at_most", "home_at_most", "home_within_at_most")
+    row |= {name: getattr(verdict, name) for name in ("harder", "different", "comparable", "few_seeds", *bounds)}
     for source, name in ((verdict, "runs"), (verdict, "images"), (pair, "left_out"), (pair, "train_size")):
         sides = getattr(source, name)
         row |= {f"{name}_a": sides.a, f"{name}_b": sides.b}

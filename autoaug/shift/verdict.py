@@ -85,8 +85,9 @@ def compare(
         confidence: of the intervals, and of the one-sided bounds, in (0, 1).
         rng: numpy.random.Generator. The intervals are computed without draws; it is not used today.
         judges: two sources, each a pair (on A's images, on B's images) of margins, float [runs, images], as
-            `difficulty.strata` describes; three runs each, about as accurate on A as the models of A. Or, where the
-            images' difficulty is known by construction, one pair of it, float [images], larger is harder.
+            `difficulty.strata` describes; three runs each, about as accurate on A as the models of A; `study` sees
+            to this. Or, where the images' difficulty is known by construction, one pair of it, float [images],
+            larger is harder.
         labels: classes of A's and of B's test images, each int [images]; needed with judges.
 
     Raises:
