@@ -88,7 +88,8 @@ $(READY): $(LOCKED) requirements-uv.lock pyproject.toml
 	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement $(LOCKED)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m ipykernel install --sys-prefix --name autoaug --display-name autoaug
-	$(BIN)/python -c 'import numpy as np; from autoaug import augment; \
+	$(BIN)/python -c 'import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); \
+	import numpy as np; from autoaug import augment; \
 	augment.augment_batch(np.empty((0, 32, 32, 3), np.uint8), np.empty(0, augment.PLAN), np.zeros(3), np.ones(3))'
 	touch $@
 

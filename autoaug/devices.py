@@ -18,12 +18,8 @@ def select(device: str, preset: str) -> None:
     """Choose the device of this process and of those that it starts. Call this before the first model is built.
 
     Args:
-        device: "auto": a GPU if TensorFlow sees one; "cpu": the CPU, for the rest of the process.
-        preset: of the recipe; "paper" runs on a CPU only with device "cpu".
-
-    Raises:
-        ValueError: the device is none of `recipes.DEVICES`; or the preset is "paper", the device "auto", and there is
-            no GPU.
+        device: "auto": a GPU if TensorFlow sees one; "cpu": the CPU, for the rest of the process; else a ValueError.
+        preset: of the recipe; "paper" runs on a CPU only with device "cpu": with "auto" it is a ValueError there.
     """
     require_known("device", device, DEVICES)
     if device == "cpu":

@@ -11,6 +11,7 @@ import shutil
 import stat
 import tarfile
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -58,6 +59,16 @@ def require_regular(path: str | os.PathLike[str], most_bytes: int) -> None:
         raise ValueError("no regular file")
     if status.st_size > most_bytes:
         raise ValueError(f"a file of {status.st_size:,} bytes, more than {most_bytes:,}")
+
+
+def is_whole_zip(path: str | os.PathLike[str]) -> bool:
+    """Whether it is a zip file, and none of its members is damaged."""
+    try:
+        require_regular(path, 2**32)
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except Exception:  # of half a dozen kinds
+        return False
 
 
 def read_text(path: str | os.PathLike[str], most_bytes: int = 2**24) -> str:

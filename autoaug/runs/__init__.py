@@ -15,7 +15,6 @@ import os
 import pathlib
 import shlex
 import warnings
-import zipfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +23,7 @@ import pandas as pd
 
 from autoaug import datasets
 from autoaug.datasets import Dataset, LabelledImages
-from autoaug.files import read_text
+from autoaug.files import is_whole_zip, read_text
 from autoaug.runs import predictions
 from autoaug.runs.record import CHECKPOINTS, HISTORY, MODEL, PREDICTIONS, Record, RecordError, Test, name, read, reading
 
@@ -111,7 +110,7 @@ def is_whole(run_dir: str | os.PathLike[str]) -> bool:
     except RecordError:
         return False
     is_trained = kept.status == "finished" and kept.recipe and len(epochs) == kept.recipe.epochs
-    return bool(is_trained) and zipfile.is_zipfile(pathlib.Path(run_dir) / MODEL)
+    return bool(is_trained) and is_whole_zip(pathlib.Path(run_dir) / MODEL)
 
 
 def _rows(folder: pathlib.Path, record: Record, labels: dict[tuple[str, str], bytes]) -> list[dict[str, Any]]:
@@ -165,7 +164,9 @@ def history(run_dir: str | os.PathLike[str]) -> pd.DataFrame:
         return pd.DataFrame()
     with reading(path, "the history of a run"):
         types: Any = collections.defaultdict(lambda: float, epoch=int)
-        table = pd.read_csv(io.StringIO(read_text(path)), index_col=False, dtype=types)
+        if len((text := read_text(path)).partition("\n")[0]) > 2**12:  # pandas takes minutes for its columns
+            raise ValueError("a line of more than 4,096 characters")
+        table = pd.read_csv(io.StringIO(text), index_col=False, dtype=types)
         if list(table.get("epoch", [0])) != list(range(1, len(table) + 1)):
             raise ValueError("epochs that do not count from 1")
     return table

@@ -26,7 +26,7 @@ from jaxtyping import Shaped
 
 from autoaug import checkpoints, datasets, models, recipes, runs
 from autoaug.datasets import Dataset, LabelledImages
-from autoaug.files import absolute, require_regular
+from autoaug.files import absolute, is_whole_zip, require_regular
 from autoaug.models.layers import Normalize
 from autoaug.runs import predictions, record
 from autoaug.runs.record import MODEL, PREDICTIONS, RecordError, Test, reading
@@ -112,7 +112,7 @@ def evaluate_run(
         logits = model.predict(test.images, BATCH_SIZE, verbose=0)
         predictions.write(path, _predictions(logits, test, dataset.num_classes, dataset, path))
         tests[test.name] = described
-    if not zipfile.is_zipfile(run_dir / MODEL):
+    if not is_whole_zip(run_dir / MODEL):
         write_model(model, run_dir)
     seconds = started.wall_seconds or math.fsum(history["seconds"]) + time.perf_counter() - begun
     record.write(run_dir, msgspec.structs.replace(started, status="finished", tests=tests, wall_seconds=seconds))

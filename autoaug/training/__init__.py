@@ -35,11 +35,9 @@ def train(
     is written; then the signal acts.
 
     Args:
-        recipe: the recipe.
-        dataset: the data set; its training part is used.
-        run_dir: the run's folder.
+        recipe, dataset, run_dir: what is trained, on the data set's training part, and the run's folder.
         seed: of initial weights, order, augmentation, noise and the validation images; a `recipes.Seed`.
-        workers: number of workers: devices of this machine, or hosts of a SageMaker job.
+        workers: how many: devices of this machine, or hosts of a SageMaker job.
         test_sets: evaluated at the end. None: the test part of the data set.
         checkpoint_epochs: epochs from one checkpoint to the next, at least 1; the last epoch always has one.
         checkpoint_minutes: a checkpoint is also written when the last one is so many minutes old; above 0.

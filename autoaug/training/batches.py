@@ -33,13 +33,8 @@ def of_epoch(
     The training set, without the validation images, is shuffled in each epoch, and the last incomplete batch is
     dropped. Close the iterator, or exhaust it, to end its threads.
 
-    Args:
-        dataset: the data set; its training part is used.
-        recipe: for batch_size, augmentation and validation_size.
-        seed: of all random choices of the run.
-        epoch: counted from 0.
-        start: the first batch to yield, counted from 0; earlier batches are not prepared.
-        stop: the batch to end before; None: after the last whole batch.
+    Epochs and batches are counted from 0. Batches before `start` are not prepared; `stop` is the batch to end before,
+    None for the end of the epoch.
     """
     rng, (trained_on, _) = augment.epoch_generator(seed, epoch), split(dataset, recipe, seed)
     order = rng.permutation(trained_on)
