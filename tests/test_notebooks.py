@@ -78,6 +78,7 @@ def test_train_leaves_a_finished_run_that_has_learned(trained_run):
     assert figures_in(executed) == 2  # the data and the curves
     record = records.read(run)
     assert (record.status, record.family) == ("finished", "WRN-10-1, 1 epoch, without AutoAugment, batch size 32")
+    assert record.recipe == recipes.variant("wrn", epochs=1, batch_size=32, augmentation="crop_flip_cutout")
     tested = accuracies(run).set_index("test_set")
     assert tested.loc["synthetic10", "total"] == 2_000 and 0.45 <= tested.loc["synthetic10", "accuracy"] <= 0.8
     assert f"{record.machine['device']}. Precision float32, TensorFloat-32 off, XLA off." in trained_run.output

@@ -172,7 +172,7 @@ def spec(name: str, data_dir: str | os.PathLike[str]) -> Spec:
 def available(data_dir: str | os.PathLike[str], family: str | None = None, part: str = "") -> list[str]:
     """Names of the data sets whose files are all on disk, built-in ones first.
 
-    If they are given, only sets of this family, and only sets that have this part, "training" or "test".
+    With `family`, only sets of this family; with `part`, "training" or "test", only sets that have this part.
     """
     return [
         name
