@@ -241,7 +241,7 @@ def _spots(background: Pixels, rng: np.random.Generator) -> Pixels:
     n = len(background)
     for _ in range(4):
         x, y, radius = _uniform(rng, -16, 16, n), _uniform(rng, -16, 16, n), _uniform(rng, 1, 2.5, n)
-        distance = np.sqrt((_X - x) ** 2 + (_Y - y) ** 2)  # np.hypot takes ten times as long
+        distance = np.sqrt((_X - x) ** 2 + (_Y - y) ** 2)  # np.hypot takes longer
         coverage = np.clip(radius + 0.5 - distance, 0, 1)
         background = _over(background, _uniform(rng, -0.3, 0.4, n), coverage)
     return background
